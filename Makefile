@@ -1,0 +1,157 @@
+# `make` or `make help` lists what there is. Only make, a POSIX shell, Python >= 3.11 and npm are
+# needed; everything else is installed here, below this folder.
+
+PYTHON ?= python3
+PORT ?= 8000
+# Not from the environment: some shells export HOST as the machine's own name.
+HOST = 127.0.0.1
+CHROMIUM ?= /usr/bin/chromium
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input --require-hashes
+PYTEST := $(BIN)/python -m pytest
+VENDOR := static/vendor
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "  Settings: make run PORT=8765 HOST=0.0.0.0, make ... PYTHON=python3.12"
+
+.PHONY: run
+run: $(VENV)/runtime.stamp $(VENDOR)/stamp ## Set everything up and serve on http://127.0.0.1:8000/
+	@exec $(BIN)/python -m launcher --host "$(HOST)" --port "$(PORT)"
+
+.PHONY: test
+test: packages lint types contracts migrations unit integration browser ## Everything that a change must pass
+
+.PHONY: lint
+lint: $(VENV)/dev.stamp ## Style: ruff check and ruff format --check
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+.PHONY: types
+types: $(VENV)/dev.stamp ## Types: mypy --strict
+	$(BIN)/mypy --strict
+
+.PHONY: contracts
+contracts: $(VENV)/dev.stamp ## Layers: who may import whom
+	$(BIN)/lint-imports
+
+.PHONY: migrations
+migrations: $(VENV)/dev.stamp ## Models: no migration is missing
+	DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python manage.py makemigrations --check --dry-run
+
+.PHONY: unit
+unit: $(VENV)/dev.stamp ## Unit tests, on every core
+	$(PYTEST) -n auto
+
+.PHONY: integration
+integration: packages $(VENV)/dev.stamp $(VENDOR)/stamp ## Tests against the real object store
+	$(PYTEST) -m integration
+
+.PHONY: browser
+browser: packages $(VENV)/dev.stamp $(VENDOR)/stamp ## Tests in Chromium against the running site
+	CHROMIUM="$(CHROMIUM)" $(PYTEST) -m browser
+
+.PHONY: soak
+soak: $(VENV)/dev.stamp $(VENDOR)/stamp ## Long and memory-hungry tests
+	$(PYTEST) -m soak
+
+.PHONY: bench
+bench: $(VENV)/dev.stamp $(VENDOR)/stamp ## Measure throughput and memory
+	$(BIN)/python -m benchmarks
+
+.PHONY: screenshots
+screenshots: packages $(VENV)/dev.stamp $(VENDOR)/stamp ## Take the pictures in docs/images anew
+	SCREENSHOTS=docs/images CHROMIUM="$(CHROMIUM)" $(PYTEST) -m browser
+
+.PHONY: format
+format: $(VENV)/dev.stamp ## Rewrite the code in the house style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: lock
+lock: $(VENV)/dev.stamp ## Renew requirements*.txt and package-lock.json (UPGRADE=1: newest versions)
+	for set in requirements requirements-store requirements-dev; do \
+	    UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --universal \
+	        --python-version 3.11 --generate-hashes --no-emit-index-url \
+	        $(if $(UPGRADE),--upgrade) $$set.in --output-file $$set.txt || exit; \
+	done
+	npm $(if $(UPGRADE),update,install) --package-lock-only
+
+.PHONY: clean
+clean: ## Remove what make installed; data (var/) and secrets (.env) stay
+	rm -rf $(VENV) node_modules $(VENDOR) .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+	    .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- What the targets above stand on; a stamp is as old as what it was made from ----------------
+
+# Made again when its Python is gone, as after an upgrade of the system's.
+$(VENV)/created.stamp: $(if $(shell test -x $(BIN)/python && echo yes),,FORCE)
+	@command -v "$(PYTHON)" > /dev/null || { \
+	    echo "$(PYTHON) is missing: install Python 3.11 or newer, or name it: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo "$$("$(PYTHON)" --version) is too old: Securestore needs Python 3.11 or newer; name one: make run PYTHON=python3.12" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2> /dev/null || { \
+	    echo "$(PYTHON) has no venv module: install it (Debian and Ubuntu: apt-get install python3-venv)" >&2; exit 1; }
+	@echo "Making the virtual environment $(VENV)"
+	@"$(PYTHON)" -m venv --clear $(VENV)
+	@touch $@
+
+$(VENV)/runtime.stamp: $(VENV)/created.stamp requirements.txt requirements-store.txt
+	@echo "Installing requirements"
+	@$(PIP) -r requirements.txt -r requirements-store.txt
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/runtime.stamp requirements-dev.txt
+	@echo "Installing development requirements"
+	@$(PIP) -r requirements-dev.txt
+	@touch $@
+
+node_modules/stamp: package.json package-lock.json .npmrc
+	@command -v npm > /dev/null || { \
+	    echo "npm is missing: install Node.js 18 or newer with npm (Debian and Ubuntu: apt-get install npm)" >&2; exit 1; }
+	@echo "Installing browser packages"
+	@npm ci --ignore-scripts --silent
+	@touch $@
+
+# Only what the pages use, with its licence; the source map because tus.min.js names it.
+$(VENDOR)/stamp: node_modules/stamp
+	@mkdir -p $(VENDOR)
+	@cp node_modules/@picocss/pico/css/pico.min.css $(VENDOR)/
+	@cp node_modules/@picocss/pico/LICENSE.md $(VENDOR)/pico.LICENSE.txt
+	@cp node_modules/tus-js-client/dist/tus.min.js node_modules/tus-js-client/dist/tus.min.js.map $(VENDOR)/
+	@cp node_modules/tus-js-client/LICENSE $(VENDOR)/tus.LICENSE.txt
+	@touch $@
+
+.PHONY: FORCE
+FORCE:
+
+# What tests need and pip and npm cannot give: a browser, a PostgreSQL server, clients that others
+# wrote, strace to watch the disk, npm itself.
+.PHONY: packages
+packages:
+	@missing=""; \
+	command -v npm > /dev/null || missing="$$missing npm"; \
+	command -v "$(CHROMIUM)" > /dev/null || missing="$$missing chromium"; \
+	command -v initdb > /dev/null || ls /usr/lib/postgresql/*/bin/initdb > /dev/null 2>&1 \
+	    || missing="$$missing postgresql"; \
+	for program in curl wget strace; do \
+	    command -v $$program > /dev/null || missing="$$missing $$program"; \
+	done; \
+	command -v aria2c > /dev/null || missing="$$missing aria2"; \
+	if [ -z "$$missing" ]; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
+	    echo "Installing$$missing" && apt-get update -qq && \
+	    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing < /dev/null > /dev/null; \
+	else \
+	    echo "The tests need these packages:$$missing. Run: sudo apt-get install$$missing" >&2; exit 1; \
+	fi

@@ -1,0 +1,93 @@
+"""The user account.
+
+An account never holds or derives a file's key: a forgotten or changed password costs no data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from django.contrib.auth import get_backends
+from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import UserManager as DjangoUserManager
+from django.db import models, transaction
+from django.db.models.functions import Lower
+
+import audit
+
+
+class UserManager(DjangoUserManager["User"]):
+    @classmethod
+    def normalize_email(cls, email: str | None) -> str:
+        """The address as it is kept: stripped and in lower case, the part before the @ included.
+
+        RFC 5321 section 2.4 lets a mail host tell `Ann` from `ann`, and discourages it. An
+        account that signs in by e-mail must not.
+        """
+        return (email or "").strip().lower()
+
+
+class User(AbstractUser):
+    """A person who signs in by user name or e-mail address. Both are unique whatever their case."""
+
+    quota = models.PositiveBigIntegerField(
+        null=True,
+        blank=True,
+        help_text="Bytes that this person's files may take; empty: the site's default.",
+    )
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    class Meta(AbstractUser.Meta):
+        constraints = (
+            models.UniqueConstraint(
+                Lower("email"),
+                condition=~models.Q(email=""),
+                name="accounts_user_email_unique",
+                violation_error_message="An account with this e-mail address exists already.",
+            ),
+            models.UniqueConstraint(
+                Lower("username"),
+                name="accounts_user_username_unique",
+                violation_error_message="An account with this user name exists already.",
+            ),
+        )
+
+    def save(
+        self,
+        *,
+        force_insert: bool | tuple[models.base.ModelBase, ...] = False,
+        force_update: bool = False,
+        using: str | None = None,
+        update_fields: Iterable[str] | None = None,
+    ) -> None:
+        """As Django's, and record a password that was changed.
+
+        Passwords change through the site, through two pages of the admin and through a command.
+        All of them save here, so none can forget the record. Setting the first password of a new
+        account is no change.
+        """
+        # Set by `set_password`, and not when a hash is only brought up to date at sign-in.
+        new_password: str | None = getattr(self, "_password", None)
+        password_changed = new_password is not None and not self._state.adding
+        with transaction.atomic(using=using):
+            super().save(
+                force_insert=force_insert,
+                force_update=force_update,
+                using=using,
+                update_fields=update_fields,
+            )
+            if password_changed:
+                audit.record(audit.Event.PASSWORD_CHANGED, user_id=self.pk, username=self.username)
+
+    def has_perm(self, perm: str, obj: Any = None) -> bool:
+        """As Django's, but a superuser has no shortcut where one object is concerned.
+
+        Then only the backends answer, and for a file they go by its owner and its grants.
+        """
+        if obj is None:
+            return super().has_perm(perm)
+        return self.is_active and any(
+            backend.has_perm(self, perm, obj) for backend in get_backends()
+        )

@@ -1,0 +1,220 @@
+"""The chain: every event is authenticated together with the one before it.
+
+    mac = HMAC-SHA256(AUDIT_KEY, "securestore/audit/1\\0" ‖ field ‖ field ‖ ...)
+
+The fields are those of `FIELDS`, in that order. Each is a big-endian length in 4 bytes, then as
+many bytes of UTF-8 text; a missing value is the length FFFFFFFF alone. So no two different events
+have the same encoding. The first event has 64 zeros for the MAC before it.
+
+Who can write to the database but does not have `AUDIT_KEY` can change, insert, reorder or remove
+no event unnoticed, save for cutting off the end: that takes an anchor kept elsewhere to notice
+(`audit_anchor`, `verify_audit --anchor`). The key must never be stored in the database.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Self
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.utils import timezone
+
+from audit import context
+from audit.events import Event
+from audit.models import AuditEvent
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+# What an event may tell beside its own fields. Flat, and no floats: every database must give back
+# exactly what was authenticated.
+Detail = str | int | bool | UUID | datetime | None
+
+FIELDS = (
+    "id",
+    "at",
+    "event",
+    "actor_id",
+    "actor_name",
+    "address",
+    "user_agent",
+    "request_id",
+    "file_id",
+    "grant_id",
+    "data",
+    "previous_mac",
+)
+DOMAIN = b"securestore/audit/1\0"
+GENESIS = "0" * 64
+MAX_DETAILS = 16
+MAX_DETAIL_LENGTH = 500  # Characters; longer text is cut, so that no event can bloat the log.
+# One fixed number for everything that appends: "audit" in ASCII.
+_ADVISORY_LOCK = 0x6175646974
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_SECRETS = frozenset({"key", "password", "passphrase", "secret", "token", "dek"})
+
+
+def record(
+    event: Event,
+    *,
+    actor: User | None = None,
+    file_id: UUID | None = None,
+    grant_id: int | None = None,
+    **data: Detail,
+) -> AuditEvent:
+    """Append one event to the chain, and return it.
+
+    Address, user agent, request id and, without `actor`, the user come from `audit.context`.
+    Joins the caller's transaction, or makes one of its own: the event stands if and only if that
+    transaction commits. Writers queue from here to the end of the transaction, so record last.
+
+    Raises `ValueError` or `TypeError` for details that the log does not take: more than 16, a
+    name that promises a secret, anything but short flat values.
+    """
+    details = {name: _clean_detail(name, value) for name, value in data.items()}
+    if len(details) > MAX_DETAILS:
+        raise ValueError(f"an event takes at most {MAX_DETAILS} details, not {len(details)}")
+    around = context.current()
+    with transaction.atomic(savepoint=False):
+        _wait_for_turn()
+        last = AuditEvent.objects.order_by("-id").values_list("id", "mac").first()
+        number, previous_mac = last or (0, GENESIS)
+        row = AuditEvent(
+            id=number + 1,
+            at=timezone.now(),
+            event=event.value,
+            actor_id=actor.pk if actor else around.actor_id,
+            actor_name=_clean(actor.get_username() if actor else around.actor_name, 150),
+            address=_clean(around.address, 45),
+            user_agent=_clean(around.user_agent, 255),
+            request_id=_clean(around.request_id, 32),
+            file_id=file_id,
+            grant_id=grant_id,
+            data=details,
+            previous_mac=previous_mac,
+        )
+        row.mac = mac_of([getattr(row, name) for name in FIELDS])
+        row.save(force_insert=True)
+    return row
+
+
+def _wait_for_turn() -> None:
+    """Let one transaction at a time append, until it ends.
+
+    SQLite's transactions are IMMEDIATE: the one that is open has the turn already. Were this to
+    fail, the unique `previous_mac` would still refuse a second successor.
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_ADVISORY_LOCK])
+
+
+def mac_of(values: list[Any]) -> str:
+    """The MAC, in lower-case hex, of the values of `FIELDS`."""
+    key = settings.AUDIT_KEY.encode()
+    message = DOMAIN + b"".join(map(_encode, values))
+    return hmac.digest(key, message, "sha256").hex()
+
+
+def _encode(value: Any) -> bytes:
+    if value is None:
+        return b"\xff\xff\xff\xff"
+    if isinstance(value, datetime):
+        text = value.astimezone(UTC).isoformat(timespec="microseconds")
+    elif isinstance(value, dict):
+        text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    else:
+        text = str(value)
+    # A row that someone else wrote may hold what UTF-8 cannot: it must differ, not fail.
+    encoded = text.encode("utf-8", "surrogatepass")
+    return len(encoded).to_bytes(4) + encoded
+
+
+def _clean(text: str, limit: int) -> str:
+    """Text that every database keeps as it is, and that cannot forge a line of a report."""
+    text = _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", text)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _clean_detail(name: str, value: Detail) -> str | int | bool | None:
+    if name in _SECRETS:
+        raise ValueError(f"the audit log takes no {name}")
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, str):
+        return _clean(value, MAX_DETAIL_LENGTH)
+    if value is None or isinstance(value, int):
+        return value
+    raise TypeError(f"{name} is of a type that the audit log does not take: {type(value)}")
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """The head of the chain at some moment, written as `<number>:<mac>`. Keep it elsewhere."""
+
+    number: int
+    mac: str
+
+    def __str__(self) -> str:
+        return f"{self.number}:{self.mac}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Raises `ValueError` when the text is not an anchor."""
+        match = re.fullmatch(r"(\d{1,18}):([0-9a-f]{64})", text.strip())
+        if match is None:
+            raise ValueError("an anchor is a number, a colon and 64 hexadecimal digits")
+        return cls(int(match[1]), match[2])
+
+
+def head() -> Anchor:
+    """The last event's number and MAC; number 0 and the genesis MAC of an empty log."""
+    last = AuditEvent.objects.order_by("-id").values_list("id", "mac").first()
+    return Anchor(*(last or (0, GENESIS)))
+
+
+class BrokenChain(Exception):
+    """The log is not what was written, from event `number` on."""
+
+    def __init__(self, number: int, reason: str) -> None:
+        super().__init__(f"event {number}: {reason}")
+        self.number = number
+        self.reason = reason
+
+
+def verify(*anchors: Anchor, progress: Callable[[int], object] = lambda number: None) -> Anchor:
+    """Read the whole log in constant memory and check every link. Returns the head.
+
+    `progress` is called with the number of each event that holds. Raises `BrokenChain` for the
+    first one that does not, or when the log does not pass through every one of `anchors`.
+    """
+    expected = {anchor.number: anchor.mac for anchor in anchors}
+    link = Anchor(0, GENESIS)
+    rows = AuditEvent.objects.order_by("id").values_list(*FIELDS, "mac")
+    for *values, mac in rows.iterator(chunk_size=1000):
+        number, previous_mac = values[0], values[-1]
+        if number != link.number + 1:
+            raise BrokenChain(link.number + 1, f"missing; the next event there is {number}")
+        if not hmac.compare_digest(_encode(mac), _encode(mac_of(values))):
+            raise BrokenChain(number, "altered, or not written with this AUDIT_KEY")
+        if previous_mac != link.mac:
+            raise BrokenChain(number, "does not follow from the event before it")
+        if mac != expected.get(number, mac):
+            raise BrokenChain(number, "not the event that the anchor names")
+        link = Anchor(number, mac)
+        progress(number)
+    last_expected = max(expected, default=0)
+    if link.number < last_expected:
+        raise BrokenChain(
+            link.number + 1, f"missing; the log was cut, an anchor names event {last_expected}"
+        )
+    return link

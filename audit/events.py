@@ -1,0 +1,47 @@
+"""The name of every event that the log knows. A name that was once used never changes."""
+
+from enum import StrEnum, auto
+
+
+class Event(StrEnum):
+    # Accounts
+    SIGNED_IN = auto()
+    SIGN_IN_FAILED = auto()
+    SIGNED_OUT = auto()
+    LOCKED_OUT = auto()
+    PASSWORD_CHANGED = auto()
+    MFA_CHANGED = auto()
+    USER_INVITED = auto()
+
+    # Files
+    FILE_UPLOADED = auto()
+    UPLOAD_ABORTED = auto()
+    FILE_DOWNLOADED = auto()
+    DOWNLOAD_DENIED = auto()
+    DOWNLOAD_FAILED = auto()
+    WRONG_KEY = auto()
+    FILE_RENAMED = auto()
+    FILE_DELETED = auto()
+    OWNERSHIP_TRANSFERRED = auto()
+
+    # Grants
+    GRANT_CREATED = auto()
+    GRANT_CHANGED = auto()
+    GRANT_REVOKED = auto()
+    SELF_GRANTED = auto()  # An administrator let themselves in.
+
+    # Keys
+    FILE_REENCRYPTED = auto()
+    KEY_REWRAPPED = auto()  # One summary for a run, not one event for each record.
+    KEY_RETIRED = auto()
+    KEYS_EXPORTED = auto()
+
+    # Operations
+    DAMAGE_FOUND = auto()
+    SWEPT = auto()
+    COMMAND_RUN = auto()
+
+
+def label(name: str) -> str:
+    """The name as a person reads it: `Sign in failed`. Of a later version's events too."""
+    return name.replace("_", " ").capitalize()

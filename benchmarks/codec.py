@@ -1,0 +1,121 @@
+"""The frame codec beside what it is made of, and beside stock Fernet with its Base64."""
+
+import base64
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+from cryptography.fernet import Fernet
+from cryptography.hazmat.primitives import hashes, hmac
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+from benchmarks.measure import MIB, Figure, against, by_turns, rates
+from files.crypto.stream import (
+    FRAME_LENGTH,
+    FRAME_PAYLOAD,
+    Context,
+    Decryptor,
+    Encryptor,
+    derive_keys,
+    encrypt,
+)
+
+AT_MOST = 256 * MIB
+"""More would measure the same for longer."""
+
+PEERS = {"limit": "AES-128-CBC and HMAC-SHA256 alone", "stock": "stock Fernet and Base64"}
+
+
+def figures(size: int, runs: int) -> Iterator[Figure]:
+    """Sealing and opening, on one thread and on two."""
+    frames = max(1, min(size, AT_MOST) // FRAME_PAYLOAD)
+    amount = frames * FRAME_PAYLOAD / MIB
+    payload = os.urandom(FRAME_PAYLOAD)
+    sealing = {
+        "ours": lambda: seal(payload, frames),
+        "limit": lambda: primitives(payload, frames, decrypt=False),
+        "stock": lambda: stock_seal(payload, frames),
+    }
+    measured = rates(amount, by_turns(sealing, runs=runs))
+    yield from against("Frames sealed", "MiB/s", measured, ours="ours", peers=PEERS)
+    opening = {
+        "ours": opener(payload, frames),
+        "limit": lambda: primitives(payload, frames, decrypt=True),
+        "stock": stock_opener(payload, frames),
+    }
+    measured = rates(amount, by_turns(opening, runs=runs))
+    yield from against("Frames opened", "MiB/s", measured, ours="ours", peers=PEERS)
+    threads = {
+        "two": lambda: in_threads(2, lambda: seal(payload, frames // 2)),
+        "one": lambda: in_threads(1, lambda: seal(payload, frames // 2 * 2)),
+    }
+    measured = rates(amount, by_turns(threads, runs=runs))
+    yield from against(
+        "Sealed in two threads", "MiB/s", measured, ours="two", peers={"one": "in one thread"}
+    )
+
+
+def _context() -> Context:
+    return Context(uuid.uuid4(), uuid.uuid4(), int(time.time()))
+
+
+def seal(payload: bytes, frames: int) -> None:
+    """A stream into one buffer over and over: what the writer does, without a store."""
+    room = memoryview(bytearray(FRAME_LENGTH))
+    encryptor = Encryptor(os.urandom(32), _context(), lambda length: room[:length])
+    for _ in range(frames):
+        encryptor.update(payload)
+    encryptor.finish()
+
+
+def opener(payload: bytes, frames: int) -> Callable[[], None]:
+    """Opens the first frame of a stream of many, over and over."""
+    dek, context = os.urandom(32), _context()
+    token = next(encrypt(dek, context, [payload + b"more"]))
+    decryptor = Decryptor(derive_keys(dek, context), context, 2 * FRAME_PAYLOAD)
+
+    def work() -> None:
+        for _ in range(frames):
+            decryptor.open_frame(0, token)
+
+    return work
+
+
+def primitives(payload: bytes, frames: int, *, decrypt: bool) -> None:
+    """The same bytes through the cipher and the MAC, and nothing else: nobody can be faster."""
+    key, out = os.urandom(16), bytearray(FRAME_PAYLOAD + 15)
+    for _ in range(frames):
+        cipher = Cipher(algorithms.AES128(key), modes.CBC(os.urandom(16)))
+        context = cipher.decryptor() if decrypt else cipher.encryptor()
+        context.update_into(payload, out)
+        mac = hmac.HMAC(key, hashes.SHA256())
+        mac.update(payload)
+        mac.finalize()
+
+
+def stock_seal(payload: bytes, frames: int) -> None:
+    """`Fernet.encrypt`, and its text turned into the bytes that are worth storing."""
+    fernet = Fernet(Fernet.generate_key())
+    for _ in range(frames):
+        base64.urlsafe_b64decode(fernet.encrypt(payload))
+
+
+def stock_opener(payload: bytes, frames: int) -> Callable[[], None]:
+    """`Fernet.decrypt` of stored bytes, which must become text before."""
+    fernet = Fernet(Fernet.generate_key())
+    token = base64.urlsafe_b64decode(fernet.encrypt(payload))
+
+    def work() -> None:
+        for _ in range(frames):
+            fernet.decrypt(base64.urlsafe_b64encode(token))
+
+    return work
+
+
+def in_threads(count: int, work: Callable[[], None]) -> None:
+    """The same work in each of `count` threads."""
+    with ThreadPoolExecutor(count) as pool:
+        for future in [pool.submit(work) for _ in range(count)]:
+            future.result()

@@ -1,0 +1,129 @@
+"""The one rule of who may do what with which file.
+
+A user sees a file when the user is active and owns it, or holds a live grant to it, in person or
+through a group. Being a superuser adds nothing: content is for those who were granted it. Every
+view, command and admin page that touches content fetches through these querysets; a second copy
+of the rule anywhere else is a bug.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from django.apps import apps
+from django.contrib.auth.backends import BaseBackend
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser
+from django.db import models
+from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
+
+if TYPE_CHECKING:
+    from accounts.models import User
+    from files.models import FileRecord, Grant
+
+
+class Permission(enum.StrEnum):
+    """Who may use a function at all. Grants then decide on which file."""
+
+    UPLOAD = "files.add_filerecord"
+    DOWNLOAD = "files.download_filerecord"
+    SHARE = "files.add_grant"
+
+
+class GrantQuerySet(models.QuerySet["Grant"]):
+    def live(self, at: datetime | None = None) -> GrantQuerySet:
+        """Grants that count at that moment, by default now."""
+        moment = at or timezone.now()
+        return self.filter(
+            Q(starts_at__isnull=True) | Q(starts_at__lte=moment),
+            Q(expires_at__isnull=True) | Q(expires_at__gt=moment),
+            revoked_at__isnull=True,
+        )
+
+    def held_by(self, user: User | AnonymousUser) -> GrantQuerySet:
+        """Grants to that user in person or to one of the user's groups, live or not."""
+        if not user.is_active:
+            return self.none()
+        return self.filter(Q(user_id=user.pk) | Q(group__in=user.groups.values("pk")))
+
+
+class FileRecordQuerySet(models.QuerySet["FileRecord"]):
+    def visible_to(self, user: User | AnonymousUser) -> FileRecordQuerySet:
+        """Files that the user may see and, with the function's permission, download."""
+        return self._reachable_by(user, levels=None)
+
+    def managed_by(self, user: User | AnonymousUser) -> FileRecordQuerySet:
+        """Files that the user may share and delete: the owner's, and `manage` grants."""
+        return self._reachable_by(user, levels=["manage"])
+
+    def _reachable_by(
+        self, user: User | AnonymousUser, *, levels: list[str] | None
+    ) -> FileRecordQuerySet:
+        # Anonymous users are not active either.
+        if not user.is_active:
+            return self.none()
+        live = apps.get_model("files", "Grant").objects.live()
+        grants = live.held_by(user).filter(file=OuterRef("pk"))
+        if levels is not None:
+            grants = grants.filter(level__in=levels)
+        return self.filter(Q(owner_id=user.pk) | Exists(grants))
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Why a user may reach a file: as its owner, or by the widest of the live grants."""
+
+    is_owner: bool
+    level: str
+    until: datetime | None = None
+    via: str = ""
+    grant_id: int | None = None
+
+
+def access_of(user: User, record: FileRecord) -> Access | None:
+    """Explain `visible_to` for one file; None where the user cannot see it. One query at most."""
+    if not user.is_active:
+        return None
+    if record.owner_id == user.pk:
+        return Access(is_owner=True, level="owner")
+    grants = list(record.grants.live().held_by(user).select_related("group"))
+    if not grants:
+        return None
+
+    def width(grant: Grant) -> tuple[bool, bool, float]:
+        until = grant.expires_at.timestamp() if grant.expires_at else 0.0
+        return grant.level == "manage", grant.expires_at is None, until
+
+    best = max(grants, key=width)
+    via = best.recipient_name if best.group_id else ""
+    return Access(False, best.level, best.expires_at, via, best.pk)
+
+
+class FileBackend(BaseBackend):
+    """`user.has_perm("files.download_filerecord", record)`: the same answer as the querysets.
+
+    Django asks no backend for an active superuser, and answers yes: `accounts.User.has_perm`
+    sends every question about one file here alone.
+    """
+
+    def has_perm(
+        self, user_obj: AbstractBaseUser | AnonymousUser, perm: str, obj: Any = None
+    ) -> bool:
+        model = apps.get_model("files", "FileRecord")
+        if not isinstance(obj, model):
+            return False
+        user: Any = user_obj
+        files = model.objects.filter(pk=obj.pk)
+        if perm in {Permission.DOWNLOAD, "files.view_filerecord"}:
+            reachable = files.visible_to(user)
+        elif perm in {"files.change_filerecord", "files.delete_filerecord", Permission.SHARE}:
+            reachable = files.managed_by(user)
+        else:
+            return False
+        if perm in set(Permission) and not user.has_perm(perm):
+            return False
+        return reachable.exists()

@@ -1,0 +1,241 @@
+"""The admin of files and grants: who may read what, never what is in it.
+
+No page here shows or changes content. Every change goes through a use case, which audits it.
+Grants are revoked, not deleted: they are history.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from files import sharing, vault
+from files.models import FileRecord, Grant, StoredObject
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
+
+    from accounts.models import User
+
+
+def _actor(request: HttpRequest) -> User:
+    return cast("User", request.user)
+
+
+class GrantForm(forms.ModelForm[Grant]):
+    """A grant, with a box to revoke one that exists."""
+
+    revoke = forms.BooleanField(required=False, label="Revoke now")
+
+    class Meta:
+        model = Grant
+        fields = ("file", "user", "group", "level", "starts_at", "expires_at", "reason")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        exists = not self.instance._state.adding
+        if not exists or self.instance.revoked_at is not None:
+            self.fields["revoke"].disabled = True
+        if exists:
+            self._fix("file", "user", "group")
+
+    def _fix(self, *names: str) -> None:
+        """Whom a grant was for, and to what, is history: end it and make another."""
+        for name in self.fields.keys() & set(names):
+            chosen = getattr(self.instance, name)
+            only = (chosen.pk, chosen) if chosen else ("", "")
+            self.fields[name].disabled = True
+            # The usual widget would ask the database for its one option, in every row.
+            self.fields[name].widget = forms.Select(choices=[only])
+
+
+def _save(form: GrantForm, grant: Grant, *, actor: User, is_new: bool) -> None:
+    if is_new:
+        sharing.grant(grant, actor=actor)
+        return
+    if form.changed_data and form.changed_data != ["revoke"]:
+        sharing.change(grant, actor=actor)
+    if form.cleaned_data.get("revoke"):
+        sharing.revoke(grant, actor=actor)
+
+
+class GrantInline(admin.TabularInline[Grant, FileRecord]):
+    model = Grant
+    form = GrantForm
+    extra = 0
+    can_delete = False
+    autocomplete_fields = ("user", "group")
+    fields = (
+        "user",
+        "group",
+        "level",
+        "starts_at",
+        "expires_at",
+        "reason",
+        "shown_status",
+        "granted_by",
+        "revoke",
+    )
+    readonly_fields = ("shown_status", "granted_by")
+
+    @admin.display(description="status")
+    def shown_status(self, grant: Grant) -> str:
+        return grant.status if grant.pk else ""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Grant]:
+        return super().get_queryset(request).select_related("user", "group", "granted_by")
+
+
+class StateFilter(admin.SimpleListFilter):
+    title = "state in the store"
+    parameter_name = "state"
+
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[Any, str | _StrPromise]]:
+        return [(StoredObject.State.LIVE, "live"), (StoredObject.State.DAMAGED, "damaged")]
+
+    def queryset(self, request: Any, queryset: QuerySet[FileRecord]) -> QuerySet[FileRecord] | None:
+        return queryset.filter(current__state=self.value()) if self.value() else queryset
+
+
+@admin.register(FileRecord)
+class FileRecordAdmin(admin.ModelAdmin[FileRecord]):
+    list_display = ("name", "size", "owner", "custody", "state", "created_at")
+    list_filter = (StateFilter, "custody", ("owner", admin.RelatedOnlyFieldListFilter))
+    list_select_related = ("owner", "current")
+    search_fields = ("name", "folded_name", "id", "owner__username", "owner__email")
+    date_hierarchy = "created_at"
+    inlines = (GrantInline,)
+    fields = (
+        "id",
+        "name",
+        "size",
+        "content_type",
+        "owner",
+        "custody",
+        "state",
+        "master_key",
+        "object_name",
+        "object_size",
+        "created_at",
+        "updated_at",
+    )
+    readonly_fields = fields
+    show_full_result_count = False
+
+    @admin.display(description="state", ordering="current__state")
+    def state(self, record: FileRecord) -> str:
+        return record.current.get_state_display()
+
+    @admin.display(description="wrapped by master key")
+    def master_key(self, record: FileRecord) -> str:
+        return record.current.master_key_id
+
+    @admin.display(description="object in the store")
+    def object_name(self, record: FileRecord) -> str:
+        return record.current.object_name
+
+    @admin.display(description="bytes in the store")
+    def object_size(self, record: FileRecord) -> int:
+        return record.current.object_size
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: FileRecord, form: Any, change: bool) -> None:
+        """The page changes grants alone; a whole row saved might undo what happened meanwhile."""
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        """Save the grants of the page through the use cases."""
+        formset.save(commit=False)
+        for new in formset.new_objects:
+            sharing.grant(new, actor=_actor(request))
+        for grant_form in formset.initial_forms:
+            if grant_form.has_changed():
+                _save(grant_form, grant_form.instance, actor=_actor(request), is_new=False)
+
+    def get_deleted_objects(
+        self, objs: Any, request: HttpRequest
+    ) -> tuple[list[Any], dict[Any, int], set[Any], list[Any]]:
+        """A file goes with its grants; that these cannot be deleted alone is no obstacle."""
+        shown, counts, _needed, protected = super().get_deleted_objects(objs, request)
+        return shown, counts, set(), protected
+
+    def delete_model(self, request: HttpRequest, obj: FileRecord) -> None:
+        vault.remove(obj, actor=_actor(request))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[FileRecord]) -> None:
+        for record in queryset.select_related("current"):
+            vault.remove(record, actor=_actor(request))
+
+
+class StatusFilter(admin.SimpleListFilter):
+    title = "status"
+    parameter_name = "status"
+
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[Any, str | _StrPromise]]:
+        return [(name, name) for name in ("live", "scheduled", "expired", "revoked")]
+
+    def queryset(self, request: Any, queryset: QuerySet[Grant]) -> QuerySet[Grant] | None:
+        now = timezone.now()
+        conditions = {
+            "live": Q(pk__in=Grant.objects.live(now).values("pk")),
+            "scheduled": Q(revoked_at=None, starts_at__gt=now),
+            "expired": Q(revoked_at=None, expires_at__lte=now),
+            "revoked": Q(revoked_at__isnull=False),
+        }
+        return queryset.filter(conditions.get(self.value() or "", Q()))
+
+
+@admin.register(Grant)
+class GrantAdmin(admin.ModelAdmin[Grant]):
+    form = GrantForm
+    list_display = ("file", "recipient", "level", "shown_status", "expires_at", "granted_by")
+    list_filter = (StatusFilter, "level")
+    list_select_related = ("file", "user", "group", "granted_by")
+    search_fields = ("file__name", "user__username", "user__email", "group__name", "reason")
+    autocomplete_fields = ("file", "user", "group")
+    fields = (
+        "file",
+        "user",
+        "group",
+        "level",
+        "starts_at",
+        "expires_at",
+        "reason",
+        "granted_by",
+        "created_at",
+        "revoked_at",
+        "revoked_by",
+        "revoke",
+    )
+    readonly_fields = ("granted_by", "created_at", "revoked_at", "revoked_by")
+    actions = ("revoke_selected",)
+    show_full_result_count = False
+
+    @admin.display(description="for")
+    def recipient(self, grant: Grant) -> str:
+        return grant.recipient_name
+
+    @admin.display(description="status")
+    def shown_status(self, grant: Grant) -> str:
+        return grant.status
+
+    @admin.action(description="Revoke the selected grants", permissions=["change"])
+    def revoke_selected(self, request: HttpRequest, queryset: QuerySet[Grant]) -> None:
+        count = sum(sharing.revoke(grant, actor=_actor(request)) for grant in queryset)
+        self.message_user(request, f"{count} revoked.", messages.SUCCESS)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Grant | None = None) -> Any:
+        fixed = ("file", "user", "group") if obj else ()
+        return (*self.readonly_fields, *fixed)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Grant | None = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Grant, form: Any, change: bool) -> None:
+        _save(form, obj, actor=_actor(request), is_new=not change)

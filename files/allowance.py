@@ -1,0 +1,77 @@
+"""How much a person may store: the size limit of one file, and the quota of all of theirs.
+
+Bytes count as they are received. An upload reserves room ahead of its bytes, on its row and with
+its owner locked, so that two uploads at once never share the last of it. The size of a finished
+file takes the place of its reservation in the transaction that publishes it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.db import transaction
+from django.db.models import Sum
+
+from files.errors import FileTooLarge, QuotaExceeded, UploadLost
+from files.models import FileRecord, StoredObject
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+STEP = 8 * 1024 * 1024
+"""Bytes that an upload reserves ahead, at most."""
+
+
+class Allowance:
+    """What one upload of one person may take."""
+
+    def __init__(self, owner: User) -> None:
+        self._owner = owner
+        self._quota: int | None = settings.USER_QUOTA if owner.quota is None else owner.quota
+        self._largest: int = settings.MAX_UPLOAD_SIZE
+
+    def check(self, size: int, *, row: StoredObject | None = None) -> None:
+        """Raise FileTooLarge or QuotaExceeded when `size` bytes would not fit now.
+
+        `row` is that of the upload in question, where it has one already.
+        """
+        if size > self._largest:
+            raise FileTooLarge(self._largest)
+        if self._quota is not None:
+            self._require(size, self._left(self._quota, beside=row))
+
+    def cover(self, row: StoredObject, size: int) -> None:
+        """Reserve room so that the upload of `row` may have `size` bytes in all.
+
+        Raises FileTooLarge, QuotaExceeded, and UploadLost when the upload is no longer writing.
+        """
+        if size > self._largest:
+            raise FileTooLarge(self._largest)
+        if self._quota is None or size <= row.reserved:
+            return
+        with transaction.atomic():
+            # One reservation of a person at a time.
+            get_user_model().objects.select_for_update().get(username=self._owner.username)
+            left = self._left(self._quota, beside=row)
+            self._require(size, left)
+            # A part of what is left, no more: other uploads of the same person want some, too.
+            reserved = size + min(STEP, (left - size) // 4)
+            writing = StoredObject.objects.filter(pk=row.pk, state=StoredObject.State.WRITING)
+            if not writing.update(reserved=reserved):
+                raise UploadLost
+        row.reserved = reserved
+
+    def _left(self, quota: int, *, beside: StoredObject | None) -> int:
+        stored = FileRecord.objects.filter(owner=self._owner).aggregate(n=Sum("size"))["n"] or 0
+        others = StoredObject.objects.filter(creator=self._owner, state=StoredObject.State.WRITING)
+        if beside is not None:
+            others = others.exclude(pk=beside.pk)
+        reserved = others.aggregate(n=Sum("reserved"))["n"] or 0
+        return max(quota - int(stored) - int(reserved), 0)
+
+    @staticmethod
+    def _require(size: int, left: int) -> None:
+        if size > left:
+            raise QuotaExceeded(left)

@@ -1,0 +1,47 @@
+"""What can go wrong in the cryptography, as a small hierarchy.
+
+A wrong key and damaged data are different errors: the first is for the person who typed the key,
+the second for the operator. No message here may ever contain a key, a plaintext or a part of one.
+"""
+
+# The names say what happened; an "Error" at the end of each would say nothing more.
+
+from __future__ import annotations
+
+
+class CryptoError(Exception):
+    """Anything that this package refuses to do."""
+
+
+class WrongKey(CryptoError):
+    """The key is well formed, but it is not the key of this data."""
+
+    def __init__(self, message: str = "the key is not the one that this data was encrypted with"):
+        super().__init__(message)
+
+
+class Damaged(CryptoError):
+    """The data is not what was written: altered, cut, extended, moved or replaced.
+
+    ``reason`` is for logs only; users learn that the data is damaged and no more.
+    """
+
+    def __init__(self, reason: str):
+        super().__init__(f"damaged: {reason}")
+        self.reason = reason
+
+
+class MalformedKey(CryptoError, ValueError):
+    """The text is not a key at all. The message says what a key looks like."""
+
+
+class UnknownMasterKey(CryptoError):
+    """Data was wrapped by a master key that the keyring does not hold."""
+
+    def __init__(self, key_id: str):
+        super().__init__(f"no master key with the id {key_id} is configured")
+        self.key_id = key_id
+
+
+class StreamTooLong(CryptoError, ValueError):
+    """More plaintext than one stream can hold: 2**32 frames, which is 1 PiB."""

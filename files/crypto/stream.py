@@ -1,0 +1,349 @@
+"""Stream format 1: a file as a sequence of binary Fernet tokens (frames), then a trailer.
+
+The layout's arithmetic, the keys of one stream, an encryptor that takes chunks of any size and a
+decryptor that opens any frame. ``docs/stream-format.md`` is the specification; the sections named
+below are its sections.
+
+Never releases a byte of a frame that has not been authenticated as that frame of that stream.
+Never holds more plaintext than one frame.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import struct
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final, Self
+from uuid import UUID
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+
+from files.crypto.errors import CryptoError, Damaged, StreamTooLong, WrongKey
+from files.crypto.tokens import BLOCK, SLACK, Buffer, TokenCodec, token_length
+
+# Layout
+
+FRAME_PAYLOAD: Final = 262_144
+"""Plaintext bytes in every frame but the last (F)."""
+
+FRAME_LENGTH: Final = 262_217
+"""Bytes of a full frame in the object."""
+
+CONTEXT_LENGTH: Final = 64
+COMMITMENT_LENGTH: Final = 32
+TRAILER_LENGTH: Final = CONTEXT_LENGTH + COMMITMENT_LENGTH
+
+MAX_FRAMES: Final = 2**32
+MAX_SIZE: Final = MAX_FRAMES * FRAME_PAYLOAD
+"""Plaintext bytes that one stream can hold: 1 PiB."""
+
+PART_FRAMES: Final = 32
+MAX_PARTS: Final = 10_000
+"""Parts that S3 allows in one multipart upload."""
+
+_PREFIX: Final = struct.Struct(">6s?Q")
+
+
+def frame_length(payload: int) -> int:
+    """The length in the object of a frame with ``payload`` bytes of plaintext."""
+    return token_length(_PREFIX.size + payload)
+
+
+def frame_count(size: int) -> int:
+    """The number of frames of a stream of ``size`` bytes; an empty one still has a frame.
+
+    Raises StreamTooLong above ``MAX_SIZE``, ValueError below 0.
+    """
+    if size < 0:
+        raise ValueError("a size is never negative")
+    if size > MAX_SIZE:
+        raise StreamTooLong(f"a stream holds at most {MAX_SIZE} bytes, not {size}")
+    return max(1, -(-size // FRAME_PAYLOAD))
+
+
+def object_length(size: int) -> int:
+    """The exact length in the store of a stream of ``size`` bytes. Raises as frame_count."""
+    before = frame_count(size) - 1
+    last = size - before * FRAME_PAYLOAD
+    return before * FRAME_LENGTH + frame_length(last) + TRAILER_LENGTH
+
+
+def frame_offset(index: int) -> int:
+    """Where frame ``index`` begins in the object."""
+    return index * FRAME_LENGTH
+
+
+def frame_at(offset: int) -> int:
+    """The index of the frame that holds the plaintext byte at ``offset``."""
+    return offset // FRAME_PAYLOAD
+
+
+def frames_per_part(size: int | None) -> int:
+    """Whole frames in each part of a multipart upload but the last.
+
+    32 (8 MiB), or more when 10,000 parts would not hold the object of a declared ``size``.
+    """
+    if size is None:
+        return PART_FRAMES
+    return max(PART_FRAMES, -(-object_length(size) // (MAX_PARTS * FRAME_LENGTH)))
+
+
+# Keys
+
+_CONTEXT: Final = struct.Struct(">8sB7x16s16sQ8x")
+_MAGIC: Final = b"\x89SCS\r\n\x1a\n"
+_VERSION: Final = 1
+_KEY_INFO: Final = b"securestore/1"
+
+DEK_LENGTH: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a stream's keys are derived for: one encryption of one file, at one time.
+
+    ``created_at`` is in Unix seconds and is the timestamp of every frame.
+    """
+
+    file_id: UUID
+    stream_id: UUID
+    created_at: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.created_at < 2**64:
+            raise ValueError("created_at is a count of Unix seconds in 64 bits")
+
+    def encode(self) -> bytes:
+        """The 64 bytes that the key derivation and the trailer use."""
+        return _CONTEXT.pack(
+            _MAGIC, _VERSION, self.file_id.bytes, self.stream_id.bytes, self.created_at
+        )
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """Read what ``encode`` wrote. Raises Damaged on anything else, spare bytes included."""
+        if len(data) != CONTEXT_LENGTH:
+            raise Damaged("a context has another length")
+        _, _, file_id, stream_id, created_at = _CONTEXT.unpack(data)
+        context = cls(UUID(bytes=file_id), UUID(bytes=stream_id), created_at)
+        if context.encode() != data:
+            raise Damaged("not a context of stream format 1")
+        return context
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StreamKeys:
+    """The keys of one stream: 32 bytes for its frames, 32 that say which keys these are.
+
+    Fernet does not commit to its key; the commitment does.
+    """
+
+    frame_key: bytes = field(repr=False)
+    commitment: bytes = field(repr=False)
+
+    def check(self, commitment: bytes) -> None:
+        """Compare with the commitment on record, in constant time. Raises WrongKey."""
+        if not hmac.compare_digest(self.commitment, commitment):
+            raise WrongKey
+
+
+def derive_keys(dek: bytes, context: Context) -> StreamKeys:
+    """Derive a stream's keys from its data key of 32 bytes (HKDF-Expand, RFC 5869, SHA-256)."""
+    if len(dek) != DEK_LENGTH:
+        raise ValueError(f"a data key has {DEK_LENGTH} bytes, not {len(dek)}")
+    info = _KEY_INFO + context.encode()
+    okm = HKDFExpand(SHA256(), length=64, info=info).derive(dek)
+    return StreamKeys(frame_key=okm[:32], commitment=okm[32:])
+
+
+# Writing
+
+
+def _random_iv(_index: int) -> bytes:
+    return os.urandom(BLOCK)
+
+
+class Encryptor:
+    """Turns chunks of any size into the frames and the trailer of one stream.
+
+    ``reserve(n)`` gives a writable view of exactly ``n`` bytes, the next ones of the object; a
+    frame is encrypted straight into it, and complete when the next call of anything begins.
+    One frame of plaintext is held back until it is known whether more follows, for the last frame
+    says so and is empty only in an empty stream.
+
+    ``first_frame`` continues a stream whose earlier frames are already stored. They were not
+    final, so at least one byte must follow. ``iv_for`` gives a frame's IV by its index; it exists
+    for known answers in tests, and anything but fresh random bytes elsewhere breaks the cipher.
+
+    After ``finish`` or any error it refuses further use. Not to be shared between threads.
+    """
+
+    def __init__(
+        self,
+        dek: bytes,
+        context: Context,
+        reserve: Callable[[int], memoryview],
+        *,
+        first_frame: int = 0,
+        iv_for: Callable[[int], bytes] = _random_iv,
+    ) -> None:
+        if not 0 <= first_frame < MAX_FRAMES:
+            raise ValueError(f"a stream has no frame {first_frame}")
+        keys = derive_keys(dek, context)
+        self._codec = TokenCodec(keys.frame_key)
+        self._context = context
+        self._commitment = keys.commitment
+        self._reserve = reserve
+        self._iv_for = iv_for
+        self._first = self._index = first_frame
+        self._size = first_frame * FRAME_PAYLOAD
+        self._pending = memoryview(bytearray(FRAME_PAYLOAD))
+        self._held = 0
+        self._usable = True
+
+    @property
+    def commitment(self) -> bytes:
+        """The 32 bytes that the record keeps, to tell a wrong key from damage."""
+        return self._commitment
+
+    @property
+    def size(self) -> int:
+        """Plaintext bytes of the stream so far, frames before ``first_frame`` included."""
+        return self._size
+
+    def update(self, data: Buffer) -> None:
+        """Take the next bytes. Raises StreamTooLong before encrypting any of them."""
+        self._claim()
+        chunk = memoryview(data).cast("B")
+        if self._size + len(chunk) > MAX_SIZE:
+            raise StreamTooLong(f"a stream holds at most {MAX_SIZE} bytes")
+        self._size += len(chunk)
+        while chunk:
+            if self._held == FRAME_PAYLOAD:
+                self._emit(self._pending, final=False)
+                self._held = 0
+            if not self._held and len(chunk) > FRAME_PAYLOAD:
+                # More follows within the chunk itself, so the frame needs no holding back.
+                self._emit(chunk[:FRAME_PAYLOAD], final=False)
+                chunk = chunk[FRAME_PAYLOAD:]
+                continue
+            taken = min(len(chunk), FRAME_PAYLOAD - self._held)
+            self._pending[self._held : self._held + taken] = chunk[:taken]
+            self._held += taken
+            chunk = chunk[taken:]
+        self._usable = True
+
+    def finish(self) -> None:
+        """Write the last frame and the trailer.
+
+        Raises ValueError when a continued stream got no further byte: its last frame is stored
+        already, and not as the last.
+        """
+        self._claim()
+        if not self._held and self._first:
+            raise ValueError("a continued stream needs at least one more byte")
+        self._emit(self._pending[: self._held], final=True)
+        self._view(TRAILER_LENGTH)[:] = self._context.encode() + self._commitment
+
+    def suspend(self) -> bytes:
+        """Stop between two frames; return the plaintext, one frame at most, that is in none yet.
+
+        Another encryptor continues: with `first_frame` the number of frames written so far, it
+        takes these bytes first. Whoever keeps them encrypts them (`files.crypto.carry`).
+        """
+        self._claim()
+        return bytes(self._pending[: self._held])
+
+    def _claim(self) -> None:
+        """Refuse use after the end; and until the caller of this succeeds, refuse the next."""
+        if not self._usable:
+            raise CryptoError("this encryptor has finished or failed")
+        self._usable = False
+
+    def _emit(self, payload: memoryview, *, final: bool) -> None:
+        self._codec.seal_into(
+            self._view(frame_length(len(payload))),
+            _PREFIX.pack(b"frame\0", final, self._index),
+            payload,
+            timestamp=self._context.created_at,
+            iv=self._iv_for(self._index),
+        )
+        self._index += 1
+
+    def _view(self, length: int) -> memoryview:
+        view = self._reserve(length)
+        if len(view) != length:
+            raise ValueError(f"reserve({length}) gave {len(view)} bytes")
+        return view
+
+
+def encrypt(
+    dek: bytes,
+    context: Context,
+    chunks: Iterable[Buffer],
+    *,
+    iv_for: Callable[[int], bytes] = _random_iv,
+) -> Iterator[bytes]:
+    """Yield the object of the concatenated ``chunks``: each frame, then the trailer."""
+    written: list[bytearray] = []
+
+    def reserve(length: int) -> memoryview:
+        written.append(bytearray(length))
+        return memoryview(written[-1])
+
+    encryptor = Encryptor(dek, context, reserve, iv_for=iv_for)
+    for chunk in chunks:
+        encryptor.update(chunk)
+        yield from map(bytes, written)
+        written.clear()
+    encryptor.finish()
+    yield from map(bytes, written)
+
+
+# Reading
+
+
+class Decryptor:
+    """Opens the frames of one stream, in any order.
+
+    The ``keys`` have passed ``StreamKeys.check`` against the record, and ``size`` comes from the
+    sealed record, never from the object. Not to be shared between threads.
+    """
+
+    def __init__(self, keys: StreamKeys, context: Context, size: int) -> None:
+        self._count = frame_count(size)
+        self._keys = keys
+        self._context = context
+        self._size = size
+        self._codec = TokenCodec(keys.frame_key)
+        widest = min(size, FRAME_PAYLOAD) + _PREFIX.size + BLOCK
+        self._scratch = memoryview(bytearray(widest + SLACK))
+
+    def open_frame(self, index: int, token: Buffer) -> bytes:
+        """Return the payload of frame ``index``. Raises Damaged, ValueError for no such frame."""
+        if not 0 <= index < self._count:
+            raise ValueError(f"a stream of {self._size} bytes has no frame {index}")
+        final = index == self._count - 1
+        payload = self._size - index * FRAME_PAYLOAD if final else FRAME_PAYLOAD
+        if len(token) != frame_length(payload):
+            raise Damaged(f"frame {index} has another length")
+        try:
+            end = self._codec.open_into(token, self._scratch, timestamp=self._context.created_at)
+        except Damaged as damaged:
+            raise Damaged(f"frame {index}: {damaged.reason}") from None
+        if self._scratch[: _PREFIX.size] != _PREFIX.pack(b"frame\0", final, index):
+            raise Damaged(f"frame {index} is another frame")
+        if end != _PREFIX.size + payload:
+            raise Damaged(f"frame {index} has another payload length")
+        return bytes(self._scratch[_PREFIX.size : end])
+
+    def check_trailer(self, trailer: bytes) -> None:
+        """Compare the object's trailer with what it must be. Raises Damaged.
+
+        Never WrongKey: the keys are known to be right, so another commitment is damage.
+        """
+        if not hmac.compare_digest(trailer, self._context.encode() + self._keys.commitment):
+            raise Damaged("the trailer is not this stream's")

@@ -1,0 +1,53 @@
+"""What the use cases refuse or cannot do. Every message may be shown to the person who asked."""
+
+
+class VaultError(Exception):
+    """Anything that a use case refuses or cannot do."""
+
+
+class FileTooLarge(VaultError):
+    """More bytes than `limit`."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"The file is larger than the limit of {limit} bytes.")
+        self.limit = limit
+
+
+class FileDamaged(VaultError):
+    """The store does not return what was written, or does not have it any more."""
+
+    def __init__(self) -> None:
+        super().__init__("The store no longer returns this file as it was written.")
+
+
+class UploadLost(VaultError):
+    """The upload was swept away, or otherwise ended, before it was complete."""
+
+    def __init__(self) -> None:
+        super().__init__("The upload took too long and was given up. Please upload again.")
+
+
+class KeysMissing(VaultError):
+    """Files need master keys that are not configured: their ids, and how many files each."""
+
+    def __init__(self, missing: dict[str, int]) -> None:
+        self.missing = missing
+        needs = "; ".join(
+            f"key {key_id} is needed by {count} file{'' if count == 1 else 's'}"
+            for key_id, count in sorted(missing.items())
+        )
+        super().__init__(
+            f"Master keys are missing: {needs}. Add the missing key to MASTER_KEYS again, "
+            "and remove it only after rotate_master_key has finished."
+        )
+
+
+class QuotaExceeded(FileTooLarge):
+    """The file does not fit into what is left of its owner's quota: `limit` bytes."""
+
+    def __init__(self, left: int) -> None:
+        super().__init__(left)
+        self.args = (
+            f"Your storage is nearly used up: {left} bytes are left. Delete files that you no "
+            "longer need, or ask an administrator for more.",
+        )

@@ -1,0 +1,295 @@
+"""What the vault knows: files, their encryptions in the store, and who was granted what.
+
+The rules that must hold whatever the code does are constraints here. This module must never touch
+the store or a key: `vault` alone joins rows and objects.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import F, Q
+from django.urls import reverse
+from django.utils import timezone
+
+from files.access import FileRecordQuerySet, GrantQuerySet
+from files.crypto.keyring import Custody as KeyCustody
+from files.crypto.keyring import WrappedKey
+from files.crypto.stream import Context
+from files.names import MAX_NAME_BYTES, UNKNOWN_TYPE, fold_name
+
+
+class Custody(models.TextChoices):
+    """Who holds what it takes to read a file."""
+
+    MANAGED = KeyCustody.MANAGED.value, "Managed: a grant is enough"
+    HELD = KeyCustody.HELD.value, "Held: a grant and the file's own key"
+
+
+class StoredObject(models.Model):
+    """One encryption of one file: its object in the store, its wrapped key, its life.
+
+    The row is committed before the first byte goes to the store, and doomed before the object is
+    deleted: whatever is killed, and whenever, a row says what is left to clean up. For the same
+    reason `file_id` is no foreign key: the row comes before its file and outlives it.
+    """
+
+    class State(models.TextChoices):
+        WRITING = "writing", "being written"
+        LIVE = "live", "live"
+        DOOMED = "doomed", "to be deleted"
+        DAMAGED = "damaged", "damaged in the store"
+
+    file_id = models.UUIDField("file id", db_index=True)
+    stream_id = models.UUIDField(unique=True, default=uuid.uuid4)
+    object_name = models.CharField(max_length=64, unique=True)
+    state = models.CharField(max_length=8, choices=State, default=State.WRITING)
+    custody = models.CharField(max_length=8, choices=Custody, default=Custody.MANAGED)
+    master_key_id = models.CharField(max_length=128, db_index=True)
+    wrapped_key = models.BinaryField()
+    sealed = models.BooleanField(default=False, help_text="The wrapped key binds the final size.")
+    size = models.PositiveBigIntegerField(default=0, help_text="Plaintext bytes; 0 until sealed.")
+    object_size = models.PositiveBigIntegerField(default=0)
+    etag = models.CharField(max_length=128, blank=True)
+    reserved = models.PositiveBigIntegerField(
+        default=0, help_text="Bytes of its creator's quota that an upload has reserved."
+    )
+    multipart_id = models.CharField(max_length=1024, blank=True)
+    creator = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    # What is safe in the store of an upload that can be resumed (docs/uploads.md).
+    offset = models.PositiveBigIntegerField(default=0, help_text="Plaintext bytes that are safe.")
+    part_frames = models.PositiveIntegerField(default=0)
+    etags = models.JSONField(default=list, blank=True)
+    tails = models.JSONField(default=list, blank=True)
+    carry = models.BinaryField(default=bytes, blank=True)
+    # Who writes at the moment, and when it was last heard of; empty while nobody does.
+    lease = models.CharField(max_length=255, blank=True)
+    lease_seen_at = models.DateTimeField(null=True, blank=True)
+    stream_created_at = models.PositiveBigIntegerField(
+        help_text="Unix seconds; part of what the stream's keys are derived from."
+    )
+    created_at = models.DateTimeField(default=timezone.now)
+    state_changed_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(
+                condition=Q(state="writing", sealed=False)
+                | Q(state="doomed")
+                | Q(state__in=["live", "damaged"], sealed=True),
+                name="storedobject_live_is_sealed",
+            ),
+            models.CheckConstraint(
+                condition=Q(sealed=True) | Q(size=0, object_size=0),
+                name="storedobject_size_is_sealed",
+            ),
+            models.UniqueConstraint(
+                fields=["file_id"],
+                condition=Q(state__in=["live", "damaged"]),
+                name="storedobject_one_live_per_file",
+            ),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["state", "state_changed_at"], name="storedobject_by_state"),
+            models.Index(fields=["master_key_id", "id"], name="storedobject_by_key"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.object_name} ({self.state})"
+
+    @property
+    def context(self) -> Context:
+        """What this stream's keys are derived for (docs/stream-format.md, Keys)."""
+        return Context(self.file_id, self.stream_id, self.stream_created_at)
+
+    @property
+    def wrapped(self) -> WrappedKey:
+        """The wrapped key as the keyring takes it."""
+        return WrappedKey(self.master_key_id, bytes(self.wrapped_key))
+
+
+class UploadSession(models.Model):
+    """A resumable upload as its client knows it; it stays until it expires, also when complete.
+
+    So a client whose last answer was lost can still ask what became of its file.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    object = models.OneToOneField(StoredObject, on_delete=models.CASCADE, related_name="session")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="upload_sessions"
+    )
+    name = models.CharField(max_length=MAX_NAME_BYTES)
+    content_type = models.CharField(max_length=255, default=UNKNOWN_TYPE)
+    custody = models.CharField(max_length=8, choices=Custody, default=Custody.MANAGED)
+    length = models.PositiveBigIntegerField(
+        null=True, blank=True, help_text="Bytes of the original; empty until the client says."
+    )
+    metadata = models.TextField(blank=True, help_text="The client's Upload-Metadata, as sent.")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    completed_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"upload {self.id}"
+
+    @property
+    def offset(self) -> int:
+        """Plaintext bytes that are safe."""
+        return self.object.size if self.completed_at else self.object.offset
+
+    @property
+    def expires_at(self) -> datetime:
+        """When a sweep may take it away, unless more bytes come before."""
+        moved: datetime = self.object.state_changed_at
+        expiry: timedelta = settings.UPLOAD_EXPIRY
+        return moved + expiry
+
+
+class FileRecord(models.Model):
+    """A file as people know it. Its bytes are those of the `current` stored object."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=MAX_NAME_BYTES)
+    # What a search compares; kept here so that case folds as in Unicode, not as in ASCII. One
+    # character of three bytes, U+FDFA, folds to eighteen: nothing grows by more.
+    folded_name = models.CharField(max_length=6 * MAX_NAME_BYTES, editable=False)
+    size = models.PositiveBigIntegerField(help_text="Bytes of the original.")
+    content_type = models.CharField(max_length=255, default=UNKNOWN_TYPE)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="owned_files"
+    )
+    custody = models.CharField(max_length=8, choices=Custody, default=Custody.MANAGED)
+    current = models.OneToOneField(StoredObject, on_delete=models.PROTECT, related_name="file")
+    # Changes with the bytes and with nothing else, so that a re-encryption does not break a resume.
+    version = models.UUIDField(default=uuid.uuid4, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = FileRecordQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["-created_at", "-id"]
+        permissions = (("download_filerecord", "Can download files"),)
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["-created_at", "-id"], name="filerecord_newest"),
+            models.Index(fields=["owner", "-created_at", "-id"], name="filerecord_owner_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.folded_name = fold_name(self.name)
+        fields = kwargs.get("update_fields")
+        if fields is not None and "name" in fields:
+            kwargs["update_fields"] = {*fields, "folded_name"}
+        super().save(*args, **kwargs)
+
+    def get_absolute_url(self) -> str:
+        return reverse("files:detail", args=[self.id])
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether the store no longer returns what was written."""
+        return self.current.state == StoredObject.State.DAMAGED
+
+
+class Grant(models.Model):
+    """Permission for one user or one group to read one file. Never deleted: it is history."""
+
+    class Level(models.TextChoices):
+        DOWNLOAD = "download", "Download"
+        MANAGE = "manage", "Manage: download, share and delete"
+
+    file = models.ForeignKey(FileRecord, on_delete=models.CASCADE, related_name="grants")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="grants",
+    )
+    group = models.ForeignKey(
+        Group, on_delete=models.CASCADE, null=True, blank=True, related_name="file_grants"
+    )
+    level = models.CharField(max_length=8, choices=Level, default=Level.DOWNLOAD)
+    starts_at = models.DateTimeField(null=True, blank=True, help_text="Empty: at once.")
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="Empty: never.")
+    reason = models.CharField(max_length=255, blank=True)
+    granted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        editable=False,
+        related_name="+",
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    revoked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        editable=False,
+        related_name="+",
+    )
+
+    objects = GrantQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["-created_at", "-id"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(
+                condition=Q(user__isnull=True, group__isnull=False)
+                | Q(user__isnull=False, group__isnull=True),
+                name="grant_to_user_or_group",
+                violation_error_message="Choose exactly one: a user or a group.",
+            ),
+            models.CheckConstraint(
+                condition=Q(starts_at__isnull=True)
+                | Q(expires_at__isnull=True)
+                | Q(starts_at__lt=F("expires_at")),
+                name="grant_starts_before_it_expires",
+                violation_error_message="The grant must start before it expires.",
+            ),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["user", "file"], name="grant_user_file"),
+            models.Index(fields=["group", "file"], name="grant_group_file"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_level_display()} for {self.recipient_name}"
+
+    def clean(self) -> None:
+        if (self.user is None) == (self.group is None):
+            raise ValidationError("Choose exactly one: a user or a group.")
+
+    @property
+    def recipient_name(self) -> str:
+        """Who it is for, in words."""
+        if self.group is not None:
+            return f"group “{self.group.name}”"
+        return self.user.get_username() if self.user else "nobody"
+
+    def status_at(self, moment: datetime) -> str:
+        """`revoked`, `scheduled`, `expired` or `live`, at that moment."""
+        if self.revoked_at is not None:
+            return "revoked"
+        if self.starts_at is not None and self.starts_at > moment:
+            return "scheduled"
+        if self.expires_at is not None and self.expires_at <= moment:
+            return "expired"
+        return "live"
+
+    @property
+    def status(self) -> str:
+        """The status now."""
+        return self.status_at(timezone.now())

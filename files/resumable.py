@@ -1,0 +1,435 @@
+"""Resumable uploads: the use cases behind `/uploads/` (docs/uploads.md).
+
+An upload's whole state is its row and the store, so any process can go on where another one was
+killed. One writer at a time: a *lease* on the row says who, and every change of the row is a
+compare-and-set on it, so that a writer which lost its lease can spoil nothing. Plaintext is in
+memory only; the bytes that do not fill a frame wait in the row, sealed.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import socket
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, replace
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+import audit
+from audit import Event
+from files import vault
+from files.allowance import Allowance
+from files.crypto.errors import Damaged
+from files.crypto.keyring import Custody as KeyCustody
+from files.crypto.keyring import KeyState, generate_dek
+from files.crypto.stream import derive_keys, frames_per_part, object_length
+from files.crypto.tokens import Buffer
+from files.masterkeys import keyring
+from files.models import FileRecord, StoredObject, UploadSession
+from files.names import clean_content_type, clean_name
+from files.storage import (
+    ObjectKey,
+    ObjectMissing,
+    ObjectWriter,
+    Progress,
+    SealedObject,
+    StoreError,
+    Tail,
+)
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+log = logging.getLogger(__name__)
+State = StoredObject.State
+
+LEASE = timedelta(seconds=30)
+"""A writer that was not heard of for this long has lost its lease."""
+
+BEAT = 10.0
+"""Seconds between two signs of life of a writer that receives bytes."""
+
+PATIENCE = 3.0
+"""Seconds to wait for a writer that is about to end: its client has just reconnected."""
+
+_POLL = 0.05
+
+
+class UploadBusy(vault.VaultError):
+    """Another request is writing to this upload."""
+
+    def __init__(self) -> None:
+        super().__init__("Another request is writing to this upload. Try again in a moment.")
+
+
+class WrongOffset(vault.VaultError):
+    """The bytes do not continue what is safe. `offset` is where they would."""
+
+    def __init__(self, offset: int) -> None:
+        super().__init__(f"This upload continues at byte {offset}.")
+        self.offset = offset
+
+
+class WrongLength(vault.VaultError):
+    """The declared length contradicts what is known, or is missing."""
+
+
+def create(
+    owner: User,
+    *,
+    name: str,
+    content_type: str | None = None,
+    length: int | None = None,
+    metadata: str = "",
+) -> UploadSession:
+    """Begin an upload of `length` bytes, or of a length to be declared later.
+
+    Raises BadName, FileTooLarge.
+    """
+    name = clean_name(name)
+    Allowance(owner).check(length or 0)
+    with transaction.atomic():
+        row = vault.begin_object(uuid.uuid4(), generate_dek(), creator=owner)
+        return UploadSession.objects.create(
+            object=row,
+            owner=owner,
+            name=name,
+            content_type=clean_content_type(content_type),
+            length=length,
+            metadata=metadata,
+        )
+
+
+def settled(session: UploadSession) -> UploadSession:
+    """The session once nobody writes to it, or as it is after `PATIENCE`. Raises UploadLost."""
+    deadline = time.monotonic() + PATIENCE
+    while _held(session.object) and time.monotonic() < deadline:
+        time.sleep(_POLL)
+        found = UploadSession.objects.select_related("object").filter(pk=session.pk).first()
+        if found is None:
+            raise vault.UploadLost
+        session = found
+    return session
+
+
+def terminate(session: UploadSession) -> None:
+    """Give an upload up: nothing of it stays. The file of a complete one is not touched."""
+    row = session.object
+    with transaction.atomic():
+        doomed = vault.doom(StoredObject.objects.filter(pk=row.pk, state=State.WRITING))
+        session.delete()
+        if doomed:
+            audit.record(Event.UPLOAD_ABORTED, file_id=row.file_id, size=row.offset)
+    if doomed:
+        vault.purge(row)
+
+
+class Continuation:
+    """One request's turn at an upload: holds the lease, takes bytes, leaves them safe.
+
+    Use as a context manager. Within it `write` as often as bytes arrive, then `settle` once. An
+    exception leaves the upload at the last point that was safe. `length` declares what was left
+    open when the upload was created. With `provisional`, nothing is safe before `settle`: for
+    bytes whose checksum is not known to be right yet.
+    """
+
+    def __init__(
+        self,
+        session: UploadSession,
+        offset: int,
+        *,
+        length: int | None = None,
+        provisional: bool = False,
+    ) -> None:
+        """Raises UploadBusy, WrongOffset, WrongLength, FileTooLarge, UploadLost."""
+        self._row = _acquire(session)
+        # As it is under the lease: a length may have been declared since.
+        self.session: UploadSession = self._row.session
+        self._lease = self._row.lease
+        self._holding = True
+        self._allowance = Allowance(self.session.owner)
+        self._beaten = time.monotonic()
+        self._size = offset
+        self._sealed: SealedObject | None = None
+        try:
+            if self._row.offset != offset:
+                raise WrongOffset(self._row.offset)
+            if length is not None:
+                self._declare(length)
+            self._dek = self._unwrap()
+            self._writer = self._new_writer(self._beat if provisional else self._keep)
+        except BaseException:
+            self._let_go()
+            raise
+
+    def __enter__(self) -> Continuation:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._writer.release()
+        self._let_go()
+
+    def write(self, data: Buffer) -> None:
+        """Take the next bytes. Raises FileTooLarge, WrongLength, StoreError, UploadLost."""
+        after = self._size + len(data)
+        if self.session.length is not None and after > self.session.length:
+            raise WrongLength("More bytes were sent than the declared length.")
+        self._allowance.cover(self._row, after)
+        if time.monotonic() - self._beaten > BEAT:
+            # Before these bytes go anywhere: whoever stood still for long may have lost the lease.
+            self._update()
+        self._size = after
+        if self._sealed is not None:
+            return
+        try:
+            self._writer.write(data)
+        except (ObjectMissing, Damaged) as error:
+            self._sealed = self._completed_before(error)
+
+    def settle(self) -> FileRecord | None:
+        """Make all of it safe; when it is all there is, make it a file, and return that.
+
+        Raises StoreError, UploadLost.
+        """
+        if self._sealed is not None or self._size == self.session.length:
+            return self._complete()
+        before = {tail["name"] for tail in self._row.tails}
+        progress = self._writer.suspend()
+        unneeded = before - {tail.name for tail in progress.tails}
+        self._note(progress, unneeded, lease="", lease_seen_at=None)
+        self._holding = False
+        return None
+
+    def _complete(self) -> FileRecord:
+        sealed = self._sealed or self._commit()
+        session, row = self.session, self._row
+        with transaction.atomic():
+            self._update(lease="", lease_seen_at=None, carry=b"")
+            vault.seal_object(row, self._dek, sealed)
+            record = vault.create_record(
+                row, owner=session.owner, name=session.name, content_type=session.content_type
+            )
+            session.completed_at = timezone.now()
+            session.save(update_fields=["completed_at"])
+        self._holding = False
+        # All of them, not only those on record: a process may have died between a tail and its
+        # note. What cannot be reached now does not make the file less complete.
+        try:
+            vault.storage().discard_tails(row.object_name)
+        except StoreError as error:
+            log.warning("tails of %s were left in the store: %s", row.object_name, error)
+        return record
+
+    def _commit(self) -> SealedObject:
+        if time.monotonic() - self._beaten > BEAT:
+            self._update()
+        try:
+            sealed: SealedObject = self._writer.commit()
+        except (ObjectMissing, Damaged) as error:
+            sealed = self._completed_before(error)
+        return sealed
+
+    def _completed_before(self, error: Exception) -> SealedObject:
+        """The object, where an earlier turn completed it and was stopped before it could say so.
+
+        Otherwise the store has lost what it had confirmed, and there is nothing left to continue.
+        Raises UploadLost, StoreError.
+        """
+        row, length = self._row, self.session.length
+        commitment = derive_keys(self._dek, row.context).commitment
+        if length is not None:
+            key = ObjectKey(self._dek, row.context, length, commitment)
+            with (
+                suppress(ObjectMissing, Damaged),
+                vault.storage().reader(row.object_name, key) as reader,
+            ):
+                etag = reader.check_end()
+                return SealedObject(
+                    row.object_name, length, object_length(length), etag, commitment
+                )
+        log.error("upload %s cannot be continued: %s", row.object_name, error)
+        raise vault.UploadLost from error
+
+    def _declare(self, length: int) -> None:
+        session = self.session
+        if session.length == length:
+            return
+        if session.length is not None:
+            raise WrongLength("The length of this upload was declared before, and cannot change.")
+        if length < self._row.offset:
+            raise WrongLength("More bytes than that were received already.")
+        self._allowance.check(length, row=self._row)
+        session.length = length
+        session.save(update_fields=["length"])
+
+    def _unwrap(self) -> bytes:
+        found = keyring().unwrap(
+            self._row.wrapped,
+            context=self._row.context,
+            size=0,
+            custody=KeyCustody(self._row.custody),
+            state=KeyState.UPLOADING,
+        )
+        return found.material
+
+    def _new_writer(self, on_progress: Callable[[Progress], None]) -> ObjectWriter:
+        row, size = self._row, self.session.length
+        # A multipart upload may have been begun, and no part of it confirmed.
+        resume = Progress(
+            part_frames=row.part_frames or frames_per_part(size),
+            multipart_id=row.multipart_id,
+            etags=tuple(row.etags),
+            tails=tuple(Tail(**tail) for tail in row.tails),
+            carry=bytes(row.carry),
+            offset=row.offset,
+        )
+        try:
+            return vault.storage().writer(
+                row.object_name,
+                dek=self._dek,
+                context=row.context,
+                size=size,
+                on_multipart=self._note_multipart,
+                on_progress=on_progress,
+                resume=resume,
+            )
+        except Damaged as error:
+            log.error("upload %s cannot be continued: %s", row.object_name, error)
+            raise vault.UploadLost from error
+
+    def _note_multipart(self, multipart_id: str) -> None:
+        try:
+            self._update(multipart_id=multipart_id)
+        except vault.UploadLost:
+            # Nobody else knows of it.
+            self._writer.abort()
+            raise
+
+    def _beat(self, _: Progress) -> None:
+        self._update()
+
+    def _keep(self, progress: Progress) -> None:
+        """Note that a part is safe. Whatever waited for it in tails is in it."""
+        if progress.offset < self._row.offset:
+            # The tails filled the part, and the carry follows it still: no safe byte is given up.
+            progress = replace(progress, carry=bytes(self._row.carry), offset=self._row.offset)
+        self._note(progress, {tail["name"] for tail in self._row.tails})
+
+    def _note(self, progress: Progress, unneeded: set[str], **fields: Any) -> None:
+        self._update(
+            part_frames=progress.part_frames,
+            multipart_id=progress.multipart_id,
+            etags=list(progress.etags),
+            tails=[asdict(tail) for tail in progress.tails],
+            carry=progress.carry,
+            offset=progress.offset,
+            **fields,
+        )
+        for name in unneeded:
+            vault.storage().discard_one(name)
+
+    def _update(self, **fields: Any) -> None:
+        """Change the row if the lease is still ours; that is a sign of life, too."""
+        self._beaten = time.monotonic()
+        now = timezone.now()
+        fields = {"lease_seen_at": now, "state_changed_at": now, **fields}
+        if not self._mine().filter(state=State.WRITING).update(**fields):
+            raise vault.UploadLost
+        for name, value in fields.items():
+            setattr(self._row, name, value)
+
+    def _let_go(self) -> None:
+        """Give the lease back, where `settle` has not; clean up if the upload was given up."""
+        if not self._holding or self._mine().update(lease="", lease_seen_at=None):
+            return
+        kept = StoredObject.objects.filter(pk=self._row.pk).exclude(state=State.DOOMED)
+        if not kept.exists():
+            # Given up in the meantime: what we wrote after that, nobody else would look for.
+            vault.storage().discard(self._row.object_name, self._row.multipart_id)
+
+    def _mine(self) -> QuerySet[StoredObject]:
+        return StoredObject.objects.filter(pk=self._row.pk, lease=self._lease)
+
+
+# --- Leases -------------------------------------------------------------------------------------
+
+
+def _acquire(session: UploadSession) -> StoredObject:
+    """Take the lease, waiting a little for a writer that is about to end."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        row = _take(session)
+        if row is not None:
+            return row
+        if time.monotonic() >= deadline:
+            raise UploadBusy
+        time.sleep(_POLL)
+
+
+def _take(session: UploadSession) -> StoredObject | None:
+    row = StoredObject.objects.filter(pk=session.object_id, state=State.WRITING).first()
+    if row is None:
+        raise vault.UploadLost
+    if _held(row):
+        return None
+    lease = f"{_process_name()}/{secrets.token_hex(8)}"
+    free = StoredObject.objects.filter(pk=row.pk, state=State.WRITING, lease=row.lease)
+    if not free.update(lease=lease, lease_seen_at=timezone.now()):
+        return None
+    return StoredObject.objects.select_related("session__owner").get(pk=row.pk)
+
+
+def _held(row: StoredObject) -> bool:
+    """Whether a writer that may still be alive has the lease."""
+    if not row.lease or row.lease_seen_at is None:
+        return False
+    if row.lease_seen_at + LEASE < timezone.now():
+        return False
+    return not _is_dead(row.lease.rpartition("/")[0])
+
+
+@cache
+def _host() -> str:
+    """Names this boot of this machine, and the namespace in which its process ids mean something.
+
+    Not the host's name: containers on the host's network share that, and not their processes.
+    """
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot}/{Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return f"{socket.gethostname()}/unknown"
+
+
+def _started(pid: int) -> str:
+    """When a process started, in clock ticks since boot; empty where no such process runs."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    # proc(5): the name, field 2, may hold spaces and parentheses; 3 is the state, 22 the start.
+    fields = stat.rpartition(")")[2].split()
+    return "" if fields[0] in "ZX" else fields[19]
+
+
+def _process_name() -> str:
+    return f"{_host()}/{os.getpid()}/{_started(os.getpid())}"
+
+
+def _is_dead(process: str) -> bool:
+    """Whether that process is known to be gone: a killed one leaves its lease behind."""
+    host, pid, started = process.rsplit("/", 2)
+    if host != _host() or not started:
+        return False
+    return _started(int(pid)) != started

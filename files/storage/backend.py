@@ -1,0 +1,293 @@
+"""`EncryptedS3Storage`: a Django storage whose objects only ever hold ciphertext.
+
+`save`, `open`, `delete`, `exists` and `size` speak of plaintext and behave as Django documents
+them, with two deliberate differences: a saved object always gets a random name, because a name
+tells what a file is, and `url()` raises, because a link to ciphertext is of no use to anybody.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import secrets
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol, cast
+
+from botocore.config import Config
+from django.core.files import File
+from django.utils.module_loading import import_string
+from storages.backends.s3 import S3Storage
+
+from files.crypto.stream import Context, derive_keys
+from files.storage.errors import ObjectMissing, StoreError, StoreUnavailable, store_errors
+from files.storage.reader import ObjectReader
+from files.storage.writer import ObjectWriter, Progress, SealedObject, discard
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+log = logging.getLogger(__name__)
+
+CHUNK = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ObjectKey:
+    """What opens one object: its DEK (32 bytes), context, plaintext size and commitment."""
+
+    dek: bytes
+    context: Context
+    size: int
+    commitment: bytes
+
+
+class KeySource(Protocol):
+    """Where the storage's own `save` and `open` get keys. The vault provides the real one."""
+
+    def issue(self, name: str) -> tuple[bytes, Context]:
+        """A new DEK and context for an object about to be written; on record when it returns."""
+
+    def seal(self, sealed: SealedObject) -> None:
+        """The object is complete and verified."""
+
+    def find(self, name: str) -> ObjectKey:
+        """The key of a sealed object. Raises FileNotFoundError."""
+
+    def forget(self, name: str) -> None:
+        """The object is gone, or was never finished."""
+
+
+def as_bytes(chunk: bytes | str) -> bytes:
+    """A chunk of a Django file, which may be text."""
+    return chunk.encode() if isinstance(chunk, str) else chunk
+
+
+def random_object_name() -> str:
+    """A name for an object: 128 random bits, spread over 256 folders. It says nothing."""
+    name = secrets.token_hex(16)
+    return f"{name[:2]}/{name[2:]}"
+
+
+class EncryptedS3Storage(S3Storage):
+    """Stream format 1 on any S3 store, over one thread-safe client per process."""
+
+    # Set from STORAGES["default"]["OPTIONS"] by the base class.
+    bucket_name: str
+    endpoint_url: str | None
+    connect_timeout: int
+    read_timeout: int
+    max_attempts: int
+    keys: KeySource | str | None
+
+    def __init__(self, **settings: Any) -> None:
+        self._client_lock = threading.Lock()
+        self._client: S3Client | None = None
+        super().__init__(**settings)
+        custom_endpoint = self.endpoint_url is not None
+        checksums: Literal["when_required", "when_supported"] = (
+            "when_required" if custom_endpoint else "when_supported"
+        )
+        self.client_config = Config(
+            signature_version="s3v4",
+            s3={"addressing_style": "path" if custom_endpoint else "auto"},
+            connect_timeout=self.connect_timeout,
+            read_timeout=self.read_timeout,
+            retries={"mode": "standard", "total_max_attempts": self.max_attempts},
+            max_pool_connections=64,
+            tcp_keepalive=True,
+            # Newer botocore adds checksum trailers that S3-compatible stores refuse.
+            request_checksum_calculation=checksums,
+            response_checksum_validation=checksums,
+        )
+
+    def get_default_settings(self) -> dict[str, Any]:
+        return {
+            **super().get_default_settings(),
+            "file_overwrite": False,
+            "default_acl": None,
+            "gzip": False,
+            "connect_timeout": 5,
+            "read_timeout": 30,
+            "max_attempts": 3,
+            "keys": None,
+        }
+
+    @property
+    def client(self) -> S3Client:
+        """The process's S3 client. A client may be shared between threads, a resource not."""
+        with self._client_lock:
+            if self._client is None:
+                self._client = cast(
+                    "S3Client",
+                    self._create_session().client(
+                        "s3",
+                        region_name=self.region_name,
+                        use_ssl=self.use_ssl,
+                        endpoint_url=self.endpoint_url,
+                        config=self.client_config,
+                        verify=self.verify,
+                    ),
+                )
+            return self._client
+
+    # What the vault uses: keys come with the call
+
+    def writer(
+        self,
+        name: str,
+        *,
+        dek: bytes,
+        context: Context,
+        size: int | None = None,
+        on_multipart: Callable[[str], None] | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+        resume: Progress | None = None,
+    ) -> ObjectWriter:
+        """A writer for a new object, or for one to `resume`; no object until it has committed."""
+        return ObjectWriter(
+            self.client,
+            self.bucket_name,
+            name,
+            dek=dek,
+            context=context,
+            size=size,
+            on_multipart=on_multipart,
+            on_progress=on_progress,
+            resume=resume,
+        )
+
+    def reader(self, name: str, key: ObjectKey) -> ObjectReader:
+        """A reader of a sealed object. Raises WrongKey before anything is fetched."""
+        keys = derive_keys(key.dek, key.context)
+        keys.check(key.commitment)
+        return ObjectReader(
+            self.client,
+            self.bucket_name,
+            name,
+            keys=keys,
+            context=key.context,
+            size=key.size,
+            attempts=self.max_attempts,
+        )
+
+    def discard(self, name: str, multipart_id: str = "") -> bool:
+        """Remove every trace of `name`; whether the store confirmed it. Never raises.
+
+        What a killed process began without noting it is found by the name that it begins with.
+        """
+        try:
+            uploads = {found for owner, found in self.multiparts(name) if owner == name}
+            gone = self.discard_tails(name)
+        except StoreError as error:
+            log.warning("left for the sweep: %s (%s)", name, error)
+            return False
+        for unnoted_id in uploads - {multipart_id}:
+            gone &= discard(self.client, self.bucket_name, name, unnoted_id, whole=False)
+        return gone & discard(self.client, self.bucket_name, name, multipart_id, whole=True)
+
+    def discard_tails(self, name: str) -> bool:
+        """Delete what suspended writers left beside `name`; whether the store confirmed it."""
+        with store_errors("list tails"):
+            pages = self.client.get_paginator("list_objects_v2").paginate(
+                Bucket=self.bucket_name, Prefix=f"{name}."
+            )
+            tails = [found["Key"] for page in pages for found in page.get("Contents", [])]
+        # Every one is tried, whatever became of the one before.
+        return not [tail for tail in tails if not self.discard_one(tail)]
+
+    def discard_one(self, name: str) -> bool:
+        """Delete one object and nothing beside it; whether the store confirmed it."""
+        return discard(self.client, self.bucket_name, name, "", whole=True)
+
+    def multiparts(self, prefix: str = "") -> Iterator[tuple[str, str]]:
+        """The unfinished multipart uploads: object name and upload id."""
+        with store_errors("list multipart uploads"):
+            for page in self.client.get_paginator("list_multipart_uploads").paginate(
+                Bucket=self.bucket_name, Prefix=prefix
+            ):
+                for upload in page.get("Uploads", []):
+                    yield upload["Key"], upload["UploadId"]
+
+    def ensure_bucket(self) -> bool:
+        """Create the bucket where there is none; whether it did. Raises StoreError."""
+        try:
+            self.check()
+        except ObjectMissing:
+            with store_errors("create the bucket"):
+                self.client.create_bucket(Bucket=self.bucket_name)
+            return True
+        return False
+
+    def check(self) -> None:
+        """One cheap call: raises StoreError unless the bucket answers."""
+        with store_errors("reach the bucket"):
+            self.client.head_bucket(Bucket=self.bucket_name)
+
+    # Django's storage interface
+
+    @property
+    def _keys(self) -> KeySource:
+        if isinstance(self.keys, str):
+            self.keys = cast("KeySource", import_string(self.keys)())
+        if self.keys is None:
+            raise ValueError("EncryptedS3Storage needs a `keys` option to save and open by name")
+        return self.keys
+
+    def get_available_name(self, name: str, max_length: int | None = None) -> str:
+        """A random name, whatever was asked for."""
+        return random_object_name()
+
+    def get_alternative_name(self, file_root: str, file_ext: str) -> str:
+        return random_object_name()
+
+    def _save(self, name: str, content: File[bytes]) -> str:
+        dek, context = self._keys.issue(name)
+        writer = self.writer(name, dek=dek, context=context)
+        sealed: SealedObject | None = None
+        try:
+            for chunk in content.chunks(CHUNK):
+                writer.write(as_bytes(chunk))
+            sealed = writer.commit()
+            self._keys.seal(sealed)
+        except BaseException:
+            if writer.abort() if sealed is None else self.discard(name):
+                self._keys.forget(name)
+            raise
+        return name
+
+    def _open(self, name: str, mode: str = "rb") -> File[bytes]:
+        if set(mode) - set("rb") or "r" not in mode:
+            raise ValueError("an encrypted object is opened with mode 'rb'; write with save()")
+        reader = self.reader(name, self._keys.find(name))
+        file = File(io.BufferedReader(reader, CHUNK), name)
+        file.size = reader.size
+        return file
+
+    def delete(self, name: str) -> None:
+        """Delete the object; one that does not exist is not an error. Raises StoreError."""
+        if not name:
+            raise ValueError("The name must be given to delete().")
+        if not self.discard(name):
+            raise StoreUnavailable("delete an object: the store did not confirm it")
+        self._keys.forget(name)
+
+    def exists(self, name: str) -> bool:
+        try:
+            self.object_size(name)
+        except ObjectMissing:
+            return False
+        return True
+
+    def size(self, name: str) -> int:
+        """Bytes of plaintext. Raises FileNotFoundError."""
+        return self._keys.find(name).size
+
+    def object_size(self, name: str) -> int:
+        """Bytes of the object, as the store says. Raises ObjectMissing."""
+        with store_errors("look at an object"):
+            return self.client.head_object(Bucket=self.bucket_name, Key=name)["ContentLength"]
+
+    def url(self, name: str, *args: Any, **kwargs: Any) -> NoReturn:
+        raise NotImplementedError("Encrypted objects have no URL: downloads go through the vault.")

@@ -1,0 +1,263 @@
+"""The one way out of the store: authenticated plaintext, from any offset.
+
+A read is one ranged GET on frame boundaries, pinned to one version of the object by its ETag and
+taken up again at the same frame when the connection breaks. A thread fetches the next few frames
+while the caller decrypts and sends: memory is bounded by `PREFETCH_FRAMES`, however slow the
+client. Never releases a byte that has not authenticated.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import queue
+import threading
+from collections.abc import Generator
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from files.crypto.errors import Damaged
+from files.crypto.stream import (
+    FRAME_LENGTH,
+    FRAME_PAYLOAD,
+    TRAILER_LENGTH,
+    Context,
+    Decryptor,
+    StreamKeys,
+    frame_at,
+    frame_count,
+    frame_offset,
+    object_length,
+)
+from files.storage.errors import PreconditionFailed, StoreUnavailable
+from files.storage.ranges import RangeAnswer, get_range
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+log = logging.getLogger(__name__)
+
+PREFETCH_FRAMES = 8
+"""Encrypted frames fetched ahead of their reader, at most: 2 MiB."""
+
+THREAD_FROM = 4
+"""A read of fewer frames than this is over before a thread would have helped."""
+
+
+class ObjectReader(io.RawIOBase):
+    """A seekable, read-only view of one object's plaintext.
+
+    `keys` must have been checked against the record's commitment, and `size` must come from the
+    sealed record. Raises from any read: Damaged, ObjectMissing, StoreUnavailable, StoreRefused.
+    Not to be shared between threads.
+    """
+
+    def __init__(
+        self,
+        client: S3Client,
+        bucket: str,
+        name: str,
+        *,
+        keys: StreamKeys,
+        context: Context,
+        size: int,
+        attempts: int = 3,
+    ) -> None:
+        super().__init__()
+        self._client = client
+        self._bucket = bucket
+        self._name = name
+        self._size = size
+        self._frames = frame_count(size)
+        self._decryptor = Decryptor(keys, context, size)
+        self._attempts = attempts
+        self._etag = ""
+        self._position = 0
+        self._chunks: Generator[bytes] | None = None
+        self._rest = memoryview(b"")
+
+    @property
+    def size(self) -> int:
+        """Plaintext bytes of the whole file."""
+        return self._size
+
+    # Ranges, for whoever sends bytes on
+
+    def chunks(self, start: int = 0, stop: int | None = None) -> Generator[bytes]:
+        """Yield the plaintext bytes `[start, stop)`, a frame at a time.
+
+        An empty file yields nothing, but its one frame is authenticated all the same. Closing
+        the generator closes the connection to the store.
+        """
+        if start < 0:
+            raise ValueError("a position is never negative")
+        stop = self._size if stop is None else min(stop, self._size)
+        if start >= stop and self._size:
+            return
+        first, last = frame_at(start), frame_at(max(stop - 1, 0))
+        many = last - first + 1 >= THREAD_FROM
+        tokens = self._prefetched(first, last) if many else self._tokens(first, last)
+        try:
+            for index, token in enumerate(tokens, start=first):
+                payload = self._open(index, token)
+                begin = index * FRAME_PAYLOAD
+                if start > begin or stop < begin + len(payload):
+                    payload = payload[max(start - begin, 0) : stop - begin]
+                if payload:
+                    yield payload
+        finally:
+            tokens.close()
+
+    def check_end(self) -> str:
+        """Authenticate the last frame and the trailer; return the object's ETag."""
+        for _ in self.chunks(max(self._size - 1, 0)):
+            pass
+        return self._etag
+
+    def _open(self, index: int, token: bytes) -> bytes:
+        """The payload of a frame as fetched; the last one comes with the trailer."""
+        try:
+            return self._authenticate(index, token)
+        except Damaged as damaged:
+            # Bits also flip on the way. A second look decides whether the store or the wire did.
+            with closing(self._tokens(index, index)) as again:
+                payload = self._authenticate(index, next(again))
+            log.warning("frame %d of %s arrived damaged once: %s", index, self._name, damaged)
+            return payload
+
+    def _authenticate(self, index: int, fetched: bytes) -> bytes:
+        if index < self._frames - 1:
+            return self._decryptor.open_frame(index, fetched)
+        self._decryptor.check_trailer(fetched[-TRAILER_LENGTH:])
+        return self._decryptor.open_frame(index, memoryview(fetched)[:-TRAILER_LENGTH])
+
+    def _fetched_length(self, index: int) -> int:
+        """Bytes to fetch for a frame: for the last one, all that is left, trailer included."""
+        if index < self._frames - 1:
+            return FRAME_LENGTH
+        return object_length(self._size) - frame_offset(index)
+
+    def _get(self, first: int, last: int) -> RangeAnswer:
+        end = frame_offset(last) + self._fetched_length(last)
+        try:
+            answer = get_range(
+                self._client, self._bucket, self._name, frame_offset(first), end, etag=self._etag
+            )
+        except PreconditionFailed:
+            raise Damaged("the object was replaced while it was being read") from None
+        try:
+            answer.expect_total(object_length(self._size))
+            if self._etag not in ("", answer.etag):
+                raise Damaged("the store answered with another version of the object")
+        except Damaged:
+            answer.close()
+            raise
+        self._etag = answer.etag
+        return answer
+
+    def _tokens(self, first: int, last: int) -> Generator[bytes]:
+        """Yield the frames as they lie in the store; go on where a broken connection stopped."""
+        index, failures = first, 0
+        while index <= last:
+            try:
+                with self._get(index, last) as answer:
+                    while index <= last:
+                        token = answer.read_exactly(self._fetched_length(index))
+                        index, failures = index + 1, 0
+                        yield token
+            except StoreUnavailable:
+                failures += 1
+                if failures >= self._attempts:
+                    raise
+
+    def _prefetched(self, first: int, last: int) -> Generator[bytes]:
+        """As `_tokens`, fetched by a thread that stays at most `PREFETCH_FRAMES` ahead."""
+        ready: queue.SimpleQueue[bytes | BaseException] = queue.SimpleQueue()
+        # The first frame needs no room, so that the thread looks up only after it handed one over.
+        room = threading.Semaphore(PREFETCH_FRAMES - 1)
+        abandoned = threading.Event()
+
+        def fetch() -> None:
+            try:
+                with closing(self._tokens(first, last)) as tokens:
+                    for token in tokens:
+                        ready.put(token)
+                        room.acquire()
+                        if abandoned.is_set():
+                            return
+            except BaseException as error:
+                ready.put(error)
+
+        thread = threading.Thread(target=fetch, name="prefetch", daemon=True)
+        thread.start()
+        try:
+            for _ in range(first, last + 1):
+                item = ready.get()
+                room.release()
+                if isinstance(item, BaseException):
+                    raise item
+                yield item
+        finally:
+            abandoned.set()
+            room.release()
+
+    # io.RawIOBase, for whoever wants a file
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        self._require_open()
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._require_open()
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}.get(whence)
+        if base is None:
+            raise ValueError(f"unknown whence {whence}")
+        if base + offset < 0:
+            raise ValueError("a position is never negative")
+        if base + offset != self._position:
+            self._drop()
+            self._position = base + offset
+        return self._position
+
+    def readinto(self, buffer: object, /) -> int:
+        self._require_open()
+        out = memoryview(buffer).cast("B")  # type: ignore[arg-type]
+        if not self._rest and len(out):
+            self._rest = self._next_chunk()
+        count = min(len(out), len(self._rest))
+        out[:count] = self._rest[:count]
+        self._rest = self._rest[count:]
+        self._position += count
+        return count
+
+    def _next_chunk(self) -> memoryview:
+        if self._chunks is None:
+            self._chunks = self.chunks(self._position)
+        try:
+            return memoryview(next(self._chunks, b""))
+        except BaseException:
+            # A generator that has raised looks exhausted: the next read would see a clean end.
+            self._drop()
+            raise
+
+    def _require_open(self) -> None:
+        if self.closed:
+            raise ValueError("I/O operation on closed file")
+
+    def _drop(self) -> None:
+        if self._chunks is not None:
+            self._chunks.close()
+        self._chunks = None
+        self._rest = memoryview(b"")
+
+    def close(self) -> None:
+        """Free the connection to the store, if one is open."""
+        if not self.closed:
+            self._drop()
+        super().close()

@@ -1,0 +1,446 @@
+"""The one way into the store: plaintext in, a verified object of stream format 1 out.
+
+Frames are encrypted straight into the buffer of the next part while the part before it travels:
+two parts of memory at most, and never more than was written. An object that was not committed
+does not exist: any exception aborts. Never writes plaintext anywhere, never overwrites an object,
+never deletes one that somebody else wrote.
+
+A writer can also be suspended, and another one, in another process, continues (docs/uploads.md).
+What does not fill a part then waits as a *tail*, an object of whole frames beside the object, and
+what does not fill a frame as a *carry*, which is small and which the caller keeps.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from files.crypto.carry import open_carry, seal_carry
+from files.crypto.errors import Damaged, StreamTooLong
+from files.crypto.stream import (
+    FRAME_LENGTH,
+    FRAME_PAYLOAD,
+    MAX_PARTS,
+    MAX_SIZE,
+    TRAILER_LENGTH,
+    Context,
+    Decryptor,
+    Encryptor,
+    derive_keys,
+    frame_offset,
+    frames_per_part,
+    object_length,
+)
+from files.crypto.tokens import Buffer
+from files.storage.errors import (
+    ObjectMissing,
+    PreconditionFailed,
+    StoreError,
+    StoreUnavailable,
+    store_errors,
+)
+from files.storage.ranges import get_range
+from files.storage.reader import ObjectReader
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+log = logging.getLogger(__name__)
+
+CONTENT_TYPE = "application/octet-stream"
+
+
+@dataclass(frozen=True, slots=True)
+class SealedObject:
+    """A complete, verified object: plaintext and object bytes, the store's ETag, commitment."""
+
+    name: str
+    size: int
+    object_size: int
+    etag: str
+    commitment: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """An object of `frames` whole frames that wait for the rest of their part."""
+
+    name: str
+    frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What of an unfinished object is safe in the store; all that a continuation needs.
+
+    `etags` are those of the confirmed parts, in order; `part_frames` the frames of each. Then
+    follow the tails, then the sealed `carry`. `offset` counts the plaintext bytes of them all.
+    """
+
+    part_frames: int
+    multipart_id: str = ""
+    etags: tuple[str, ...] = ()
+    tails: tuple[Tail, ...] = ()
+    carry: bytes = field(default=b"", repr=False)
+    offset: int = 0
+
+    @property
+    def waiting_frames(self) -> int:
+        """Frames in the tails."""
+        return sum(tail.frames for tail in self.tails)
+
+    @property
+    def frames(self) -> int:
+        """Frames in the confirmed parts and the tails."""
+        return len(self.etags) * self.part_frames + self.waiting_frames
+
+
+class ObjectWriter:
+    """Writes one object. Use as a context manager; leaving it without `commit` aborts.
+
+    `size`, where it is known, is the plaintext's length in bytes and chooses the part size.
+    `on_multipart` is told the id of a multipart upload before its first part is sent, so that
+    somebody can abort it should this process die. `resume` continues a suspended writer, and
+    `on_progress` is told what has become safe after each confirmed part; both run on the caller's
+    thread. Not to be shared between threads. Raises Damaged for a carry that does not open.
+    """
+
+    def __init__(
+        self,
+        client: S3Client,
+        bucket: str,
+        name: str,
+        *,
+        dek: bytes,
+        context: Context,
+        size: int | None = None,
+        on_multipart: Callable[[str], None] | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+        resume: Progress | None = None,
+    ) -> None:
+        self._client = client
+        self._bucket = bucket
+        self._name = name
+        self._context = context
+        self._dek = dek
+        self._keys = derive_keys(dek, context)
+        self._on_multipart = on_multipart
+        self._on_progress = on_progress
+        before = resume or Progress(frames_per_part(size))
+        self._part_frames = before.part_frames
+        self._part_length = before.part_frames * FRAME_LENGTH
+        # The frames of the tails are fetched only when their part is about to be sent.
+        self._tails = before.tails
+        self._in_tails = self._used = before.waiting_frames * FRAME_LENGTH
+        self._part = bytearray(self._used)
+        self._spare = bytearray()
+        self._encryptor = Encryptor(dek, context, self._reserve, first_frame=before.frames)
+        if before.carry:
+            self._encryptor.update(open_carry(dek, context, before.frames, before.carry))
+        self._pool: ThreadPoolExecutor | None = None
+        self._travelling: Future[None] | None = None
+        self._multipart_id = before.multipart_id
+        self._multipart_begun = bool(before.multipart_id)
+        self._etags = list(before.etags)
+        self._sent = False
+        self._confirmed = False
+        self._open = True
+
+    @property
+    def size(self) -> int:
+        """Plaintext bytes taken so far."""
+        return self._encryptor.size
+
+    def write(self, data: Buffer) -> int:
+        """Take the next bytes of plaintext; chunks may have any length.
+
+        Raises StoreUnavailable or StoreRefused when a part could not be sent, StreamTooLong when
+        so much more comes than was declared that the store has no number for the next part.
+        """
+        if not self._open:
+            raise ValueError("the writer is closed")
+        self._encryptor.update(data)
+        return len(data)
+
+    def commit(self) -> SealedObject:
+        """Send the rest, then read the end back from the store and authenticate it.
+
+        Raises StoreError when the store failed, Damaged when it returns other bytes than it was
+        given. Either way nothing is left behind that a sweep of this name would not find.
+        """
+        if not self._open:
+            raise ValueError("the writer is closed")
+        self._encryptor.finish()
+        if self._multipart_id:
+            while self._used:
+                self._send_part()
+            self._wait(tell=False)
+            self._complete()
+        else:
+            self._put()
+        etag = self._verify()
+        self._close()
+        size = self._encryptor.size
+        return SealedObject(self._name, size, object_length(size), etag, self._encryptor.commitment)
+
+    def suspend(self) -> Progress:
+        """Make all that was taken so far safe, and close; another writer may `resume` it.
+
+        Raises StoreError; what was told to `on_progress` last then remains what is safe.
+        """
+        if not self._open:
+            raise ValueError("the writer is closed")
+        self._wait()
+        carry = self._encryptor.suspend()
+        offset = self._encryptor.size
+        tails = self._tails
+        if self._used > self._in_tails:
+            tails = (*tails, self._put_tail())
+        frames = len(self._etags) * self._part_frames + sum(tail.frames for tail in tails)
+        sealed = seal_carry(self._dek, self._context, frames, carry) if carry else b""
+        self._close()
+        return Progress(
+            self._part_frames, self._multipart_id, tuple(self._etags), tails, sealed, offset
+        )
+
+    def release(self) -> None:
+        """Close, and leave in the store what is there: somebody may still resume it."""
+        if not self._open:
+            return
+        self._close()
+
+    def abort(self) -> bool:
+        """Take back whatever was sent; whether nothing of it is left. Nothing after a commit.
+
+        Never raises: what it cannot reach, a sweep will.
+        """
+        if not self._open:
+            return False
+        # This lets the part in flight land, or the store would keep it after the abort.
+        self._close()
+        # A multipart upload whose id never arrived can only be found by listing.
+        known = self._multipart_begun == bool(self._multipart_id)
+        try:
+            ours = self._is_ours()
+        except StoreError as error:
+            log.warning("left for the sweep: %s (%s)", self._name, error)
+            ours = known = False
+        gone = discard(self._client, self._bucket, self._name, self._multipart_id, whole=ours)
+        return gone and known
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.abort()
+
+    # Sending
+
+    def _reserve(self, length: int) -> memoryview:
+        if self._used >= self._part_length:
+            self._send_part()
+        # A part holds whole frames, so only the trailer can go beyond its end: see _send_part.
+        start, self._used = self._used, self._used + length
+        if self._used > len(self._part):
+            # A buffer grows with what is written, for a declared size costs its declarer nothing.
+            self._part.extend(bytes(self._used - len(self._part)))
+        return memoryview(self._part)[start : self._used]
+
+    def _send_part(self) -> None:
+        """Hand the full buffer to the thread that sends, and go on with the other one."""
+        if not self._multipart_begun:
+            self._create()
+        self._wait()
+        self._fetch_tails()
+        number = len(self._etags) + 1
+        if number > MAX_PARTS:
+            raise StreamTooLong(f"{MAX_PARTS} parts do not hold more than the declared size")
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(1, thread_name_prefix="part")
+        body = self._part
+        length = min(self._used, self._part_length)
+        # Some stores demand that all parts but the last are equal: the trailer's end goes alone.
+        beyond = body[length : self._used]
+        del body[length:]
+        self._part, self._spare = self._spare, body
+        self._part[: len(beyond)] = beyond
+        self._used = len(beyond)
+        self._travelling = self._pool.submit(self._upload_part, number, body)
+
+    def _upload_part(self, number: int, body: bytearray) -> None:
+        with store_errors("upload a part"):
+            answer = self._client.upload_part(
+                Bucket=self._bucket,
+                Key=self._name,
+                UploadId=self._multipart_id,
+                PartNumber=number,
+                Body=body,  # type: ignore[arg-type]  # botocore takes bytearray too
+            )
+        self._etags.append(answer["ETag"])
+
+    def _wait(self, *, tell: bool = True) -> None:
+        """Wait for the part that travels, and tell that it is safe."""
+        travelling, self._travelling = self._travelling, None
+        if travelling is None:
+            return
+        travelling.result()
+        if tell and self._on_progress is not None:
+            offset = len(self._etags) * self._part_frames * FRAME_PAYLOAD
+            self._on_progress(
+                Progress(self._part_frames, self._multipart_id, tuple(self._etags), offset=offset)
+            )
+
+    def _put_tail(self) -> Tail:
+        """Put the frames that are in no part and in no tail yet into a tail of their own."""
+        tail = Tail(
+            f"{self._name}.{secrets.token_hex(8)}",
+            (self._used - self._in_tails) // FRAME_LENGTH,
+        )
+        with store_errors("put a tail"):
+            self._client.put_object(
+                Bucket=self._bucket,
+                Key=tail.name,
+                Body=bytes(memoryview(self._part)[self._in_tails : self._used]),
+                ContentType=CONTENT_TYPE,
+                IfNoneMatch="*",
+            )
+        return tail
+
+    def _fetch_tails(self) -> None:
+        """Bring the frames of the tails to the beginning of the part that they belong to.
+
+        The tails themselves stay until the caller has noted that the part is safe.
+        """
+        start = 0
+        for tail in self._tails:
+            try:
+                self._fetch_tail(tail, start)
+            except (Damaged, StoreUnavailable) as error:
+                # Connections break and bits flip on the way: a second look decides.
+                log.warning("%s arrived broken once: %s", tail.name, error)
+                self._fetch_tail(tail, start)
+            start += tail.frames
+        self._tails, self._in_tails = (), 0
+
+    def _fetch_tail(self, tail: Tail, start: int) -> None:
+        """Bring one tail, whose frames begin at frame `start` of the part."""
+        # It has been in the store's hands: authenticate it before it becomes the file.
+        check = Decryptor(self._keys, self._context, MAX_SIZE)
+        first = len(self._etags) * self._part_frames
+        length = tail.frames * FRAME_LENGTH
+        with get_range(self._client, self._bucket, tail.name, 0, length) as answer:
+            answer.expect_total(length)
+            for index in range(start, start + tail.frames):
+                token = answer.read_exactly(FRAME_LENGTH)
+                check.open_frame(first + index, token)
+                self._part[frame_offset(index) : frame_offset(index + 1)] = token
+
+    def _create(self) -> None:
+        self._multipart_begun = True
+        with store_errors("begin a multipart upload"):
+            answer = self._client.create_multipart_upload(
+                Bucket=self._bucket, Key=self._name, ContentType=CONTENT_TYPE
+            )
+        self._multipart_id = answer["UploadId"]
+        if self._on_multipart is not None:
+            self._on_multipart(self._multipart_id)
+
+    def _complete(self) -> None:
+        with self._verified_anyway(), store_errors("complete the upload"):
+            self._client.complete_multipart_upload(
+                Bucket=self._bucket,
+                Key=self._name,
+                UploadId=self._multipart_id,
+                MultipartUpload={
+                    "Parts": [
+                        {"ETag": etag, "PartNumber": number}
+                        for number, etag in enumerate(self._etags, start=1)
+                    ]
+                },
+                IfNoneMatch="*",
+            )
+
+    def _put(self) -> None:
+        self._fetch_tails()
+        del self._part[self._used :]
+        with self._verified_anyway(), store_errors("put an object"):
+            self._client.put_object(
+                Bucket=self._bucket,
+                Key=self._name,
+                Body=self._part,  # type: ignore[arg-type]  # botocore takes bytearray too
+                ContentType=CONTENT_TYPE,
+                IfNoneMatch="*",
+            )
+
+    @contextmanager
+    def _verified_anyway(self) -> Iterator[None]:
+        """Make the object, or doubt it: the check of the object itself decides.
+
+        A lost answer makes boto3 ask again, and the second time the upload is gone or the name
+        taken, by ourselves.
+        """
+        self._sent = True
+        with suppress(ObjectMissing, PreconditionFailed):
+            yield
+            self._confirmed = True
+
+    def _verify(self) -> str:
+        """Read the last frame and the trailer back; return the object's ETag."""
+        with ObjectReader(
+            self._client,
+            self._bucket,
+            self._name,
+            keys=self._keys,
+            context=self._context,
+            size=self._encryptor.size,
+        ) as reader:
+            return reader.check_end()
+
+    def _is_ours(self) -> bool:
+        """Whether there is an object under our name that we wrote. Raises StoreError."""
+        if self._confirmed or not self._sent:
+            return self._confirmed
+        end = object_length(self._encryptor.size)
+        start = end - TRAILER_LENGTH
+        with (
+            suppress(ObjectMissing, Damaged),
+            get_range(self._client, self._bucket, self._name, start, end) as answer,
+        ):
+            trailer = self._context.encode() + self._keys.commitment
+            return answer.read_exactly(TRAILER_LENGTH) == trailer
+        return False
+
+    def _close(self) -> None:
+        self._open = False
+        if self._pool is not None:
+            self._pool.shutdown(wait=True)
+        self._part = self._spare = bytearray()
+
+
+def discard(client: S3Client, bucket: str, name: str, multipart_id: str, *, whole: bool) -> bool:
+    """Abort the multipart upload, if there is one, and delete the object if it may exist.
+
+    Returns whether the store confirmed that nothing is left; never raises.
+    """
+    try:
+        if multipart_id:
+            with suppress(ObjectMissing), store_errors("abort a multipart upload"):
+                client.abort_multipart_upload(Bucket=bucket, Key=name, UploadId=multipart_id)
+        if whole:
+            with suppress(ObjectMissing), store_errors("delete an object"):
+                client.delete_object(Bucket=bucket, Key=name)
+    except (StoreError, Damaged) as error:
+        log.warning("left for the sweep: %s (%s)", name, error)
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""HTTP in and out: bodies that become files, files that become bodies. Knows no keys."""

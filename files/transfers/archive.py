@@ -1,0 +1,75 @@
+"""Several files as one ZIP (PKWARE APPNOTE 6.3, Zip64), made while it is sent.
+
+Its length is known before it begins, so an archive that had to stop is short of it and no client
+takes it for whole. A damaged member stops it. Members are stored, not compressed: memory stays
+bounded, and nothing about a file shows in how well it compresses.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from pathlib import PurePosixPath
+
+from django.http import StreamingHttpResponse
+from zipstream import ZIP_STORED, ZipStream
+
+from files import vault
+from files.models import FileRecord
+from files.transfers.byteranges import ByteRange
+from files.transfers.downloads import Body, as_attachment
+
+log = logging.getLogger(__name__)
+
+NAME = "securestore.zip"
+
+
+class _Stopped(Exception):
+    """A member ended before its size was reached, so the archive ends here."""
+
+
+def answer(
+    records: Sequence[FileRecord], still_allowed: Callable[[FileRecord], bool]
+) -> StreamingHttpResponse:
+    """One archive of the files. Raises FileDamaged or KeysMissing when one cannot be opened."""
+    archive = ZipStream(compress_type=ZIP_STORED, sized=True)
+    for name, record in zip(unique_names(records), records, strict=True):
+        vault.open_file(record)
+        archive.add(_member(record, still_allowed), name, size=record.size)
+    response = StreamingHttpResponse(_sent(archive), content_type="application/zip")
+    response["Content-Length"] = str(len(archive))
+    as_attachment(response, NAME)
+    return response
+
+
+def unique_names(records: Iterable[FileRecord]) -> Iterator[str]:
+    """The files' names, told apart by a number where two differ in case alone, or not at all."""
+    taken: set[str] = set()
+    for record in records:
+        path, count, name = PurePosixPath(record.name), 1, record.name
+        while name.casefold() in taken:
+            count += 1
+            name = f"{path.stem} ({count}){path.suffix}"
+        taken.add(name.casefold())
+        yield name
+
+
+def _member(record: FileRecord, still_allowed: Callable[[FileRecord], bool]) -> Generator[bytes]:
+    # Opened only now: a thousand open files would hold a thousand buffers.
+    if not still_allowed(record):
+        raise _Stopped
+    body = Body(vault.open_file(record), ByteRange(0, record.size), lambda: still_allowed(record))
+    try:
+        yield from body
+        if body.sent < record.size:
+            raise _Stopped
+    finally:
+        body.close()
+
+
+def _sent(archive: ZipStream) -> Generator[bytes]:
+    try:
+        yield from archive
+    except (_Stopped, vault.VaultError, vault.StoreError) as error:
+        # To return is to end the body short of its Content-Length; every client notices.
+        log.error("an archive ended short: %s", error)

@@ -1,0 +1,168 @@
+"""A file as an HTTP answer: whole or one range, exact, authenticated, and never cached.
+
+The first frame is authenticated before the status line is decided. A failure after that ends the
+body short of its Content-Length, which every client reports; nothing unauthenticated is ever
+sent, and no page of ours inside somebody's file. Never runs an upload in the site's origin.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Generator, Iterator
+from itertools import chain
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.utils.http import content_disposition_header, parse_etags
+
+import audit
+from audit import Event
+from files import vault
+from files.models import FileRecord
+from files.transfers.byteranges import ByteRange, Unsatisfiable, parse_range
+
+log = logging.getLogger(__name__)
+
+RECHECK_BYTES = 64 * 1024 * 1024
+"""A running download asks the access rule again after this many bytes."""
+
+
+def etag_of(record: FileRecord) -> str:
+    """The strong entity tag: one for one content, whatever its encryption."""
+    return f'"{record.version.hex}"'
+
+
+def answer(
+    request: HttpRequest, record: FileRecord, still_allowed: Callable[[], bool]
+) -> HttpResponseBase:
+    """Answer a GET or HEAD for the file's bytes.
+
+    Raises FileDamaged, KeysMissing, StoreError before any byte has been sent.
+    """
+    etag = etag_of(record)
+    unchanged = request.headers.get("If-None-Match")
+    if unchanged is not None and _matches(unchanged, etag):
+        same = HttpResponse(status=304)
+        # Else Django would put the length of this empty body in the place of the file's.
+        same["Content-Length"] = str(record.size)
+        return _described(same, record)
+    opened = vault.open_file(record)
+    try:
+        wanted = _wanted_range(request, etag, record.size)
+    except Unsatisfiable:
+        refusal = HttpResponse(status=416, content_type="text/plain; charset=utf-8")
+        refusal["Content-Range"] = f"bytes */{record.size}"
+        return _described(refusal, record, keep_type=True)
+    whole = ByteRange(0, record.size)
+    part = wanted or whole
+    if request.method == "HEAD":
+        response: HttpResponseBase = HttpResponse()
+    else:
+        body = Body(opened, part, still_allowed)
+        response = StreamingHttpResponse(body, status=206 if wanted else 200)
+    response["Content-Length"] = str(part.length)
+    if wanted:
+        response["Content-Range"] = wanted.content_range(record.size)
+    return _described(response, record)
+
+
+def _matches(header: str, etag: str) -> bool:
+    # If-None-Match compares weakly (RFC 9110, 13.1.2): a W/ in front makes no difference.
+    given = [tag.removeprefix("W/") for tag in parse_etags(header)]
+    return "*" in given or etag in given
+
+
+def _wanted_range(request: HttpRequest, etag: str, size: int) -> ByteRange | None:
+    # A range is defined for GET alone (RFC 9110, 14.2).
+    header = request.headers.get("Range")
+    if header is None or request.method != "GET":
+        return None
+    condition = request.headers.get("If-Range")
+    if condition is not None and condition.strip() != etag:
+        return None
+    return parse_range(header, size)
+
+
+def _described(
+    response: HttpResponseBase, record: FileRecord, *, keep_type: bool = False
+) -> HttpResponseBase:
+    if not keep_type:
+        response["Content-Type"] = record.content_type
+    response["Accept-Ranges"] = "bytes"
+    response["ETag"] = etag_of(record)
+    as_attachment(response, record.name)
+    return response
+
+
+def as_attachment(response: HttpResponseBase, name: str) -> None:
+    """Headers that keep an upload from ever running in the site's origin, or in a cache."""
+    response["Content-Disposition"] = content_disposition_header(True, name) or "attachment"
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'; sandbox"
+    response["Cache-Control"] = "private, no-store"
+
+
+class Body:
+    """The bytes of one download, as the iterator that a WSGI server sends.
+
+    The first chunk is fetched at once: what is wrong from the start is raised from here. The
+    download is recorded when the body ends, however it ends.
+    """
+
+    def __init__(
+        self, opened: vault.OpenFile, part: ByteRange, still_allowed: Callable[[], bool]
+    ) -> None:
+        self._record = opened.record
+        self._part = part
+        self._still_allowed = still_allowed
+        self.sent = 0
+        self._settled = False
+        self._context = audit.capture()
+        self._chunks = opened.chunks(part.start, part.stop)
+        first = next(self._chunks, None)
+        self._all = self._send(chain(() if first is None else (first,), self._chunks))
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        return next(self._all)
+
+    def close(self) -> None:
+        """Called by the server when the client has everything, or has gone."""
+        self._all.close()
+        self._chunks.close()
+        self._settle("aborted")  # Unless it is: a body that nobody began has not been.
+
+    def _send(self, chunks: Iterator[bytes]) -> Generator[bytes]:
+        outcome, checked = "aborted", 0
+        try:
+            for chunk in chunks:
+                if self.sent - checked >= RECHECK_BYTES:
+                    checked = self.sent
+                    if not self._still_allowed():
+                        outcome = "revoked"
+                        return
+                self.sent += len(chunk)
+                yield chunk
+            outcome = "complete"
+        except (vault.FileDamaged, vault.StoreError) as error:
+            # To return is to end the body short, which the client notices; to raise would only
+            # add a traceback to the server's log.
+            outcome = "failed"
+            log.error("download of file %s ended short: %s", self._record.id, error)
+        finally:
+            self._settle(outcome)
+
+    def _settle(self, outcome: str) -> None:
+        if self._settled:
+            return
+        self._settled = True
+        event = Event.DOWNLOAD_FAILED if outcome == "failed" else Event.FILE_DOWNLOADED
+        with self._context:
+            audit.record(
+                event,
+                file_id=self._record.id,
+                outcome=outcome,
+                bytes=self.sent,
+                offset=self._part.start,
+            )

@@ -1,0 +1,278 @@
+"""The tus protocol, version 1.0.0 (https://tus.io/protocols/resumable-upload), over HTTP.
+
+Extensions: creation, creation-with-upload, creation-defer-length, termination, expiration,
+checksum. Parses and answers; what an upload is and what becomes of its bytes is `resumable`'s.
+Only its creator can see an upload: everybody else gets the 404 of one that does not exist.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+import uuid
+from collections.abc import Callable
+from typing import Any, Final, cast
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import http_date
+
+from accounts.models import User
+from files import resumable, vault
+from files.models import Custody, FileRecord, StoredObject, UploadSession
+from files.names import BadName
+
+VERSION: Final = "1.0.0"
+EXTENSIONS: Final = (
+    "creation,creation-with-upload,creation-defer-length,termination,expiration,checksum"
+)
+# SHA-1 is what the protocol asks every server for; it finds accidents, and is no security.
+CHECKSUMS: Final = {"sha1": hashlib.sha1, "sha256": hashlib.sha256}
+CONTENT_TYPE: Final = "application/offset+octet-stream"
+CHUNK: Final = 256 * 1024
+MAX_METADATA: Final = 8 * 1024
+_NUMBER = re.compile(r"[0-9]{1,19}", re.ASCII)
+
+
+class Refusal(Exception):
+    """The request is answered with this status and text."""
+
+    def __init__(self, status: int, text: str, **headers: str) -> None:
+        super().__init__(text)
+        self.status = status
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+def answering(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Check the version, turn refusals into answers, and add what every answer carries."""
+
+    def answered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            if request.method != "OPTIONS" and request.headers.get("Tus-Resumable") != VERSION:
+                raise Refusal(412, "Send Tus-Resumable: 1.0.0.", Tus_Version=VERSION)
+            response = view(request, *args, **kwargs)
+        except Refusal as refusal:
+            response = _plain(refusal.status, str(refusal))
+            for name, value in refusal.headers.items():
+                response[name] = value
+        except vault.FileTooLarge as error:
+            response = _plain(413, str(error))
+        except (BadName, resumable.WrongLength) as error:
+            response = _plain(400, str(error))
+        except resumable.WrongOffset as error:
+            response = _plain(409, str(error))
+            response["Upload-Offset"] = str(error.offset)
+        except resumable.UploadBusy as error:
+            response = _plain(423, str(error))
+            response["Retry-After"] = "1"
+        except vault.UploadLost as error:
+            response = _plain(410, str(error))
+        except Http404:
+            response = _plain(404, "There is no such upload.")
+        response["Tus-Resumable"] = VERSION
+        response["Cache-Control"] = "no-store"
+        return response
+
+    return answered
+
+
+def _plain(status: int, text: str) -> HttpResponse:
+    return HttpResponse(f"{text}\n", status=status, content_type="text/plain; charset=utf-8")
+
+
+def options() -> HttpResponse:
+    """What this server can do; needs no sign-in."""
+    response = HttpResponse(status=204)
+    response["Tus-Version"] = VERSION
+    response["Tus-Extension"] = EXTENSIONS
+    response["Tus-Max-Size"] = str(settings.MAX_UPLOAD_SIZE)
+    response["Tus-Checksum-Algorithm"] = ",".join(CHECKSUMS)
+    return response
+
+
+def session_of(request: HttpRequest, upload_id: uuid.UUID) -> UploadSession:
+    """The user's own upload; 404 for any other, 410 for one that has expired or was given up."""
+    own = UploadSession.objects.filter(owner=cast("User", request.user)).select_related("object")
+    session: UploadSession = get_object_or_404(own, pk=upload_id)
+    if session.expires_at <= timezone.now():
+        raise Refusal(410, "This upload has expired. Please upload again.")
+    if not session.completed_at and session.object.state != StoredObject.State.WRITING:
+        raise vault.UploadLost
+    return session
+
+
+def create(request: HttpRequest) -> HttpResponse:
+    """POST: a new upload, with its first bytes where the request has a body of them."""
+    length = _declared_length(request)
+    raw = request.headers.get("Upload-Metadata", "")
+    metadata = _parse_metadata(raw)
+    if metadata.get("custody", Custody.MANAGED) != Custody.MANAGED:
+        raise Refusal(400, "This vault offers managed custody only: leave custody out.")
+    session = resumable.create(
+        cast("User", request.user),
+        name=metadata.get("filename", "unnamed"),
+        content_type=metadata.get("filetype"),
+        length=length,
+        metadata=raw,
+    )
+    if length == 0 or request.content_type == CONTENT_TYPE:
+        try:
+            response = _receive(request, session, 0, status=201)
+        except BaseException:
+            # The client learns no address, so nobody could ever continue it.
+            resumable.terminate(session)
+            raise
+    else:
+        response = _state(session, None, status=201)
+    response["Location"] = request.build_absolute_uri(reverse("upload", args=[session.pk]))
+    return response
+
+
+def head(request: HttpRequest, upload_id: uuid.UUID) -> HttpResponse:
+    """HEAD: how many bytes are safe."""
+    session = resumable.settled(session_of(request, upload_id))
+    response = _state(session, _file_of(session), status=200)
+    if session.length is None:
+        response["Upload-Defer-Length"] = "1"
+    else:
+        response["Upload-Length"] = str(session.length)
+    if session.metadata:
+        response["Upload-Metadata"] = session.metadata
+    return response
+
+
+def patch(request: HttpRequest, upload_id: uuid.UUID) -> HttpResponse:
+    """PATCH: the next bytes."""
+    if request.content_type != CONTENT_TYPE:
+        raise Refusal(415, f"Send the bytes as {CONTENT_TYPE}.")
+    session = session_of(request, upload_id)
+    offset = _number(request, "Upload-Offset")
+    length = _number(request, "Upload-Length") if "Upload-Length" in request.headers else None
+    if not session.completed_at:
+        return _receive(request, session, offset, length=length, status=204)
+    # The answer that said so was lost.
+    if offset != session.offset:
+        raise resumable.WrongOffset(session.offset)
+    if _body_length(request):
+        raise Refusal(413, "This upload is complete.")
+    return _state(session, _file_of(session), status=204)
+
+
+def delete(request: HttpRequest, upload_id: uuid.UUID) -> HttpResponse:
+    """DELETE: give the upload up."""
+    resumable.terminate(session_of(request, upload_id))
+    return HttpResponse(status=204)
+
+
+def _receive(
+    request: HttpRequest,
+    session: UploadSession,
+    offset: int,
+    *,
+    status: int,
+    length: int | None = None,
+) -> HttpResponse:
+    """Stream the body into the upload, and answer where it stands."""
+    expected = _body_length(request)
+    limit = length if session.length is None else session.length
+    if offset + expected > (settings.MAX_UPLOAD_SIZE if limit is None else limit):
+        raise Refusal(413, "More bytes are announced than this upload may have.")
+    digest, checksum = _checksum(request)
+    provisional = digest is not None
+    with resumable.Continuation(session, offset, length=length, provisional=provisional) as turn:
+        received = 0
+        while received < expected and (data := _read(request, min(CHUNK, expected - received))):
+            turn.write(data)
+            received += len(data)
+            if digest is not None:
+                digest.update(data)
+        if digest is not None and (received < expected or digest.digest() != checksum):
+            raise Refusal(460, "The checksum does not match the bytes: they were not kept.")
+        stored = turn.settle()
+    return _state(turn.session, stored, status=status)
+
+
+def _read(request: HttpRequest, size: int) -> bytes:
+    try:
+        return request.read(size)
+    except UnreadablePostError:
+        # The client has gone. What arrived before is as good as any other.
+        return b""
+
+
+def _state(session: UploadSession, stored: FileRecord | None, *, status: int) -> HttpResponse:
+    response = HttpResponse(status=status)
+    response["Upload-Offset"] = str(session.offset)
+    response["Upload-Expires"] = http_date(session.expires_at.timestamp())
+    if stored is not None:
+        response["Securestore-File"] = str(stored.pk)
+    return response
+
+
+def _file_of(session: UploadSession) -> FileRecord | None:
+    if not session.completed_at:
+        return None
+    file = FileRecord.objects.visible_to(session.owner).filter(current=session.object_id).first()
+    if file is None:
+        raise Http404
+    return file
+
+
+# --- Headers --------------------------------------------------------------------------------------
+
+
+def _number(request: HttpRequest, name: str) -> int:
+    text = request.headers.get(name, "")
+    if not _NUMBER.fullmatch(text):
+        raise Refusal(400, f"{name} must be a number of bytes.")
+    return int(text)
+
+
+def _declared_length(request: HttpRequest) -> int | None:
+    deferred = request.headers.get("Upload-Defer-Length")
+    if deferred is None:
+        return _number(request, "Upload-Length")
+    if deferred != "1" or "Upload-Length" in request.headers:
+        raise Refusal(400, "Send either Upload-Length, or Upload-Defer-Length: 1.")
+    return None
+
+
+def _body_length(request: HttpRequest) -> int:
+    if "chunked" in request.headers.get("Transfer-Encoding", "").lower():
+        # Its end cannot be told from a cut connection, so it could not be trusted.
+        raise Refusal(411, "Send a Content-Length: a chunked body cannot be checked for cuts.")
+    return int(request.headers.get("Content-Length") or 0)
+
+
+def _checksum(request: HttpRequest) -> tuple[Any, bytes]:
+    header = request.headers.get("Upload-Checksum")
+    if header is None:
+        return None, b""
+    algorithm, _, encoded = header.strip().partition(" ")
+    if algorithm not in CHECKSUMS:
+        raise Refusal(400, f"Upload-Checksum must be one of {', '.join(CHECKSUMS)}.")
+    try:
+        return CHECKSUMS[algorithm](), base64.b64decode(encoded, validate=True)
+    except binascii.Error:
+        raise Refusal(400, "Upload-Checksum must be base64.") from None
+
+
+def _parse_metadata(header: str) -> dict[str, str]:
+    if len(header) > MAX_METADATA:
+        raise Refusal(400, "Upload-Metadata is too long.")
+    found: dict[str, str] = {}
+    for pair in filter(None, (pair.strip() for pair in header.split(","))):
+        key, _, value = pair.partition(" ")
+        try:
+            text = base64.b64decode(value.strip(), validate=True).decode()
+        except (binascii.Error, UnicodeDecodeError):
+            raise Refusal(400, "Upload-Metadata must be base64 of UTF-8 text.") from None
+        if not key or key in found:
+            raise Refusal(400, "Upload-Metadata must name each key once.")
+        found[key] = text
+    return found

@@ -1,0 +1,45 @@
+"""The views under /uploads/: who may, and which method; the rest is `transfers.tus`."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+
+from files.access import Permission
+from files.transfers import tus
+
+
+def _refuse_others(request: HttpRequest) -> None:
+    """Clients of this protocol are programs: they get a status, not a sign-in page."""
+    if not request.user.is_authenticated:
+        raise tus.Refusal(401, "Sign in first.", WWW_Authenticate="Session")
+    if not request.user.has_perm(Permission.UPLOAD):
+        raise tus.Refusal(403, "Your account may not upload files.")
+
+
+@tus.answering
+def collection(request: HttpRequest) -> HttpResponse:
+    """`/uploads/`: what the server can do, and new uploads."""
+    if request.method == "OPTIONS":
+        return tus.options()
+    _refuse_others(request)
+    if request.method == "POST":
+        return tus.create(request)
+    return HttpResponseNotAllowed(["OPTIONS", "POST"])
+
+
+@tus.answering
+def member(request: HttpRequest, upload_id: uuid.UUID) -> HttpResponse:
+    """`/uploads/<uuid>`: one upload."""
+    if request.method == "OPTIONS":
+        return tus.options()
+    _refuse_others(request)
+    methods = {"HEAD": tus.head, "PATCH": tus.patch, "DELETE": tus.delete}
+    # Some proxies let only GET and POST through; the protocol has a header for that.
+    override = request.headers.get("X-HTTP-Method-Override")
+    method = override if request.method == "POST" and override else request.method
+    handle = methods.get(method or "")
+    if handle is None:
+        return HttpResponseNotAllowed(["OPTIONS", *methods])
+    return handle(request, upload_id)

@@ -1,0 +1,520 @@
+"""The use cases: store, open, remove, rewrap, sweep. The only place where rows meet objects.
+
+Every function here leaves rows and store in a state from which `sweep` can finish, whatever fails
+and wherever the process dies: the row is committed before the first byte goes out, and says
+`doomed` before an object is deleted. Everything that changes state is audited here, so that no
+door can forget to. Nothing here asks who the user is: that is `access`, and the callers' duty.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import Callable, Generator, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, cast
+
+from django.conf import settings
+from django.core.files.storage import default_storage
+from django.db import DatabaseError, connection, transaction
+from django.db.models import Count, QuerySet
+from django.utils import timezone
+
+import audit
+from audit import Event
+from files.allowance import Allowance
+from files.crypto.errors import CryptoError, Damaged, UnknownMasterKey
+from files.crypto.keyring import Custody as KeyCustody
+from files.crypto.keyring import KeyRecord, KeyState, generate_dek
+from files.crypto.stream import Context, derive_keys
+from files.crypto.tokens import Buffer
+
+# Re-exported: the callers of the use cases catch them from here.
+from files.errors import FileDamaged as FileDamaged  # noqa: PLC0414
+from files.errors import FileTooLarge as FileTooLarge  # noqa: PLC0414
+from files.errors import KeysMissing as KeysMissing  # noqa: PLC0414
+from files.errors import QuotaExceeded as QuotaExceeded  # noqa: PLC0414
+from files.errors import UploadLost as UploadLost  # noqa: PLC0414
+from files.errors import VaultError as VaultError  # noqa: PLC0414
+from files.masterkeys import keyring
+from files.models import FileRecord, StoredObject, UploadSession
+from files.names import clean_content_type, clean_name
+from files.storage import (
+    EncryptedS3Storage,
+    ObjectKey,
+    ObjectMissing,
+    ObjectReader,
+    SealedObject,
+)
+from files.storage import StoreError as StoreError  # noqa: PLC0414  re-exported
+from files.storage.backend import random_object_name
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+log = logging.getLogger(__name__)
+State = StoredObject.State
+
+
+def storage() -> EncryptedS3Storage:
+    """The configured storage."""
+    return cast("EncryptedS3Storage", default_storage)
+
+
+# --- Store -------------------------------------------------------------------------------------
+
+
+class Upload:
+    """One file on its way in: `write` its bytes, `finish` it, then `publish` it or `abort`.
+
+    Nobody sees a file before `publish`. `abort` is safe at any time and after anything; call it
+    in a `finally`.
+    """
+
+    def __init__(
+        self,
+        owner: User,
+        *,
+        name: str,
+        content_type: str | None = None,
+        size: int | None = None,
+        at_most: int | None = None,
+    ) -> None:
+        """Begin. `size` is the plaintext's length where it is known, in bytes.
+
+        Where it is not, `at_most` says what it cannot exceed: parts must be large enough for it.
+
+        Raises BadName, FileTooLarge.
+        """
+        self.name = clean_name(name)
+        self.content_type = clean_content_type(content_type)
+        self.owner = owner
+        self._allowance = Allowance(owner)
+        self._allowance.check(size or 0)
+        self._dek = generate_dek()
+        self._row = begin_object(uuid.uuid4(), self._dek, creator=owner)
+        self._writer = storage().writer(
+            self._row.object_name,
+            dek=self._dek,
+            context=self._row.context,
+            size=at_most if size is None else size,
+            on_multipart=self._note_multipart,
+        )
+        self._sealed: SealedObject | None = None
+        self._over = False
+
+    @property
+    def file_id(self) -> uuid.UUID:
+        """The id that the file will have."""
+        return self._row.file_id
+
+    @property
+    def size(self) -> int:
+        """Plaintext bytes taken so far."""
+        return self._writer.size
+
+    def write(self, data: Buffer) -> None:
+        """Take the next bytes. Raises FileTooLarge, StoreError."""
+        self._allowance.cover(self._row, self._writer.size + len(data))
+        self._writer.write(data)
+
+    def finish(self) -> None:
+        """Complete the object in the store and check it there. Raises StoreError, Damaged."""
+        self._sealed = self._writer.commit()
+
+    def abort(self) -> None:
+        """Leave nothing behind, unless the file was published. Never raises."""
+        if self._over:
+            return
+        self._over = True
+        unfinished = self._sealed is None
+        if unfinished:
+            self._writer.release()
+        try:
+            # A commit whose answer was lost may have published the file after all. Only the row
+            # knows, and only a row that was doomed here gives the object up.
+            with transaction.atomic():
+                doomed = doom(StoredObject.objects.filter(pk=self._row.pk, state=State.WRITING))
+                if doomed:
+                    audit.record(Event.UPLOAD_ABORTED, file_id=self.file_id, size=self.size)
+            if doomed:
+                purge(self._row)
+        except DatabaseError:
+            # The row expires. What was never finished cannot have been published, and goes now.
+            if unfinished:
+                storage().discard(self._row.object_name)
+
+    def _note_multipart(self, multipart_id: str) -> None:
+        StoredObject.objects.filter(pk=self._row.pk).update(multipart_id=multipart_id)
+
+    def _publish(self) -> FileRecord:
+        if self._sealed is None:
+            raise ValueError("an upload is finished before it is published")
+        seal_object(self._row, self._dek, self._sealed)
+        return create_record(
+            self._row, owner=self.owner, name=self.name, content_type=self.content_type
+        )
+
+
+def publish(uploads: Sequence[Upload]) -> list[FileRecord]:
+    """Make finished uploads files, all of them or none. Raises UploadLost."""
+    with transaction.atomic():
+        records = [upload._publish() for upload in uploads]
+    for upload in uploads:
+        upload._over = True
+    return records
+
+
+def store(
+    owner: User,
+    chunks: Iterable[Buffer],
+    *,
+    name: str,
+    content_type: str | None = None,
+    size: int | None = None,
+) -> FileRecord:
+    """Store a whole file from its chunks. Raises as `Upload` and its methods do."""
+    upload = Upload(owner, name=name, content_type=content_type, size=size)
+    try:
+        for chunk in chunks:
+            upload.write(chunk)
+        upload.finish()
+        [record] = publish([upload])
+    finally:
+        upload.abort()
+    return record
+
+
+def create_record(row: StoredObject, *, owner: User, name: str, content_type: str) -> FileRecord:
+    """Make a live object a file. For a transaction in which it has just been sealed."""
+    record = FileRecord.objects.create(
+        id=row.file_id,
+        name=name,
+        content_type=content_type,
+        size=row.size,
+        owner=owner,
+        custody=row.custody,
+        current=row,
+    )
+    audit.record(
+        Event.FILE_UPLOADED,
+        actor=owner,
+        file_id=record.id,
+        size=record.size,
+        custody=record.custody,
+    )
+    return record
+
+
+def begin_object(
+    file_id: uuid.UUID, dek: bytes, *, creator: User | None, name: str | None = None
+) -> StoredObject:
+    """Commit the row of an object that is about to be written."""
+    row = StoredObject(
+        file_id=file_id,
+        object_name=name or random_object_name(),
+        creator=creator,
+        stream_created_at=int(time.time()),
+    )
+    wrapped = keyring().wrap(
+        KeyRecord(
+            state=KeyState.UPLOADING,
+            context=row.context,
+            size=0,
+            commitment=derive_keys(dek, row.context).commitment,
+            custody=KeyCustody.MANAGED,
+            material=dek,
+        )
+    )
+    row.master_key_id, row.wrapped_key = wrapped.master_key_id, wrapped.token
+    row.save(force_insert=True)
+    return row
+
+
+def seal_object(row: StoredObject, dek: bytes, sealed: SealedObject) -> None:
+    """Turn a row of a verified object live, under the primary key of now. Raises UploadLost."""
+    wrapped = keyring().wrap(
+        KeyRecord(
+            state=KeyState.SEALED,
+            context=row.context,
+            size=sealed.size,
+            commitment=sealed.commitment,
+            custody=KeyCustody.MANAGED,
+            material=dek,
+        )
+    )
+    changed = StoredObject.objects.filter(pk=row.pk, state=State.WRITING).update(
+        state=State.LIVE,
+        sealed=True,
+        master_key_id=wrapped.master_key_id,
+        wrapped_key=wrapped.token,
+        size=sealed.size,
+        object_size=sealed.object_size,
+        etag=sealed.etag,
+        multipart_id="",
+        state_changed_at=timezone.now(),
+    )
+    if not changed:
+        raise UploadLost
+    row.refresh_from_db()
+
+
+# --- Open --------------------------------------------------------------------------------------
+
+
+class OpenFile:
+    """A file whose key has been checked. Closing a chunk generator frees the store connection."""
+
+    def __init__(self, record: FileRecord, reader: ObjectReader) -> None:
+        self.record = record
+        self._reader = reader
+
+    @property
+    def size(self) -> int:
+        """Plaintext bytes."""
+        return self._reader.size
+
+    def chunks(self, start: int = 0, stop: int | None = None) -> Generator[bytes]:
+        """Yield the authenticated bytes `[start, stop)`.
+
+        Raises FileDamaged, having marked the file so; StoreUnavailable, StoreRefused.
+        """
+        try:
+            yield from self._reader.chunks(start, stop)
+        except (CryptoError, ObjectMissing) as error:
+            mark_damaged(self.record.current, error)
+            raise FileDamaged from error
+
+
+def open_file(record: FileRecord) -> OpenFile:
+    """Unwrap the file's key and check every bound field; nothing is fetched yet.
+
+    Raises FileDamaged, also where the file was found damaged before, and KeysMissing.
+    """
+    row = record.current
+    if row.state != State.LIVE:
+        raise FileDamaged
+    try:
+        if (row.size, row.file_id) != (record.size, record.id):
+            raise Damaged("the file's record and its object's do not agree")
+        reader = storage().reader(row.object_name, _unwrap(row))
+    except UnknownMasterKey as unknown:
+        raise KeysMissing({unknown.key_id: 1}) from unknown
+    except CryptoError as error:
+        # The row is wrong, not the object: say so, and mark nothing.
+        log.error("file %s cannot be opened: %s", record.id, error)
+        raise FileDamaged from error
+    return OpenFile(record, reader)
+
+
+def _unwrap(row: StoredObject) -> ObjectKey:
+    found = keyring().unwrap(
+        row.wrapped, context=row.context, size=row.size, custody=KeyCustody(row.custody)
+    )
+    return ObjectKey(found.material, row.context, found.size, found.commitment)
+
+
+def mark_damaged(row: StoredObject, error: Exception) -> None:
+    """Mark an object that does not read back. Nothing but an operator ever unmarks it."""
+    reason = error.reason if isinstance(error, Damaged) else type(error).__name__
+    log.error("object %s of file %s is damaged: %s", row.object_name, row.file_id, reason)
+    with transaction.atomic():
+        changed = StoredObject.objects.filter(pk=row.pk, state=State.LIVE).update(
+            state=State.DAMAGED, state_changed_at=timezone.now()
+        )
+        if changed:
+            audit.record(Event.DAMAGE_FOUND, file_id=row.file_id, reason=reason)
+
+
+# --- Remove and sweep --------------------------------------------------------------------------
+
+
+def remove(record: FileRecord, *, actor: User) -> None:
+    """Delete a file: gone for everybody at once, and from the store right after, or by a sweep."""
+    row = record.current
+    with transaction.atomic():
+        gone, _ = FileRecord.objects.filter(pk=record.pk).delete()
+        if not gone:
+            return  # Somebody else was faster.
+        doom(StoredObject.objects.filter(pk=row.pk))
+        audit.record(Event.FILE_DELETED, actor=actor, file_id=record.pk, size=record.size)
+        # The admin deletes inside a transaction of its own: nothing is lost before that stands.
+        transaction.on_commit(partial(purge, row), robust=True)
+
+
+def doom(rows: QuerySet[StoredObject]) -> int:
+    return rows.update(state=State.DOOMED, state_changed_at=timezone.now())
+
+
+def purge(row: StoredObject) -> bool:
+    """Delete a doomed object and then its row; whether nothing is left."""
+    if not storage().discard(row.object_name, row.multipart_id):
+        return False
+    StoredObject.objects.filter(pk=row.pk, state=State.DOOMED).delete()
+    return True
+
+
+@dataclass
+class Swept:
+    """What a sweep did: objects and uploads removed, and those it could not remove yet."""
+
+    purged: int = 0
+    abandoned: int = 0
+    failed: int = 0
+
+
+def sweep(*, now: datetime | None = None, dry_run: bool = False) -> Swept:
+    """Remove doomed objects past their grace, and uploads that stand still past their expiry.
+
+    Safe beside a running service, and beside another sweep.
+    """
+    now = now or timezone.now()
+    swept = Swept()
+    expired = StoredObject.objects.filter(
+        state=State.WRITING, state_changed_at__lte=now - settings.UPLOAD_EXPIRY
+    )
+    doomed = StoredObject.objects.filter(
+        state=State.DOOMED, state_changed_at__lte=now - settings.DOOMED_GRACE
+    )
+    if dry_run:
+        return Swept(purged=doomed.count(), abandoned=expired.count())
+    for row in list(doomed.order_by("pk")):
+        if purge(row):
+            swept.purged += 1
+        else:
+            swept.failed += 1
+    for row in list(expired.order_by("pk")):
+        # Compare-and-set: it may have been published just now, or its client have come back.
+        still = StoredObject.objects.filter(
+            pk=row.pk, state=State.WRITING, state_changed_at=row.state_changed_at
+        )
+        if not doom(still):
+            continue
+        swept.abandoned += 1
+        if not purge(row):
+            swept.failed += 1
+    # Of a complete upload only its session is left, for a client that missed the last answer.
+    UploadSession.objects.filter(completed_at__lte=now - settings.UPLOAD_EXPIRY).delete()
+    if swept != Swept():
+        audit.record(Event.SWEPT, purged=swept.purged, abandoned=swept.abandoned)
+    return swept
+
+
+# --- Master keys -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Rewrapped:
+    """The outcome of a rewrap: rows rewrapped, rows that could not be, and the primary's id."""
+
+    primary_id: str
+    rewrapped: int
+    unreadable: int
+
+
+def rewrap_pending() -> int:
+    """How many wrapped keys are under another key than the primary."""
+    return _needing_keys().exclude(master_key_id=keyring().primary_id).count()
+
+
+def rewrap(
+    *, batch_size: int = 500, progress: Callable[[int], object] | None = None, dry_run: bool = False
+) -> Rewrapped:
+    """Wrap every wrapped key under the primary master key, in batches that commit by themselves.
+
+    Killed and run again, it goes on. Readers and uploads go on meanwhile: a row is changed only
+    if it still holds what was read. A key that does not unwrap is logged and left as it is.
+    `progress` is told the number of rows of each batch. Raises KeysMissing before changing any.
+    """
+    check_keyring()
+    ring = keyring()
+    primary = ring.primary_id
+    rewrapped = unreadable = last = 0
+    pending = _needing_keys().exclude(master_key_id=primary).order_by("pk")
+    while rows := list(pending.filter(pk__gt=last)[:batch_size]):
+        last = rows[-1].pk
+        changes: list[tuple[str, bytes, int, bytes]] = []
+        for row in rows:
+            try:
+                new = ring.rewrap(row.wrapped, context=row.context)
+            except CryptoError as error:
+                unreadable += 1
+                log.error("object %s: wrapped key: %s", row.object_name, error)
+            else:
+                changes.append((new.master_key_id, new.token, row.pk, bytes(row.wrapped_key)))
+        rewrapped += len(changes) if dry_run else _swap_wrapped(changes)
+        if progress is not None:
+            progress(len(rows))
+    if not dry_run and (rewrapped or unreadable):
+        audit.record(
+            Event.KEY_REWRAPPED, primary=primary, rewrapped=rewrapped, unreadable=unreadable
+        )
+    return Rewrapped(primary, rewrapped, unreadable)
+
+
+def _swap_wrapped(changes: list[tuple[str, bytes, int, bytes]]) -> int:
+    """Compare-and-set a batch of wrapped keys in one transaction; how many were swapped."""
+    table = connection.ops.quote_name(StoredObject._meta.db_table)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.executemany(
+            f"UPDATE {table} SET master_key_id = %s, wrapped_key = %s"  # noqa: S608
+            " WHERE id = %s AND wrapped_key = %s",
+            changes,
+        )
+        return int(cursor.rowcount)
+
+
+def _needing_keys() -> QuerySet[StoredObject]:
+    """Rows whose wrapped key somebody may still need: doomed objects are never read again."""
+    return StoredObject.objects.exclude(state=State.DOOMED)
+
+
+def check_keyring() -> None:
+    """Raise KeysMissing when rows need a master key that is not configured."""
+    needed = _needing_keys().values("master_key_id").annotate(n=Count("pk")).order_by()
+    counts = {row["master_key_id"]: row["n"] for row in needed}
+    ring = keyring()
+    missing = {key_id: count for key_id, count in counts.items() if key_id not in ring}
+    if missing:
+        raise KeysMissing(missing)
+
+
+def check_store() -> None:
+    """Raise StoreError unless the bucket answers."""
+    storage().check()
+
+
+class StoredObjectKeys:
+    """The storage's own `save` and `open`: keys from, and rows for, objects without a file."""
+
+    def issue(self, name: str) -> tuple[bytes, Context]:
+        """A new DEK, on record under the object's name."""
+        dek = generate_dek()
+        row = begin_object(uuid.uuid4(), dek, creator=None, name=name)
+        return dek, row.context
+
+    def seal(self, sealed: SealedObject) -> None:
+        """Turn the row live."""
+        row = StoredObject.objects.get(object_name=sealed.name)
+        found = keyring().unwrap(
+            row.wrapped,
+            context=row.context,
+            size=0,
+            custody=KeyCustody(row.custody),
+            state=KeyState.UPLOADING,
+        )
+        seal_object(row, found.material, sealed)
+
+    def find(self, name: str) -> ObjectKey:
+        """The key of a live object. Raises FileNotFoundError."""
+        try:
+            return _unwrap(StoredObject.objects.get(object_name=name, state=State.LIVE))
+        except StoredObject.DoesNotExist:
+            raise ObjectMissing(f"no object {name}") from None
+
+    def forget(self, name: str) -> None:
+        """Drop the row of an object that belongs to no file."""
+        StoredObject.objects.filter(object_name=name, file=None).delete()

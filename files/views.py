@@ -1,0 +1,284 @@
+"""The pages: parse, call one use case, answer. No rule and no cryptography lives here.
+
+A file is only ever fetched through `visible` or `managed`, so that a stranger gets the same 404
+as for a file that does not exist.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Sequence
+from functools import partial
+from typing import cast
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required, permission_required
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    UnreadablePostError,
+)
+from django.http.multipartparser import MultiPartParserError
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.http import urlencode
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts.models import User
+from files import sharing, vault
+from files.access import Permission, access_of
+from files.forms import ShareForm, UploadForm
+from files.listing import page_after, search
+from files.models import FileRecord, Grant
+from files.transfers import archive, downloads
+from files.transfers.forms import BodyTooShort, ReceivedFile, VaultUploadHandler
+
+_ROW_NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
+
+FORM_OVERHEAD = 64 * 1024
+"""Bytes that a form may take beside its files."""
+
+
+def user_of(request: HttpRequest) -> User:
+    """The signed-in user; for views behind `login_required`."""
+    return cast("User", request.user)
+
+
+def visible(request: HttpRequest, file_id: uuid.UUID) -> FileRecord:
+    """The file, if the user may see it; 404 otherwise."""
+    files = FileRecord.objects.visible_to(user_of(request)).select_related("owner", "current")
+    return get_object_or_404(files, pk=file_id)
+
+
+def managed(request: HttpRequest, file_id: uuid.UUID) -> FileRecord:
+    """The file, if the user may share and delete it; 404 otherwise."""
+    files = FileRecord.objects.managed_by(user_of(request)).select_related("owner", "current")
+    return get_object_or_404(files, pk=file_id)
+
+
+def _query(parameters: dict[str, str]) -> str:
+    return "?" + urlencode(parameters)
+
+
+@require_safe
+@login_required
+def file_list(request: HttpRequest) -> HttpResponse:
+    """Own and shared files, newest first, searched by name."""
+    query = request.GET.get("q", "").strip()[:200]
+    cursor = request.GET.get("after", "")
+    files = search(FileRecord.objects.visible_to(user_of(request)), query)
+    page = page_after(files, cursor, length=settings.FILES_PER_PAGE)
+    kept = {"q": query} if query else {}
+    context = {
+        "query": query,
+        "records": page.records,
+        "next_url": _query({**kept, "after": page.next_cursor}) if page.next_cursor else "",
+        "first_url": _query(kept) if cursor else "",
+    }
+    return render(request, "files/list.html", context)
+
+
+@require_safe
+@login_required
+def detail(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
+    """What there is to know about one file, and what may be done with it."""
+    record = visible(request, file_id)
+    user = user_of(request)
+    access = access_of(user, record)
+    if access is None:  # Revoked between the two queries.
+        raise Http404
+    may_manage = access.level in {"owner", "manage"}
+    grants = record.grants.select_related("user", "group", "granted_by") if may_manage else []
+    context = {
+        "record": record,
+        "access": access,
+        "may_download": user.has_perm(Permission.DOWNLOAD),
+        "may_manage": may_manage,
+        "grants": grants,
+        "now": timezone.now(),
+    }
+    return render(request, "files/detail.html", context)
+
+
+@require_safe
+@login_required
+def download(request: HttpRequest, file_id: uuid.UUID) -> HttpResponseBase:
+    """The file's bytes: GET and HEAD, whole or a range."""
+    record = visible(request, file_id)
+    user = user_of(request)
+    if not user.has_perm(Permission.DOWNLOAD):
+        return render(request, "files/may_not_download.html", {"record": record}, status=403)
+
+    try:
+        return downloads.answer(request, record, partial(_still_allowed, user.pk, record))
+    except vault.FileDamaged:
+        return render(request, "files/damaged.html", {"record": record}, status=502)
+
+
+@require_POST
+@login_required
+def download_several(request: HttpRequest) -> HttpResponseBase:
+    """The files named by the form's `file` fields, as one ZIP; 404 if one is not visible."""
+    user = user_of(request)
+    if not user.has_perm(Permission.DOWNLOAD):
+        raise PermissionDenied
+    wanted = _ids(request.POST.getlist("file")[: settings.DATA_UPLOAD_MAX_NUMBER_FIELDS])
+    if not wanted:
+        messages.error(request, "Choose at least one file.")
+        return redirect("files:list")
+    files = FileRecord.objects.visible_to(user).select_related("current", "owner")
+    records = list(files.filter(pk__in=wanted).order_by("name", "pk"))
+    if len(records) < len(wanted):
+        raise Http404
+    try:
+        return archive.answer(records, partial(_still_allowed, user.pk))
+    except vault.FileDamaged:
+        damaged = next((record for record in records if record.is_damaged), records[0])
+        return render(request, "files/damaged.html", {"record": damaged}, status=502)
+
+
+def _ids(texts: list[str]) -> set[uuid.UUID]:
+    try:
+        return {uuid.UUID(text) for text in texts}
+    except ValueError:
+        raise Http404 from None
+
+
+def _still_allowed(user_id: int, record: FileRecord) -> bool:
+    # A fresh copy of the user: it may have been deactivated since.
+    fresh = User.objects.filter(pk=user_id).first()
+    return fresh is not None and fresh.has_perm(Permission.DOWNLOAD, record)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def delete(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
+    """Ask, then delete."""
+    record = managed(request, file_id)
+    if request.method != "POST":
+        return render(request, "files/delete.html", {"record": record})
+    vault.remove(record, actor=user_of(request))
+    messages.success(request, f"“{record.name}” was deleted.")
+    return redirect("files:list")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def grants(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
+    """Who may read a file; share it, and revoke."""
+    record = managed(request, file_id)
+    user = user_of(request)
+    if not user.has_perm(Permission.SHARE):
+        raise PermissionDenied
+    if "revoke" in request.POST:
+        return _revoke(request, record)
+    form = ShareForm(request.POST if request.method == "POST" else None)
+    if form.is_valid() and _share(form, record, user):
+        messages.success(request, f"Shared with {form.cleaned_data['recipient']}.")
+        return redirect("files:grants", record.pk)
+    shown = record.grants.select_related("user", "group", "granted_by")
+    context = {"record": record, "form": form, "grants": shown}
+    return render(request, "files/grants.html", context, status=400 if form.errors else 200)
+
+
+def _share(form: ShareForm, record: FileRecord, user: User) -> bool:
+    given = form.cleaned_data
+    to = given["recipient"]
+    new = Grant(
+        file=record,
+        user=to if isinstance(to, User) else None,
+        group=None if isinstance(to, User) else to,
+        level=given["level"],
+        expires_at=given["expires_at"],
+        reason=given["reason"],
+    )
+    try:
+        sharing.share(new, actor=user)
+    except ValidationError as error:
+        form.add_error(None, error)
+        return False
+    return True
+
+
+def _revoke(request: HttpRequest, record: FileRecord) -> HttpResponse:
+    number = request.POST["revoke"]
+    if not _ROW_NUMBER.fullmatch(number):
+        raise Http404
+    target = get_object_or_404(record.grants, pk=int(number))
+    if sharing.revoke(target, actor=user_of(request)):
+        messages.success(request, f"The grant for {target.recipient_name} was revoked.")
+    return redirect("files:grants", record.pk)
+
+
+# The token is in the body, and reading the body is what stores the files. So this outer view is
+# exempt, installs the handler and reads; the inner one is protected, and alone publishes.
+@csrf_exempt
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+@permission_required(Permission.UPLOAD, raise_exception=True)
+def upload(request: HttpRequest) -> HttpResponseBase:
+    """The upload page; several files in one form, streamed into the vault."""
+    if request.method != "POST":
+        return upload_page(request)
+    if int(request.META.get("CONTENT_LENGTH") or 0) > settings.MAX_UPLOAD_SIZE + FORM_OVERHEAD:
+        error = vault.FileTooLarge(settings.MAX_UPLOAD_SIZE)
+        return _upload_answer(request, UploadForm(), [("", error)], [], status=413)
+    handler = VaultUploadHandler(request, user_of(request))
+    request.upload_handlers = [handler]
+    try:
+        request.POST  # noqa: B018  reads the whole body, through the handler
+        return publish_uploads(request, handler)
+    except (BodyTooShort, MultiPartParserError, UnreadablePostError):
+        return _upload_answer(request, UploadForm(), [("", BodyTooShort())], [], status=400)
+    except vault.UploadLost as lost:
+        return _upload_answer(request, UploadForm(), [("", lost)], [], status=409)
+    finally:
+        handler.abort()
+
+
+@csrf_protect
+def upload_page(request: HttpRequest) -> HttpResponse:
+    """The empty form. Protected only so that it gets a token."""
+    return _upload_answer(request, UploadForm(), [], [], status=200)
+
+
+@csrf_protect
+def publish_uploads(request: HttpRequest, handler: VaultUploadHandler) -> HttpResponse:
+    """Turn what the handler has stored into files, now that the token has been checked."""
+    form = UploadForm(request.POST, request.FILES)
+    received = [
+        file.upload for file in request.FILES.getlist("files") if isinstance(file, ReceivedFile)
+    ]
+    if not form.is_valid() and ("custody" in form.errors or not handler.refused):
+        return _upload_answer(request, form, [], [], status=400)
+    stored = vault.publish(received)
+    if handler.refused:
+        too_large = any(isinstance(error, vault.FileTooLarge) for _, error in handler.refused)
+        status = 413 if too_large else 400
+        return _upload_answer(request, UploadForm(), handler.refused, stored, status=status)
+    count = len(stored)
+    messages.success(request, f"{count} file{'' if count == 1 else 's'} stored.")
+    return redirect("files:list")
+
+
+def _upload_answer(
+    request: HttpRequest,
+    form: UploadForm,
+    problems: Sequence[tuple[str, Exception]],
+    stored: list[FileRecord],
+    *,
+    status: int,
+) -> HttpResponse:
+    context = {
+        "form": form,
+        "problems": [(name, str(error)) for name, error in problems],
+        "stored": stored,
+        "max_size": settings.MAX_UPLOAD_SIZE,
+    }
+    return render(request, "files/upload.html", context, status=status)

@@ -1,0 +1,71 @@
+"""The web server: how Granian is run, and whether the site answers.
+
+WSGI only, HTTP/1 only. The site reads its secrets from `.env` itself, and again whenever the
+master keys change there: they must never be in the environment that it is given here.
+"""
+
+import http.client
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+# A client that stalls holds a thread, so there are more of them than cores.
+THREADS = 32
+# Granian counts open connections here, idle ones included, not requests.
+BACKPRESSURE = 1024
+# Seconds that running transfers get at a stop; without a limit a stalled one holds it up for ever.
+WORKER_GRACE = 10
+
+# What listens on every address is reached, from here, on loopback.
+NEAREST = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not bound to.
+
+
+@dataclass(frozen=True)
+class Site:
+    """The site on one host and port, answering to the names in `allowed_hosts`."""
+
+    host: str
+    port: int
+    allowed_hosts: Sequence[str]
+
+    name = "The web server"
+
+    @property
+    def url(self) -> str:
+        """Where a browser on this machine finds it."""
+        host = NEAREST.get(self.host, self.host)
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
+
+    def command(self) -> list[str]:
+        options = {
+            "interface": "wsgi",
+            "host": self.host,
+            "port": self.port,
+            "http": 1,
+            "workers": 1,
+            "blocking-threads": THREADS,
+            "backpressure": BACKPRESSURE,
+            "workers-kill-timeout": WORKER_GRACE,
+            # Below "error": that it starts and stops, and that threads outnumber the cores.
+            "log-level": "error",
+        }
+        flags = [f"--{name}={value}" for name, value in options.items()]
+        return [sys.executable, "-m", "granian", "--no-ws", *flags, "securestore.wsgi:application"]
+
+    def environment(self) -> dict[str, str]:
+        env = {**os.environ, "ALLOWED_HOSTS": ",".join(self.allowed_hosts)}
+        env.pop("DJANGO_SUPERUSER_PASSWORD", None)
+        return env
+
+    def is_ready(self) -> bool:
+        """Whether `/healthz` says that the process is alive."""
+        host = NEAREST.get(self.host, self.host)
+        connection = http.client.HTTPConnection(host, self.port, timeout=5)
+        try:
+            connection.request("GET", "/healthz")
+            return connection.getresponse().status == http.client.OK
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()

@@ -1,0 +1,152 @@
+"""Typed readers for the configuration that comes from outside: environment, `.env`, secret files.
+
+Every secret may also be given as `NAME_FILE`, the path of a file that holds it (systemd
+credentials, container secrets). A missing or malformed value raises `ImproperlyConfigured` with
+what to do. This module must never put a secret into a message.
+"""
+
+import io
+import os
+import re
+import stat
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import ClassVar
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+
+def env_file() -> Path | None:
+    """The file that stands in for the environment, or None where there is none.
+
+    `SECURESTORE_ENV_FILE` names another one; empty, it says to read no file at all.
+    """
+    named = os.environ.get("SECURESTORE_ENV_FILE")
+    if named is None:
+        path = BASE_DIR / ".env"
+        return path if path.is_file() else None
+    if not named:
+        return None
+    path = Path(named)
+    if not path.is_file():
+        raise ImproperlyConfigured(f"SECURESTORE_ENV_FILE names {path}, which is not a file.")
+    return path
+
+
+def read_environment() -> environ.Env:
+    """A reader over the process's variables, completed from `env_file()`.
+
+    What comes from the file stays in this reader: the process's own environment, which every
+    child inherits and crash reports show, gains no secret.
+    """
+
+    class Environment(environ.Env):
+        ENVIRON: ClassVar[dict[str, str]] = dict(os.environ)
+
+    path = env_file()
+    if path is not None:
+        refuse_readable_by_others(path)
+        Environment.read_env(io.StringIO(_well_formed(path)), overwrite=False)
+    return Environment()
+
+
+_LINE = re.compile(r"(?:export )?[A-Z_][A-Z0-9_]*=.*|#.*|\s*")
+
+
+def _well_formed(path: Path) -> str:
+    """The text of an environment file. Raises `ImproperlyConfigured` for a line that is none.
+
+    Such a line may be a key that an editor wrapped: django-environ would log it, or take it for a
+    name and leave the key out.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not text"
+        raise ImproperlyConfigured(f"{path} cannot be read ({reason}).") from None
+    for number, line in enumerate(text.splitlines(), start=1):
+        if _LINE.fullmatch(line) is None:
+            raise ImproperlyConfigured(
+                f"{path}, line {number}: expected NAME=value, or a comment that begins with #."
+            )
+    return text
+
+
+def master_keys_file(env: environ.Env) -> Path | None:
+    """The file to watch for a change of the master keys, or None where they cannot change."""
+    if "MASTER_KEYS" in os.environ:
+        return None
+    source = env.str("MASTER_KEYS_FILE", default="")
+    return Path(source) if source else env_file()
+
+
+def refuse_readable_by_others(path: Path) -> None:
+    """Raise `ImproperlyConfigured` when a file of secrets is open to other accounts."""
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+    except OSError as error:
+        raise ImproperlyConfigured(f"{path} cannot be read ({error.strerror}).") from None
+    if mode & 0o077:
+        raise ImproperlyConfigured(
+            f"{path} holds secrets and other accounts may read it: run `chmod 600 {path}`."
+        )
+
+
+def optional_secret(env: environ.Env, name: str) -> str | None:
+    """The secret `name`, from `name` itself or from the file that `name_FILE` points to."""
+    value = env.str(name, default="")
+    source = env.str(f"{name}_FILE", default="")
+    if value and source:
+        raise ImproperlyConfigured(f"Both {name} and {name}_FILE are set: keep one of them.")
+    if source:
+        path = Path(source)
+        try:
+            value = path.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "it is not text"
+            raise ImproperlyConfigured(
+                f"{name}_FILE names {path}, which cannot be read ({reason})."
+            ) from None
+    return value or None
+
+
+def secret(env: environ.Env, name: str, *, minimum_length: int = 1) -> str:
+    """As `optional_secret`, but missing or too short (in characters) is refused."""
+    value = optional_secret(env, name)
+    if value is None:
+        raise ImproperlyConfigured(
+            f"{name} is not set. Set {name} or {name}_FILE (docs/operations.md, Configuration)."
+        )
+    if len(value) < minimum_length:
+        raise ImproperlyConfigured(f"{name} is shorter than {minimum_length} characters.")
+    return value
+
+
+def url(env: environ.Env, name: str, default: str) -> str:
+    """A URL, which may hold a password and so may come from `name_FILE`, as text."""
+    return optional_secret(env, name) or default
+
+
+_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+
+
+def byte_size(env: environ.Env, name: str, default: str) -> int:
+    """A size in bytes, written plainly or with a unit: `1048576`, `512M`, `5GiB`."""
+    text = env.str(name, default=default).strip().lower()
+    number = text.removesuffix("ib").removesuffix("b").strip()
+    unit = number[-1:] if number[-1:].isalpha() else ""
+    digits = number.removesuffix(unit).strip()
+    if unit not in _UNITS or not digits.isdecimal() or int(digits) == 0:
+        raise ImproperlyConfigured(f"{name} is not a size: write it like 5GiB or 1048576.")
+    return int(digits) * _UNITS[unit]
+
+
+def networks(env: environ.Env, name: str) -> list[IPv4Network | IPv6Network]:
+    """Networks in CIDR notation, separated by commas: `10.0.0.0/8,::1`. None by default."""
+    try:
+        return [ip_network(text.strip()) for text in env.list(name, default=[])]
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} is not a list of networks: {error}.") from None

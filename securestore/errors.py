@@ -1,0 +1,152 @@
+"""The pages that say what went wrong. None of them may show a detail of the failure.
+
+Not found and not yours are one answer: both raise `Http404`, and nothing of the exception reaches
+the page. Clients that do not accept HTML get the same words as plain text.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from dataclasses import dataclass
+
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+from django.utils.cache import patch_vary_headers
+
+from audit import context
+from files.storage import StoreError
+from files.vault import KeysMissing
+
+log = logging.getLogger(__name__)
+
+TEMPLATE = "errors/error.html"
+RETRY_AFTER = 5  # Seconds.
+# Locked and unreachable databases are the first; a connection lost in mid-use is the second.
+Outage = OperationalError | InterfaceError | StoreError | KeysMissing
+
+
+@dataclass(frozen=True)
+class Page:
+    """One error, in the words that people read."""
+
+    status: int
+    title: str
+    text: str
+
+
+BAD_REQUEST = Page(
+    400,
+    "That request could not be understood",
+    "Go back, reload the page and try again.",
+)
+PERMISSION_DENIED = Page(
+    403,
+    "You may not do that",
+    "If you need to, ask an administrator for the permission.",
+)
+CSRF = Page(
+    403,
+    "The page was open for too long",
+    "Nothing was changed. Go back, reload the page and try again. If that does not help, allow "
+    "this site to set cookies.",
+)
+NOT_FOUND = Page(
+    404,
+    "Not found",
+    "There is nothing at this address, or it was not shared with you. A grant may have ended: ask "
+    "the person who shared it.",
+)
+SERVER_ERROR = Page(
+    500,
+    "Something went wrong",
+    "The failure has been recorded. Try again; if it happens again, tell an administrator.",
+)
+UNAVAILABLE = Page(
+    503,
+    "Not available at the moment",
+    "The service is busy or a part of it cannot be reached. Nothing was stored. Wait a few "
+    "seconds, then try again.",
+)
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Answer 400, or 503 where an outage is behind it.
+
+    Django takes a session that could not be saved for one that was deleted, which is a bad
+    request: also when the database was locked.
+    """
+    outage = outage_behind(exception)
+    return unavailable(request, outage) if outage else answer(request, BAD_REQUEST)
+
+
+def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return answer(request, PERMISSION_DENIED)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    return answer(request, CSRF)
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return answer(request, NOT_FOUND)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Answer 500, or 503 for an outage. Django calls it while it handles the exception."""
+    outage = outage_behind(sys.exception())
+    return unavailable(request, outage) if outage else answer_safely(request, SERVER_ERROR)
+
+
+def unavailable(request: HttpRequest, outage: Outage) -> HttpResponse:
+    """Answer 503 and log the outage, by its kind and its own first line."""
+    reason = (str(outage).splitlines() or [""])[0]
+    log.error("unavailable: %s: %s", type(outage).__name__, reason)
+    response = answer_safely(request, UNAVAILABLE)
+    response["Retry-After"] = str(RETRY_AFTER)
+    return response
+
+
+def outage_behind(error: BaseException | None) -> Outage | None:
+    """The outage that an exception is, or that it came from, if any."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        if isinstance(error, Outage):
+            return error
+        seen.add(id(error))
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return None
+
+
+def answer(request: HttpRequest, page: Page) -> HttpResponse:
+    """The page as HTML, with the site's navigation for whoever is signed in, or as text."""
+    if not request.accepts("text/html"):
+        return _respond(page, None)
+    return _respond(page, render_to_string(TEMPLATE, {"page": page}, request))
+
+
+def answer_safely(request: HttpRequest, page: Page) -> HttpResponse:
+    """As `answer`, but needs no database, no session and, at worst, no template."""
+    html = None
+    if request.accepts("text/html"):
+        try:
+            # Without the request there are no context processors, hence no queries.
+            html = render_to_string(TEMPLATE, {"page": page, "request_id": context.request_id()})
+        except Exception:
+            log.exception("the error page itself cannot be rendered")
+    return _respond(page, html)
+
+
+def _respond(page: Page, html: str | None) -> HttpResponse:
+    """The page as rendered, or its words alone."""
+    if html is None:
+        response = HttpResponse(
+            f"{page.title}. {page.text}\n",
+            content_type="text/plain; charset=utf-8",
+            status=page.status,
+        )
+    else:
+        response = HttpResponse(html, status=page.status)
+    patch_vary_headers(response, ["Accept"])
+    return response

@@ -1,0 +1,83 @@
+"""What every answer of the site has in common: its headers, and what it says in an outage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+
+from securestore import errors
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+
+# Features of the browser that no page needs. Copying a key and passkeys are ours to use.
+REFUSED_FEATURES = (
+    "accelerometer",
+    "autoplay",
+    "browsing-topics",
+    "camera",
+    "clipboard-read",
+    "display-capture",
+    "encrypted-media",
+    "fullscreen",
+    "gamepad",
+    "geolocation",
+    "gyroscope",
+    "hid",
+    "idle-detection",
+    "local-fonts",
+    "magnetometer",
+    "microphone",
+    "midi",
+    "payment",
+    "picture-in-picture",
+    "screen-wake-lock",
+    "serial",
+    "storage-access",
+    "sync-xhr",
+    "usb",
+    "window-management",
+    "xr-spatial-tracking",
+)
+OWN_FEATURES = ("clipboard-write", "publickey-credentials-create", "publickey-credentials-get")
+PERMISSIONS_POLICY = ", ".join(
+    [f"{feature}=()" for feature in REFUSED_FEATURES]
+    + [f"{feature}=(self)" for feature in OWN_FEATURES]
+)
+
+
+class SecurityHeadersMiddleware:
+    """Headers that Django has no setting for. A view's own `Cache-Control` stays.
+
+    WhiteNoise stands outside of this one, so static files keep their long lives in caches.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        response["Permissions-Policy"] = PERMISSIONS_POLICY
+        response["Cross-Origin-Resource-Policy"] = "same-origin"
+        response.headers.setdefault("Cache-Control", "private, no-store")
+        return response
+
+
+class UnavailableMiddleware:
+    """Answers 503 when a view finds the database or the object store out of reach.
+
+    Django turns an exception into a response between any two middlewares, so no middleware sees
+    what failed in another (a session that cannot be saved, say). Those outages arrive in
+    `errors.server_error` and `errors.bad_request`, which give this same answer.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        outage = errors.outage_behind(exception)
+        return errors.unavailable(request, outage) if outage else None

@@ -1,0 +1,246 @@
+"""Settings of Securestore: one file, read from the environment (docs/operations.md).
+
+Production is the default. Nothing here has a default secret, and nothing is ever derived from
+`SECRET_KEY`: losing or changing it ends sessions, never files.
+"""
+
+from datetime import timedelta
+
+import django_stubs_ext
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+from securestore.configuration import (
+    BASE_DIR,
+    byte_size,
+    networks,
+    optional_secret,
+    read_environment,
+    secret,
+    url,
+)
+
+# Lets generic classes of Django (`ModelAdmin[File]`) be written as the type checker reads them.
+django_stubs_ext.monkeypatch()
+
+env = read_environment()
+
+DEBUG = env.bool("DEBUG", default=False)
+# False only for plain HTTP on loopback (development): cookies without Secure, no HSTS.
+HTTPS = env.bool("HTTPS", default=True)
+SECRET_KEY = secret(env, "SECRET_KEY", minimum_length=40)
+AUDIT_KEY = secret(env, "AUDIT_KEY", minimum_length=32)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+# Networks (CIDR) of the proxies whose X-Forwarded-For is believed.
+TRUSTED_PROXIES = networks(env, "TRUSTED_PROXIES")
+
+INSTALLED_APPS = [
+    "accounts",
+    "audit",
+    "files",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.humanize",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "csp",
+]
+MIDDLEWARE = [
+    # First: every answer carries its request id, and every event the address it came from.
+    "audit.middleware.RequestContextMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "securestore.middleware.SecurityHeadersMiddleware",
+    "securestore.middleware.UnavailableMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+]
+ROOT_URLCONF = "securestore.urls"
+WSGI_APPLICATION = "securestore.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# --- Database ---------------------------------------------------------------------------------
+DATABASES = {
+    "default": env.db_url_config(url(env, "DATABASE_URL", f"sqlite:///{BASE_DIR}/var/db.sqlite3"))
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+_database = DATABASES["default"]
+if _database["ENGINE"] == "django.db.backends.sqlite3":
+    if _database["NAME"] != ":memory:":
+        # A relative path is meant from the project, whatever folder a command is run from.
+        _database["NAME"] = BASE_DIR / _database["NAME"]
+    _database.setdefault("OPTIONS", {})
+    _database["OPTIONS"] = {
+        # Writers queue for this long (seconds) before a request is answered 503.
+        "timeout": env.int("DATABASE_TIMEOUT", default=10),
+        # A transaction that reads and then writes would otherwise fail at once, not wait.
+        "transaction_mode": "IMMEDIATE",
+        # FULL: a commit that was answered survives a power cut, also in WAL mode.
+        "init_command": (
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
+        ),
+        **_database["OPTIONS"],
+    }
+else:
+    _database["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)
+    _database["CONN_HEALTH_CHECKS"] = True
+
+# --- Who you are ------------------------------------------------------------------------------
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+    # Last: it knows files, not people, and Django takes the first one for a session's.
+    "files.access.FileBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 12},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "files:list"
+LOGOUT_REDIRECT_URL = "account_login"
+ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
+ACCOUNT_OPEN_SIGNUP = env.bool("OPEN_SIGNUP", default=False)
+ACCOUNT_LOGIN_METHODS = {"username", "email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "username*", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "mandatory" if ACCOUNT_OPEN_SIGNUP else "optional"
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_SESSION_REMEMBER = False
+ACCOUNT_LOGOUT_ON_GET = False
+
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = env.int("SESSION_AGE", default=int(timedelta(days=7).total_seconds()))
+SESSION_COOKIE_SECURE = HTTPS
+CSRF_COOKIE_SECURE = HTTPS
+CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "securestore.errors.csrf_failure"
+
+# --- E-mail and caches ------------------------------------------------------------------------
+vars().update(env.email_url_config(url(env, "EMAIL_URL", "consolemail://")))
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="securestore@localhost")
+# Rate limits count in the cache, so all processes must share it: the database unless told better.
+CACHES = {"default": env.cache_url_config(url(env, "CACHE_URL", "dbcache://django_cache"))}
+
+# --- Object store -----------------------------------------------------------------------------
+S3_BUCKET = env.str("S3_BUCKET", default="")
+if not S3_BUCKET:
+    raise ImproperlyConfigured("S3_BUCKET is not set: name the bucket that holds the objects.")
+S3_ENDPOINT_URL = env.str("S3_ENDPOINT_URL", default="") or None
+# Seconds. In one place: every call to the store is bounded by these.
+S3_CONNECT_TIMEOUT = env.int("S3_CONNECT_TIMEOUT", default=5)
+S3_READ_TIMEOUT = env.int("S3_READ_TIMEOUT", default=20)
+S3_MAX_ATTEMPTS = env.int("S3_MAX_ATTEMPTS", default=3)
+STORAGES = {
+    "default": {
+        "BACKEND": "files.storage.EncryptedS3Storage",
+        "OPTIONS": {
+            "bucket_name": S3_BUCKET,
+            "endpoint_url": S3_ENDPOINT_URL,
+            "region_name": env.str("AWS_DEFAULT_REGION", default="us-east-1"),
+            "access_key": env.str("AWS_ACCESS_KEY_ID", default="") or None,
+            "secret_key": optional_secret(env, "AWS_SECRET_ACCESS_KEY"),
+            "connect_timeout": S3_CONNECT_TIMEOUT,
+            "read_timeout": S3_READ_TIMEOUT,
+            "max_attempts": S3_MAX_ATTEMPTS,
+            "keys": "files.vault.StoredObjectKeys",
+        },
+    },
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+
+# --- Files ------------------------------------------------------------------------------------
+MAX_UPLOAD_SIZE = byte_size(env, "MAX_UPLOAD_SIZE", default="5TiB")
+# Bytes that one person's files may take, unless the person has a quota of their own.
+USER_QUOTA = byte_size(env, "USER_QUOTA", default="") if env.str("USER_QUOTA", default="") else None
+# How long an upload may stand still before the sweep takes it for abandoned.
+UPLOAD_EXPIRY = timedelta(hours=env.int("UPLOAD_EXPIRY_HOURS", default=7 * 24))
+# How long a doomed object stays, so that downloads that are running can finish.
+DOOMED_GRACE = timedelta(minutes=env.int("DOOMED_GRACE_MINUTES", default=60))
+FILES_PER_PAGE = 50
+# Plaintext must never reach a temporary file: this is the only upload handler there is.
+FILE_UPLOAD_HANDLERS = ["files.transfers.refuse.RefusingUploadHandler"]
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1 << 20
+DATA_UPLOAD_MAX_NUMBER_FILES = 100
+
+# --- Web --------------------------------------------------------------------------------------
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "var" / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = env.str("TIME_ZONE", default="UTC")
+USE_TZ = True
+
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+SECURE_SSL_REDIRECT = HTTPS and env.bool("SSL_REDIRECT", default=True)
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_HSTS_SECONDS = int(timedelta(days=365).total_seconds()) if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
+SECURE_HSTS_PRELOAD = HTTPS
+if env.bool("TRUST_X_FORWARDED_PROTO", default=False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+    },
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"handlers": ["stderr"], "level": "INFO"},
+    "loggers": {
+        "django": {"handlers": [], "level": "INFO", "propagate": True},
+        # Their debug output shows requests with their headers.
+        "botocore": {"level": "WARNING"},
+        "boto3": {"level": "WARNING"},
+        "urllib3": {"level": "WARNING"},
+    },
+}

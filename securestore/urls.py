@@ -1,0 +1,24 @@
+"""Every path of the site. The public ones are listed in docs/architecture.md and never change."""
+
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path
+from django.views.generic import RedirectView
+
+from files import uploads
+from securestore import health
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", RedirectView.as_view(pattern_name="files:list"), name="home"),
+    path("files/", include("files.urls")),
+    path("uploads/", uploads.collection, name="uploads"),
+    path("uploads/<uuid:upload_id>", uploads.member, name="upload"),
+    path("accounts/", include("allauth.urls")),
+    path("admin/", admin.site.urls),
+    path("healthz", health.alive, name="healthz"),
+    path("readyz", health.ready, name="readyz"),
+]
+
+handler400 = "securestore.errors.bad_request"
+handler403 = "securestore.errors.permission_denied"
+handler404 = "securestore.errors.not_found"
+handler500 = "securestore.errors.server_error"

@@ -1,0 +1,53 @@
+"""The entry point of the web server: WSGI only.
+
+Never ASGI: Django spools every ASGI request body to a temporary file, in plaintext.
+A process that could not read the files it answers for refuses to start.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.handlers.wsgi import WSGIHandler
+from django.core.wsgi import get_wsgi_application
+
+log = logging.getLogger(__name__)
+
+
+def start() -> WSGIHandler:
+    """The application. Raises `SystemExit`, saying why, when the configuration cannot serve."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "securestore.settings")
+    try:
+        handler = get_wsgi_application()
+        refuse_missing_keys()
+    except ImproperlyConfigured as error:
+        # An operator reads this: a traceback would hide what to do.
+        sys.exit(f"Configuration error: {error}")
+    return handler
+
+
+def refuse_missing_keys() -> None:
+    """Raise `SystemExit` when stored files need a master key that is not configured.
+
+    A database that cannot be reached or is not migrated yet is no reason: it may become usable
+    while the process runs, and until then `/readyz` says that it is not.
+    """
+    from django.db import DatabaseError, InterfaceError, connection
+
+    from files import vault
+
+    try:
+        vault.check_keyring()
+    except vault.KeysMissing as missing:
+        sys.exit(str(missing))
+    except (DatabaseError, InterfaceError) as error:
+        log.warning("the master keys are not checked, the database cannot be used: %s", error)
+    finally:
+        # This thread answers no requests; its connection would stay open for nothing.
+        connection.close()
+
+
+application = start()

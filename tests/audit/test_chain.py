@@ -1,0 +1,318 @@
+"""The chain holds as written, and every way of altering it shows."""
+
+from __future__ import annotations
+
+import tracemalloc
+from datetime import UTC, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+from django.db.models import F
+from hypothesis import given
+from hypothesis import strategies as st
+from pytest_django import DjangoAssertNumQueries, Settings
+
+from accounts.models import User
+from audit import Event, chain, context, record
+from audit.models import AuditEvent
+from tests.audit.databases import as_default, migrate, write_at_once, write_quickly
+from tests.audit.flush import lifted
+
+FILE = UUID("6d5fe6b4-9c1f-4a53-8f1d-0f3a7f9d2c11")
+
+
+@pytest.fixture
+def ann(db: None) -> User:
+    return User.objects.create_user("ann", "ann@example.org", "a long enough password")
+
+
+@pytest.fixture
+def five_events(ann: User) -> list[AuditEvent]:
+    """A log of five events whose every field is filled."""
+    around = context.Context(address="192.0.2.7", user_agent="curl/8", request_id="ab" * 16)
+    with context.active(around):
+        return [
+            record(Event.FILE_DOWNLOADED, actor=ann, file_id=FILE, grant_id=12, bytes=number)
+            for number in range(5)
+        ]
+
+
+def tamper(number: int, **changes: Any) -> None:
+    with lifted():
+        assert AuditEvent.objects.filter(id=number).update(**changes) == 1
+
+
+def where_it_breaks(*anchors: chain.Anchor) -> int:
+    with pytest.raises(chain.BrokenChain) as caught:
+        chain.verify(*anchors)
+    return caught.value.number
+
+
+# --- Writing ------------------------------------------------------------------------------------
+
+
+def test_an_empty_log_holds(db: None) -> None:
+    assert chain.verify() == chain.head() == chain.Anchor(0, "0" * 64)
+
+
+def test_events_are_numbered_and_linked(five_events: list[AuditEvent]) -> None:
+    assert [event.id for event in five_events] == [1, 2, 3, 4, 5]
+    assert [event.previous_mac for event in five_events[1:]] == [
+        event.mac for event in five_events[:-1]
+    ]
+    assert chain.verify() == chain.head() == chain.Anchor(5, five_events[-1].mac)
+
+
+def test_an_event_keeps_what_it_was_given(five_events: list[AuditEvent], ann: User) -> None:
+    event = AuditEvent.objects.get(id=3)
+    assert event.event == Event.FILE_DOWNLOADED
+    assert (event.actor_id, event.actor_name) == (ann.pk, "ann")
+    assert (event.address, event.user_agent) == ("192.0.2.7", "curl/8")
+    assert (event.file_id, event.grant_id, event.data) == (FILE, 12, {"bytes": 2})
+
+
+def test_an_event_outlives_the_user(ann: User) -> None:
+    record(Event.SIGNED_IN, actor=ann)
+    ann.delete()
+    assert AuditEvent.objects.get().actor_name == "ann"
+    assert chain.verify().number == 1
+
+
+def test_an_event_goes_with_its_transaction(db: None) -> None:
+    record(Event.SWEPT)
+    with transaction.atomic():
+        record(Event.SWEPT)
+        transaction.set_rollback(True)
+    assert chain.verify().number == 1
+
+
+def test_the_key_is_what_authenticates(five_events: list[AuditEvent], settings: Settings) -> None:
+    settings.AUDIT_KEY = "another key, equally long, but not the one"
+    assert where_it_breaks() == 1
+
+
+@pytest.mark.parametrize("name", ["key", "password", "passphrase", "secret", "token"])
+def test_details_that_promise_a_secret_are_refused(db: None, name: str) -> None:
+    detail: Any = {name: "x"}
+    with pytest.raises(ValueError, match=name):
+        record(Event.WRONG_KEY, **detail)
+    assert not AuditEvent.objects.exists()
+
+
+@pytest.mark.parametrize("value", [1.5, [1], {"a": 1}, b"bytes"])
+def test_details_that_databases_return_differently_are_refused(db: None, value: Any) -> None:
+    with pytest.raises(TypeError):
+        record(Event.SWEPT, detail=value)
+
+
+def test_too_many_details_are_refused(db: None) -> None:
+    details: Any = {f"n{number}": number for number in range(17)}
+    with pytest.raises(ValueError, match="at most 16"):
+        record(Event.SWEPT, **details)
+
+
+def test_hostile_text_is_cut_and_cleaned(db: None) -> None:
+    with context.active(context.Context(user_agent="Mozilla\r\nforged: line\x00" + "x" * 1000)):
+        event = record(Event.SWEPT, note="y" * 1000)
+    assert "\n" not in event.user_agent
+    assert len(event.user_agent) == 255
+    assert len(event.data["note"]) == chain.MAX_DETAIL_LENGTH
+    assert chain.verify().number == 1
+
+
+details = st.dictionaries(
+    st.from_regex(r"detail_[a-z]{0,9}", fullmatch=True),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63)
+    | st.text(max_size=600)
+    | st.uuids()
+    | st.datetimes(timezones=st.just(UTC)),
+    max_size=chain.MAX_DETAILS,
+)
+
+
+@pytest.mark.django_db
+@given(details=details, agent=st.text(max_size=300))
+def test_whatever_was_recorded_verifies(details: dict[str, Any], agent: str) -> None:
+    with transaction.atomic(), context.active(context.Context(user_agent=agent)):
+        event = record(Event.SWEPT, **details)
+        assert chain.verify().number == event.id
+        transaction.set_rollback(True)
+
+
+@given(st.lists(st.none() | st.text(max_size=5), max_size=6), st.data())
+def test_no_two_events_encode_alike(values: list[str | None], data: st.DataObject) -> None:
+    """Also when one has the other's text, cut into fields at other places."""
+    text = "".join(value or "" for value in values)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=5)))
+    other = [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
+    assert (chain.mac_of(values) == chain.mac_of(other)) == (values == other)
+
+
+# --- Tampering ----------------------------------------------------------------------------------
+
+ALTERED: dict[str, Any] = {
+    "id": 77,
+    "at": F("at") + timedelta(microseconds=1),
+    "event": Event.FILE_DELETED,
+    "actor_id": 99,
+    "actor_name": "bob",
+    "address": "192.0.2.8",
+    "user_agent": "curl/9",
+    "request_id": "cd" * 16,
+    "file_id": UUID(int=1),
+    "grant_id": 13,
+    "data": {"bytes": 999},
+    "previous_mac": "12" * 32,
+    "mac": "34" * 32,
+}
+NULLABLE = ("actor_id", "file_id", "grant_id")
+
+
+def test_every_field_is_tampered_with_below() -> None:
+    assert set(ALTERED) == {field.name for field in AuditEvent._meta.fields}
+
+
+@pytest.mark.parametrize("field", ALTERED)
+def test_an_altered_field_breaks_the_chain_there(five_events: list[AuditEvent], field: str) -> None:
+    tamper(3, **{field: ALTERED[field]})
+    assert where_it_breaks() == 3
+
+
+@pytest.mark.parametrize("field", NULLABLE)
+def test_an_emptied_field_breaks_the_chain_there(five_events: list[AuditEvent], field: str) -> None:
+    tamper(3, **{field: None})
+    assert where_it_breaks() == 3
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+def test_a_removed_event_breaks_the_chain_there(five_events: list[AuditEvent], number: int) -> None:
+    with lifted():
+        AuditEvent.objects.filter(id=number).delete()
+    assert where_it_breaks() == number
+
+
+def test_a_removed_event_shows_when_the_rest_moves_up(five_events: list[AuditEvent]) -> None:
+    with lifted():
+        AuditEvent.objects.filter(id=3).delete()
+        AuditEvent.objects.filter(id=4).update(id=3)
+        AuditEvent.objects.filter(id=5).update(id=4)
+    assert where_it_breaks() == 3
+
+
+def test_swapped_events_break_the_chain(five_events: list[AuditEvent]) -> None:
+    with lifted():
+        for old, new in ((2, 100), (3, 2), (100, 3)):
+            AuditEvent.objects.filter(id=old).update(id=new)
+    assert where_it_breaks() == 2
+
+
+def test_a_forged_event_at_the_end_shows(five_events: list[AuditEvent]) -> None:
+    last = five_events[-1]
+    last.id, last.previous_mac = 6, last.mac
+    last.save(force_insert=True)
+    assert where_it_breaks() == 6
+
+
+def test_a_true_event_of_another_chain_does_not_fit(five_events: list[AuditEvent]) -> None:
+    """Its MAC is right, by the same key, but it follows something else."""
+    graft = AuditEvent.objects.get(id=3)
+    graft.previous_mac = "56" * 32
+    graft.mac = chain.mac_of([getattr(graft, field) for field in chain.FIELDS])
+    tamper(3, previous_mac=graft.previous_mac, mac=graft.mac)
+    assert where_it_breaks() == 3
+
+
+def test_a_cut_end_shows_only_against_an_anchor(five_events: list[AuditEvent]) -> None:
+    anchor = chain.head()
+    with lifted():
+        AuditEvent.objects.filter(id__gte=4).delete()
+    assert chain.verify().number == 3
+    assert where_it_breaks(anchor) == 4
+
+
+def test_an_end_written_anew_shows_against_an_anchor(five_events: list[AuditEvent]) -> None:
+    anchor = chain.head()
+    with lifted():
+        AuditEvent.objects.filter(id=5).delete()
+    record(Event.SWEPT)
+    record(Event.SWEPT)
+    assert chain.verify().number == 6
+    assert where_it_breaks(anchor) == 5
+
+
+def test_anchors_hold_while_the_log_grows(five_events: list[AuditEvent]) -> None:
+    anchors = [chain.Anchor(event.id, event.mac) for event in five_events]
+    record(Event.SWEPT)
+    assert chain.verify(*anchors).number == 6
+
+
+def test_an_anchor_is_read_as_it_was_printed(five_events: list[AuditEvent]) -> None:
+    assert chain.Anchor.parse(f" {chain.head()}\n") == chain.head()
+
+
+@pytest.mark.parametrize("text", ["", "5", "5:xyz", "-1:" + "0" * 64, "5:" + "0" * 63])
+def test_what_is_no_anchor_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="an anchor is"):
+        chain.Anchor.parse(text)
+
+
+# --- The check itself ---------------------------------------------------------------------------
+
+
+def test_verification_reads_once_and_keeps_little(
+    db: None, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    """The peak for 4,000 events is that for 2,000: two chunks, the one in hand and the next."""
+    write_quickly(4000)
+
+    def peak() -> int:
+        tracemalloc.start()
+        try:
+            with django_assert_num_queries(1):
+                chain.verify()
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    peak()  # What is made once and kept, such as compiled queries, belongs to neither.
+    everything = peak()
+    with lifted():
+        AuditEvent.objects.filter(id__gt=2000).delete()
+    assert everything < 1.5 * peak()
+
+
+def test_progress_counts_every_event(five_events: list[AuditEvent]) -> None:
+    seen: list[int] = []
+    chain.verify(progress=seen.append)
+    assert seen == [1, 2, 3, 4, 5]
+
+
+# --- At once ------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("_database_access")
+def test_threads_write_one_chain_on_sqlite(tmp_path: Path) -> None:
+    database = {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": tmp_path / "audit.sqlite3",
+        "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 30},
+    }
+    with as_default(database):
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        migrate()
+        write_at_once(database, threads=6, events=20)
+        assert chain.verify().number == 120
+
+
+def test_the_database_refuses_a_fork(five_events: list[AuditEvent]) -> None:
+    """Were the writers' turns ever to fail, the second one would, and not the chain."""
+    rival = AuditEvent.objects.get(id=5)
+    rival.id = 6
+    with pytest.raises(IntegrityError):
+        rival.save(force_insert=True)

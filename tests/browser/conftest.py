@@ -1,0 +1,171 @@
+"""Chromium against the site as users run it: launched whole, with its own store and database.
+
+No test here may touch the database in-process: the site's is another one, in another process.
+People and grants are made as an administrator makes them, with `site.manage` or in the pages.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from launcher import environment
+from launcher.ports import free_port
+from launcher.process import Child
+from launcher.site import Site
+
+ROOT = Path(__file__).parents[2]
+PASSWORD = "correct horse battery staple"
+
+# Chromium asks the internet for nothing: no updates, no field trials, no sync.
+FLAGS = [
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@dataclass(frozen=True)
+class RunningSite:
+    """The site, and the command line of its installation."""
+
+    url: str
+    env_file: Path
+    data: Path
+
+    def manage(self, *command: str, stdin: str = "") -> str:
+        """Run `manage.py` on the site's own installation; return what it printed."""
+        done = subprocess.run(
+            [sys.executable, str(ROOT / "manage.py"), *command],
+            cwd=ROOT,
+            env=site_environment(self.env_file),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def run(self, code: str) -> str:
+        """Run Python in the site's installation, with Django set up."""
+        return self.manage("shell", "--no-imports", stdin=code)
+
+
+def site_environment(env_file: Path) -> dict[str, str]:
+    """What `make run` would start with: the file decides, not the configuration of the tests."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    return {**kept, "SECURESTORE_ENV_FILE": str(env_file), "PYTHONUNBUFFERED": "1"}
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSite]:
+    """The launcher's site, with an administrator `root` and the members alice, bob and mallory."""
+    folder = tmp_path_factory.mktemp("site")
+    data, env_file, port = folder / "var", folder / "env", free_port()
+    environment.create(env_file, root=ROOT, data=data)
+    launcher = Child(
+        "The launcher",
+        [sys.executable, "-m", "launcher", "--port", str(port), "--data", data],
+        env={
+            **site_environment(env_file),
+            "DJANGO_SUPERUSER_USERNAME": "root",
+            "DJANGO_SUPERUSER_EMAIL": "root@example.org",
+            "DJANGO_SUPERUSER_PASSWORD": PASSWORD,
+        },
+        cwd=ROOT,
+        log=folder / "launcher.log",
+        grace=60,
+    )
+    try:
+        here = Site("127.0.0.1", port, ())
+        launcher.wait_until(here.is_ready, seconds=120)
+        running = RunningSite(here.url, env_file, data)
+        running.run(
+            "from accounts.members import ensure_members_group\n"
+            "from accounts.models import User\n"
+            "for name in ('alice', 'bob', 'mallory'):\n"
+            f"    user = User.objects.create_user(name, name + '@example.org', {PASSWORD!r})\n"
+            "    user.groups.add(ensure_members_group())\n"
+        )
+        yield running
+    finally:
+        launcher.stop()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One Chromium: Debian's, or the one that CHROMIUM names."""
+    # As root, which CI is, Chromium has no sandbox to put its pages in.
+    flags = [*FLAGS, "--no-sandbox"] if os.geteuid() == 0 else FLAGS
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=flags
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def context(browser: Browser, site: RunningSite) -> Iterator[BrowserContext]:
+    """A fresh profile at the site. A script or style that the policy blocks fails the test."""
+    context = browser.new_context(base_url=site.url, locale="en-GB", timezone_id="UTC")
+    context.set_default_timeout(15_000)
+    complaints: list[str] = []
+    context.on(
+        "console",
+        lambda message: (
+            complaints.append(message.text) if "Content Security Policy" in message.text else None
+        ),
+    )
+    context.on("weberror", lambda error: complaints.append(str(error.error)))
+    yield context
+    context.close()
+    assert not complaints, complaints
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Page:
+    """A tab of nobody's: not signed in."""
+    return context.new_page()
+
+
+@pytest.fixture
+def sign_in() -> Callable[[Page, str], None]:
+    """Sign a person of the cast in, through the page."""
+
+    def through_the_page(page: Page, name: str) -> None:
+        page.goto("/accounts/login/")
+        page.fill("input[name=login]", name)
+        page.fill("input[name=password]", PASSWORD)
+        page.click("main button[type=submit]")
+        page.wait_for_url("**/files/**")
+
+    return through_the_page
+
+
+@pytest.fixture
+def picture() -> Callable[[Page, str], None]:
+    """Take a picture of the page for the documentation; only where SCREENSHOTS names a folder."""
+
+    def take(page: Page, name: str) -> None:
+        if folder := os.environ.get("SCREENSHOTS"):
+            page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+
+    return take

@@ -1,0 +1,190 @@
+"""Fixtures that every test may use: the cast of users, S3 in memory, the real store.
+
+No test reaches beyond this machine: a connection to anything but loopback fails the test.
+"""
+
+import ipaddress
+import socket
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from django.contrib.auth import get_user_model
+from django.core.cache import cache
+from hypothesis import settings as hypothesis_settings
+from moto import mock_aws
+from pytest_django import Settings
+
+from accounts.members import ensure_members_group
+from launcher.ports import LOOPBACK, free_port
+from launcher.preflight import is_loopback
+from launcher.process import Child
+from launcher.store import EmbeddedStore
+
+if TYPE_CHECKING:
+    from types_boto3_s3.client import S3Client
+
+    from accounts.models import User
+
+pytest_plugins = ["tests.audit.flush"]
+
+# The same examples in every run, so that a red run can be had again. `--hypothesis-profile=search`
+# looks for new ones.
+hypothesis_settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
+hypothesis_settings.register_profile("search", deadline=None, max_examples=2000)
+hypothesis_settings.load_profile("ci")
+
+
+class NetworkForbidden(RuntimeError):
+    """A test tried to reach another machine."""
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_network() -> Iterator[None]:
+    """Refuse every connection, and every look-up of a name, that leaves this machine."""
+    connect, lookup = socket.socket.connect, socket.getaddrinfo
+
+    def guarded_connect(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6):
+            _require_loopback(address[0])
+        connect(self, address)
+
+    def guarded_lookup(host: Any, *arguments: Any, **options: Any) -> Any:
+        _require_no_dns(host)
+        return lookup(host, *arguments, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", guarded_connect)
+        patch.setattr(socket, "getaddrinfo", guarded_lookup)
+        yield
+
+
+def _require_loopback(host: str) -> None:
+    if not is_loopback(host):
+        raise NetworkForbidden(f"a test tried to connect to {host}")
+
+
+def _require_no_dns(host: str | bytes | None) -> None:
+    name = host.decode("ascii") if isinstance(host, bytes) else host
+    try:
+        ipaddress.ip_address(name or LOOPBACK)
+    except ValueError:
+        if name != "localhost":
+            raise NetworkForbidden(f"a test tried to look up {name}") from None
+
+
+# --- People -----------------------------------------------------------------------------------
+PASSWORD = "correct horse battery staple"
+
+
+@pytest.fixture(autouse=True)
+def _empty_cache() -> Iterator[None]:
+    """Rate limits of one test must not count in the next."""
+    yield
+    cache.clear()
+
+
+def _person(name: str) -> "User":
+    user = get_user_model().objects.create_user(name, f"{name}@example.org", PASSWORD)
+    user.groups.add(ensure_members_group())
+    return user
+
+
+@pytest.fixture
+def password() -> str:
+    """The password of everybody below."""
+    return PASSWORD
+
+
+@pytest.fixture
+def alice(db: None) -> "User":
+    """A member. By convention she owns the file of the test."""
+    return _person("alice")
+
+
+@pytest.fixture
+def bob(db: None) -> "User":
+    """A member. By convention he is given grants."""
+    return _person("bob")
+
+
+@pytest.fixture
+def mallory(db: None) -> "User":
+    """A member who has no business with anyone's files."""
+    return _person("mallory")
+
+
+@pytest.fixture
+def root(db: None) -> "User":
+    """A superuser. That alone opens no file."""
+    return get_user_model().objects.create_superuser("root", "root@example.org", PASSWORD)
+
+
+# --- S3 in memory, for unit tests -------------------------------------------------------------
+@pytest.fixture
+def s3(settings: Settings) -> Iterator["S3Client"]:
+    """A client of an S3 in memory (moto) that holds the configured bucket, empty."""
+    with mock_aws():
+        client = boto3.client("s3", region_name="us-east-1")
+        client.create_bucket(Bucket=settings.S3_BUCKET)
+        yield client
+
+
+# --- The real store, for integration tests ----------------------------------------------------
+@dataclass(frozen=True)
+class Weed:
+    """A running SeaweedFS of the test session's own."""
+
+    store: EmbeddedStore
+    command: Sequence[str]
+
+    def port_of(self, part: str) -> int:
+        """The port of one of the servers behind S3: `master`, `volume` or `filer`."""
+        option = f"-{part}.port="
+        return int(next(word for word in self.command if word.startswith(option))[len(option) :])
+
+    @property
+    def endpoint_url(self) -> str:
+        return self.store.endpoint_url
+
+    @property
+    def access_key(self) -> str:
+        return self.store.access_key
+
+    @property
+    def secret_key(self) -> str:
+        return self.store.secret_key
+
+    def client(self) -> "S3Client":
+        return boto3.client(
+            "s3",
+            endpoint_url=self.endpoint_url,
+            region_name="us-east-1",
+            aws_access_key_id=self.access_key,
+            aws_secret_access_key=self.secret_key,
+            config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 2}),
+        )
+
+
+@pytest.fixture(scope="session")
+def weed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Weed]:
+    """The store that users run, one for each process of a parallel run."""
+    folder = tmp_path_factory.mktemp("weed")
+    store = EmbeddedStore(folder / "store", free_port(), "tests-access", "tests-secret-key")
+    store.prepare()
+    command = store.command()
+    child = Child(
+        store.name,
+        command,
+        env=store.environment(),
+        cwd=store.data,
+        log=folder / "store.log",
+    )
+    try:
+        child.wait_until(store.is_ready, seconds=60)
+        yield Weed(store, command)
+    finally:
+        child.stop()

@@ -1,0 +1,130 @@
+"""Fixtures of the files tests: a way to store a file, to look at the store, to change keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from moto import mock_aws
+from moto.backends import get_backend
+
+from audit.models import AuditEvent
+from files import masterkeys, vault
+from files.models import FileRecord, Grant, StoredObject
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import Group
+    from types_boto3_s3.client import S3Client
+
+    from accounts.models import User
+
+Store = Callable[..., FileRecord]
+UseKeys = Callable[..., None]
+CONTENT = b"The quick brown fox. " * 40
+
+
+@cache
+def s3_client() -> S3Client:
+    """One client for all tests: to make one takes longer than most of them."""
+    return boto3.client("s3", region_name="us-east-1")
+
+
+@pytest.fixture(scope="module")
+def _aws() -> Iterator[None]:
+    with mock_aws():
+        yield
+
+
+@pytest.fixture
+def s3(_aws: None, settings: Any) -> S3Client:
+    """A client of an S3 in memory (moto) that holds the configured bucket, empty."""
+    get_backend("s3").reset()
+    client = s3_client()
+    client.create_bucket(Bucket=settings.S3_BUCKET)
+    return client
+
+
+@pytest.fixture(autouse=True)
+def _static_files_are_not_looked_for(settings: Any) -> None:
+    """Else WhiteNoise reads every static file for every test client."""
+    settings.WHITENOISE_AUTOREFRESH = True
+
+
+@pytest.fixture
+def store(s3: S3Client) -> Store:
+    """Stores a file of the owner's and returns its record."""
+
+    def store_one(
+        owner: User, content: bytes = CONTENT, *, name: str = "fox.txt", kind: str = "text/plain"
+    ) -> FileRecord:
+        return vault.store(owner, [content] if content else [], name=name, content_type=kind)
+
+    return store_one
+
+
+@pytest.fixture
+def record(store: Store, alice: User) -> FileRecord:
+    """A file of Alice's: `CONTENT`, named fox.txt."""
+    return store(alice)
+
+
+@pytest.fixture
+def use_keys(monkeypatch: pytest.MonkeyPatch) -> UseKeys:
+    """Configures the master keys, as a process started anew would find them."""
+
+    def use(*keys: str) -> None:
+        monkeypatch.setenv("MASTER_KEYS", ",".join(keys))
+        monkeypatch.setattr(masterkeys, "_watched", masterkeys.WatchedKeyring())
+
+    return use
+
+
+@pytest.fixture
+def store_is_empty(s3: S3Client, settings: Any) -> Callable[[], bool]:
+    """Whether neither an object nor an unfinished multipart upload is in the bucket."""
+
+    def empty() -> bool:
+        listed = s3.list_objects_v2(Bucket=settings.S3_BUCKET)
+        begun = s3.list_multipart_uploads(Bucket=settings.S3_BUCKET)
+        return not listed.get("Contents") and not begun.get("Uploads")
+
+    return empty
+
+
+@pytest.fixture
+def nothing_left(db: None, store_is_empty: Callable[[], bool]) -> Callable[[], bool]:
+    """Whether no trace of any file is left: no record, no row, no object, no upload."""
+
+    def nothing() -> bool:
+        return (
+            store_is_empty()
+            and not FileRecord.objects.exists()
+            and not StoredObject.objects.exists()
+        )
+
+    return nothing
+
+
+@pytest.fixture
+def events(db: None) -> Callable[..., list[dict[str, Any]]]:
+    """The details of the events of one name, oldest first."""
+
+    def of(name: str) -> list[dict[str, Any]]:
+        rows = AuditEvent.objects.filter(event=name).order_by("id")
+        return [{"file_id": row.file_id, "actor": row.actor_name, **row.data} for row in rows]
+
+    return of
+
+
+def give(record: FileRecord, to: User | Group, **fields: Any) -> Grant:
+    """A grant of the file, written straight to the database."""
+    recipient = "user" if hasattr(to, "username") else "group"
+    return Grant.objects.create(file=record, **{recipient: to}, **fields)
+
+
+@pytest.fixture(name="give")
+def _give() -> Callable[..., Grant]:
+    return give

@@ -1,0 +1,397 @@
+"""The writer: equal parts, all or nothing at every point of failure, and nobody else's object."""
+
+from __future__ import annotations
+
+import os
+import threading
+import tracemalloc
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import pytest
+from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from files.crypto.errors import CryptoError, Damaged, StreamTooLong
+from files.crypto.stream import FRAME_LENGTH, PART_FRAMES, object_length
+from files.storage import (
+    EncryptedS3Storage,
+    ObjectMissing,
+    StoreError,
+    StoreRefused,
+    StoreUnavailable,
+)
+from files.storage.backend import random_object_name
+from tests.files.storage.objects import (
+    PART,
+    SIZES,
+    F,
+    Hands,
+    content,
+    decrypted,
+    encrypted,
+    new_context,
+    new_key,
+    write,
+)
+
+PART_LENGTH = PART_FRAMES * FRAME_LENGTH
+UNREACHABLE = EndpointConnectionError(endpoint_url="http://store")
+LOST = ConnectionClosedError(endpoint_url="http://store")
+LARGE = 2 * PART + F + 3
+
+
+def pieces(size: int, length: int = 1_000_003) -> Iterator[bytes]:
+    """Content in chunks that fit neither frames nor parts."""
+    whole = content(size)
+    return (whole[at : at + length] for at in range(0, size, length))
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_small_object_is_put_at_once(
+    storage: EncryptedS3Storage, hands: Hands, size: int
+) -> None:
+    with hands.calls() as calls:
+        name, key = write(storage, [content(size)], size=size)
+    assert [call.operation for call in calls] == ["PutObject", "GetObject"]
+    assert calls[0].parameters["IfNoneMatch"] == "*"
+    assert decrypted(key, hands.get(name)) == content(size)
+
+
+@pytest.mark.parametrize(
+    ("size", "parts"),
+    [
+        # The trailer goes with the last frame, alone, or half and half: never leaves a gap.
+        (PART - F, 1),
+        (PART - 200, 1),
+        (PART - 16, 1),
+        (PART - 15, 2),
+        (PART - 1, 2),
+        (PART, 2),
+        (PART + 1, 2),
+        (2 * PART - 200, 2),
+        (2 * PART - 17, 3),
+        (2 * PART - 1, 3),
+        (2 * PART, 3),
+        (LARGE, 3),
+    ],
+)
+def test_all_parts_but_the_last_are_equal(
+    storage: EncryptedS3Storage, hands: Hands, size: int, parts: int
+) -> None:
+    with hands.calls() as calls:
+        name, key = write(storage, pieces(size))
+    sent = [call.parameters["PartNumber"] for call in calls if call.operation == "UploadPart"]
+    if parts == 1:
+        assert sent == []
+    else:
+        assert sent == list(range(1, parts + 1))
+        lengths = [
+            hands.client.head_object(Bucket=hands.bucket, Key=name, PartNumber=number)[
+                "ContentLength"
+            ]
+            for number in sent
+        ]
+        [complete] = [call for call in calls if call.operation == "CompleteMultipartUpload"]
+        assert complete.parameters["IfNoneMatch"] == "*"
+        assert lengths[:-1] == [PART_LENGTH] * (parts - 1)
+        assert 0 < lengths[-1] <= PART_LENGTH
+        assert sum(lengths) == object_length(size)
+    assert decrypted(key, hands.get(name)) == content(size)
+
+
+def test_parts_travel_from_two_buffers(storage: EncryptedS3Storage, hands: Hands) -> None:
+    with hands.calls() as calls:
+        write(storage, pieces(3 * PART))
+    bodies = [call.parameters["Body"] for call in calls if call.operation == "UploadPart"]
+    assert len(bodies) == 4
+    assert len({id(body) for body in bodies}) == 2
+
+
+@pytest.mark.parametrize("declared", [0, F, PART + 1, 10**12])
+@pytest.mark.parametrize("size", [F + 1, PART + F + 1])
+def test_a_wrong_declaration_spoils_nothing(
+    storage: EncryptedS3Storage, hands: Hands, declared: int, size: int
+) -> None:
+    name, key = write(storage, pieces(size), size=declared)
+    assert decrypted(key, hands.get(name)) == content(size)
+
+
+def test_a_declared_size_costs_no_memory(moto: EncryptedS3Storage) -> None:
+    dek, context, start = os.urandom(32), new_context(), content(2 * F)
+    tracemalloc.start()
+    try:
+        with moto.writer("a/b", dek=dek, context=context, size=5 * 2**40) as writer:
+            writer.write(start)
+            assert tracemalloc.get_traced_memory()[1] < 8 * F
+    finally:
+        tracemalloc.stop()
+
+
+def test_more_than_the_store_can_number_is_refused(
+    storage: EncryptedS3Storage, hands: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("files.storage.writer.MAX_PARTS", 2)
+    name = random_object_name()
+    with pytest.raises(StreamTooLong):
+        write(storage, pieces(LARGE), name=name)
+    assert hands.traces(name) == []
+
+
+@settings(
+    max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
+@given(
+    lengths=st.lists(
+        st.one_of(
+            st.integers(0, 40), st.sampled_from([F - 1, F, F + 1, 2 * F]), st.integers(0, 3 * F)
+        ),
+        max_size=8,
+    ),
+    declared=st.one_of(st.none(), st.integers(0, 4 * F)),
+)
+def test_chunks_may_have_any_length(
+    storage: EncryptedS3Storage, hands: Hands, lengths: list[int], declared: int | None
+) -> None:
+    whole, chunks, at = content(sum(lengths)), [], 0
+    for length in lengths:
+        chunks.append(whole[at : at + length])
+        at += length
+    name, key = write(storage, chunks, size=declared)
+    assert decrypted(key, hands.get(name)) == whole
+
+
+def test_write_and_commit_say_what_was_taken(storage: EncryptedS3Storage, hands: Hands) -> None:
+    name = random_object_name()
+    told: list[str] = []
+    with storage.writer(
+        name, dek=os.urandom(32), context=new_context(), on_multipart=told.append
+    ) as writer:
+        assert writer.write(content(PART + 2 * F)) == PART + 2 * F
+        assert writer.size == PART + 2 * F
+        assert told
+        assert hands.traces(name) == [f"upload of {name}"]
+        sealed = writer.commit()
+    assert (sealed.name, sealed.size) == (name, PART + 2 * F)
+    assert sealed.object_size == object_length(PART + 2 * F) == storage.object_size(name)
+    assert sealed.etag == hands.client.head_object(Bucket=hands.bucket, Key=name)["ETag"]
+    assert hands.traces(name) == [name]
+
+
+def test_a_writer_is_used_once(storage: EncryptedS3Storage, hands: Hands) -> None:
+    name = random_object_name()
+    with storage.writer(name, dek=os.urandom(32), context=new_context()) as writer:
+        writer.commit()
+        for use in (writer.commit, lambda: writer.write(b"more")):
+            with pytest.raises(ValueError, match="closed"):
+                use()
+    assert not writer.abort()
+    assert hands.traces(name) == [name]
+
+
+# --- All or nothing ---------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Point:
+    """A call of the store at which a write may fail."""
+
+    operation: str
+    first: int = 1
+    # Who checks the object asks again when a connection breaks.
+    times: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.operation} {self.first}"
+
+
+CHECK = Point("GetObject", times=3)
+LARGE_POINTS = [
+    Point("CreateMultipartUpload"),
+    *(Point("UploadPart", number) for number in (1, 2, 3)),
+    Point("CompleteMultipartUpload"),
+    CHECK,
+]
+both = pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+
+
+def failing(hands: Hands, point: Point, *, after: bool) -> AbstractContextManager[None]:
+    return hands.failing(
+        point.operation,
+        LOST if after else UNREACHABLE,
+        first=point.first,
+        times=point.times,
+        after=after,
+    )
+
+
+@both
+@pytest.mark.parametrize("point", LARGE_POINTS, ids=str)
+def test_a_failure_at_any_point_leaves_nothing(
+    storage: EncryptedS3Storage, hands: Hands, point: Point, after: bool
+) -> None:
+    name = random_object_name()
+    with failing(hands, point, after=after), pytest.raises(StoreUnavailable):
+        write(storage, pieces(LARGE), name=name, size=LARGE)
+    if after and point.operation == "CreateMultipartUpload":
+        # The id of this upload never arrived: only listing finds it.
+        assert hands.traces(name) == [f"upload of {name}"]
+        assert storage.discard(name)
+    assert hands.traces(name) == []
+
+
+@both
+@pytest.mark.parametrize("point", [Point("PutObject"), CHECK], ids=str)
+def test_a_failure_of_a_small_write_leaves_nothing(
+    storage: EncryptedS3Storage, hands: Hands, point: Point, after: bool
+) -> None:
+    name = random_object_name()
+    with failing(hands, point, after=after), pytest.raises(StoreUnavailable):
+        write(storage, [b"fox"], name=name)
+    assert hands.traces(name) == []
+
+
+@pytest.mark.parametrize("written", [1, PART + F + 1])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError, StoreUnavailable])
+def test_whatever_happens_between_two_writes_leaves_nothing(
+    storage: EncryptedS3Storage, hands: Hands, written: int, error: type[BaseException]
+) -> None:
+    name = random_object_name()
+    with (
+        pytest.raises(error),
+        storage.writer(name, dek=os.urandom(32), context=new_context()) as writer,
+    ):
+        writer.write(content(written))
+        raise error
+    assert hands.traces(name) == []
+    assert parts_threads() == []
+
+
+def parts_threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name.startswith("part")]
+
+
+def test_a_note_that_cannot_be_taken_leaves_nothing(
+    storage: EncryptedS3Storage, hands: Hands
+) -> None:
+    name = random_object_name()
+
+    def refuse(multipart_id: str) -> None:
+        raise RuntimeError("database is locked")
+
+    with (
+        pytest.raises(RuntimeError, match="locked"),
+        storage.writer(
+            name, dek=os.urandom(32), context=new_context(), on_multipart=refuse
+        ) as writer,
+    ):
+        writer.write(content(PART + F))
+        writer.write(content(F))
+    assert hands.traces(name) == []
+
+
+def test_a_writer_that_has_failed_takes_no_more(storage: EncryptedS3Storage, hands: Hands) -> None:
+    """What the sending thread raised surfaces, and who goes on regardless gets no file."""
+    name = random_object_name()
+    refused = ClientError(
+        {"Error": {"Code": "AccessDenied"}, "ResponseMetadata": {"HTTPStatusCode": 403}},  # type: ignore[typeddict-item]
+        "UploadPart",
+    )
+    with (
+        hands.failing("UploadPart", refused),
+        storage.writer(name, dek=os.urandom(32), context=new_context()) as writer,
+    ):
+        with pytest.raises(StoreRefused):
+            for piece in pieces(LARGE):
+                writer.write(piece)
+        for use in (writer.commit, lambda: writer.write(b"more")):
+            with pytest.raises(CryptoError):
+                use()
+        assert writer.abort()
+    assert hands.traces(name) == []
+
+
+def test_an_abort_that_the_store_did_not_hear_is_left_for_the_sweep(
+    storage: EncryptedS3Storage, hands: Hands
+) -> None:
+    name = random_object_name()
+    writer = storage.writer(name, dek=os.urandom(32), context=new_context())
+    writer.write(content(PART + F + 1))
+    with hands.failing("AbortMultipartUpload", UNREACHABLE):
+        assert not writer.abort()
+    assert hands.traces(name) == [f"upload of {name}"]
+    assert storage.discard(name)
+    assert hands.traces(name) == []
+
+
+# --- Nobody else's object ---------------------------------------------------------------------
+@pytest.mark.parametrize("size", [0, F + 1, PART + F], ids=["empty", "put", "multipart"])
+@pytest.mark.parametrize("same_length", [False, True])
+def test_an_object_that_has_the_name_already_stays(
+    storage: EncryptedS3Storage, hands: Hands, size: int, same_length: bool
+) -> None:
+    name = random_object_name()
+    theirs = encrypted(new_key(size if same_length else 7), content(size if same_length else 7))
+    hands.put(name, theirs)
+    with pytest.raises(Damaged):
+        write(storage, [content(size)], name=name)
+    assert hands.traces(name) == [name]
+    assert hands.get(name) == theirs
+
+
+@both
+@pytest.mark.parametrize("size", [1, PART + F], ids=["put", "multipart"])
+def test_it_stays_also_when_the_store_did_not_say_so(
+    storage: EncryptedS3Storage, hands: Hands, size: int, after: bool
+) -> None:
+    name, theirs = random_object_name(), encrypted(new_key(size), content(size))
+    hands.put(name, theirs)
+    last = Point("PutObject" if size == 1 else "CompleteMultipartUpload")
+    with failing(hands, last, after=after), pytest.raises(StoreError):
+        write(storage, [content(size)], name=name)
+    assert hands.get(name) == theirs
+
+
+def test_whose_it_is_cannot_be_told_when_the_store_is_gone(
+    storage: EncryptedS3Storage, hands: Hands
+) -> None:
+    """The object may be ours: it is left, and the abort says so."""
+    name = random_object_name()
+    writer = storage.writer(name, dek=os.urandom(32), context=new_context())
+    with failing(hands, Point("PutObject"), after=True), pytest.raises(StoreUnavailable):
+        writer.commit()
+    with failing(hands, CHECK, after=False):
+        assert not writer.abort()
+    assert hands.traces(name) == [name]
+
+
+# --- What the store returns -------------------------------------------------------------------
+@pytest.mark.parametrize("size", [0, F + 1, PART + F], ids=["empty", "put", "multipart"])
+@pytest.mark.parametrize("change", ["altered frame", "altered trailer", "cut", "longer", "gone"])
+def test_a_store_that_returns_other_bytes_gets_no_commit(
+    storage: EncryptedS3Storage, hands: Hands, size: int, change: str
+) -> None:
+    name = random_object_name()
+
+    def tamper() -> None:
+        data = bytearray(hands.get(name))
+        if change == "altered frame":
+            data[-97] ^= 1
+        elif change == "altered trailer":
+            data[-1] ^= 1
+        elif change == "cut":
+            del data[-1:]
+        elif change == "longer":
+            data += b"\0"
+        hands.client.delete_object(Bucket=hands.bucket, Key=name)
+        if change != "gone":
+            hands.put(name, bytes(data))
+
+    last = "PutObject" if size <= F + 1 else "CompleteMultipartUpload"
+    with (
+        hands.meanwhile(last, tamper),
+        pytest.raises(ObjectMissing if change == "gone" else Damaged),
+    ):
+        write(storage, [content(size)], name=name)
+    # The store had confirmed the write, so what lies there is what became of our own object.
+    assert hands.traces(name) == []

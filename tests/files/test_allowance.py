@@ -1,0 +1,138 @@
+"""files.allowance: the size limit of a file, and the quota of a person."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING
+
+import pytest
+from django.test import Client
+from pytest_django.fixtures import Settings
+
+from files import resumable, vault
+from files.allowance import Allowance
+from files.errors import FileTooLarge, QuotaExceeded, UploadLost
+from files.models import StoredObject, UploadSession
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from types_boto3_s3.client import S3Client
+
+    from accounts.models import User
+    from files.models import FileRecord
+
+    Store = Callable[..., FileRecord]
+
+QUOTA = 10_000
+
+
+@pytest.fixture
+def limited(alice: User, settings: Settings) -> User:
+    settings.USER_QUOTA = QUOTA
+    return alice
+
+
+def _row(owner: User) -> StoredObject:
+    return StoredObject.objects.create(
+        file_id=uuid.uuid4(),
+        object_name=uuid.uuid4().hex,
+        creator=owner,
+        stream_created_at=1,
+        wrapped_key=b"",
+    )
+
+
+def test_without_a_quota_nothing_is_reserved(alice: User) -> None:
+    row = _row(alice)
+    Allowance(alice).cover(row, 10**12)
+    row.refresh_from_db()
+    assert row.reserved == 0
+
+
+def test_the_size_limit_comes_first(limited: User, settings: Settings) -> None:
+    settings.MAX_UPLOAD_SIZE = 10
+    with pytest.raises(FileTooLarge) as refused:
+        Allowance(limited).check(11)
+    assert not isinstance(refused.value, QuotaExceeded)
+    assert refused.value.limit == 10
+
+
+def test_stored_files_count(limited: User, store: Store) -> None:
+    store(limited, b"x" * 6_000)
+    Allowance(limited).check(4_000)
+    with pytest.raises(QuotaExceeded, match="4000 bytes are left"):
+        Allowance(limited).check(4_001)
+
+
+def test_a_deleted_file_no_longer_counts(limited: User, store: Store) -> None:
+    record = store(limited, b"x" * QUOTA)
+    vault.remove(record, actor=limited)
+    Allowance(limited).check(QUOTA)
+
+
+def test_the_files_of_others_do_not_count(limited: User, bob: User, store: Store) -> None:
+    store(bob, b"x" * QUOTA)
+    Allowance(limited).check(QUOTA)
+
+
+def test_two_uploads_never_share_the_last_of_it(limited: User) -> None:
+    first, second = _row(limited), _row(limited)
+    Allowance(limited).cover(first, 6_000)
+    with pytest.raises(QuotaExceeded):
+        Allowance(limited).cover(second, 6_000)
+    # What fits beside the other goes on.
+    Allowance(limited).cover(second, 2_000)
+    rows = StoredObject.objects.filter(pk__in=[first.pk, second.pk])
+    assert sum(row.reserved for row in rows) <= QUOTA
+
+
+def test_an_upload_may_fill_the_quota_to_the_last_byte(limited: User, store: Store) -> None:
+    assert store(limited, b"x" * QUOTA).size == QUOTA
+    with pytest.raises(QuotaExceeded):
+        store(limited, b"x")
+
+
+def test_what_does_not_fit_leaves_nothing(limited: User, store: Store, s3: S3Client) -> None:
+    with pytest.raises(QuotaExceeded):
+        store(limited, b"x" * (QUOTA + 1))
+    assert not StoredObject.objects.exists()
+
+
+def test_an_upload_that_was_swept_away_reserves_nothing(limited: User) -> None:
+    row = _row(limited)
+    StoredObject.objects.filter(pk=row.pk).update(state=StoredObject.State.DOOMED)
+    with pytest.raises(UploadLost):
+        Allowance(limited).cover(row, 1)
+
+
+def test_a_person_may_have_a_quota_of_their_own(limited: User) -> None:
+    limited.quota = 5
+    with pytest.raises(QuotaExceeded):
+        Allowance(limited).check(6)
+    limited.quota = 2 * QUOTA
+    Allowance(limited).check(2 * QUOTA)
+
+
+def test_resumable_uploads_count_while_they_are_under_way(limited: User, s3: S3Client) -> None:
+    session = resumable.create(limited, name="a", length=9_000)
+    with resumable.Continuation(session, 0) as turn:
+        turn.write(b"x" * 8_000)
+        turn.settle()
+    with pytest.raises(QuotaExceeded):
+        resumable.create(limited, name="b", length=3_000)
+    resumable.terminate(UploadSession.objects.get(pk=session.pk))
+    resumable.create(limited, name="b", length=3_000)
+
+
+def test_the_form_answers_413_and_says_what_is_left(
+    client: Client, limited: User, s3: S3Client
+) -> None:
+    from django.core.files.uploadedfile import SimpleUploadedFile
+
+    client.force_login(limited)
+    large = SimpleUploadedFile("large.bin", b"x" * (QUOTA + 1))
+    answer = client.post("/files/upload/", {"files": large})
+    assert answer.status_code == 413
+    assert "10000 bytes are left" in answer.content.decode()
+    assert not StoredObject.objects.exists()

@@ -1,0 +1,145 @@
+"""The rule for file names, clause by clause, and what holds for every text there is."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from files.names import (
+    MAX_NAME_BYTES,
+    UNKNOWN_TYPE,
+    BadName,
+    clean_content_type,
+    clean_name,
+    fold_name,
+)
+
+HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+JOINERS = "\u200c\u200d"
+
+
+@pytest.mark.parametrize(
+    ("raw", "kept"),
+    [
+        ("report.pdf", "report.pdf"),
+        # Paths
+        ("C:\\Users\\ann\\report.pdf", "report.pdf"),
+        ("../../etc/passwd", "passwd"),
+        ("a/b\\c", "c"),
+        # Control characters and line breaks
+        ("a\x00b\x1b[31m.txt", "ab[31m.txt"),
+        ("a\r\nSet-Cookie: b", "a Set-Cookie: b"),
+        ("a\tb\u2028c\u2029d\x85e", "a b c d e"),
+        # Bidi controls: they make gpj.exe look like exe.jpg
+        ("photo\u202egpj.exe", "photogpj.exe"),
+        ("\u2066a\u2069\u200e\u200f\u061cb", "ab"),
+        # What shows nothing
+        ("a\u200bb\u2060c\ufeffd\u00ade", "abcde"),
+        ("a\ud800b", "ab"),
+        ("a\ue000b\U000f0000c\uffffd", "abcd"),
+        # White space
+        ("  a   b\u00a0\u3000c  ", "a b c"),
+        # NFC
+        ("e\u0301.txt", "\u00e9.txt"),
+        ("\u212b", "\u00c5"),
+        # A mark that an invisible character kept away from its letter
+        ("e\u200b\u0301.txt", "\u00e9.txt"),
+        # Joiners stay where they spell something
+        (
+            "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+            "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+        ),
+        ("\U0001f469\u200d\U0001f4bb.png", "\U0001f469\u200d\U0001f4bb.png"),
+        # Names that merely look special
+        ("...", "..."),
+        (".profile", ".profile"),
+        ("con", "con"),
+        ("a" * 255, "a" * 255),
+        ("\u00e9" * 127, "\u00e9" * 127),
+    ],
+)
+def test_a_name_is_cleaned(raw: str, kept: str) -> None:
+    assert clean_name(raw) == kept
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "",
+        " ",
+        "/",
+        "folder/",
+        "\\",
+        "\x00",
+        "\u202e\u200b",
+        "\u200d\u200c",
+        ".",
+        "..",
+        "a/..",
+        " . ",
+        ".\u200b.",
+        ".\u200d.",
+    ],
+)
+def test_no_name_is_refused_in_words(raw: str) -> None:
+    with pytest.raises(BadName, match="has no name: rename it"):
+        clean_name(raw)
+
+
+@pytest.mark.parametrize("raw", ["a" * 256, "\u00e9" * 128, "\U0001f600" * 64])
+def test_a_long_name_is_refused_in_words(raw: str) -> None:
+    with pytest.raises(BadName, match="longer than 255 bytes: shorten it"):
+        clean_name(raw)
+
+
+@given(st.text(st.characters(codec=None, exclude_categories=())))
+@example("e\u200b\u0301")
+@example(" \u0301")
+def test_every_name_kept_is_valid_and_stays_as_it_is(raw: str) -> None:
+    try:
+        name = clean_name(raw)
+    except BadName:
+        return
+    assert 1 <= len(name.encode()) <= MAX_NAME_BYTES
+    assert unicodedata.is_normalized("NFC", name)
+    assert all(char in JOINERS or unicodedata.category(char) not in HIDDEN for char in name)
+    assert not set(name) & set("/\\")
+    assert name not in {".", ".."}
+    assert name == " ".join(name.split())
+    assert clean_name(name) == name
+
+
+@given(st.text())
+def test_a_folded_name_is_found_by_itself_whatever_its_case(name: str) -> None:
+    assert fold_name(fold_name(name)) == fold_name(name)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("STRASSE", "stra\u00dfe"), ("\u00c4rger", "a\u0308RGER"), ("\uff21\uff22", "ab")],
+)
+def test_names_that_read_alike_fold_alike(one: str, other: str) -> None:
+    assert fold_name(one) == fold_name(other)
+
+
+@pytest.mark.parametrize(
+    ("raw", "kept"),
+    [
+        ("text/plain", "text/plain"),
+        ("Text/HTML; charset=utf-8", "text/html"),
+        ("application/vnd.oasis.opendocument.text", "application/vnd.oasis.opendocument.text"),
+        ("image/svg+xml", "image/svg+xml"),
+        (None, UNKNOWN_TYPE),
+        ("", UNKNOWN_TYPE),
+        ("text", UNKNOWN_TYPE),
+        ("text/plain\r\nSet-Cookie: a", UNKNOWN_TYPE),
+        ("text/pl\u00e4in", UNKNOWN_TYPE),
+        ("a/" + "b" * 128, UNKNOWN_TYPE),
+        ("*/*", UNKNOWN_TYPE),
+    ],
+)
+def test_a_content_type_is_bare_or_unknown(raw: str | None, kept: str) -> None:
+    assert clean_content_type(raw) == kept

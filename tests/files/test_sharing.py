@@ -1,0 +1,91 @@
+"""Granting, changing and revoking: one transaction, one event, whichever door it came through."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+
+from accounts.models import User
+from audit.models import AuditEvent
+from files import sharing
+from files.models import FileRecord, Grant
+from tests.files.test_models import filed
+
+Events = Callable[[str], list[dict[str, Any]]]
+
+
+def visible(user: User) -> bool:
+    return FileRecord.objects.visible_to(user).exists()
+
+
+def test_a_grant_is_saved_and_audited(alice: User, bob: User, root: User, events: Events) -> None:
+    record = filed(alice)
+    until = timezone.now() + timedelta(days=1)
+    new = Grant(file=record, user=bob, expires_at=until)
+    saved = sharing.grant(new, actor=root)
+    assert (saved.granted_by, visible(bob)) == (root, True)
+    [event] = events("grant_created")
+    assert event == {
+        "file_id": record.id,
+        "actor": "root",
+        "level": "download",
+        "user_id": bob.pk,
+        "group_id": None,
+        "starts_at": None,
+        "expires_at": until.isoformat(),
+    }
+    assert AuditEvent.objects.get(event="grant_created").grant_id == saved.pk
+
+
+@pytest.mark.parametrize("through_group", [True, False])
+def test_who_lets_themselves_in_is_audited_as_such(
+    alice: User, root: User, events: Events, through_group: bool
+) -> None:
+    team = Group.objects.create(name="Team")
+    root.groups.add(team)
+    recipient = {"group": team} if through_group else {"user": root}
+    sharing.grant(Grant(file=filed(alice), **recipient), actor=root)
+    assert visible(root)
+    assert len(events("self_granted")) == 1
+    assert events("grant_created") == []
+
+
+@pytest.mark.parametrize("level", ["", "everything"])
+def test_a_grant_that_breaks_a_rule_is_refused_and_nothing_happens(
+    alice: User, bob: User, root: User, events: Events, level: str
+) -> None:
+    with pytest.raises(ValidationError):
+        sharing.grant(Grant(file=filed(alice), user=bob, level=level), actor=root)
+    assert not Grant.objects.exists()
+    assert events("grant_created") == []
+
+
+def test_a_change_is_saved_and_audited(
+    alice: User, bob: User, root: User, give: Callable[..., Grant], events: Events
+) -> None:
+    grant = give(filed(alice), bob)
+    grant.expires_at = timezone.now()
+    sharing.change(grant, actor=root)
+    assert not visible(bob)
+    assert [event["actor"] for event in events("grant_changed")] == ["root"]
+
+
+def test_a_revoked_grant_ends_now_and_stays_as_history(
+    alice: User, bob: User, root: User, give: Callable[..., Grant], events: Events
+) -> None:
+    grant = give(filed(alice), bob)
+    assert sharing.revoke(grant, actor=root) is True
+    assert not visible(bob)
+    grant.refresh_from_db()
+    assert grant.revoked_by == root
+    first = grant.revoked_at
+    assert sharing.revoke(grant, actor=alice) is False
+    grant.refresh_from_db()
+    assert (grant.revoked_at, grant.revoked_by) == (first, root)
+    assert len(events("grant_revoked")) == 1

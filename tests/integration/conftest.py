@@ -1,0 +1,43 @@
+"""Integration tests: the site's own code on the real object store."""
+
+import copy
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from pytest_django import Settings
+
+from tests.conftest import Weed
+
+if TYPE_CHECKING:
+    from types_boto3_s3.client import S3Client
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.integration)
+
+
+@pytest.fixture
+def real_store(weed: Weed, settings: Settings) -> Iterator["S3Client"]:
+    """Point the site at SeaweedFS, at an empty bucket of the test's own; yields a client of it."""
+    bucket = f"test-{secrets.token_hex(8)}"
+    client = weed.client()
+    client.create_bucket(Bucket=bucket)
+    storages = copy.deepcopy(settings.STORAGES)
+    storages["default"]["OPTIONS"].update(
+        bucket_name=bucket,
+        endpoint_url=weed.endpoint_url,
+        access_key=weed.access_key,
+        secret_key=weed.secret_key,
+    )
+    # Django drops its storages when this setting changes, and makes new ones from it.
+    settings.STORAGES = storages
+    settings.S3_BUCKET = bucket
+    settings.S3_ENDPOINT_URL = weed.endpoint_url
+    yield client
+    client.close()

@@ -1,0 +1,105 @@
+"""The vault on the real store: what the store in memory might do otherwise."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from django.utils import timezone
+from pytest_django import DjangoCaptureOnCommitCallbacks
+
+from accounts.models import User
+from files import vault
+from files.crypto.stream import FRAME_PAYLOAD, frames_per_part, object_length
+from files.models import FileRecord, StoredObject
+
+if TYPE_CHECKING:
+    from types_boto3_s3.client import S3Client
+
+PART = frames_per_part(None) * FRAME_PAYLOAD
+State = StoredObject.State
+
+
+def left(client: S3Client) -> list[str]:
+    """Everything in the bucket, unfinished uploads too."""
+    bucket = vault.storage().bucket_name
+    listed = client.list_objects_v2(Bucket=bucket).get("Contents", [])
+    begun = client.list_multipart_uploads(Bucket=bucket).get("Uploads", [])
+    return [found["Key"] for found in listed] + [found["Key"] for found in begun]
+
+
+def pattern(size: int) -> bytes:
+    return (bytes(range(256)) * (size // 256 + 1))[:size]
+
+
+@pytest.mark.parametrize("size", [0, 1, FRAME_PAYLOAD + 1, PART, PART + 1, 3 * PART + 7])
+def test_what_is_stored_is_read_back_and_removed(
+    real_store: S3Client,
+    alice: User,
+    size: int,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    content = pattern(size)
+    record = vault.store(alice, [content[:100], content[100:]], name="a")
+    row = StoredObject.objects.get()
+    head = real_store.head_object(Bucket=vault.storage().bucket_name, Key=row.object_name)
+    assert head["ContentLength"] == row.object_size == object_length(size)
+    assert head["ETag"] == row.etag
+    assert b"".join(vault.open_file(record).chunks()) == content
+    assert b"".join(vault.open_file(record).chunks(size // 2)) == content[size // 2 :]
+    with django_capture_on_commit_callbacks(execute=True):
+        vault.remove(record, actor=alice)
+    assert left(real_store) == []
+    assert not StoredObject.objects.exists()
+
+
+@pytest.mark.parametrize("size", [0, 5, 2 * PART])
+@pytest.mark.parametrize("finish", [True, False])
+def test_an_abort_leaves_nothing(
+    real_store: S3Client, alice: User, size: int, finish: bool
+) -> None:
+    upload = vault.Upload(alice, name="a")
+    upload.write(bytes(size))
+    if finish:
+        upload.finish()
+    upload.abort()
+    assert left(real_store) == []
+    assert not StoredObject.objects.exists()
+
+
+@pytest.mark.parametrize("noted", [True, False])
+def test_a_sweep_finishes_what_a_killed_process_began(
+    real_store: S3Client, alice: User, noted: bool
+) -> None:
+    upload = vault.Upload(alice, name="a")
+    upload.write(bytes(2 * PART))
+    assert len(left(real_store)) == 1
+    StoredObject.objects.update(state_changed_at=timezone.now() - timedelta(days=30))
+    if not noted:
+        StoredObject.objects.update(multipart_id="")
+    assert vault.sweep() == vault.Swept(abandoned=1)
+    assert left(real_store) == []
+    assert not StoredObject.objects.exists()
+
+
+def test_an_object_that_vanished_is_damage_and_no_outage(real_store: S3Client, alice: User) -> None:
+    record = vault.store(alice, [b"1"], name="a")
+    real_store.delete_object(Bucket=vault.storage().bucket_name, Key=record.current.object_name)
+    with pytest.raises(vault.FileDamaged):
+        list(vault.open_file(record).chunks())
+    assert FileRecord.objects.select_related("current").get().is_damaged
+
+
+def test_a_bucket_that_is_missing_is_an_outage_and_no_damage(
+    real_store: S3Client, alice: User
+) -> None:
+    record = vault.store(alice, [b"1"], name="a")
+    vault.storage().bucket_name += "-other"
+    with pytest.raises(vault.StoreError):
+        vault.check_store()
+    with pytest.raises(vault.StoreError):
+        vault.store(alice, [b"2"], name="b")
+    with pytest.raises(vault.StoreError):
+        list(vault.open_file(record).chunks())
+    assert StoredObject.objects.get(pk=record.current.pk).state == State.LIVE

@@ -1,0 +1,200 @@
+"""The readers of the configuration: typed, strict, and never showing a secret."""
+
+from __future__ import annotations
+
+import logging
+import os
+from ipaddress import ip_network
+from pathlib import Path
+
+import environ
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from securestore import configuration
+from securestore.configuration import (
+    byte_size,
+    env_file,
+    master_keys_file,
+    networks,
+    optional_secret,
+    read_environment,
+    refuse_readable_by_others,
+    secret,
+)
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An environment file that is read in the place of `.env`."""
+    path = tmp_path / "env"
+    path.touch(mode=0o600)
+    monkeypatch.setenv("SECURESTORE_ENV_FILE", str(path))
+    for name in ("NAME", "NAME_FILE", "MASTER_KEYS", "MASTER_KEYS_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    return path
+
+
+def reader(**values: str) -> environ.Env:
+    class Environment(environ.Env):  # type: ignore[misc]  # it ships no types
+        ENVIRON = values
+
+    return Environment()
+
+
+# --- Files ------------------------------------------------------------------------------------
+
+
+def test_the_file_beside_the_project_is_read_when_none_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SECURESTORE_ENV_FILE")
+    monkeypatch.setattr(configuration, "BASE_DIR", tmp_path)
+    assert env_file() is None
+    (tmp_path / ".env").touch()
+    assert env_file() == tmp_path / ".env"
+
+
+def test_an_empty_name_means_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECURESTORE_ENV_FILE", "")
+    assert env_file() is None
+
+
+def test_a_named_file_must_be_there(path: Path) -> None:
+    path.unlink()
+    with pytest.raises(ImproperlyConfigured, match="which is not a file"):
+        read_environment()
+
+
+def test_the_processs_own_variables_come_first_and_gain_nothing(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.write_text("NAME=of the file\nOTHER_NAME='quoted # value'\n# comment\n\n")
+    monkeypatch.setenv("NAME", "of the process")
+    env = read_environment()
+    assert env.str("NAME") == "of the process"
+    assert env.str("OTHER_NAME") == "quoted # value"
+    assert "OTHER_NAME" not in os.environ
+
+
+def test_two_readers_share_nothing(path: Path) -> None:
+    path.write_text("NAME=one\n")
+    first = read_environment()
+    path.write_text("NAME=two\n")
+    assert (first.str("NAME"), read_environment().str("NAME")) == ("one", "two")
+
+
+@pytest.mark.parametrize(
+    "line", ["c2VjcmV0LXZhbHVl=", "name = secret-value", "  NAME=secret-value", "secret-value"]
+)
+def test_a_line_that_is_none_is_refused_by_its_number_and_not_shown(
+    path: Path, line: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    path.write_text(f"NAME=1\n{line}\n")
+    with caplog.at_level(logging.DEBUG), pytest.raises(ImproperlyConfigured) as error:
+        read_environment()
+    assert "line 2: expected NAME=value" in str(error.value)
+    assert "secret-value" not in str(error.value) + caplog.text
+    assert "c2Vjcm" not in str(error.value) + caplog.text
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o620])
+def test_secrets_that_others_may_read_are_refused(path: Path, mode: int) -> None:
+    path.chmod(mode)
+    with pytest.raises(ImproperlyConfigured, match=f"run `chmod 600 {path}`"):
+        read_environment()
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o400])
+def test_secrets_of_their_owner_alone_are_read(path: Path, mode: int) -> None:
+    path.chmod(mode)
+    refuse_readable_by_others(path)
+
+
+def test_the_file_to_watch_is_where_the_keys_come_from(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert master_keys_file(read_environment()) == path
+    path.write_text(f"MASTER_KEYS_FILE={tmp_path / 'keys'}\n")
+    assert master_keys_file(read_environment()) == tmp_path / "keys"
+    monkeypatch.setenv("MASTER_KEYS", "key")
+    assert master_keys_file(read_environment()) is None
+
+
+# --- Secrets ----------------------------------------------------------------------------------
+
+
+def test_a_secret_is_taken_from_its_variable_or_its_file(tmp_path: Path) -> None:
+    held = tmp_path / "secret"
+    held.write_text("  of the file\n")
+    assert secret(reader(NAME="value"), "NAME") == "value"
+    assert secret(reader(NAME_FILE=str(held)), "NAME") == "of the file"
+    assert optional_secret(reader(), "NAME") is None
+    assert optional_secret(reader(NAME="", NAME_FILE=""), "NAME") is None
+
+
+def test_a_secret_in_two_places_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ImproperlyConfigured, match="Both NAME and NAME_FILE are set"):
+        secret(reader(NAME="a", NAME_FILE=str(tmp_path)), "NAME")
+
+
+def test_a_missing_secret_says_what_to_set() -> None:
+    with pytest.raises(ImproperlyConfigured, match="Set NAME or NAME_FILE"):
+        secret(reader(), "NAME")
+
+
+def test_a_short_secret_is_refused_and_not_shown() -> None:
+    with pytest.raises(ImproperlyConfigured, match="shorter than 32 characters") as error:
+        secret(reader(NAME="hunter2"), "NAME", minimum_length=32)
+    assert "hunter2" not in str(error.value)
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe"])
+def test_a_secret_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | None) -> None:
+    held = tmp_path / "secret"
+    if content is not None:
+        held.write_bytes(content)
+    with pytest.raises(ImproperlyConfigured, match=f"NAME_FILE names {held}, which cannot be read"):
+        secret(reader(NAME_FILE=str(held)), "NAME")
+
+
+# --- Sizes and networks -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("1", 1),
+        ("1048576", 1 << 20),
+        ("512M", 512 << 20),
+        ("5GiB", 5 << 30),
+        ("5 gib", 5 << 30),
+        ("2TB", 2 << 40),
+        ("3k", 3 << 10),
+        (" 7 B ", 7),
+    ],
+)
+def test_a_size_is_read(text: str, size: int) -> None:
+    assert byte_size(reader(NAME=text), "NAME", default="1") == size
+
+
+def test_a_size_has_a_default() -> None:
+    assert byte_size(reader(), "NAME", default="5TiB") == 5 << 40
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "1.5G", "G", "5X", "five", "1e9", "5 5", "0x10"])
+def test_anything_else_is_no_size(text: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="NAME is not a size: write it like"):
+        byte_size(reader(NAME=text), "NAME", default="1")
+
+
+def test_networks_are_read() -> None:
+    expected = [ip_network("10.0.0.0/8"), ip_network("::1")]
+    assert networks(reader(NAME="10.0.0.0/8, ::1"), "NAME") == expected
+    assert networks(reader(), "NAME") == []
+
+
+@pytest.mark.parametrize("text", ["10.0.0.1/8", "proxy", "10.0.0.0/33"])
+def test_anything_else_is_no_network(text: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="NAME is not a list of networks"):
+        networks(reader(NAME=text), "NAME")

@@ -1,0 +1,183 @@
+"""Error pages say what to do and nothing about the failure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.core.exceptions import BadRequest, PermissionDenied, SuspiciousOperation
+from django.db import IntegrityError, InterfaceError, OperationalError, connection
+from django.http import Http404, HttpRequest, HttpResponse
+from django.test import Client
+from django.urls import path
+from pytest_django import DjangoAssertNumQueries
+
+from accounts.models import User
+from files.storage import StoreUnavailable
+from securestore import errors
+from securestore.urls import handler400, handler403, handler404, handler500
+from securestore.urls import urlpatterns as site
+
+__all__ = ["handler400", "handler403", "handler404", "handler500"]
+
+DETAIL = "detail-that-nobody-may-see"
+FAILURES: dict[str, BaseException] = {
+    "bad-request": BadRequest(DETAIL),
+    "suspicious": SuspiciousOperation(DETAIL),
+    "denied": PermissionDenied(DETAIL),
+    "missing": Http404(DETAIL),
+    "bug": RuntimeError(DETAIL),
+    "integrity": IntegrityError(DETAIL),
+    "locked": OperationalError("database is locked"),
+    "lost": InterfaceError("connection already closed"),
+    "store": StoreUnavailable("get an object: 503"),
+}
+
+
+def fail(request: HttpRequest, name: str) -> HttpResponse:
+    raise FAILURES[name]
+
+
+def fail_in_turn(request: HttpRequest) -> HttpResponse:
+    """An outage inside of what somebody else made of it."""
+    try:
+        raise OperationalError("database is locked")
+    except OperationalError as error:
+        raise RuntimeError(DETAIL) from error
+
+
+def touch_the_session(request: HttpRequest) -> HttpResponse:
+    request.session["note"] = "changed"
+    return HttpResponse()
+
+
+def refuse_writes(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
+    """What a database locked by somebody else does."""
+    if not sql.startswith("SELECT"):
+        raise OperationalError("database is locked")
+    return execute(sql, *rest)
+
+
+urlpatterns = [
+    path("fail/<name>", fail),
+    path("fail-in-turn", fail_in_turn),
+    path("touch-the-session", touch_the_session),
+    *site,
+]
+pytestmark = [pytest.mark.urls(__name__), pytest.mark.django_db]
+
+
+@pytest.fixture
+def client() -> Client:
+    return Client(raise_request_exception=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [
+        ("bad-request", 400),
+        ("suspicious", 400),
+        ("denied", 403),
+        ("missing", 404),
+        ("bug", 500),
+        ("integrity", 500),
+        ("locked", 503),
+        ("lost", 503),
+        ("store", 503),
+    ],
+)
+@pytest.mark.parametrize("accept", ["text/html,*/*;q=0.8", "application/json"])
+def test_every_failure_has_its_page(client: Client, name: str, status: int, accept: str) -> None:
+    response = client.get(f"/fail/{name}", headers={"Accept": accept})
+    assert response.status_code == status
+    assert DETAIL not in response.content.decode()
+    html = "text/html" in accept
+    assert response["Content-Type"] == f"text/{'html' if html else 'plain'}; charset=utf-8"
+    assert (b"<html" in response.content) == html
+    assert "Accept" in response["Vary"]
+    assert response["Cache-Control"] == "private, no-store"
+
+
+@pytest.mark.parametrize("url", ["/fail/locked", "/fail/lost", "/fail/store", "/fail-in-turn"])
+def test_an_outage_says_when_to_try_again(
+    client: Client, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    response = client.get(url)
+    assert response.status_code == 503
+    assert response["Retry-After"] == "5"
+    assert "Nothing was stored" in response.content.decode()
+    assert "unavailable: " in caplog.text
+
+
+def test_a_failure_can_be_found_in_the_log(client: Client) -> None:
+    response = client.get("/fail/bug")
+    assert response["X-Request-ID"] in response.content.decode()
+
+
+@pytest.mark.parametrize("url", ["/fail/bug", "/fail/locked"])
+def test_failures_ask_the_database_nothing(
+    client: Client, alice: User, url: str, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    client.force_login(alice)
+    with django_assert_num_queries(0):
+        client.get(url)
+
+
+def test_a_failure_is_told_even_when_its_page_fails(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_template(*_arguments: object) -> str:
+        raise RuntimeError(DETAIL)
+
+    monkeypatch.setattr(errors, "render_to_string", no_template)
+    response = client.get("/fail/bug")
+    assert response.status_code == 500
+    assert response.content.decode().startswith("Something went wrong.")
+
+
+def test_not_yours_and_not_there_look_the_same(client: Client, alice: User) -> None:
+    client.force_login(alice)
+    answers = [client.get(url) for url in ("/fail/missing", "/nothing-here")]
+    # The sign-out form's token is masked anew for each page.
+    bodies = {re.sub(rb'(csrfmiddlewaretoken" value=)"\w+"', rb"\1", a.content) for a in answers}
+    headers = [
+        {name: value for name, value in answer.headers.items() if name != "X-Request-ID"}
+        for answer in answers
+    ]
+    assert [answer.status_code for answer in answers] == [404, 404]
+    assert len(bodies) == 1
+    assert headers[0] == headers[1]
+
+
+def test_a_form_that_is_too_old_says_what_to_do(db: None) -> None:
+    response = Client(enforce_csrf_checks=True).post("/accounts/login/", {"login": "alice"})
+    assert response.status_code == 403
+    assert "reload the page and try again" in response.content.decode()
+
+
+def test_a_session_that_cannot_be_saved_is_an_outage(client: Client, alice: User) -> None:
+    """Django itself takes it for a session that was deleted, and answers 400."""
+    client.force_login(alice)
+    with connection.execute_wrapper(refuse_writes):
+        response = client.get("/touch-the-session")
+    assert response.status_code == 503
+    assert response["Retry-After"] == "5"
+
+
+def test_outages_are_found_behind_what_was_raised_last() -> None:
+    outage = StoreUnavailable("put")
+    error = RuntimeError()
+    error.__cause__ = ValueError()
+    error.__cause__.__context__ = outage
+    assert errors.outage_behind(error) is outage
+    error.__cause__.__suppress_context__ = True
+    assert errors.outage_behind(error) is None
+    assert errors.outage_behind(None) is None
+
+
+def test_a_loop_of_causes_ends() -> None:
+    first, second = RuntimeError(), RuntimeError()
+    first.__context__, second.__context__ = second, first
+    assert errors.outage_behind(first) is None

@@ -1,0 +1,93 @@
+"""The server starts when it can serve, and otherwise says why not."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import uuid
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from django.db import OperationalError, connection
+
+from files.models import StoredObject
+from securestore.configuration import BASE_DIR
+
+MISSING = "local:0123456789abcdef"
+
+
+@pytest.fixture
+def wsgi(db: None, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The entry point, which starts when it is imported.
+
+    It closes its connection, and with that would end the transaction that the test runs in.
+    """
+    monkeypatch.setattr(connection, "close", lambda: None)
+    return import_module("securestore.wsgi")
+
+
+def need_missing_key(count: int) -> None:
+    for _ in range(count):
+        StoredObject.objects.create(
+            file_id=uuid.uuid4(),
+            object_name=uuid.uuid4().hex,
+            master_key_id=MISSING,
+            wrapped_key=b"wrapped",
+            stream_created_at=1,
+        )
+
+
+def test_it_starts(wsgi: ModuleType) -> None:
+    assert callable(wsgi.start())
+
+
+def test_it_refuses_to_start_without_a_key_that_files_need(wsgi: ModuleType) -> None:
+    need_missing_key(3)
+    with pytest.raises(SystemExit, match=rf"key {MISSING} is needed by 3 files") as caught:
+        wsgi.refuse_missing_keys()
+    assert caught.value.code not in {0, None}
+
+
+def test_it_starts_without_a_database(wsgi: ModuleType, caplog: pytest.LogCaptureFixture) -> None:
+    def refuse(*arguments: object) -> None:
+        raise OperationalError("no such table: files_storedobject")
+
+    need_missing_key(1)
+    with connection.execute_wrapper(refuse):
+        wsgi.refuse_missing_keys()
+    assert "the master keys are not checked" in caplog.text
+
+
+def boot(tmp_path: Path, **changes: str) -> subprocess.CompletedProcess[str]:
+    """Import the entry point in a process of its own, as the server does."""
+    environment = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "securestore.settings",
+        "DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3",
+        **changes,
+    }
+    return subprocess.run(
+        [sys.executable, "-c", "import securestore.wsgi"],
+        cwd=BASE_DIR,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_it_starts_before_it_is_migrated(tmp_path: Path) -> None:
+    result = boot(tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "the master keys are not checked" in result.stderr
+
+
+def test_a_missing_secret_is_told_in_one_line(tmp_path: Path) -> None:
+    result = boot(tmp_path, AUDIT_KEY="")
+    assert result.returncode == 1
+    assert result.stderr.startswith("Configuration error: AUDIT_KEY is not set.")
+    assert "Traceback" not in result.stderr
