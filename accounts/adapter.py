@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.mfa.adapter import DefaultMFAAdapter
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
 import audit
+from accounts import second_factors
 from accounts.signals import account_tried
 from audit.addresses import client_address
 
@@ -35,3 +37,13 @@ class AccountAdapter(DefaultAccountAdapter):
                 username=user.username if user else None,
             )
             raise
+
+
+class MFAAdapter(DefaultMFAAdapter):
+    """Seeds of second factors go through the keyring; allauth would store them as they are."""
+
+    def encrypt(self, text: str) -> str:
+        return second_factors.encrypt(text)
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return second_factors.decrypt(encrypted_text)

@@ -1,8 +1,10 @@
-"""Master keys, and what they protect: the wrapped key of every stream.
+"""Master keys, and what they protect: the wrapped key of every stream, and a few short secrets.
 
 A wrapped key is a ``KeyRecord`` encrypted by a master key. The record binds the data key to the one
 stream that it is for, so a wrapped key moved to another row, an unsealed one or one with another
-size is refused. ``docs/stream-format.md``, "Wrapped key", has its layout.
+size is refused. ``docs/stream-format.md``, "Wrapped key", has its layout. A secret (the seed of a
+second factor, say) is bound to its purpose, and begins with other bytes than a record: neither ever
+opens as the other.
 
 Never stores, logs or shows a key: representations and messages carry fingerprints only.
 """
@@ -163,14 +165,25 @@ class WrappedKey:
     token: bytes
 
 
+# Secrets that are no stream's key
+
+_SECRET_MAGIC: Final = b"\x89SCS\r\n\x1a\n\x01"
+
+
+def _secret_head(purpose: str) -> bytes:
+    label = purpose.encode("ascii")
+    return _SECRET_MAGIC + bytes([len(label)]) + label
+
+
 # Master keys
 
 
 class MasterKey(Protocol):
     """What can wrap: a local key, or a key that never leaves a key management service.
 
-    ``context`` names the stream in words. A service binds it to the ciphertext as its encryption
-    context; a local key has no place for it and relies on the record's own fields.
+    ``context`` names the stream, or the purpose of a secret, in words. A service binds it to the
+    ciphertext as its encryption context; a local key has no place for it and relies on the
+    plaintext's own fields.
     """
 
     @property
@@ -292,15 +305,40 @@ class Keyring:
         words = _in_words(context)
         return self._seal(self._open(wrapped, context, words), words)
 
+    def wrap_secret(self, secret: bytes, purpose: str) -> WrappedKey:
+        """Encrypt a short secret under the primary key; it opens for this ``purpose`` only.
+
+        ``purpose`` is at most 255 characters of ASCII, a constant of the caller's.
+        """
+        return self._seal(_secret_head(purpose) + secret, {"purpose": purpose})
+
+    def unwrap_secret(self, wrapped: WrappedKey, purpose: str) -> bytes:
+        """Decrypt what ``wrap_secret`` encrypted.
+
+        Raises UnknownMasterKey, or Damaged when it is another purpose's, or a stream's key.
+        """
+        head = _secret_head(purpose)
+        encoded = self._decrypt(wrapped, {"purpose": purpose})
+        if not encoded.startswith(head):
+            raise Damaged("a wrapped secret has another purpose")
+        return encoded[len(head) :]
+
+    def rewrap_secret(self, wrapped: WrappedKey, purpose: str) -> WrappedKey:
+        """Encrypt the same secret under the primary key. Raises as ``unwrap_secret``."""
+        return self.wrap_secret(self.unwrap_secret(wrapped, purpose), purpose)
+
     def _seal(self, encoded: bytes, words: Mapping[str, str]) -> WrappedKey:
         return WrappedKey(self._primary.id, self._primary.encrypt(encoded, words))
 
-    def _open(self, wrapped: WrappedKey, context: Context, words: Mapping[str, str]) -> bytes:
+    def _decrypt(self, wrapped: WrappedKey, words: Mapping[str, str]) -> bytes:
         try:
             key = self._keys[wrapped.master_key_id]
         except KeyError:
             raise UnknownMasterKey(wrapped.master_key_id) from None
-        encoded = key.decrypt(wrapped.token, words)
+        return key.decrypt(wrapped.token, words)
+
+    def _open(self, wrapped: WrappedKey, context: Context, words: Mapping[str, str]) -> bytes:
+        encoded = self._decrypt(wrapped, words)
         # Compared as bytes: rewrapping runs over every record there is, and decodes none.
         if not encoded.startswith(_HEAD):
             raise Damaged("not a key record of version 1")

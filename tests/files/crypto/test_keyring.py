@@ -317,6 +317,49 @@ def test_generated_keys() -> None:
         Fernet(key)
 
 
+# Secrets
+
+
+PURPOSE = "securestore/test/1"
+
+
+@given(st.binary(max_size=200))
+def test_a_secret_comes_back(secret: bytes) -> None:
+    ring = Keyring.from_text(f"{NEW},{OLD}")
+    wrapped = ring.wrap_secret(secret, PURPOSE)
+    assert wrapped.master_key_id == ring.primary_id
+    assert ring.unwrap_secret(wrapped, PURPOSE) == secret
+
+
+def test_a_secret_is_rewrapped() -> None:
+    wrapped = Keyring.from_text(OLD).wrap_secret(b"secret", PURPOSE)
+    new = Keyring.from_text(f"{NEW},{OLD}").rewrap_secret(wrapped, PURPOSE)
+    assert Keyring.from_text(NEW).unwrap_secret(new, PURPOSE) == b"secret"
+    with pytest.raises(UnknownMasterKey):
+        Keyring.from_text(NEW).rewrap_secret(wrapped, PURPOSE)
+
+
+@pytest.mark.parametrize("other", ["", "securestore/test/", "securestore/test/11", "other"])
+def test_a_secret_of_another_purpose_is_refused(other: str) -> None:
+    ring = Keyring.from_text(OLD)
+    for secret in (b"", b"1", b"secret"):
+        with pytest.raises(Damaged, match="purpose"):
+            ring.unwrap_secret(ring.wrap_secret(secret, PURPOSE), other)
+
+
+@pytest.mark.parametrize("record", RECORDS)
+def test_a_streams_key_is_no_secret_and_a_secret_is_no_streams_key(record: KeyRecord) -> None:
+    ring = Keyring.from_text(OLD)
+    with pytest.raises(Damaged, match="purpose"):
+        ring.unwrap_secret(ring.wrap(record), PURPOSE)
+    # Not even the bytes of a record, kept as a secret, open as a key.
+    disguised = ring.wrap_secret(record.encode(), PURPOSE)
+    with pytest.raises(Damaged, match="not a key record"):
+        unwrap(ring, disguised, record)
+    with pytest.raises(Damaged, match="not a key record"):
+        ring.rewrap(disguised, context=record.context)
+
+
 # Held custody
 
 
