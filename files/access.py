@@ -83,6 +83,11 @@ class Access:
     via: str = ""
     grant_id: int | None = None
 
+    @property
+    def may_manage(self) -> bool:
+        """Whether it reaches as far as `managed_by`."""
+        return self.is_owner or self.level == "manage"
+
 
 def access_of(user: User, record: FileRecord) -> Access | None:
     """Explain `visible_to` for one file; None where the user cannot see it. One query at most."""

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
-from typing import Any
+from datetime import date, datetime, time, timedelta
+from typing import Any, cast
 
 from django import forms
-from django.contrib.auth.models import Group
 from django.core.files.uploadedfile import UploadedFile
-from django.db.models import Q
+from django.core.validators import MaxValueValidator
 from django.utils import timezone
+from django.utils.html import format_html
 
-from accounts.models import User
 from files.models import Custody, Grant
+from files.recipients import Found, Recipient, describe, find, key_of
+
+LAST_DAY = date(2999, 12, 31)
+"""Later ones cannot be computed with in every time zone."""
 
 
 class SeveralFilesInput(forms.ClearableFileInput):
@@ -49,43 +52,87 @@ class UploadForm(forms.Form):
     )
 
 
+PRESETS = [("1", "1 day"), ("7", "7 days"), ("30", "30 days")]
+UNTIL_OWN_END = "own"
+
+
+def _days(text: str) -> int | str:
+    return text if text == UNTIL_OWN_END else int(text)
+
+
 class ShareForm(forms.Form):
-    """A grant as its owner thinks of it: to whom, for what, for how long."""
+    """A grant as its owner thinks of it: to whom, for what, for how long.
+
+    Where the text does not name exactly one person or group, the form offers those it may mean.
+    """
 
     recipient = forms.CharField(
         label="To",
         max_length=254,
-        help_text="User name or e-mail address of a person, or the name of a group.",
+        help_text="User name, full name or e-mail address of a person, or the name of a group. "
+        "A part of a name finds up to ten to choose from.",
         widget=forms.TextInput(attrs={"autocomplete": "off", "dir": "auto"}),
     )
+    chosen = forms.CharField(label="Who is meant?", required=False, widget=forms.RadioSelect)
+    # For which text the choices were offered: they mean nothing once another was typed.
+    searched = forms.CharField(required=False, widget=forms.HiddenInput)
     level = forms.ChoiceField(label="May", choices=Grant.Level)
     days = forms.TypedChoiceField(
         label="For",
-        coerce=int,
+        coerce=_days,
         required=False,
         empty_value=None,
-        choices=[("1", "1 day"), ("7", "7 days"), ("30", "30 days"), ("", "no end, or until…")],
+        choices=[*PRESETS, ("", "no end, or until…")],
         initial="7",
     )
     until = forms.DateField(
-        label="Until the end of", required=False, widget=forms.DateInput(attrs={"type": "date"})
+        label="Until the end of",
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}),
+        validators=[MaxValueValidator(LAST_DAY, "Choose a day before the year 3000.")],
     )
     reason = forms.CharField(max_length=255, required=False)
 
-    def clean_recipient(self) -> User | Group:
-        """The person or the group of that name."""
-        name = self.cleaned_data["recipient"].strip()
-        people = User.objects.filter(Q(username__iexact=name) | Q(email__iexact=name))
-        found: list[User | Group] = [
-            *people.filter(is_active=True)[:2],
-            *Group.objects.filter(name=name),
-        ]
-        if not found:
+    def __init__(self, *args: Any, own_end: datetime | None = None, **kwargs: Any) -> None:
+        """`own_end` is when the access of the person who shares ends, if it does."""
+        super().__init__(*args, **kwargs)
+        self.own_end = own_end
+        self.found: Found | None = None
+        if own_end is not None:
+            days = cast("forms.TypedChoiceField", self.fields["days"])
+            days.choices = [
+                *PRESETS,
+                (UNTIL_OWN_END, "as long as my own access"),
+                ("", "until…"),
+            ]
+            days.initial = UNTIL_OWN_END
+
+    def clean_recipient(self) -> Recipient:
+        """The person or the group that is meant; never a guess."""
+        text = self.cleaned_data["recipient"].strip()
+        found = find(text)
+        chosen = self.data.get("chosen") if self.data.get("searched", "").strip() == text else None
+        for one in found.similar:
+            if key_of(one) == chosen:
+                return one
+        if len(found.exact) == 1:
+            return found.exact[0]
+        if not found.similar:
             raise forms.ValidationError("There is no person and no group of that name.")
-        if len(found) > 1:
-            # Somebody may have chosen another's address as user name: never guess who is meant.
-            raise forms.ValidationError("That names more than one: ask an administrator.")
-        return found[0]
+        self._offer(found, text)
+        raise forms.ValidationError(
+            "That may mean more than these: choose one, or type more of the name."
+            if found.are_more
+            else "Choose who is meant, or type another name."
+        )
+
+    def _offer(self, found: Found, text: str) -> None:
+        self.found = found
+        # Somebody may have chosen another's address as user name: each is shown by its own names.
+        cast("forms.RadioSelect", self.fields["chosen"].widget).choices = [
+            (key_of(one), format_html("<bdi>{}</bdi>", describe(one))) for one in found.similar
+        ]
+        self.data = {**{name: self.data.get(name) for name in self.data}, "searched": text}
 
     def clean(self) -> dict[str, Any]:
         """Add `expires_at`, from the days or the date."""
@@ -95,6 +142,8 @@ class ShareForm(forms.Form):
         if until is not None:
             midnight = datetime.combine(until + timedelta(days=1), time.min)
             expires_at = timezone.make_aware(midnight)
+        elif days == UNTIL_OWN_END:
+            expires_at = self.own_end
         elif days is not None:
             expires_at = timezone.now() + timedelta(days=days)
         if expires_at is not None and expires_at <= timezone.now():

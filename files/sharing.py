@@ -15,11 +15,12 @@ from django.utils.timezone import localtime
 
 import audit
 from audit import Event
-from files.access import access_of
+from files.access import Access, Permission, access_of
 from files.models import Grant
 
 if TYPE_CHECKING:
     from accounts.models import User
+    from files.models import FileRecord
 
 
 def grant(new: Grant, *, actor: User) -> Grant:
@@ -42,15 +43,55 @@ def share(new: Grant, *, actor: User) -> Grant:
 
     Raises ValidationError, also where the grant would outlast the one that it rests on.
     """
-    access = access_of(actor, new.file)
-    if access is None or access.level not in {"owner", Grant.Level.MANAGE}:
-        raise ValidationError("You may no longer share this file.")
-    if access.until is not None and (new.expires_at is None or new.expires_at > access.until):
-        raise ValidationError(
-            f"Your own access ends on {date_format(localtime(access.until), 'DATETIME_FORMAT')}: "
-            "choose an earlier end."
-        )
-    return grant(new, actor=actor)
+    with transaction.atomic():
+        access = access_of(actor, new.file)
+        if access is None or not access.may_manage or not actor.has_perm(Permission.SHARE):
+            raise ValidationError("You may no longer share this file.")
+        if new.user_id == new.file.owner_id:
+            raise ValidationError("That person owns the file.")
+        if new.user_id == actor.pk:
+            # In person it would outlive what it rests on, such as being in a group.
+            raise ValidationError("You cannot share a file with yourself.")
+        if access.until is not None and (new.expires_at is None or new.expires_at > access.until):
+            raise ValidationError(
+                f"Your own access ends on {date_format(localtime(access.until), 'DATETIME_FORMAT')}"
+                ": choose an earlier end."
+            )
+        return grant(new, actor=actor)
+
+
+def may_withdraw(target: Grant, access: Access | None, *, actor: User) -> bool:
+    """Whether somebody with that access to the file may revoke that grant of it.
+
+    The owner may revoke every grant. Who manages the file through a grant may revoke every grant
+    to download; of those to manage only what they gave themselves, and what they hold in person.
+    So nobody can shut out who let them in, or another manager.
+    """
+    if access is None or not access.may_manage:
+        return False
+    if access.is_owner or target.level != Grant.Level.MANAGE:
+        return True
+    return actor.pk in {target.granted_by_id, target.user_id}
+
+
+def withdraw(target: Grant, *, actor: User) -> bool:
+    """Revoke as somebody who may manage the file. False where it was revoked before.
+
+    Raises ValidationError where that is not theirs to do.
+    """
+    with transaction.atomic():
+        if not may_withdraw(target, access_of(actor, target.file), actor=actor):
+            raise ValidationError(
+                "This grant is not yours to revoke: ask the owner of the file or an administrator."
+            )
+        return revoke(target, actor=actor)
+
+
+def given_by(user_id: int | None, record: FileRecord) -> int:
+    """How many live grants of the file that person gave to others."""
+    if user_id is None:
+        return 0
+    return record.grants.live().filter(granted_by=user_id).exclude(user=user_id).count()
 
 
 def change(changed: Grant, *, actor: User) -> Grant:

@@ -16,6 +16,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required, permission_required
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.paginator import Paginator
 from django.http import (
     Http404,
     HttpRequest,
@@ -25,17 +26,17 @@ from django.http import (
 )
 from django.http.multipartparser import MultiPartParserError
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils import timezone
 from django.utils.http import urlencode
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.models import User
 from files import sharing, vault
-from files.access import Permission, access_of
+from files.access import Access, Permission, access_of
 from files.forms import ShareForm, UploadForm
 from files.listing import page_after, search
 from files.models import FileRecord, Grant
+from files.recipients import describe
 from files.transfers import archive, downloads
 from files.transfers.forms import BodyTooShort, ReceivedFile, VaultUploadHandler
 
@@ -93,15 +94,13 @@ def detail(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
     access = access_of(user, record)
     if access is None:  # Revoked between the two queries.
         raise Http404
-    may_manage = access.level in {"owner", "manage"}
-    grants = record.grants.select_related("user", "group", "granted_by") if may_manage else []
+    grants = record.grants.select_related("user", "group", "granted_by")
     context = {
         "record": record,
         "access": access,
         "may_download": user.has_perm(Permission.DOWNLOAD),
-        "may_manage": may_manage,
-        "grants": grants,
-        "now": timezone.now(),
+        "may_manage": access.may_manage,
+        "grants": grants[: settings.GRANTS_PER_PAGE] if access.may_manage else [],
     }
     return render(request, "files/detail.html", context)
 
@@ -176,15 +175,31 @@ def grants(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
     user = user_of(request)
     if not user.has_perm(Permission.SHARE):
         raise PermissionDenied
+    access = access_of(user, record)
+    if access is None:  # Revoked between the two queries.
+        raise Http404
     if "revoke" in request.POST:
-        return _revoke(request, record)
-    form = ShareForm(request.POST if request.method == "POST" else None)
+        return _revoke(request, record, access)
+    form = ShareForm(request.POST if request.method == "POST" else None, own_end=access.until)
     if form.is_valid() and _share(form, record, user):
-        messages.success(request, f"Shared with {form.cleaned_data['recipient']}.")
+        messages.success(request, f"Shared with {describe(form.cleaned_data['recipient'])}.")
         return redirect("files:grants", record.pk)
+    return _grants_page(request, record, access, form, status=400 if form.errors else 200)
+
+
+def _grants_page(
+    request: HttpRequest, record: FileRecord, access: Access, form: ShareForm, *, status: int
+) -> HttpResponse:
     shown = record.grants.select_related("user", "group", "granted_by")
-    context = {"record": record, "form": form, "grants": shown}
-    return render(request, "files/grants.html", context, status=400 if form.errors else 200)
+    page = Paginator(shown, settings.GRANTS_PER_PAGE).get_page(request.GET.get("page"))
+    revocable = {
+        grant.pk
+        for grant in page
+        if grant.status in {"live", "scheduled"}
+        and sharing.may_withdraw(grant, access, actor=user_of(request))
+    }
+    context = {"record": record, "access": access, "form": form, "grants": page}
+    return render(request, "files/grants.html", {**context, "revocable": revocable}, status=status)
 
 
 def _share(form: ShareForm, record: FileRecord, user: User) -> bool:
@@ -206,14 +221,31 @@ def _share(form: ShareForm, record: FileRecord, user: User) -> bool:
     return True
 
 
-def _revoke(request: HttpRequest, record: FileRecord) -> HttpResponse:
+def _revoke(request: HttpRequest, record: FileRecord, access: Access) -> HttpResponse:
     number = request.POST["revoke"]
     if not _ROW_NUMBER.fullmatch(number):
         raise Http404
     target = get_object_or_404(record.grants, pk=int(number))
-    if sharing.revoke(target, actor=user_of(request)):
-        messages.success(request, f"The grant for {target.recipient_name} was revoked.")
-    return redirect("files:grants", record.pk)
+    user = user_of(request)
+    try:
+        changed = sharing.withdraw(target, actor=user)
+    except ValidationError as error:
+        messages.error(request, error.messages[0])
+        return _grants_page(request, record, access, ShareForm(own_end=access.until), status=403)
+    messages.success(
+        request,
+        f"The grant for {target.recipient_name} was revoked{'' if changed else ' before'}.",
+    )
+    left = sharing.given_by(target.user_id, record) if changed else 0
+    if left:
+        # Each stands on its own: whoever revokes decides about them.
+        messages.warning(
+            request,
+            f"{target.recipient_name} gave {left} grant{'' if left == 1 else 's'} of this file to "
+            f"others. {'It stays' if left == 1 else 'They stay'} until revoked.",
+        )
+    still_there = FileRecord.objects.managed_by(user).filter(pk=record.pk).exists()
+    return redirect("files:grants", record.pk) if still_there else redirect("files:list")
 
 
 # The token is in the body, and reading the body is what stores the files. So this outer view is

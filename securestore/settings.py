@@ -194,6 +194,7 @@ UPLOAD_EXPIRY = timedelta(hours=env.int("UPLOAD_EXPIRY_HOURS", default=7 * 24))
 # How long a doomed object stays, so that downloads that are running can finish.
 DOOMED_GRACE = timedelta(minutes=env.int("DOOMED_GRACE_MINUTES", default=60))
 FILES_PER_PAGE = 50
+GRANTS_PER_PAGE = 100
 # Plaintext must never reach a temporary file: this is the only upload handler there is.
 FILE_UPLOAD_HANDLERS = ["files.transfers.refuse.RefusingUploadHandler"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1 << 20

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import pytest
 from django.contrib.auth.models import Group, Permission
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 
 from accounts.models import User
 from audit.models import AuditEvent
@@ -78,6 +80,8 @@ def test_a_date_comes_before_the_days(sharer: Client, record: FileRecord, bob: U
         ({"days": "x"}, "valid choice"),
         ({"until": "2001-01-01"}, "not over"),
         ({"until": "soon"}, "valid date"),
+        ({"until": "9999-12-31"}, "before the year 3000"),
+        ({"days": "own"}, "valid choice"),
         ({"reason": "x" * 256}, "255"),
     ],
 )
@@ -90,11 +94,71 @@ def test_what_is_wrong_is_said(
     assert not Grant.objects.exists()
 
 
-def test_never_guesses_who_is_meant(sharer: Client, record: FileRecord, bob: User) -> None:
-    User.objects.create_user("bob@example.org", "other@example.org", "x")
-    answer = sharer.post(_url(record), _order(recipient="bob@example.org"))
+def _choices(page: str) -> list[str]:
+    return re.findall(r'name="chosen" value="([a-z0-9-]+)"', page)
+
+
+def test_offers_whom_a_part_of_a_name_may_mean_and_keeps_what_was_typed(
+    sharer: Client, record: FileRecord, bob: User
+) -> None:
+    bobs = Group.objects.create(name="Bobs")
+    order = _order(recipient="bo", days="1", level="manage", reason="the audit")
+    answer = sharer.post(_url(record), order)
+    page = answer.content.decode()
     assert answer.status_code == 400
+    assert _choices(page) == [f"user-{bob.pk}", f"group-{bobs.pk}"]
+    assert "bob@example.org" not in page
+    assert 'value="the audit"' in page
+    assert '<option value="manage" selected>' in page
     assert not Grant.objects.exists()
+    again = {**order, "searched": "bo", "chosen": f"user-{bob.pk}"}
+    assert sharer.post(_url(record), again).status_code == 302
+    grant = Grant.objects.get()
+    assert (grant.user, grant.level, grant.reason) == (bob, "manage", "the audit")
+
+
+def test_a_choice_for_another_text_means_nothing(
+    sharer: Client, record: FileRecord, bob: User, mallory: User
+) -> None:
+    stale = {"searched": "mal", "chosen": f"user-{mallory.pk}"}
+    sharer.post(_url(record), _order(recipient="bob", **stale))
+    assert Grant.objects.get().user == bob
+
+
+@pytest.mark.parametrize(
+    "chosen", ["user-{root}", "user-0", "group-{bob}", "x", "user-" + "9" * 40]
+)
+def test_only_those_who_were_offered_can_be_chosen(
+    sharer: Client, record: FileRecord, bob: User, root: User, chosen: str
+) -> None:
+    number = chosen.format(root=root.pk, bob=bob.pk)
+    order = _order(recipient="bo", searched="bo", chosen=number)
+    assert sharer.post(_url(record), order).status_code == 400
+    assert not Grant.objects.exists()
+
+
+def test_never_guesses_who_is_meant(sharer: Client, record: FileRecord, bob: User) -> None:
+    other = User.objects.create_user("bob@example.org", "other@example.org", "x")
+    order = _order(recipient="bob@example.org")
+    answer = sharer.post(_url(record), order)
+    assert answer.status_code == 400
+    assert _choices(answer.content.decode()) == [f"user-{bob.pk}", f"user-{other.pk}"]
+    assert not Grant.objects.exists()
+    sharer.post(_url(record), {**order, "searched": order["recipient"], "chosen": f"user-{bob.pk}"})
+    assert Grant.objects.get().user == bob
+
+
+@pytest.mark.parametrize("recipient", ["alice", "owner"])
+def test_neither_the_owner_nor_oneself_is_shared_with(
+    client: Client, record: FileRecord, bob: User, recipient: str
+) -> None:
+    give(record, bob, level="manage")
+    client.force_login(_may_share(bob))
+    name = "alice" if recipient == "owner" else "bob"
+    answer = client.post(_url(record), _order(recipient=name))
+    assert answer.status_code == 400
+    assert ("owns the file" if name == "alice" else "with yourself") in answer.content.decode()
+    assert Grant.objects.count() == 1
 
 
 def test_revokes_at_once(sharer: Client, record: FileRecord, bob: User) -> None:
@@ -132,6 +196,71 @@ def test_a_manager_never_grants_past_the_own_end(
     assert Grant.objects.filter(user=mallory).count() == 1
 
 
+def test_a_manager_may_share_for_as_long_as_the_own_access(
+    client: Client, record: FileRecord, bob: User, mallory: User
+) -> None:
+    end = timezone.now() + timedelta(hours=3)
+    give(record, bob, level="manage", expires_at=end)
+    client.force_login(_may_share(bob))
+    assert '<option value="own" selected>' in client.get(_url(record)).content.decode()
+    assert client.post(_url(record), _order(recipient="mallory", days="own")).status_code == 302
+    assert Grant.objects.get(user=mallory).expires_at == end
+
+
+@pytest.mark.parametrize("through_group", [True, False])
+def test_a_manager_revokes_what_is_theirs_to_revoke(
+    client: Client, record: FileRecord, bob: User, mallory: User, root: User, through_group: bool
+) -> None:
+    team = Group.objects.create(name="Team")
+    bob.groups.add(team)
+    own = give(record, team if through_group else bob, level="manage", granted_by=record.owner)
+    theirs = {
+        "download of the owner": give(record, mallory, granted_by=record.owner),
+        "download of nobody": give(record, mallory),
+        "manage of their own": give(record, mallory, level="manage", granted_by=bob),
+    }
+    others = {
+        "manage of the owner": give(record, mallory, level="manage", granted_by=record.owner),
+        "manage of who granted": give(record, root, level="manage", granted_by=root),
+        "manage of a group": give(record, Group.objects.create(name="Audit"), level="manage"),
+    }
+    if through_group:
+        others["of one's own group"] = own
+    client.force_login(_may_share(bob))
+    page = client.get(_url(record)).content.decode()
+    shown = set(map(int, re.findall(r'name="revoke" value="(\d+)"', page)))
+    for why, grant in others.items():
+        answer = client.post(_url(record), {"revoke": str(grant.pk)})
+        assert answer.status_code == 403, why
+        assert "not yours to revoke" in answer.content.decode()
+        grant.refresh_from_db()
+        assert (grant.status, grant.pk in shown) == ("live", False), why
+    for why, grant in theirs.items():
+        assert client.post(_url(record), {"revoke": str(grant.pk)}).status_code == 302
+        grant.refresh_from_db()
+        assert (grant.status, grant.pk in shown) == ("revoked", True), why
+
+
+def test_a_manager_may_give_up_the_own_grant(client: Client, record: FileRecord, bob: User) -> None:
+    grant = give(record, bob, level="manage")
+    client.force_login(_may_share(bob))
+    answer = client.post(_url(record), {"revoke": str(grant.pk)})
+    assert answer["Location"] == "/files/"
+    assert client.get(_url(record)).status_code == 404
+
+
+def test_says_what_a_revoked_manager_gave_to_others(
+    sharer: Client, record: FileRecord, bob: User, mallory: User
+) -> None:
+    grant = give(record, bob, level="manage")
+    give(record, mallory, granted_by=bob)
+    give(record, mallory, granted_by=bob, revoked_at=timezone.now())
+    answer = sharer.post(_url(record), {"revoke": str(grant.pk)}, follow=True)
+    assert "bob gave 1 grant of this file to others" in answer.content.decode()
+    again = sharer.post(_url(record), {"revoke": str(grant.pk)}, follow=True)
+    assert "was revoked before" in again.content.decode()
+
+
 def test_those_who_may_only_download_get_a_404(
     client: Client, record: FileRecord, bob: User
 ) -> None:
@@ -161,3 +290,29 @@ def test_the_page_shows_grants_in_a_constant_number_of_queries(
     with django_assert_max_num_queries(12):
         page = sharer.get(_url(record))
     assert page.content.decode().count('name="revoke"') == 30
+
+
+def test_many_grants_are_paged(
+    sharer: Client, record: FileRecord, bob: User, settings: Settings
+) -> None:
+    settings.GRANTS_PER_PAGE = 2
+    for _ in range(5):
+        give(record, bob)
+    give(record, bob, expires_at=timezone.now())
+    counts = [
+        sharer.get(_url(record), {"page": page}).content.decode().count('name="revoke"')
+        for page in ("1", "2", "3", "x", "99")
+    ]
+    assert counts == [1, 2, 2, 1, 2]
+    assert "?page=2" in sharer.get(_url(record)).content.decode()
+
+
+def test_a_constant_number_of_queries_finds_people(
+    sharer: Client, record: FileRecord, django_assert_max_num_queries: Any
+) -> None:
+    for number in range(30):
+        User.objects.create_user(f"user{number}", f"user{number}@example.org")
+    with django_assert_max_num_queries(16):
+        page = sharer.post(_url(record), _order(recipient="user")).content.decode()
+    assert len(_choices(page)) == 10
+    assert "more than these" in page
