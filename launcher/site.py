@@ -10,6 +10,8 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from launcher.preflight import is_loopback
+
 # A client that stalls holds a thread, so there are more of them than cores.
 THREADS = 32
 # Granian counts open connections here, idle ones included, not requests.
@@ -56,6 +58,9 @@ class Site:
     def environment(self) -> dict[str, str]:
         env = {**os.environ, "ALLOWED_HOSTS": ",".join(self.allowed_hosts)}
         env.pop("DJANGO_SUPERUSER_PASSWORD", None)
+        if not is_loopback(self.host):
+            # Asked for by name, and warned of: the site would refuse it by itself.
+            env["ACCEPT_PLAIN_HTTP"] = "true"
         return env
 
     def is_ready(self) -> bool:

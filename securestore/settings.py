@@ -28,6 +28,8 @@ env = read_environment()
 DEBUG = env.bool("DEBUG", default=False)
 # False only for plain HTTP on loopback (development): cookies without Secure, no HSTS.
 HTTPS = env.bool("HTTPS", default=True)
+# Plain HTTP where others reach the site: only for a network in which nobody listens.
+ACCEPT_PLAIN_HTTP = env.bool("ACCEPT_PLAIN_HTTP", default=False)
 SECRET_KEY = secret(env, "SECRET_KEY", minimum_length=40)
 AUDIT_KEY = secret(env, "AUDIT_KEY", minimum_length=32)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
@@ -36,6 +38,7 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 TRUSTED_PROXIES = networks(env, "TRUSTED_PROXIES")
 
 INSTALLED_APPS = [
+    "securestore",
     "accounts",
     "audit",
     "files",

@@ -1,7 +1,8 @@
 """The entry point of the web server: WSGI only.
 
 Never ASGI: Django spools every ASGI request body to a temporary file, in plaintext.
-A process that could not read the files it answers for refuses to start.
+A process that could not read the files it answers for, or whose settings let strangers in,
+refuses to start.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import logging
 import os
 import sys
 
+import django
 from django.core.exceptions import ImproperlyConfigured
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.wsgi import get_wsgi_application
@@ -21,12 +23,32 @@ def start() -> WSGIHandler:
     """The application. Raises `SystemExit`, saying why, when the configuration cannot serve."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "securestore.settings")
     try:
+        django.setup(set_prefix=False)
+        refuse_unsafe_settings()
         handler = get_wsgi_application()
         refuse_missing_keys()
     except ImproperlyConfigured as error:
         # An operator reads this: a traceback would hide what to do.
         sys.exit(f"Configuration error: {error}")
     return handler
+
+
+def refuse_unsafe_settings() -> None:
+    """Raise `ImproperlyConfigured` for the errors that `manage.py check` finds in the settings.
+
+    A server that is started without that command must not be less safe for it.
+    """
+    from django.core.checks import ERROR, Tags, run_checks
+
+    found = [
+        message
+        for message in run_checks(tags=[Tags.security])
+        if message.is_serious(ERROR) and not message.is_silenced()
+    ]
+    if found:
+        first, more = found[0], len(found) - 1
+        also = f" And {more} more: see `manage.py check`." if more else ""
+        raise ImproperlyConfigured(f"{first.msg} {first.hint or ''} ({first.id}){also}")
 
 
 def refuse_missing_keys() -> None:

@@ -30,6 +30,15 @@ def test_its_environment_has_the_hosts_and_no_password(monkeypatch: pytest.Monke
     assert "DJANGO_SUPERUSER_PASSWORD" not in environment
 
 
+@pytest.mark.parametrize(("host", "accepted"), [("127.0.0.1", False), ("0.0.0.0", True)])
+def test_plain_http_is_accepted_where_it_was_asked_for(
+    monkeypatch: pytest.MonkeyPatch, host: str, accepted: bool
+) -> None:
+    monkeypatch.delenv("ACCEPT_PLAIN_HTTP", raising=False)
+    environment = Site(host, 8000, ["vault"]).environment()
+    assert ("ACCEPT_PLAIN_HTTP" in environment) == accepted
+
+
 def test_nobody_there_is_not_ready() -> None:
     from launcher.ports import free_port
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import subprocess
 import sys
 import uuid
@@ -13,6 +14,7 @@ from types import ModuleType
 import pytest
 from django.db import OperationalError, connection
 
+from files.crypto.keyring import generate_master_key
 from files.models import StoredObject
 from securestore.configuration import BASE_DIR
 
@@ -91,3 +93,34 @@ def test_a_missing_secret_is_told_in_one_line(tmp_path: Path) -> None:
     assert result.returncode == 1
     assert result.stderr.startswith("Configuration error: AUDIT_KEY is not set.")
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"DEBUG": "true"}, "DEBUG is true and the site answers to files.example.org"),
+        ({"HTTPS": "false"}, "HTTPS is false and the site answers to files.example.org"),
+        ({"CACHE_URL": "locmemcache://"}, "CACHES['default'] is not shared between processes"),
+        ({"SECRET_KEY": "django-insecure-" + "k4Jx9" * 8}, "SECRET_KEY is a placeholder"),
+        ({"SECRET_KEY": "ab" * 40}, "SECRET_KEY is too regular"),
+        ({"TRUSTED_PROXIES": "0.0.0.0/0"}, "TRUSTED_PROXIES has 0.0.0.0/0"),
+        ({"ALLOWED_HOSTS": "*"}, "ALLOWED_HOSTS allows every host"),
+        ({"MASTER_KEYS": "nonsense"}, "MASTER_KEYS: "),
+    ],
+)
+def test_unsafe_settings_are_told_in_one_line(
+    tmp_path: Path, changes: dict[str, str], message: str
+) -> None:
+    good = {
+        "HTTPS": "true",
+        "ALLOWED_HOSTS": "files.example.org",
+        "SECRET_KEY": secrets.token_urlsafe(64),
+        "AUDIT_KEY": secrets.token_urlsafe(32),
+        "MASTER_KEYS": generate_master_key(),
+    }
+    result = boot(tmp_path, **{**good, **changes})
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"Configuration error: {message}")
+    assert result.stderr.count("\n") == 1
+    for value in changes.values():
+        assert len(value) < 30 or value not in result.stderr
