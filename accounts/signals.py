@@ -14,11 +14,13 @@ from django.dispatch import receiver
 from django.http import HttpRequest
 
 import audit
+from accounts import reauthentication
 from accounts.models import User
 
 
 @receiver(user_logged_in)
-def record_sign_in(user: User, **_kwargs: Any) -> None:
+def record_sign_in(user: User, request: HttpRequest, **_kwargs: Any) -> None:
+    reauthentication.note_sign_in(request, user)
     audit.record(audit.Event.SIGNED_IN, actor=user)
 
 

@@ -31,6 +31,7 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.models import User
+from accounts.reauthentication import recently_authenticated
 from files import sharing, vault
 from files.access import Access, Permission, access_of
 from files.forms import ShareForm, UploadForm
@@ -157,6 +158,7 @@ def _still_allowed(user_id: int, record: FileRecord) -> bool:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
+@recently_authenticated
 def delete(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
     """Ask, then delete."""
     record = managed(request, file_id)

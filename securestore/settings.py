@@ -145,6 +145,9 @@ ACCOUNT_EMAIL_VERIFICATION = "mandatory" if ACCOUNT_OPEN_SIGNUP else "optional"
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_LOGOUT_ON_GET = False
+# Seconds after a sign-in or a confirmation in which what matters is not asked for again.
+ACCOUNT_REAUTHENTICATION_TIMEOUT = env.int("REAUTHENTICATION_TIMEOUT", default=15 * 60)
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
 MFA_ADAPTER = "accounts.adapter.MFAAdapter"
 
 SESSION_COOKIE_HTTPONLY = True

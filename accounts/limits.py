@@ -1,0 +1,125 @@
+"""Limits on guessing: how often one action may be tried, and how long to wait after that.
+
+Attempts are counted in the cache that all processes share, with the pieces of allauth's own limits:
+a sliding window for each thing that is counted, and IPv6 addresses by their /64. What is counted is
+hashed, so the cache holds neither names nor addresses in the clear.
+
+    limits.KEY_ENTRY.take(request, file=record.pk, user=request.user.pk)   # may raise LimitReached
+    ...
+    limits.KEY_ENTRY.clear(request, file=record.pk, user=request.user.pk)  # it was the right key
+
+Never tells more than the wait: what was tried, and whether it was right, is no business of a limit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from allauth.core.internal import ratelimit
+from django.core.cache import cache
+from django.http import HttpRequest
+
+ADDRESS = "address"
+CONTENDED = 1  # Seconds to wait when the counter itself could not be had.
+
+
+class LimitReached(Exception):
+    """No attempt is left: `wait` is the number of whole seconds until there is one again.
+
+    `is_new` is true once for each lock-out, so that the log has one event of it and not thousands.
+    """
+
+    def __init__(self, wait: int, *, is_new: bool = True) -> None:
+        super().__init__(f"Too many attempts. Try again in {in_words(wait)}.")
+        self.wait = wait
+        self.is_new = is_new
+
+
+def in_words(seconds: int) -> str:
+    """A wait as people read it: rounded up, `40 seconds` or `5 minutes`."""
+    number, unit = (seconds, "second") if seconds < 60 else (math.ceil(seconds / 60), "minute")
+    return f"{number} {unit}{'' if number == 1 else 's'}"
+
+
+@dataclass(frozen=True)
+class Limit:
+    """At most so many attempts of one action.
+
+    `rates` names what is counted, joined by `+`, and how often: `{"file+user": "5/5m"}` allows
+    five in five minutes for one file and one user. `address` is the client's and need not be given.
+    """
+
+    action: str
+    rates: Mapping[str, str]
+
+    def take(self, request: HttpRequest, **subjects: object) -> None:
+        """Count one attempt before it is made. Raises LimitReached, and then it must not be."""
+        for rate, key in self._counters(request, subjects):
+            with ratelimit.cache_lock(key) as locked:
+                if not locked:
+                    raise LimitReached(CONTENDED, is_new=False)
+                now = time.time()
+                allowed, history = ratelimit.apply_rate(cache.get(key, []), now, rate)
+                if not allowed:
+                    wait = _until_free(history, rate, now)
+                    raise LimitReached(wait, is_new=is_news(key, wait))
+                cache.set(key, history, rate.duration)
+
+    def clear(self, request: HttpRequest, **subjects: object) -> None:
+        """Forget the attempts on exactly this: it was right. Broader counts stand.
+
+        Otherwise guesses at one file could be bought with right keys of another.
+        """
+        (_rate, key), *_broader = self._counters(request, subjects)
+        with ratelimit.cache_lock(key):
+            cache.delete(key)
+
+    def _counters(
+        self, request: HttpRequest, subjects: Mapping[str, object]
+    ) -> Iterator[tuple[ratelimit.Rate, str]]:
+        known = {ADDRESS: ratelimit.get_ip(request), **subjects}
+        for names, text in self.rates.items():
+            counted = "\0".join(f"{name}={known[name]}" for name in names.split("+"))
+            digest = hashlib.sha256(f"{self.action}\0{counted}".encode()).hexdigest()
+            yield ratelimit.parse_rate(text), f"securestore:limit:{digest}"
+
+
+# The narrowest first: that is what a right answer clears.
+KEY_ENTRY = Limit("key_entry", {"file+user": "5/5m", "user": "30/h", ADDRESS: "60/h"})
+
+
+def is_news(key: str, wait: int) -> bool:
+    """Whether nobody was told of this lock-out yet."""
+    return bool(cache.add(f"{key}:told", 1, timeout=max(wait, 1)))
+
+
+def wait_for(
+    request: HttpRequest,
+    action: str,
+    *,
+    app: str = "allauth.account",
+    key: str | None = None,
+    user: object = None,
+) -> int:
+    """Seconds until one of allauth's own limits allows `action` again; 0 when it does now."""
+    waits = [0]
+    for rate in ratelimit.get_rates(app=app, action=action):
+        if (rate.per == "key" and key is None) or (rate.per == "user" and user is None):
+            continue
+        counter = ratelimit.get_cache_key(
+            request, app=app, action=action, rate=rate, key=key, user=user
+        )
+        now = time.time()
+        allowed, history = ratelimit.apply_rate(cache.get(counter, []), now, rate, dry_run=True)
+        if not allowed:
+            waits.append(_until_free(history, rate, now))
+    return max(waits)
+
+
+def _until_free(history: list[float], rate: ratelimit.Rate, now: float) -> int:
+    # Newest first: there is room again when the oldest of the last `amount` leaves the window.
+    return max(1, math.ceil(history[int(rate.amount) - 1] + float(rate.duration) - now))

@@ -1,0 +1,76 @@
+"""Asking again who it is, before what cannot be undone or must not be overheard.
+
+Any sign-in counts, whatever its door, and so does each confirmation, for as long as
+`ACCOUNT_REAUTHENTICATION_TIMEOUT` says. Never keeps what was posted: allauth would put it into the
+session, passwords and keys included. A form that comes too late leads back to its page instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Concatenate, ParamSpec
+
+from allauth.account.adapter import get_adapter
+from allauth.account.internal.flows.login import record_authentication
+from allauth.account.internal.flows.reauthentication import did_recently_reauthenticate
+from django.contrib import messages
+from django.contrib.auth import REDIRECT_FIELD_NAME
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.utils.http import urlencode
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+P = ParamSpec("P")
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def note_sign_in(request: HttpRequest, user: User) -> None:
+    """Let a sign-in, by whatever door, count as an authentication just made."""
+    record_authentication(request, user, method="signed_in", reauthenticated=True)
+
+
+def is_recent(request: HttpRequest) -> bool:
+    """Whether the signed-in user was authenticated within the time-out."""
+    return bool(did_recently_reauthenticate(request))
+
+
+def recently_authenticated(
+    view: Callable[Concatenate[HttpRequest, P], HttpResponseBase],
+) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
+    """Let only those through who signed in, or confirmed that it is them, a short while ago.
+
+    For views behind `login_required`. Others are sent to confirm and come back to this page; what
+    they posted is not done, and not kept.
+    """
+
+    @wraps(view)
+    def checked(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        if is_recent(request):
+            return view(request, *args, **kwargs)
+        return ask(request, back_to=request.get_full_path())
+
+    return checked
+
+
+def ask(request: HttpRequest, *, back_to: str) -> HttpResponse:
+    """Send the user to confirm who they are, and then to the page `back_to`; programs get 403."""
+    if not request.accepts("text/html"):
+        return HttpResponse(
+            "Confirm that it is you, in the browser, and try again.\n",
+            content_type="text/plain; charset=utf-8",
+            status=403,
+        )
+    methods = get_adapter().get_reauthentication_methods(request.user)
+    if not methods:
+        raise PermissionDenied
+    if request.method not in SAFE:
+        messages.warning(
+            request, "Nothing was done yet: confirm that it is you, then send the form once more."
+        )
+    query = urlencode({REDIRECT_FIELD_NAME: back_to})
+    return HttpResponseRedirect(f"{methods[0]['url']}?{query}")
