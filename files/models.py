@@ -73,6 +73,9 @@ class StoredObject(models.Model):
     # Who writes at the moment, and when it was last heard of; empty while nobody does.
     lease = models.CharField(max_length=255, blank=True)
     lease_seen_at = models.DateTimeField(null=True, blank=True)
+    reencrypts = models.BooleanField(
+        default=False, help_text="Was begun to take the place of its file's current object."
+    )
     stream_created_at = models.PositiveBigIntegerField(
         help_text="Unix seconds; part of what the stream's keys are derived from."
     )
@@ -96,6 +99,12 @@ class StoredObject(models.Model):
                 condition=Q(state__in=["live", "damaged"]),
                 name="storedobject_one_live_per_file",
             ),
+            # So that two runs never re-encrypt one file at once.
+            models.UniqueConstraint(
+                fields=["file_id"],
+                condition=Q(state="writing"),
+                name="storedobject_one_writing_per_file",
+            ),
         ]
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["state", "state_changed_at"], name="storedobject_by_state"),
@@ -114,6 +123,47 @@ class StoredObject(models.Model):
     def wrapped(self) -> WrappedKey:
         """The wrapped key as the keyring takes it."""
         return WrappedKey(self.master_key_id, bytes(self.wrapped_key))
+
+
+class PastWrapping(models.Model):
+    """That a master key once wrapped this stream's DEK and no longer does.
+
+    Who had that key and a copy of the database from then can read the object, until the file is
+    re-encrypted under another DEK: `rotate_file_keys --master-key` finds it by this. The key that
+    wraps now is `StoredObject.master_key_id`.
+    """
+
+    object = models.ForeignKey(
+        StoredObject, on_delete=models.CASCADE, related_name="past_wrappings"
+    )
+    master_key_id = models.CharField(max_length=128)
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["object", "master_key_id"], name="pastwrapping_once_per_key"
+            ),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["master_key_id", "object"], name="pastwrapping_by_key"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.master_key_id} before"
+
+
+class MasterKey(models.Model):
+    """What is remembered of a master key by its id; never the key, and only where it matters."""
+
+    key_id = models.CharField(max_length=128, primary_key=True)
+    retired_at = models.DateTimeField(
+        null=True, blank=True, help_text="Since then it may never wrap anything again."
+    )
+    # How far a rewrap to this key has handed out rows, on databases that cannot skip locked ones.
+    handed_out = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return self.key_id
 
 
 class UploadSession(models.Model):

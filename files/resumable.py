@@ -9,17 +9,12 @@ memory only; the bytes that do not fill a frame wait in the row, sealed.
 from __future__ import annotations
 
 import logging
-import os
-import secrets
-import socket
 import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import timedelta
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
@@ -38,6 +33,7 @@ from files.crypto.tokens import Buffer
 from files.masterkeys import keyring
 from files.models import FileRecord, StoredObject, UploadSession
 from files.names import clean_content_type, clean_name
+from files.processes import is_dead, new_lease
 from files.storage import (
     ObjectKey,
     ObjectMissing,
@@ -383,7 +379,7 @@ def _take(session: UploadSession) -> StoredObject | None:
         raise vault.UploadLost
     if _held(row):
         return None
-    lease = f"{_process_name()}/{secrets.token_hex(8)}"
+    lease = new_lease()
     free = StoredObject.objects.filter(pk=row.pk, state=State.WRITING, lease=row.lease)
     if not free.update(lease=lease, lease_seen_at=timezone.now()):
         return None
@@ -396,40 +392,4 @@ def _held(row: StoredObject) -> bool:
         return False
     if row.lease_seen_at + LEASE < timezone.now():
         return False
-    return not _is_dead(row.lease.rpartition("/")[0])
-
-
-@cache
-def _host() -> str:
-    """Names this boot of this machine, and the namespace in which its process ids mean something.
-
-    Not the host's name: containers on the host's network share that, and not their processes.
-    """
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-        return f"{boot}/{Path('/proc/self/ns/pid').readlink()}"
-    except OSError:
-        return f"{socket.gethostname()}/unknown"
-
-
-def _started(pid: int) -> str:
-    """When a process started, in clock ticks since boot; empty where no such process runs."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
-    # proc(5): the name, field 2, may hold spaces and parentheses; 3 is the state, 22 the start.
-    fields = stat.rpartition(")")[2].split()
-    return "" if fields[0] in "ZX" else fields[19]
-
-
-def _process_name() -> str:
-    return f"{_host()}/{os.getpid()}/{_started(os.getpid())}"
-
-
-def _is_dead(process: str) -> bool:
-    """Whether that process is known to be gone: a killed one leaves its lease behind."""
-    host, pid, started = process.rsplit("/", 2)
-    if host != _host() or not started:
-        return False
-    return _started(int(pid)) != started
+    return not is_dead(row.lease)

@@ -13,14 +13,14 @@ import time
 import uuid
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db import DatabaseError, connection, transaction
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
 import audit
@@ -40,7 +40,7 @@ from files.errors import QuotaExceeded as QuotaExceeded  # noqa: PLC0414
 from files.errors import UploadLost as UploadLost  # noqa: PLC0414
 from files.errors import VaultError as VaultError  # noqa: PLC0414
 from files.masterkeys import keyring
-from files.models import FileRecord, StoredObject, UploadSession
+from files.models import FileRecord, PastWrapping, StoredObject, UploadSession
 from files.names import clean_content_type, clean_name
 from files.storage import (
     EncryptedS3Storage,
@@ -57,6 +57,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 State = StoredObject.State
+
+REENCRYPTION_EXPIRY = timedelta(minutes=10)
+"""A re-encryption that was not heard of for this long is dead: its writer beats much faster."""
 
 
 def storage() -> EncryptedS3Storage:
@@ -235,7 +238,10 @@ def begin_object(
 
 
 def seal_object(row: StoredObject, dek: bytes, sealed: SealedObject) -> None:
-    """Turn a row of a verified object live, under the primary key of now. Raises UploadLost."""
+    """Turn a row of a verified object live, under the primary key of now. Raises UploadLost.
+
+    For a transaction.
+    """
     wrapped = keyring().wrap(
         KeyRecord(
             state=KeyState.SEALED,
@@ -246,6 +252,7 @@ def seal_object(row: StoredObject, dek: bytes, sealed: SealedObject) -> None:
             material=dek,
         )
     )
+    remember_wrapping(row, wrapped.master_key_id)
     changed = StoredObject.objects.filter(pk=row.pk, state=State.WRITING).update(
         state=State.LIVE,
         sealed=True,
@@ -260,6 +267,16 @@ def seal_object(row: StoredObject, dek: bytes, sealed: SealedObject) -> None:
     if not changed:
         raise UploadLost
     row.refresh_from_db()
+
+
+def remember_wrapping(row: StoredObject, new_key_id: str) -> None:
+    """Keep on record which key wraps a row, right before another takes its place.
+
+    For the transaction that changes the key: the row is locked until its end.
+    """
+    now = StoredObject.objects.select_for_update().filter(pk=row.pk)
+    for old in now.exclude(master_key_id=new_key_id).values_list("master_key_id", flat=True):
+        PastWrapping.objects.get_or_create(object_id=row.pk, master_key_id=old)
 
 
 # --- Open --------------------------------------------------------------------------------------
@@ -334,15 +351,19 @@ def mark_damaged(row: StoredObject, error: Exception) -> None:
 
 def remove(record: FileRecord, *, actor: User) -> None:
     """Delete a file: gone for everybody at once, and from the store right after, or by a sweep."""
-    row = record.current
     with transaction.atomic():
         gone, _ = FileRecord.objects.filter(pk=record.pk).delete()
         if not gone:
             return  # Somebody else was faster.
-        doom(StoredObject.objects.filter(pk=row.pk))
+        # Every encryption there is: a re-encryption may have changed the current one meanwhile.
+        # One that is still being written is left to the sweep, for its writer is still at it.
+        rows = StoredObject.objects.filter(file_id=record.pk)
+        complete = list(rows.exclude(state=State.WRITING))
+        doom(rows.exclude(state=State.DOOMED))
         audit.record(Event.FILE_DELETED, actor=actor, file_id=record.pk, size=record.size)
-        # The admin deletes inside a transaction of its own: nothing is lost before that stands.
-        transaction.on_commit(partial(purge, row), robust=True)
+        for row in complete:
+            # The admin deletes inside a transaction of its own: nothing is lost before that stands.
+            transaction.on_commit(partial(purge, row), robust=True)
 
 
 def doom(rows: QuerySet[StoredObject]) -> int:
@@ -374,7 +395,10 @@ def sweep(*, now: datetime | None = None, dry_run: bool = False) -> Swept:
     now = now or timezone.now()
     swept = Swept()
     expired = StoredObject.objects.filter(
-        state=State.WRITING, state_changed_at__lte=now - settings.UPLOAD_EXPIRY
+        Q(state_changed_at__lte=now - settings.UPLOAD_EXPIRY)
+        # Nobody comes back to these, and while somebody writes them they show it.
+        | Q(state_changed_at__lte=now - REENCRYPTION_EXPIRY, reencrypts=True),
+        state=State.WRITING,
     )
     doomed = StoredObject.objects.filter(
         state=State.DOOMED, state_changed_at__lte=now - settings.DOOMED_GRACE
@@ -458,7 +482,14 @@ def rewrap(
 def _swap_wrapped(changes: list[tuple[str, bytes, int, bytes]]) -> int:
     """Compare-and-set a batch of wrapped keys in one transaction; how many were swapped."""
     table = connection.ops.quote_name(StoredObject._meta.db_table)
+    past = connection.ops.quote_name(PastWrapping._meta.db_table)
     with transaction.atomic(), connection.cursor() as cursor:
+        cursor.executemany(
+            f"INSERT INTO {past} (object_id, master_key_id)"  # noqa: S608
+            f" SELECT id, master_key_id FROM {table} WHERE id = %s AND wrapped_key = %s"
+            " ON CONFLICT DO NOTHING",
+            [(pk, old) for _key_id, _new, pk, old in changes],
+        )
         cursor.executemany(
             f"UPDATE {table} SET master_key_id = %s, wrapped_key = %s"  # noqa: S608
             " WHERE id = %s AND wrapped_key = %s",
@@ -506,7 +537,8 @@ class StoredObjectKeys:
             custody=KeyCustody(row.custody),
             state=KeyState.UPLOADING,
         )
-        seal_object(row, found.material, sealed)
+        with transaction.atomic():
+            seal_object(row, found.material, sealed)
 
     def find(self, name: str) -> ObjectKey:
         """The key of a live object. Raises FileNotFoundError."""

@@ -18,7 +18,7 @@ from moto.s3.models import S3Backend
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
-from files import resumable, vault
+from files import processes, resumable, vault
 from files.crypto.stream import FRAME_PAYLOAD, frames_per_part
 from files.models import FileRecord, StoredObject, UploadSession
 from files.resumable import Continuation, UploadBusy, WrongOffset
@@ -310,7 +310,7 @@ def test_an_upload_given_up_while_it_is_written_leaves_nothing(
 
 def test_the_lease_of_a_process_that_is_gone_is_free(session: UploadSession) -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
-        name = f"{resumable._host()}/{other.pid}/{resumable._started(other.pid)}/token"
+        name = f"{processes._host()}/{other.pid}/{processes._started(other.pid)}/token"
         StoredObject.objects.update(lease=name, lease_seen_at=timezone.now())
         with pytest.raises(UploadBusy):
             send(session)
@@ -323,7 +323,7 @@ def test_the_lease_of_a_process_that_is_gone_is_free(session: UploadSession) -> 
 def test_a_number_that_another_process_has_by_now_is_no_sign_of_life(
     session: UploadSession,
 ) -> None:
-    name = f"{resumable._host()}/{os.getpid()}/1/token"
+    name = f"{processes._host()}/{os.getpid()}/1/token"
     StoredObject.objects.update(lease=name, lease_seen_at=timezone.now())
     assert content_of(send(session)) == CONTENT
 
