@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from files import sharing, vault
@@ -104,6 +105,8 @@ class StateFilter(admin.SimpleListFilter):
 
 @admin.register(FileRecord)
 class FileRecordAdmin(admin.ModelAdmin[FileRecord]):
+    # The file's own page is for those who were granted the file.
+    view_on_site = False
     list_display = ("name", "size", "owner", "custody", "state", "created_at")
     list_filter = (StateFilter, "custody", ("owner", admin.RelatedOnlyFieldListFilter))
     list_select_related = ("owner", "current")
@@ -157,6 +160,14 @@ class FileRecordAdmin(admin.ModelAdmin[FileRecord]):
         for grant_form in formset.initial_forms:
             if grant_form.has_changed():
                 _save(grant_form, grant_form.instance, actor=_actor(request), is_new=False)
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: Any = None
+    ) -> HttpResponse:
+        """As Django's, which tells staff what exists before it asks what they may see."""
+        if not self.has_view_or_change_permission(request):
+            raise PermissionDenied
+        return super().history_view(request, object_id, extra_context)
 
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest
@@ -229,6 +240,14 @@ class GrantAdmin(admin.ModelAdmin[Grant]):
     def revoke_selected(self, request: HttpRequest, queryset: QuerySet[Grant]) -> None:
         count = sum(sharing.revoke(grant, actor=_actor(request)) for grant in queryset)
         self.message_user(request, f"{count} revoked.", messages.SUCCESS)
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: Any = None
+    ) -> HttpResponse:
+        """As Django's, which tells staff what exists before it asks what they may see."""
+        if not self.has_view_or_change_permission(request):
+            raise PermissionDenied
+        return super().history_view(request, object_id, extra_context)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Grant | None = None) -> Any:
         fixed = ("file", "user", "group") if obj else ()

@@ -93,6 +93,11 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
     return answer(request, NOT_FOUND)
 
 
+def closed(request: HttpRequest) -> HttpResponse:
+    """A path that a library opens and this site keeps shut."""
+    return answer(request, NOT_FOUND)
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer 500, or 503 for an outage. Django calls it while it handles the exception."""
     outage = outage_behind(sys.exception())

@@ -1,11 +1,12 @@
 """Every path of the site. The public ones are listed in docs/architecture.md and never change."""
 
 from django.contrib import admin
-from django.urls import URLPattern, URLResolver, include, path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
 
 from files import uploads
 from securestore import health
+from securestore.errors import closed
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="files:list"), name="home"),
@@ -13,6 +14,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("uploads/", uploads.collection, name="uploads"),
     path("uploads/<uuid:upload_id>", uploads.member, name="upload"),
     path("accounts/", include("allauth.urls")),
+    # Django's redirect to "view on site" would tell any staff which ids exist.
+    re_path("^admin/r/", closed, name="closed"),
     path("admin/", admin.site.urls),
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),

@@ -1,226 +1,233 @@
-"""One table of every door to a file, and who gets through it. A door without an entry fails."""
+"""Every path of the site, and who gets through it. A path without an entry in the table fails.
+
+The table is in `doors.py`; its docstring says how to add a path.
+"""
 
 from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Permission
+from django.db import connection
 from django.test import Client
-from django.urls import URLPattern, URLResolver, get_resolver, reverse
-from django.utils import timezone
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 
 from accounts.models import User
-from files.models import FileRecord, Grant
+from files import resumable
+from files.models import FileRecord, Grant, StoredObject, UploadSession
 from tests.files.conftest import give
-
-
-@dataclass(frozen=True)
-class Door:
-    """How to knock, what the answer is to those who may, and whether it takes `manage`."""
-
-    method: str = "GET"
-    ok: int = 200
-    manage: bool = False
-    field: str = ""  # The form's field that names the file, where the path does not.
-
-
-DOORS: dict[str, list[Door]] = {
-    "files:detail": [Door(), Door("HEAD")],
-    "files:download": [Door(), Door("HEAD")],
-    "files:download_several": [Door("POST", field="file")],
-    # Members may not share at all; test_grants_view.py has those who may.
-    "files:grants": [Door(ok=403, manage=True), Door("POST", 403, manage=True)],
-    "files:delete": [Door(manage=True), Door("HEAD", manage=True), Door("POST", 302, manage=True)],
-}
-NO_FILE = {
-    "files:list": "shows what is visible; test_list_view.py",
-    "files:upload": "makes files; test_upload_view.py",
-    "home": "redirects to the list",
-    "healthz": "reads nothing",
-    "readyz": "counts rows",
-}
-UNFINISHED = {
-    "uploads": "begins an upload of one's own",
-    "upload": "takes the id of an upload, which is its creator's alone",
-}
-ELSEWHERE = re.compile(r"(admin/|accounts/)")
-"""The admin has permissions of its own (test_admin.py); accounts know no files."""
-
-KNOCKS = [(name, door) for name, doors in DOORS.items() for door in doors]
-each_door = pytest.mark.parametrize(
-    ("name", "door"), KNOCKS, ids=[f"{name}-{door.method}" for name, door in KNOCKS]
+from tests.files.doors import (
+    ALL,
+    BYTES,
+    DOORS,
+    FILE,
+    GRANT,
+    GUESTS,
+    KNOCKS,
+    METHODS,
+    NAMES,
+    NO_FILE,
+    NOW,
+    OPEN,
+    POWERFUL,
+    ROUTES,
+    SIGNED_IN,
+    STAFF,
+    STRANGERS,
+    TUS,
+    UPLOAD,
+    Door,
+    address,
+    knock,
+    unknown,
 )
+from tests.files.test_models import filed
+
+each_door = pytest.mark.parametrize(("name", "door"), KNOCKS, ids=NAMES)
 
 
-def patterns(
-    resolver: URLResolver, route: str = "", spaces: tuple[str, ...] = ()
-) -> Iterator[tuple[str, str]]:
-    """Every path of the site: its route and its full name."""
-    for pattern in resolver.url_patterns:
-        full = route + str(pattern.pattern)
-        if isinstance(pattern, URLResolver):
-            inner = (*spaces, pattern.namespace) if pattern.namespace else spaces
-            yield from patterns(pattern, full, inner)
-        elif isinstance(pattern, URLPattern):
-            yield full, ":".join((*spaces, pattern.name or "")).strip(":")
+def some(**wanted: Any) -> pytest.MarkDecorator:
+    """The doors of which all of that is true; `admin` for those that staff alone may try."""
+    chosen = [
+        (knocked, name)
+        for knocked, name in zip(KNOCKS, NAMES, strict=True)
+        if all(
+            (bool(knocked[1].permissions) if key == "admin" else getattr(knocked[1], key)) in value
+            for key, value in wanted.items()
+        )
+    ]
+    assert chosen
+    return pytest.mark.parametrize(
+        ("name", "door"), [knocked for knocked, _ in chosen], ids=[name for _, name in chosen]
+    )
 
 
-def test_every_path_has_an_entry() -> None:
-    found = {name: route for route, name in patterns(get_resolver()) if not ELSEWHERE.match(route)}
-    assert set(found) == DOORS.keys() | NO_FILE.keys() | UNFINISHED.keys()
-    taking = {name for name, route in found.items() if "<" in route}
-    assert taking <= DOORS.keys() | UNFINISHED.keys()
+# --- The table is complete --------------------------------------------------------------------
 
 
-def test_no_path_elsewhere_takes_a_files_id() -> None:
-    for route, _name in patterns(get_resolver()):
-        if ELSEWHERE.match(route):
-            assert "uuid" not in route
+def test_every_path_has_exactly_one_entry() -> None:
+    missing = ROUTES.keys() - DOORS.keys() - NO_FILE.keys()
+    assert not missing, "say in tests/files/doors.py who may knock there"
+    assert not (DOORS.keys() | NO_FILE.keys()) - ROUTES.keys(), "there is no such path any more"
+    assert not DOORS.keys() & NO_FILE.keys()
 
 
-# --- People -----------------------------------------------------------------------------------
-
-Arrange = Callable[[FileRecord, User, str], object]
-NOW = timezone.now
+def test_no_two_paths_share_an_entry() -> None:
+    assert len(ALL) == len(ROUTES)
 
 
-def _group(user: User) -> Group:
-    group = Group.objects.create(name="Team")
-    user.groups.add(group)
-    return group
+def test_a_path_that_could_take_a_files_id_is_a_door() -> None:
+    for name in NO_FILE:
+        route = ROUTES[name]
+        assert "uuid:" not in route
+        if "<" in route:
+            assert not route.startswith(("files/", "uploads/", "admin/files/")), name
 
 
-def _through_group(record: FileRecord, user: User, level: str) -> Group:
-    group = _group(user)
-    give(record, group, level=level)
-    return group
+# --- What the doors lead to -------------------------------------------------------------------
 
 
-def _deactivated(record: FileRecord, user: User, level: str) -> None:
-    give(record, user, level=level)
-    User.objects.filter(pk=user.pk).update(is_active=False)
+class Thing:
+    """What is behind a door: a file of Alice's, a grant of it, an upload of hers."""
+
+    def __init__(self, door: Door, owner: User, record: FileRecord) -> None:
+        self.owner, self.record = owner, record
+        if door.takes == UPLOAD:
+            self.id: object = resumable.create(owner, name="a.txt", length=1).pk
+        elif door.takes == GRANT:
+            # A number that no other number of a page looks like.
+            self.id = give(record, owner, pk=123_456_789).pk
+        else:
+            self.id = record.pk
+
+        self._as_it_was = self._state()
+
+    def _state(self) -> list[Any]:
+        return [
+            *FileRecord.objects.values("pk", "owner"),
+            *StoredObject.objects.values("pk", "state", "offset", "lease"),
+            *UploadSession.objects.values("pk", "owner"),
+            *Grant.objects.filter(user=self.owner).values("pk", "level", "revoked_at"),
+        ]
+
+    @property
+    def is_there(self) -> bool:
+        """Whether nothing about it has changed."""
+        return self._state() == self._as_it_was
 
 
-def _left_the_group(record: FileRecord, user: User, level: str) -> None:
-    user.groups.remove(_through_group(record, user, level))
+def thing(door: Door, owner: User) -> Thing:
+    """Nothing of it is in any store: who gets as far as that was let in."""
+    return Thing(door, owner, filed(owner))
 
 
-def _group_deleted(record: FileRecord, user: User, level: str) -> None:
-    _through_group(record, user, level).delete()
-
-
-def _superuser(record: FileRecord, user: User, level: str) -> None:
-    User.objects.filter(pk=user.pk).update(is_superuser=True, is_staff=True)
-
-
-def _all_ended(record: FileRecord, user: User, level: str) -> None:
-    give(record, user, level=level, revoked_at=NOW())
-    give(record, user, level=level, expires_at=NOW())
-    give(record, _group(user), level=level, revoked_at=NOW())
-
-
-def _one_of_several(record: FileRecord, user: User, level: str) -> None:
-    _all_ended(record, user, level)
-    give(record, user, level=level)
-
-
-STRANGERS: dict[str, Arrange] = {
-    "a stranger": lambda record, user, level: None,
-    "expired": lambda record, user, level: give(record, user, level=level, expires_at=NOW()),
-    "not yet": lambda record, user, level: give(
-        record, user, level=level, starts_at=NOW() + timedelta(hours=1)
-    ),
-    "revoked": lambda record, user, level: give(record, user, level=level, revoked_at=NOW()),
-    "left the group": _left_the_group,
-    "group deleted": _group_deleted,
-    "group grant revoked": lambda record, user, level: give(
-        record, _group(user), level=level, revoked_at=NOW()
-    ),
-    "all ended": _all_ended,
-    "a superuser": _superuser,
-}
-GUESTS: dict[str, Arrange] = {
-    "granted": lambda record, user, level: give(record, user, level=level),
-    "through a group": _through_group,
-    "for a time": lambda record, user, level: give(
-        record,
-        user,
-        level=level,
-        starts_at=NOW() - timedelta(hours=1),
-        expires_at=NOW() + timedelta(hours=1),
-    ),
-    "one of several": _one_of_several,
-}
-
-
-def knock(client: Client, name: str, door: Door, file_id: uuid.UUID) -> Any:
-    arguments = [] if door.field else [file_id]
-    data = {door.field: str(file_id)} if door.field else None
-    return getattr(client, door.method.lower())(reverse(name, args=arguments), data)
-
-
-def told(response: Any, *ids: uuid.UUID) -> tuple[int, dict[str, str], str]:
-    """An answer without what differs between any two: request and file ids."""
+def told(response: Any, *ids: object) -> tuple[Any, ...]:
+    """An answer without what differs between any two: request ids, tokens and the id asked for."""
     headers = {key: value for key, value in response.items() if key != "X-Request-ID"}
-    text = response.content.decode()
-    for known in (response["X-Request-ID"], *map(str, ids), *(one.hex for one in ids)):
-        text = text.replace(known, "")
-    return response.status_code, headers, re.sub(r'value="[A-Za-z0-9]{64}"', "", text)
+    text = response.content.decode() + repr(sorted(headers.items()))
+    for known in (response["X-Request-ID"], *map(str, ids)):
+        text = text.replace(known, "#")
+    text = re.sub(r'value="[A-Za-z0-9]{64}"|\d\d:\d\d:\d\d GMT', "", text)
+    return response.status_code, text, sorted(response.cookies)
+
+
+def indistinguishable(client: Client, name: str, door: Door, wanted: object) -> int:
+    """The status, which is that of an id that nothing has, as is all else of the answer."""
+    knock(client, name, door, unknown(door)).close()  # What is done once is done.
+    answers, queries = [], []
+    for known in (wanted, unknown(door)):
+        with CaptureQueriesContext(connection) as captured:
+            response = knock(client, name, door, known)
+        answers.append(told(response, known))
+        queries.append([re.sub(r"'[^']*'|\b\d+\b", "?", one["sql"]) for one in captured])
+    assert answers[0] == answers[1]
+    assert queries[0] == queries[1]
+    status: int = answers[0][0]
+    return status
+
+
+def sent_to_sign_in(door: Door) -> int:
+    return 401 if door.takes == UPLOAD else 302
+
+
+# --- Who is not let in ------------------------------------------------------------------------
 
 
 @each_door
 def test_an_anonymous_visitor_is_sent_to_sign_in(
-    client: Client, record: FileRecord, name: str, door: Door
+    client: Client, alice: User, s3: object, name: str, door: Door
 ) -> None:
-    for file_id in (record.id, uuid.uuid4()):
-        response = knock(client, name, door, file_id)
-        assert response.status_code == 302
-        assert response["Location"].startswith("/accounts/login/?next=")
+    behind = thing(door, alice)
+    assert indistinguishable(client, name, door, behind.id) == sent_to_sign_in(door)
+    response = knock(client, name, door, behind.id)
+    if door.takes != UPLOAD:
+        assert response["Location"].split("?")[0] in SIGN_IN
+    assert behind.is_there
 
 
+@pytest.mark.parametrize("owns", [True, False])
 @each_door
 def test_a_deactivated_user_is_sent_to_sign_in(
-    client: Client, record: FileRecord, bob: User, name: str, door: Door
+    client: Client, alice: User, bob: User, s3: object, name: str, door: Door, owns: bool
 ) -> None:
-    client.force_login(bob)
-    _deactivated(record, bob, "manage")
-    response = knock(client, name, door, record.id)
-    assert response["Location"].startswith("/accounts/login/?next=")
+    behind = thing(door, alice)
+    user = alice if owns else bob
+    give(behind.record, bob, level="manage")
+    client.force_login(user)
+    User.objects.filter(pk=user.pk).update(is_active=False)
+    response = knock(client, name, door, behind.id)
+    assert response.status_code == sent_to_sign_in(door)
+    assert behind.is_there
 
 
-@pytest.mark.parametrize("who", STRANGERS)
-@each_door
-def test_to_strangers_the_file_does_not_exist(
-    client: Client, record: FileRecord, bob: User, name: str, door: Door, who: str
+@pytest.mark.parametrize("who", [*STRANGERS, *POWERFUL])
+@some(takes={FILE, UPLOAD}, admin={False})
+def test_to_strangers_it_does_not_exist(
+    client: Client, alice: User, bob: User, s3: object, name: str, door: Door, who: str
 ) -> None:
-    STRANGERS[who](record, bob, "manage")
+    behind = thing(door, alice)
+    {**STRANGERS, **POWERFUL}[who](behind.record, bob, "manage")
     client.force_login(bob)
-    nothing = uuid.uuid4()
-    answer = told(knock(client, name, door, record.id), record.id)
-    assert answer == told(knock(client, name, door, nothing), nothing)
-    assert answer[0] == 404
-    assert FileRecord.objects.filter(pk=record.id).exists()
-
-
-@each_door
-def test_a_grant_to_download_does_not_manage(
-    client: Client, record: FileRecord, bob: User, name: str, door: Door
-) -> None:
-    give(record, bob, level="download")
-    client.force_login(bob)
-    response = knock(client, name, door, record.id)
-    assert response.status_code == (404 if door.manage else door.ok)
-    response.close()
+    assert indistinguishable(client, name, door, behind.id) == 404
+    assert behind.is_there
 
 
 @pytest.mark.parametrize("who", GUESTS)
-@each_door
+@some(takes={UPLOAD})
+def test_an_upload_is_its_creators_alone_whatever_was_granted(
+    client: Client, alice: User, bob: User, s3: object, name: str, door: Door, who: str
+) -> None:
+    behind = thing(door, alice)
+    GUESTS[who](behind.record, bob, "manage")
+    client.force_login(bob)
+    assert indistinguishable(client, name, door, behind.id) == 404
+    assert behind.is_there
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("name", [name for name in DOORS if "<" in ROUTES[name]])
+def test_no_method_tells_a_stranger_what_exists(
+    client: Client, alice: User, mallory: User, s3: object, name: str, method: str
+) -> None:
+    """Also the methods that a path does not offer, and POST of what makes no sense."""
+    takes = GRANT if "/grant/" in ROUTES[name] else UPLOAD if name == "upload" else FILE
+    door = Door(method, 0, takes, headers=TUS if takes == UPLOAD else {}, content_type=BYTES)
+    behind = thing(door, alice)
+    client.force_login(mallory)
+    status = indistinguishable(client, name, door, behind.id)
+    assert status in ({302} if name.startswith("admin") else {404, 405, 204, 415})
+    assert behind.is_there
+
+
+# --- Who is let in ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("who", GUESTS)
+@some(takes={FILE}, admin={False})
 def test_guests_are_let_in(
     client: Client, record: FileRecord, bob: User, name: str, door: Door, who: str
 ) -> None:
@@ -231,17 +238,31 @@ def test_guests_are_let_in(
     response.close()
 
 
-@each_door
-def test_the_owner_is_let_in(
-    client: Client, record: FileRecord, alice: User, name: str, door: Door
+@some(takes={FILE}, admin={False})
+def test_a_grant_to_download_does_not_manage(
+    client: Client, record: FileRecord, bob: User, name: str, door: Door
 ) -> None:
-    client.force_login(alice)
+    give(record, bob, level="download")
+    client.force_login(bob)
+    if door.manage:
+        assert indistinguishable(client, name, door, record.id) == 404
+        return
     response = knock(client, name, door, record.id)
     assert response.status_code == door.ok
     response.close()
 
 
-@each_door
+@some(takes={FILE, UPLOAD}, admin={False})
+def test_the_owner_is_let_in(
+    client: Client, record: FileRecord, alice: User, name: str, door: Door
+) -> None:
+    client.force_login(alice)
+    response = knock(client, name, door, Thing(door, alice, record).id)
+    assert response.status_code == door.ok
+    response.close()
+
+
+@some(takes={FILE}, admin={False})
 def test_a_grant_that_ends_ends_on_the_next_request(
     client: Client, record: FileRecord, bob: User, name: str, door: Door
 ) -> None:
@@ -253,6 +274,128 @@ def test_a_grant_that_ends_ends_on_the_next_request(
         first.close()
     Grant.objects.filter(pk=grant.pk).update(revoked_at=NOW())
     assert knock(client, name, door, record.id).status_code == 404
+
+
+# --- The admin --------------------------------------------------------------------------------
+
+
+def staff(user: User, *permissions: str) -> User:
+    """That user as staff, with these permissions and no more."""
+    User.objects.filter(pk=user.pk).update(is_staff=True)
+    user.groups.clear()
+    found = Permission.objects.filter(codename__in=permissions)
+    assert len(found) == len(permissions)
+    user.user_permissions.set(found)
+    return User.objects.get(pk=user.pk)
+
+
+@pytest.mark.parametrize("who", ["granted", "through a group", "a stranger", "the owner"])
+@some(admin={True})
+def test_no_grant_and_no_ownership_opens_the_admin(
+    client: Client, alice: User, bob: User, name: str, door: Door, who: str
+) -> None:
+    behind = thing(door, alice)
+    if who != "the owner":
+        {**STRANGERS, **GUESTS}[who](behind.record, bob, "manage")
+    client.force_login(alice if who == "the owner" else bob)
+    assert indistinguishable(client, name, door, behind.id) == 302
+    assert knock(client, name, door, behind.id)["Location"].startswith("/admin/login/")
+
+
+@some(admin={True})
+def test_staff_without_the_permissions_learn_nothing(
+    client: Client, alice: User, bob: User, name: str, door: Door
+) -> None:
+    behind = thing(door, alice)
+    for missing in door.permissions:
+        held = set(door.permissions) - {missing}
+        if missing.startswith("view_") and any(one.startswith("delete_") for one in held):
+            continue  # Who may delete a thing may learn that it exists.
+        client.force_login(staff(bob, *held))
+        if held:
+            assert knock(client, name, door, behind.id).status_code == 403
+        else:
+            assert indistinguishable(client, name, door, behind.id) == 403
+    assert behind.is_there
+
+
+@some(admin={True})
+def test_staff_with_the_permissions_are_let_in(
+    client: Client, alice: User, bob: User, name: str, door: Door
+) -> None:
+    client.force_login(staff(bob, *door.permissions))
+    assert knock(client, name, door, thing(door, alice).id).status_code == door.ok
+
+
+@pytest.mark.parametrize("path", ["admin/r/{kind}/{id}/", "admin/r/{kind}/{id}"])
+def test_nothing_tells_staff_without_permissions_which_files_exist(
+    client: Client, alice: User, bob: User, path: str
+) -> None:
+    from django.contrib.contenttypes.models import ContentType
+
+    kind = ContentType.objects.get_for_model(FileRecord).pk
+    client.force_login(staff(bob))
+    for wanted in (filed(alice).pk, uuid.uuid4()):
+        assert client.get("/" + path.format(kind=kind, id=wanted)).status_code == 404
+
+
+HUSH = "hush-hush.txt"
+
+
+def test_staff_without_the_permission_to_view_see_no_files_name(
+    client: Client, alice: User, bob: User
+) -> None:
+    record = filed(alice, name=HUSH)
+    grant = give(record, bob, reason=HUSH)
+    bob.user_permissions.set(Permission.objects.exclude(content_type__app_label="files"))
+    bob.groups.clear()
+    User.objects.filter(pk=bob.pk).update(is_staff=True)
+    client.force_login(bob)
+    takes = {"/filerecord/": record.pk, "/grant/": grant.pk, "/user/": alice.pk}
+    query = {"app_label": "files", "model_name": "grant", "field_name": "file", "term": "hush"}
+    for name, route in ALL:
+        # What signs out, and what changes the account that looks.
+        if not route.startswith("admin/") or "logout" in name or "password" in name:
+            continue
+        wanted = next((pk for part, pk in takes.items() if part in route), 1)
+        for response in (
+            client.get(address(name, wanted), query if name == "admin:autocomplete" else {}),
+            client.post(address(name, wanted), {"post": "yes"}, follow=True),
+        ):
+            assert response.status_code in {200, 302, 403, 404, 405}, name
+            assert HUSH not in response.content.decode(), name
+    assert FileRecord.objects.filter(pk=record.pk).exists()
+
+
+# --- Paths that take no such id ---------------------------------------------------------------
+
+
+SIGN_IN = {"/accounts/login/", "/admin/login/"}
+
+
+def test_what_is_not_open_asks_to_sign_in(db: None, s3: object, client: Client) -> None:
+    for name, kind in NO_FILE.items():
+        response = client.get(address(name), headers=TUS)
+        if kind == OPEN:
+            assert response.status_code < 500, name
+        elif name == "uploads":
+            assert response.status_code == 401
+        else:
+            assert response.status_code == 302, name
+            assert response["Location"].split("?")[0] in SIGN_IN, name
+
+
+def test_what_is_for_staff_is_for_staff(client: Client, alice: User) -> None:
+    client.force_login(alice)
+    for name, kind in NO_FILE.items():
+        if kind == STAFF:
+            response = client.get(address(name))
+            assert response.status_code == 302, name
+            assert response["Location"].startswith("/admin/login/"), name
+
+
+def test_the_kinds_are_no_others() -> None:
+    assert set(NO_FILE.values()) == {OPEN, SIGNED_IN, STAFF}
 
 
 def test_the_public_paths_are_what_clients_rely_on() -> None:

@@ -1,0 +1,304 @@
+"""The table of every path of the site, and the people who try each door.
+
+Every URL pattern has an entry: in `DOORS` when it takes the id of a file, an upload or a grant, in
+`NO_FILE` otherwise. `test_urls.py` knocks at all of them. To add a path:
+
+- It takes such an id: give each method that it offers a `Door` in `DOORS`, under the pattern's
+  full name (`files:detail`; an unnamed pattern goes under its route). Say what it answers to those
+  who may (`ok`), whether it takes the right to manage (`manage`), and what must be sent along.
+- It takes none: name it in `NO_FILE`, as `OPEN`, `SIGNED_IN` or `STAFF`. For a new model in the
+  admin, one line with `model_admin(...)` names its six paths.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth.models import Group
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
+
+from accounts.models import User
+from files.models import FileRecord
+from tests.files.conftest import give
+
+FILE, UPLOAD, GRANT = "file", "upload", "grant"
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+TUS = {"Tus-Resumable": "1.0.0"}
+BYTES = "application/offset+octet-stream"
+
+
+@dataclass(frozen=True)
+class Door:
+    """One method of one path.
+
+    `takes` says whose id it takes: in the path, or in the form's field `named_by`. `ok` is the
+    answer to those who may; `manage`, that a grant to download is not enough. `permissions` are
+    those that staff need: the door is one of the admin's then, where grants mean nothing.
+    """
+
+    method: str = "GET"
+    ok: int = 200
+    takes: str = FILE
+    manage: bool = False
+    permissions: tuple[str, ...] = ()
+    named_by: str = ""
+    data: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content_type: str = ""
+
+
+def _admin(takes: str, *permissions: str) -> dict[str, list[Door]]:
+    """The paths of one object in the admin."""
+    model = {FILE: "filerecord", GRANT: "grant"}[takes]
+    view, delete = (f"view_{model}",), (f"view_{model}", f"delete_{model}")
+    pages = {
+        "change": [Door(takes=takes, permissions=view), Door("HEAD", 200, takes, permissions=view)],
+        "history": [Door(takes=takes, permissions=view)],
+        # Grants are history.
+        "delete": [Door("GET", 200 if takes == FILE else 403, takes, permissions=delete)],
+    }
+    doors = {f"admin:files_{model}_{name}": found for name, found in pages.items()}
+    # Sends any staff to the change page, whatever the id.
+    return {**doors, f"admin/files/{model}/<path:object_id>/": []}
+
+
+DOORS: dict[str, list[Door]] = {
+    "files:detail": [Door(), Door("HEAD")],
+    "files:download": [Door(), Door("HEAD")],
+    "files:download_several": [Door("POST", named_by="file")],
+    # Members may not share at all; test_grants_view.py has those who may.
+    "files:grants": [
+        Door(ok=403, manage=True),
+        Door("HEAD", 403, manage=True),
+        Door("POST", 403, manage=True),
+        Door("POST", 403, manage=True, data={"revoke": "1"}),
+    ],
+    "files:delete": [Door(manage=True), Door("HEAD", manage=True), Door("POST", 302, manage=True)],
+    "upload": [
+        Door("HEAD", 200, UPLOAD, headers=TUS),
+        Door(
+            "PATCH",
+            204,
+            UPLOAD,
+            body=b"x",
+            headers={**TUS, "Upload-Offset": "0"},
+            content_type=BYTES,
+        ),
+        Door("DELETE", 204, UPLOAD, headers=TUS),
+        Door("POST", 204, UPLOAD, headers={**TUS, "X-HTTP-Method-Override": "DELETE"}),
+    ],
+    **_admin(FILE),
+    **_admin(GRANT),
+}
+
+OPEN = "for anybody"
+SIGNED_IN = "for people who have signed in"
+STAFF = "for staff; the admin asks for permissions of its own"
+
+
+def model_admin(*names: str) -> dict[str, str]:
+    """The paths of a model in the admin: `app_model`."""
+    found = {}
+    for name in names:
+        pages = ("changelist", "add", "history", "delete", "change")
+        found.update({f"admin:{name}_{page}": STAFF for page in pages})
+        found[f"admin/{name.replace('_', '/', 1)}/<path:object_id>/"] = STAFF
+    return found
+
+
+NO_FILE: dict[str, str] = {
+    "home": OPEN,
+    "healthz": OPEN,
+    "readyz": OPEN,
+    "files:list": SIGNED_IN,
+    "files:upload": SIGNED_IN,
+    "uploads": SIGNED_IN,
+    # Accounts
+    "account_login": OPEN,
+    "account_logout": OPEN,
+    "account_inactive": OPEN,
+    "account_signup": OPEN,
+    "account_email_verification_sent": OPEN,
+    "account_confirm_email": OPEN,
+    "account_confirm_login_code": OPEN,
+    "account_reset_password": OPEN,
+    "account_reset_password_done": OPEN,
+    "account_reset_password_from_key": OPEN,
+    "account_reset_password_from_key_done": OPEN,
+    "account_reauthenticate": SIGNED_IN,
+    "account_email": SIGNED_IN,
+    "account_change_password": SIGNED_IN,
+    "account_set_password": SIGNED_IN,
+    "mfa_authenticate": OPEN,
+    "mfa_index": SIGNED_IN,
+    "mfa_reauthenticate": SIGNED_IN,
+    "mfa_activate_totp": SIGNED_IN,
+    "mfa_deactivate_totp": SIGNED_IN,
+    "mfa_view_recovery_codes": SIGNED_IN,
+    "mfa_generate_recovery_codes": SIGNED_IN,
+    "mfa_download_recovery_codes": SIGNED_IN,
+    # The admin
+    "admin:index": STAFF,
+    "admin:login": OPEN,
+    "admin:logout": OPEN,
+    "admin:password_change": STAFF,
+    "admin:password_change_done": STAFF,
+    "admin:autocomplete": STAFF,
+    "admin:jsi18n": OPEN,
+    "admin:view_on_site": OPEN,  # Behind the next one, which is closed.
+    "closed": OPEN,
+    "admin:app_list": STAFF,
+    "admin/(?P<url>.*)$": STAFF,
+    "admin:auth_user_password_change": STAFF,
+    "admin:files_filerecord_changelist": STAFF,
+    "admin:files_filerecord_add": STAFF,
+    "admin:files_grant_changelist": STAFF,
+    "admin:files_grant_add": STAFF,
+    **model_admin(
+        "auth_group",
+        "accounts_user",
+        "audit_auditevent",
+        "account_emailaddress",
+        "mfa_authenticator",
+    ),
+}
+
+
+# --- Paths ------------------------------------------------------------------------------------
+
+
+def patterns(
+    resolver: URLResolver, route: str = "", spaces: tuple[str, ...] = ()
+) -> Iterator[tuple[str, str]]:
+    """Every path below: its entry's name, and its route."""
+    for pattern in resolver.url_patterns:
+        full = route + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            inner = (*spaces, pattern.namespace) if pattern.namespace else spaces
+            yield from patterns(pattern, full, inner)
+        elif isinstance(pattern, URLPattern):
+            yield ":".join((*spaces, pattern.name)) if pattern.name else full, full
+
+
+ALL = tuple(patterns(get_resolver()))
+ROUTES = dict(ALL)
+_PARAMETER = re.compile(r"<(?:\w+:)?\w+>|\(\?P<\w+>[^)]*\)")
+
+
+def address(name: str, value: object = "1") -> str:
+    """The path of that entry, with `value` wherever it takes something."""
+    return "/" + _PARAMETER.sub(str(value), ROUTES[name]).replace("^", "").replace("$", "")
+
+
+KNOCKS = [(name, door) for name, doors in DOORS.items() for door in doors]
+NAMES = [f"{name}-{door.method}" + "".join(f"-{key}" for key in door.data) for name, door in KNOCKS]
+
+
+def knock(client: Client, name: str, door: Door, wanted: object) -> Any:
+    """The answer to one request for the thing with that id."""
+    path = address(name, wanted)
+    data: Any = {**door.data, **({door.named_by: str(wanted)} if door.named_by else {})}
+    if door.method == "POST" and not door.content_type and not door.headers:
+        return client.post(path, data)
+    return client.generic(
+        door.method, path, door.body, door.content_type or BYTES, headers=dict(door.headers)
+    )
+
+
+# --- People -----------------------------------------------------------------------------------
+
+Arrange = Callable[[FileRecord, User, str], object]
+NOW = timezone.now
+
+
+def _group(user: User) -> Group:
+    group = Group.objects.create(name="Team")
+    user.groups.add(group)
+    return group
+
+
+def _through_group(record: FileRecord, user: User, level: str) -> Group:
+    group = _group(user)
+    give(record, group, level=level)
+    return group
+
+
+def _left_the_group(record: FileRecord, user: User, level: str) -> None:
+    user.groups.remove(_through_group(record, user, level))
+
+
+def _group_deleted(record: FileRecord, user: User, level: str) -> None:
+    _through_group(record, user, level).delete()
+
+
+def _superuser(record: FileRecord, user: User, level: str) -> None:
+    User.objects.filter(pk=user.pk).update(is_superuser=True, is_staff=True)
+
+
+def _all_ended(record: FileRecord, user: User, level: str) -> None:
+    give(record, user, level=level, revoked_at=NOW())
+    give(record, user, level=level, expires_at=NOW())
+    give(record, _group(user), level=level, revoked_at=NOW())
+
+
+def _one_of_several(record: FileRecord, user: User, level: str) -> None:
+    _all_ended(record, user, level)
+    give(record, user, level=level)
+
+
+def _owned_before(record: FileRecord, user: User, level: str) -> None:
+    owner = record.owner
+    FileRecord.objects.filter(pk=record.pk).update(owner=user)
+    FileRecord.objects.filter(pk=record.pk).update(owner=owner)
+
+
+STRANGERS: dict[str, Arrange] = {
+    "a stranger": lambda record, user, level: None,
+    "expired": lambda record, user, level: give(record, user, level=level, expires_at=NOW()),
+    "not yet": lambda record, user, level: give(
+        record, user, level=level, starts_at=NOW() + timedelta(hours=1)
+    ),
+    "revoked": lambda record, user, level: give(record, user, level=level, revoked_at=NOW()),
+    "left the group": _left_the_group,
+    "group deleted": _group_deleted,
+    "group grant revoked": lambda record, user, level: give(
+        record, _group(user), level=level, revoked_at=NOW()
+    ),
+    "group grant expired": lambda record, user, level: give(
+        record, _group(user), level=level, expires_at=NOW()
+    ),
+    "all ended": _all_ended,
+    "owned it before": _owned_before,
+}
+"""People to whom the file does not exist."""
+
+POWERFUL: dict[str, Arrange] = {"a superuser": _superuser}
+"""Strangers, too, wherever content is concerned."""
+
+GUESTS: dict[str, Arrange] = {
+    "granted": lambda record, user, level: give(record, user, level=level),
+    "through a group": _through_group,
+    "for a time": lambda record, user, level: give(
+        record,
+        user,
+        level=level,
+        starts_at=NOW() - timedelta(hours=1),
+        expires_at=NOW() + timedelta(hours=1),
+    ),
+    "one of several": _one_of_several,
+}
+"""People who were let in."""
+
+
+def unknown(door: Door) -> object:
+    """An id that nothing has."""
+    return 999_999_999 if door.takes == GRANT else uuid.uuid4()
