@@ -61,7 +61,7 @@ def generate_master_key() -> str:
     return base64.urlsafe_b64encode(os.urandom(KEY_LENGTH)).decode()
 
 
-def _parse_key(text: str, what: str) -> bytes:
+def parse_key(text: str, what: str) -> bytes:
     """The 32 bytes of a Fernet key. Raises MalformedKey, which never shows the text."""
     text = text.strip()
     if not re.fullmatch(r"[A-Za-z0-9_-]{43}=", text):
@@ -202,7 +202,7 @@ class LocalMasterKey:
 
     def __init__(self, key: str) -> None:
         """Take the key as text. Raises MalformedKey, whose message does not contain it."""
-        raw = _parse_key(key, "a master key")
+        raw = parse_key(key, "a master key")
         self._codec = TokenCodec(raw)
         # The key is 256 random bits, so nobody can search for it with a fingerprint in hand.
         self._id = hashlib.sha256(b"securestore/master-key-id/1" + raw).hexdigest()[:16]
@@ -359,7 +359,7 @@ _HELD_INFO: Final = b"securestore/held/1"
 
 def _held_keys(user_key: str, context: Context) -> StreamKeys:
     """Keys for one stream's data key, derived as a stream's own are, from the user's key."""
-    raw = _parse_key(user_key, "this")
+    raw = parse_key(user_key, "this")
     info = _HELD_INFO + context.encode()
     okm = HKDFExpand(SHA256(), length=64, info=info).derive(raw)
     return StreamKeys(frame_key=okm[:32], commitment=okm[32:])

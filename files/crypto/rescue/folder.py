@@ -1,0 +1,167 @@
+"""A whole folder of downloaded objects, and the export that has their keys.
+
+Safe to stop and to run again: files get their names when they are complete, and a list beside
+them, `rescued.jsonl`, says which stream each was restored from.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+from files.crypto.errors import Damaged, MalformedKey, WrongKey
+from files.crypto.keyexport import Entry, KeyExport
+from files.crypto.rescue.keys import UserKeys
+from files.crypto.rescue.names import path_for
+from files.crypto.rescue.outcome import Outcome, Status
+from files.crypto.rescue.restore import Progress, restore
+from files.crypto.salvage import read_trailer
+
+LIST_NAME: Final = "rescued.jsonl"
+
+
+class Objects:
+    """The objects below a folder, by the stream that their trailer names and by their own name."""
+
+    def __init__(self, folder: Path, *, but: Path) -> None:
+        self._by_stream: dict[UUID, Path] = {}
+        self._by_name: dict[str, Path] = {}
+        self.unreadable: list[Outcome] = []
+        self.total = 0
+        for path in _files(folder, but):
+            try:
+                with path.open("rb") as source:
+                    self.total += os.fstat(source.fileno()).st_size
+                    stream = read_trailer(source).context.stream_id
+            except Damaged:
+                stream = None
+            except OSError as error:
+                reason = f"it cannot be read ({error.strerror})"
+                self.unreadable.append(Outcome(Status.FAILED, str(path), reason=reason))
+                continue
+            if stream is None or stream in self._by_stream:
+                self._by_name["".join(path.parts[-2:])] = path
+                self._by_name[path.name] = path
+            else:
+                self._by_stream[stream] = path
+
+    def __len__(self) -> int:
+        return len(self._by_stream) + len(set(self._by_name.values()))
+
+    def take(self, entry: Entry) -> Path | None:
+        """The entry's object, which then counts as found."""
+        path = self._by_stream.pop(entry.context.stream_id, None)
+        if path is None:
+            plain = entry.object_name.replace("/", "")
+            path = self._by_name.get(plain) or self._by_name.get(Path(entry.object_name).name)
+            self._by_name = {k: v for k, v in self._by_name.items() if v != path}
+        return path
+
+    def rest(self) -> Iterator[Path]:
+        """Those that no entry was for."""
+        yield from sorted({*self._by_stream.values(), *self._by_name.values()})
+
+
+def _files(folder: Path, but: Path) -> Iterator[Path]:
+    for root, folders, names in os.walk(folder):
+        here = Path(root)
+        folders[:] = sorted(name for name in folders if (here / name).resolve() != but.resolve())
+        for name in sorted(names):
+            path = here / name
+            if path.is_file() and not path.is_symlink():
+                yield path
+
+
+def restore_all(
+    objects: Objects,
+    export: KeyExport,
+    folder: Path,
+    *,
+    keys: UserKeys,
+    partial: bool,
+    progress: Progress,
+) -> Iterator[Outcome]:
+    """Restore every object that the export has a key for. Raises Damaged for a damaged export."""
+    done = _read_list(folder)
+    taken = {LIST_NAME, *(name.casefold() for name in done.values())}
+    yield from objects.unreadable
+    with (folder / LIST_NAME).open("a", encoding="utf-8") as written:
+        for entry in export.entries():
+            outcome = _one(entry, objects, folder, done, taken, keys, partial, progress)
+            if outcome.status in (Status.RESTORED, Status.PARTIAL):
+                line = {
+                    **entry.public_dict(),
+                    "output": Path(outcome.output).name,
+                    "status": outcome.status.value,
+                    "missing": outcome.as_dict()["missing"],
+                }
+                written.write(json.dumps(line) + "\n")
+                written.flush()
+            yield outcome
+    for path in objects.rest():
+        reason = "the export has no key for it: newer than the export, deleted, or no object"
+        yield Outcome(Status.NO_KEY, str(path), reason=reason)
+
+
+def _one(
+    entry: Entry,
+    objects: Objects,
+    folder: Path,
+    done: dict[UUID, str],
+    taken: set[str],
+    keys: UserKeys,
+    partial: bool,
+    progress: Progress,
+) -> Outcome:
+    path = objects.take(entry)
+    known = done.get(entry.context.stream_id)
+    if known is not None and (folder / known).is_file():
+        if path is not None:
+            progress(path.stat().st_size)
+        return Outcome(
+            Status.PRESENT, str(path or entry.object_name), str(folder / known), size=entry.size
+        )
+    if path is None:
+        reason = f"the object of “{entry.name}” is not in the folder"
+        return Outcome(Status.NO_OBJECT, entry.object_name, reason=reason)
+    try:
+        dek = keys.dek(entry, ask=False)
+    except WrongKey as wrong:
+        return Outcome(Status.NO_KEY, str(path), reason=str(wrong))
+    except MalformedKey as malformed:
+        return Outcome(Status.NO_KEY, str(path), reason=str(malformed))
+    except Damaged as damaged:
+        return Outcome(Status.DAMAGED, str(path), reason=damaged.reason)
+    try:
+        with path.open("rb") as source:
+            return restore(
+                source,
+                dek,
+                path_for(entry, folder, taken),
+                expected=entry.expected,
+                partial=partial,
+                progress=progress,
+            )
+    except OSError as error:
+        return Outcome(Status.FAILED, str(path), reason=f"{error.filename}: {error.strerror}")
+
+
+def _read_list(folder: Path) -> dict[UUID, str]:
+    """What an earlier run restored: stream and file name. A line that was cut off is left out."""
+    done: dict[UUID, str] = {}
+    try:
+        lines = (folder / LIST_NAME).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return done
+    for line in lines:
+        try:
+            data = json.loads(line)
+            if data["status"] == Status.RESTORED:
+                done[UUID(data["stream"])] = str(data["output"])
+        except (ValueError, KeyError, TypeError):
+            continue
+    return done

@@ -1,0 +1,176 @@
+"""Where rescue gets keys: from a file, from an entry of a key export, from a person."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from argparse import Namespace
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from files.crypto import shares
+from files.crypto.errors import Damaged, MalformedKey, WrongKey
+from files.crypto.keyexport import (
+    Entry,
+    KeyExport,
+    Protection,
+    from_shared_secret,
+    open_export,
+    read_header,
+)
+from files.crypto.keyring import Custody, parse_key
+from files.crypto.salvage import read_trailer
+from files.crypto.secretinput import read_secret
+from files.crypto.stream import DEK_LENGTH
+
+
+class NoEntry(Exception):
+    """The export has no entry of that name, or several. The message says what to do."""
+
+
+_MOST_SHOWN: Final = 10
+
+
+def open_with(source: BinaryIO, options: Namespace) -> KeyExport:
+    """Open a key export with what protects it. Raises as `open_export` does, SecretMissing."""
+    header = read_header(source)
+    if header.protection is Protection.PASSPHRASE:
+        passphrase = read_secret(
+            options.passphrase_file,
+            what="Passphrase of the key export",
+            option="--passphrase-file",
+        )
+        return open_export(source, header, header.from_passphrase(passphrase))
+    if header.protection is Protection.KEY:
+        text = read_secret(
+            options.export_key_file, what="Key of the key export", option="--export-key-file"
+        )
+        return open_export(source, header, parse_key(text, "the key of the export"))
+    texts = list(_share_texts(options.shares_file, header.threshold))
+    return open_export(source, header, from_shared_secret(shares.combine(texts, header)))
+
+
+def _share_texts(source: str | None, threshold: int) -> Iterator[str]:
+    if source is not None and source != "-":
+        text = read_secret(source, what="Shares", option="--shares-file")
+        yield from (line for line in text.splitlines() if line.strip())
+        return
+    for number in range(1, threshold + 1):
+        yield read_secret(
+            source, what=f"Share {number} of {threshold} needed", option="--shares-file"
+        )
+
+
+def parse_file_key(text: str) -> bytes | Entry:
+    """A data key in hexadecimal or base64, or an entry as `--write-entry` wrote it.
+
+    Raises MalformedKey, Damaged.
+    """
+    text = text.strip()
+    if text.startswith("{"):
+        try:
+            return Entry.from_dict(json.loads(text))
+        except json.JSONDecodeError:
+            raise MalformedKey(
+                "this looks like an entry of a key export, but is not whole"
+            ) from None
+    if re.fullmatch(r"[0-9A-Fa-f]{64}", text):
+        return bytes.fromhex(text)
+    if re.fullmatch(r"[A-Za-z0-9+/_-]{43}=?", text):
+        standard = text.rstrip("=").replace("-", "+").replace("_", "/") + "="
+        try:
+            key = base64.b64decode(standard, validate=True)
+        except binascii.Error:
+            key = b""
+        if len(key) == DEK_LENGTH:
+            return key
+    raise MalformedKey(
+        f"this is not the key of a file: expected 64 hexadecimal digits or 44 characters of "
+        f"base64, and got {len(text)} characters"
+    )
+
+
+def find_entry(export: KeyExport, source: BinaryIO | None, wanted: str | None) -> Entry:
+    """The entry of an object: by what was asked for, else by its trailer, else by its name.
+
+    Raises NoEntry, Damaged.
+    """
+    if wanted is not None:
+        return _by_word(export, wanted)
+    if source is None:
+        raise NoEntry("Name an entry with --entry.")
+    path = Path(str(source.name))
+    try:
+        stream = read_trailer(source).context
+    except Damaged:
+        stream = None
+    named = None
+    for entry in export.entries():
+        if stream is not None and entry.context == stream:
+            return entry
+        if is_named(path, entry):
+            named = entry
+    if named is None:
+        raise NoEntry(
+            f"The key export has no entry for {path}. It may be newer than the export, or renamed "
+            "and damaged: --list shows the entries, --entry takes one."
+        )
+    return named
+
+
+def is_named(path: Path, entry: Entry) -> bool:
+    """Whether a path ends in the entry's object name, with its folder or joined to it."""
+    folder, _, name = entry.object_name.partition("/")
+    return path.parts[-2:] == (folder, name) or path.name in (entry.object_name, folder + name)
+
+
+def _by_word(export: KeyExport, wanted: str) -> Entry:
+    word = wanted.strip()
+    found: list[Entry] = []
+    for entry in export.entries():
+        unique = (str(entry.file_id), str(entry.context.stream_id), entry.object_name)
+        if word.lower() in unique:
+            return entry
+        if entry.name == word and len(found) < _MOST_SHOWN:
+            found.append(entry)
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise NoEntry(f"The key export has no entry {word!r}; --list shows what it has.")
+    ids = ", ".join(str(entry.file_id) for entry in found)
+    raise NoEntry(f"Several files are called {word!r}. Take one by its id: {ids}")
+
+
+class UserKeys:
+    """The keys of held files, as people give them. A file may hold several, one a line."""
+
+    def __init__(self, source: str | None) -> None:
+        self._source = source
+        self._texts: list[str] | None = None
+
+    def dek(self, entry: Entry, *, ask: bool) -> bytes:
+        """The data key of an entry. Raises MalformedKey, WrongKey, Damaged, SecretMissing.
+
+        With `ask`, a person is asked for a held file's key when no file was given.
+        """
+        if entry.custody is Custody.MANAGED:
+            return entry.dek()
+        if self._source is None:
+            if not ask:
+                raise WrongKey("it is held: give its owner's key with --held-key-file")
+            return entry.dek(self._read(f"Key that the owner of {entry.name} was shown", None))
+        if self._texts is None:
+            text = self._read("Keys of held files", self._source)
+            self._texts = [line.strip() for line in text.splitlines() if line.strip()]
+        for text in self._texts:
+            try:
+                return entry.dek(text)
+            except WrongKey:
+                continue
+        raise WrongKey("it is held, and none of the given keys is its owner's")
+
+    def _read(self, what: str, source: str | None) -> str:
+        return read_secret(source, what=what, option="--held-key-file")
