@@ -100,11 +100,13 @@ def reencrypt(
     told plaintext bytes, half of them as they are copied and half as they are verified; what it
     raises ends the work, as anything else does, with the file as it was.
 
+    The encryption that is replaced is the one that `record` was loaded with, and no newer one.
+
     Raises KeyNeeded, MalformedKey and WrongKey for a held file; FileDamaged, having marked the file
     so; AlreadyRunning, FileChanged, NotVerified, KeysMissing, StoreError.
     """
     found = FileRecord.objects.select_related("current").filter(pk=record.pk).first()
-    if found is None:
+    if found is None or found.current_id != record.current_id:
         raise FileChanged
     opened = _open(found, user_key)
     work = _Reencryption(found, user_key, progress)

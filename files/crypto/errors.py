@@ -45,3 +45,18 @@ class UnknownMasterKey(CryptoError):
 
 class StreamTooLong(CryptoError, ValueError):
     """More plaintext than one stream can hold: 2**32 frames, which is 1 PiB."""
+
+
+class KeyServiceError(Exception):
+    """A key management service did not do what it was asked; no data is known to be wrong.
+
+    Not a CryptoError on purpose: an outage is never taken for damage, nor for a wrong key.
+    """
+
+
+class KeyServiceUnavailable(KeyServiceError):
+    """It could not be reached, or is too busy. Trying again may succeed."""
+
+
+class KeyServiceRefused(KeyServiceError):
+    """It said no: the key, the credentials or their permissions are not as configured."""

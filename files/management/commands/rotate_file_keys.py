@@ -1,0 +1,135 @@
+"""`manage.py rotate_file_keys`: files are encrypted anew, under keys that nobody has seen."""
+
+import json
+import re
+import sys
+import time
+import uuid
+from argparse import ArgumentParser, ArgumentTypeError
+from datetime import timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+from tqdm import tqdm
+
+import audit
+from files.bulk_reencryption import Done, Run, Selection, TooManyFailures, Work, survey
+from files.management.failures import AGAIN, told_to_the_operator
+
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def age(text: str) -> timedelta:
+    """A duration with its unit: `90d`, `12h`, `30m`, `2w`."""
+    match = re.fullmatch(r"(\d{1,6})([mhdw])", text.strip().lower())
+    if match is None:
+        raise ArgumentTypeError(f"{text!r} is not an age: write it like 90d, 12h, 30m or 2w")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def file_id(text: str) -> uuid.UUID:
+    """A file's id."""
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is not a file's id: it is in the file's URL") from None
+
+
+class Command(BaseCommand):
+    help = (
+        "Re-encrypt files under new keys of their own: after a compromise, or by age. Each file is "
+        "copied within the store, verified and swapped; running downloads finish, and `sweep` "
+        "removes the old object after DOOMED_GRACE_MINUTES. Safe to stop at any time: run it again "
+        "and it goes on. Several may run at once. Held files are left to their owners."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--older-than", type=age, metavar="AGE", help="encrypted that long ago: 90d, 12h"
+        )
+        parser.add_argument(
+            "--file", type=file_id, action="append", default=[], help="this file; repeatable"
+        )
+        parser.add_argument(
+            "--master-key", metavar="ID", help="everything that this master key ever wrapped"
+        )
+        parser.add_argument("--workers", type=int, default=1, help="files at once (default: 1)")
+        parser.add_argument("--dry-run", action="store_true", help="count, change nothing")
+        parser.add_argument("--json", action="store_true", help="print the outcome as JSON")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        selection = self._selection(options)
+        if options["workers"] < 1:
+            raise CommandError("--workers must be at least 1.")
+        begun = time.monotonic()
+        stopped_by = ""
+        with told_to_the_operator(), audit.command("rotate_file_keys"):
+            work = survey(selection)
+            if options["dry_run"]:
+                done = Done(held=work.held, damaged=work.damaged)
+            else:
+                try:
+                    done = self._run(selection, work, options["workers"])
+                except TooManyFailures as failures:
+                    done, stopped_by = failures.done, str(failures)
+        seconds = round(time.monotonic() - begun, 1)
+        self._report(work, done, seconds, options)
+        if stopped_by:
+            raise CommandError(f"It stopped, for nothing worked any more ({stopped_by}). {AGAIN}")
+        self._complain(done)
+
+    def _selection(self, options: dict[str, Any]) -> Selection:
+        older, files, key_id = options["older_than"], options["file"], options["master_key"]
+        if older is None and not files and key_id is None:
+            raise CommandError("Say which files: --older-than, --file or --master-key.")
+        before = None if older is None else timezone.now() - older
+        return Selection(encrypted_before=before, files=tuple(files), master_key_id=key_id)
+
+    def _run(self, selection: Selection, work: Work, workers: int) -> Done:
+        with tqdm(
+            total=work.bytes,
+            unit="B",
+            unit_scale=True,
+            desc=f"Re-encrypting {work.files} files",
+            file=sys.stderr,
+        ) as bar:
+            return Run(selection, progress=bar.update).start(workers)
+
+    def _report(self, work: Work, done: Done, seconds: float, options: dict[str, Any]) -> None:
+        if options["json"]:
+            outcome = {
+                "selected": work.files,
+                "selected_bytes": work.bytes,
+                "reencrypted": done.reencrypted,
+                "bytes": done.bytes,
+                "held": done.held,
+                "skipped": done.skipped,
+                "damaged": list(map(str, done.damaged)),
+                "failed": list(map(str, done.failed)),
+                "seconds": seconds,
+                "dry_run": options["dry_run"],
+            }
+            self.stdout.write(json.dumps(outcome))
+            return
+        if options["dry_run"]:
+            self.stdout.write(f"{work.files} files with {work.bytes} bytes would be re-encrypted.")
+        else:
+            self.stdout.write(
+                f"{done.reencrypted} files with {done.bytes} bytes re-encrypted in {seconds} s."
+            )
+        if done.skipped:
+            self.stdout.write(f"{done.skipped} were changed, deleted or re-encrypted by others.")
+        if done.held == 1:
+            self.stdout.write("1 held file was skipped: its owner can re-encrypt it from its page.")
+        elif done.held:
+            self.stdout.write(
+                f"{done.held} held files were skipped: their owners can re-encrypt them from "
+                "their pages."
+            )
+
+    def _complain(self, done: Done) -> None:
+        said = [f"damaged, left as it is: {damaged}" for damaged in done.damaged]
+        said += [f"not re-encrypted, the log says why: {failed}" for failed in done.failed]
+        if said:
+            raise CommandError("\n".join(said))
