@@ -25,7 +25,9 @@ from files import resumable, vault
 from files.crypto.stream import FRAME_PAYLOAD, frames_per_part
 from files.models import FileRecord, StoredObject, UploadSession
 from tests.conftest import Weed
+from tests.integration.cutting import CuttingProxy
 from tests.integration.tus import Client, Server, upload_with_cuts
+from tests.integration.tuspy_client import upload_through
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -95,6 +97,16 @@ def test_tuspy_goes_on_where_a_cut_left_off(client: Client) -> None:
     _, file_id = client.head(path)
     assert file_id is not None
     assert client.download(file_id) == content
+
+
+def test_tuspy_comes_through_cuts(server: Server, client: Client) -> None:
+    """A sample of the campaign in tests/soak."""
+    chance = random.Random(9)  # noqa: S311  the same in every run
+    with CuttingProxy(server.port, chance, cuts=8, least=200, most=12_000_000) as proxy:
+        for size in (400, 500_000, 18_000_000):
+            content = bytes_of(size, size)
+            assert client.download(upload_through(proxy, client, content, chance)) == content
+    assert proxy.cuts > 3
 
 
 def test_tuspy_is_told_of_a_lost_upload(client: Client) -> None:

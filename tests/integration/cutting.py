@@ -1,0 +1,121 @@
+"""A network that fails: a proxy on loopback which cuts uploads at bytes of chance's choosing.
+
+It knows nothing of HTTP. A connection over which a client sends more than a few bytes carries an
+upload; after as many as `chance` says, it ends: closed, reset, or, once the server has answered,
+without the answer. So clients that we did not write meet what they would meet on a bad network.
+"""
+
+from __future__ import annotations
+
+import random
+import select
+import socket
+import struct
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+
+from launcher.ports import LOOPBACK
+
+CHUNK = 64 * 1024
+_RESET = struct.pack("ii", 1, 0)
+"""SO_LINGER with no time to linger: the connection ends by RST (socket(7))."""
+
+
+class CuttingProxy:
+    """Passes bytes on to the server at `target`, and cuts until `cuts` connections were cut.
+
+    `least` and `most` bound the bytes that pass from the client before a cut; small numbers are
+    as likely as large ones. Use as a context manager.
+    """
+
+    def __init__(
+        self, target: int, chance: random.Random, *, cuts: int, least: int, most: int
+    ) -> None:
+        self._target = target
+        self._chance = chance
+        self._bounds = (least, most)
+        self._left = cuts
+        self._lock = threading.Lock()
+        self._listener = socket.create_server((LOOPBACK, 0))
+        self.cuts = 0
+        self.port: int = self._listener.getsockname()[1]
+
+    def __enter__(self) -> Self:
+        self._start(self._accept)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        # Closing alone would not wake the thread that waits in accept().
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def allow(self, cuts: int) -> None:
+        """Let so many more connections be cut."""
+        with self._lock:
+            self._left = cuts
+
+    @staticmethod
+    def _start(work: Callable[..., None], *arguments: socket.socket) -> None:
+        threading.Thread(target=work, args=arguments, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            self._start(self._serve, client)
+
+    def _serve(self, client: socket.socket) -> None:
+        with (
+            client,
+            suppress(OSError),
+            socket.create_connection((LOOPBACK, self._target)) as server,
+        ):
+            self._pass(client, server)
+
+    def _pass(self, client: socket.socket, server: socket.socket) -> None:
+        with self._lock:
+            least, most = self._bounds
+            limit = int(least * (most / least) ** self._chance.random())
+            how = self._chance.choice(["close", "reset", "answer"])
+        sent = 0
+        while True:
+            ready, _, _ = select.select([client, server], [], [])
+            if server in ready:
+                data = server.recv(CHUNK)
+                if sent > limit and how == "answer" and self._may_cut():
+                    return
+                if not data:
+                    return
+                client.sendall(data)
+            if client in ready:
+                data = client.recv(CHUNK)
+                if not data:
+                    return
+                over = sent + len(data) > limit
+                if over and how != "answer" and self._may_cut():
+                    server.sendall(data[: limit - sent])
+                    if how == "reset":
+                        for end in (client, server):
+                            end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+                    return
+                sent += len(data)
+                server.sendall(data)
+
+    def _may_cut(self) -> bool:
+        with self._lock:
+            if not self._left:
+                return False
+            self._left -= 1
+            self.cuts += 1
+            return True
