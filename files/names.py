@@ -44,6 +44,40 @@ def clean_name(raw: str) -> str:
     return name
 
 
+_DEVICES = re.compile(
+    r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9\u00b9\u00b2\u00b3])\s*(?:\.|$)",
+    re.IGNORECASE,
+)
+
+
+def portable_name(name: str) -> str:
+    """The name in an archive, where it becomes a path on systems that are not ours.
+
+    What Windows would take for a device, a drive, a stream or no part of the name is replaced; it
+    is the same name everywhere else. At most 255 bytes. A name that is none becomes `unnamed`.
+    """
+    try:
+        name = clean_name(name)
+    except BadName:
+        return "unnamed"
+    name = name.replace(":", "_")
+    name = shortened(f"_{name}" if _DEVICES.match(name) else name)
+    bare = name.rstrip(". ")
+    return bare + "_" * (len(name) - len(bare))
+
+
+def shortened(stem: str, suffix: str = "") -> str:
+    """Both together, the stem cut so that they have at most 255 bytes."""
+    while len(f"{stem}{suffix}".encode()) > MAX_NAME_BYTES and stem:
+        stem = stem[:-1]
+    return f"{stem}{suffix}"
+
+
+def same_file(name: str) -> str:
+    """Equal for names that some file system takes for one: other case, or joiners alone."""
+    return "".join(char for char in fold_name(name) if char not in _JOINERS)
+
+
 def fold_name(name: str) -> str:
     """The form that a search compares: no case, compatibility forms made equal."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())

@@ -114,7 +114,8 @@ def download(request: HttpRequest, file_id: uuid.UUID) -> HttpResponseBase:
     user = user_of(request)
     if not user.has_perm(Permission.DOWNLOAD):
         return render(request, "files/may_not_download.html", {"record": record}, status=403)
-
+    if downloads.is_part_of_a_page(request):
+        raise PermissionDenied
     try:
         return downloads.answer(request, record, partial(_still_allowed, user.pk, record))
     except vault.FileDamaged:

@@ -7,15 +7,13 @@ A message names settings and never shows a secret. docs/operations.md lists them
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
-from django.core.exceptions import ImproperlyConfigured
 
-from securestore.configuration import optional_secret, read_environment
+from securestore.confidential import foreign_secrets, own_secrets
 from securestore.weakness import is_placeholder, weakness
 
 UNSHARED_CACHES = ("LocMemCache", "FileBasedCache", "DummyCache")
@@ -218,26 +216,3 @@ def store_over_tls(**kwargs: Any) -> list[CheckMessage]:
             id="securestore.W002",
         )
     ]
-
-
-def own_secrets() -> Iterator[tuple[str, str]]:
-    """The secrets that an operator makes for this site, by the name of their setting."""
-    yield "SECRET_KEY", settings.SECRET_KEY
-    yield "AUDIT_KEY", settings.AUDIT_KEY
-    try:
-        keys = optional_secret(read_environment(), "MASTER_KEYS") or ""
-    except ImproperlyConfigured:
-        return  # Another check reports it.
-    for key in keys.replace(",", " ").split():
-        yield "MASTER_KEYS", key
-
-
-def foreign_secrets() -> Iterator[tuple[str, str]]:
-    """The secrets that another service gave to this site, where there are any."""
-    storages: dict[str, Any] = settings.STORAGES
-    given = {
-        "AWS_SECRET_ACCESS_KEY": storages["default"].get("OPTIONS", {}).get("secret_key"),
-        "The password in DATABASE_URL": settings.DATABASES["default"].get("PASSWORD"),
-        "The password in EMAIL_URL": settings.EMAIL_HOST_PASSWORD,
-    }
-    yield from ((name, str(value)) for name, value in given.items() if value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
@@ -47,10 +48,23 @@ PERMISSIONS_POLICY = ", ".join(
 )
 
 
-class SecurityHeadersMiddleware:
-    """Headers that Django has no setting for. A view's own `Cache-Control` stays.
+# What an answer says unless something further in has said it. The middlewares of Django and
+# django-csp say the same for pages; these are for what never gets to them: redirects to HTTPS, a
+# host that is not ours, static files.
+DEFAULTS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "private, no-store",
+}
+INERT_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
-    WhiteNoise stands outside of this one, so static files keep their long lives in caches.
+
+class SecurityHeadersMiddleware:
+    """The headers of every answer, whoever made it. A view's own `Cache-Control` stays.
+
+    Must stand outside of every middleware that answers by itself, Django's own among them.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -60,7 +74,10 @@ class SecurityHeadersMiddleware:
         response = self.get_response(request)
         response["Permissions-Policy"] = PERMISSIONS_POLICY
         response["Cross-Origin-Resource-Policy"] = "same-origin"
-        response.headers.setdefault("Cache-Control", "private, no-store")
+        for name, value in DEFAULTS.items():
+            response.headers.setdefault(name, value)
+        if not settings.DEBUG:  # Django's debug pages bring their own styles, and no header.
+            response.headers.setdefault("Content-Security-Policy", INERT_POLICY)
         return response
 
 

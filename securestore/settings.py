@@ -57,10 +57,11 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     # First: every answer carries its request id, and every event the address it came from.
     "audit.middleware.RequestContextMiddleware",
+    # Outside of all that answer by themselves: no answer lacks its headers.
+    "securestore.middleware.SecurityHeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
-    "securestore.middleware.SecurityHeadersMiddleware",
     "securestore.middleware.UnavailableMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -156,6 +157,10 @@ SESSION_COOKIE_AGE = env.int("SESSION_AGE", default=int(timedelta(days=7).total_
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SAMESITE = "Lax"
+# Scripts of ours read the token from their page's form.
+CSRF_COOKIE_HTTPONLY = True
+# Messages name files. In a cookie they would outlive the session, for the browser's next user.
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 CSRF_FAILURE_VIEW = "securestore.errors.csrf_failure"
 
 # --- E-mail and caches ------------------------------------------------------------------------
@@ -210,6 +215,8 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 100
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "var" / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
+# No other site has a use for our scripts and styles.
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = env.str("TIME_ZONE", default="UTC")
 USE_TZ = True
@@ -239,10 +246,20 @@ CONTENT_SECURITY_POLICY = {
     },
 }
 
+# What a debug page or a mail about a failure shows: no secret, whatever DEBUG is.
+DEFAULT_EXCEPTION_REPORTER = "securestore.reporting.Reporter"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "securestore.reporting.ReporterFilter"
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "formatters": {
+        "plain": {
+            # Names and headers that strangers chose cannot forge a line.
+            "()": "securestore.logs.LineFormatter",
+            "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
+        }
+    },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {

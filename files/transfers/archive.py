@@ -16,12 +16,14 @@ from zipstream import ZIP_STORED, ZipStream
 
 from files import vault
 from files.models import FileRecord
+from files.names import portable_name, same_file, shortened
 from files.transfers.byteranges import ByteRange
 from files.transfers.downloads import Body, as_attachment
 
 log = logging.getLogger(__name__)
 
 NAME = "securestore.zip"
+LONGEST_SUFFIX = 16
 
 
 class _Stopped(Exception):
@@ -43,15 +45,23 @@ def answer(
 
 
 def unique_names(records: Iterable[FileRecord]) -> Iterator[str]:
-    """The files' names, told apart by a number where two differ in case alone, or not at all."""
+    """The files' names as members, told apart by a number where some system could not."""
     taken: set[str] = set()
     for record in records:
-        path, count, name = PurePosixPath(record.name), 1, record.name
-        while name.casefold() in taken:
+        name = portable_name(record.name)
+        (stem, suffix), count = _split(name), 1
+        while same_file(name) in taken:
             count += 1
-            name = f"{path.stem} ({count}){path.suffix}"
-        taken.add(name.casefold())
+            name = shortened(stem, f" ({count}){suffix}")
+        taken.add(same_file(name))
         yield name
+
+
+def _split(name: str) -> tuple[str, str]:
+    path = PurePosixPath(name)
+    # What is longer is no extension, and would leave no room for a number.
+    stem, suffix = path.stem.rstrip(), path.suffix
+    return (stem, suffix) if len(suffix) <= LONGEST_SUFFIX else (name, "")
 
 
 def _member(record: FileRecord, still_allowed: Callable[[FileRecord], bool]) -> Generator[bytes]:

@@ -8,6 +8,7 @@ sent, and no page of ours inside somebody's file. Never runs an upload in the si
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Generator, Iterator
 from itertools import chain
 
@@ -18,9 +19,13 @@ import audit
 from audit import Event
 from files import vault
 from files.models import FileRecord
+from files.names import UNKNOWN_TYPE
 from files.transfers.byteranges import ByteRange, Unsatisfiable, parse_range
 
 log = logging.getLogger(__name__)
+
+_LOADABLE = re.compile(r"[a-z]+/(?:x-)?(?:java|ecma|j|live)script[0-9.]*|text/css")
+"""Types that a page could load as its own script or style (HTML, 4.12.1; WHATWG MIME Sniffing)."""
 
 RECHECK_BYTES = 64 * 1024 * 1024
 """A running download asks the access rule again after this many bytes."""
@@ -86,11 +91,28 @@ def _described(
     response: HttpResponseBase, record: FileRecord, *, keep_type: bool = False
 ) -> HttpResponseBase:
     if not keep_type:
-        response["Content-Type"] = record.content_type
+        response["Content-Type"] = served_type(record.content_type)
     response["Accept-Ranges"] = "bytes"
     response["ETag"] = etag_of(record)
     as_attachment(response, record.name)
     return response
+
+
+def served_type(content_type: str) -> str:
+    """The type to send: the file's own, unless a page could run it despite all other headers.
+
+    `attachment` and `sandbox` are for a document that is opened; a `<script src>` asks for neither.
+    With `nosniff`, a browser runs no script and takes no style of an unknown type.
+    """
+    return UNKNOWN_TYPE if _LOADABLE.fullmatch(content_type) else content_type
+
+
+def is_part_of_a_page(request: HttpRequest) -> bool:
+    """Whether a browser asks for it as a script, image, frame ... (W3C Fetch Metadata).
+
+    A link and a script's `fetch` are no such part; other clients do not say.
+    """
+    return request.headers.get("Sec-Fetch-Dest", "document") not in {"document", "empty"}
 
 
 def as_attachment(response: HttpResponseBase, name: str) -> None:

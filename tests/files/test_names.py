@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from pathlib import PurePosixPath, PureWindowsPath
 
 import pytest
 from hypothesis import example, given
@@ -15,7 +16,10 @@ from files.names import (
     clean_content_type,
     clean_name,
     fold_name,
+    portable_name,
+    same_file,
 )
+from tests.hostile import hostile
 
 HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 JOINERS = "\u200c\u200d"
@@ -143,3 +147,51 @@ def test_names_that_read_alike_fold_alike(one: str, other: str) -> None:
 )
 def test_a_content_type_is_bare_or_unknown(raw: str | None, kept: str) -> None:
     assert clean_content_type(raw) == kept
+
+
+# --- Names in an archive ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "portable"),
+    [
+        ("report.pdf", "report.pdf"),
+        ("\u6587\u4ef6 (1).txt", "\u6587\u4ef6 (1).txt"),
+        ("C:evil.txt", "C_evil.txt"),
+        ("file.txt:stream", "file.txt_stream"),
+        ("con", "_con"),
+        ("Aux.tar.gz", "_Aux.tar.gz"),
+        ("nul .txt", "_nul .txt"),
+        ("COM\u00b9", "_COM\u00b9"),
+        ("console.txt", "console.txt"),
+        ("lpt10.txt", "lpt10.txt"),
+        ("name.", "name_"),
+        ("...", "___"),
+        ("a" * 255, "a" * 255),
+        # What the rule never lets in, were it there all the same.
+        ("../../etc/passwd", "passwd"),
+        ("\x00\u202e", "unnamed"),
+        ("..", "unnamed"),
+    ],
+)
+def test_a_name_in_an_archive(name: str, portable: str) -> None:
+    assert portable_name(name) == portable
+
+
+@given(hostile)
+def test_every_name_in_an_archive_is_a_file_beside_it_on_every_system(name: str) -> None:
+    found = portable_name(name)
+    assert 1 <= len(found.encode()) <= MAX_NAME_BYTES
+    assert not set(found) & set("/\\:\x00")
+    assert found.strip(". ")
+    assert not found.endswith((".", " "))
+    assert not PureWindowsPath(found).is_reserved()
+    assert PureWindowsPath(found).name == PurePosixPath(found).name == found
+    assert all(char in JOINERS or unicodedata.category(char) not in HIDDEN for char in found)
+    assert portable_name(found) == found
+
+
+def test_names_that_some_system_takes_for_one_are_the_same() -> None:
+    assert same_file("A.TXT") == same_file("a.txt")
+    assert same_file("a\u200db") == same_file("ab")
+    assert same_file("a") != same_file("b")

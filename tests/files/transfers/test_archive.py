@@ -3,6 +3,7 @@
 import io
 import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,10 @@ from pytest_django.fixtures import Settings
 
 from files import vault
 from files.models import FileRecord, Grant
+from files.names import MAX_NAME_BYTES, portable_name, same_file
 from files.transfers import downloads
 from files.transfers.archive import unique_names
+from tests.hostile import NASTY, hostile
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -34,6 +37,34 @@ def _named(names: list[str]) -> Any:
 def test_names_are_told_apart_whatever_their_case(names: list[str]) -> None:
     found = list(unique_names(_named(names)))
     assert len({name.casefold() for name in found}) == len(names)
+
+
+@given(st.lists(hostile | st.sampled_from(["a" * 255, "A" * 255, "." * 255, "x." + "y" * 253])))
+def test_hostile_names_are_told_apart_and_fit(names: list[str]) -> None:
+    found = list(unique_names(_named(names)))
+    assert len({same_file(name) for name in found}) == len(names)
+    for name in found:
+        assert len(name.encode()) <= MAX_NAME_BYTES
+        assert portable_name(name) == name
+
+
+@pytest.mark.usefixtures("s3")
+def test_hostile_names_leave_no_folder_when_they_are_unpacked(
+    client: Client, alice: "User", tmp_path: Path
+) -> None:
+    records = [vault.store(alice, [b"x"], name=f"kept {n}") for n in range(len(NASTY))]
+    for record, name in zip(records, NASTY, strict=True):
+        # Around the rule, as no upload could.
+        stored = name.encode("utf-8", "replace").decode()[:255].replace("\0", "")
+        FileRecord.objects.filter(pk=record.pk).update(name=stored)
+    client.force_login(alice)
+    body = b"".join(_stream(client.post(URL, _ids(records))))
+    with zipfile.ZipFile(io.BytesIO(body)) as archive:
+        members = archive.namelist()
+        archive.extractall(tmp_path)
+    assert len(members) == len(NASTY)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(members)
+    assert all(path.is_file() for path in tmp_path.iterdir())
 
 
 @pytest.fixture
