@@ -4,9 +4,8 @@ Attempts are counted in the cache that all processes share, with the pieces of a
 a sliding window for each thing that is counted, and IPv6 addresses by their /64. What is counted is
 hashed, so the cache holds neither names nor addresses in the clear.
 
-    limits.KEY_ENTRY.take(request, file=record.pk, user=request.user.pk)   # may raise LimitReached
-    ...
-    limits.KEY_ENTRY.clear(request, file=record.pk, user=request.user.pk)  # it was the right key
+    with limits.KEY_ENTRY.counting(request, WrongFileKey, file=record.pk, user=user.pk):
+        ...   # raises WrongFileKey: counted; anything else, and nothing: not
 
 Never tells more than the wait: what was tried, and whether it was right, is no business of a limit.
 """
@@ -17,6 +16,7 @@ import hashlib
 import math
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from allauth.core.internal import ratelimit
@@ -56,6 +56,40 @@ class Limit:
     action: str
     rates: Mapping[str, str]
 
+    @contextmanager
+    def counting(
+        self, request: HttpRequest, wrong: type[Exception], **subjects: object
+    ) -> Iterator[None]:
+        """Count what ends in `wrong`. Raises LimitReached instead of running the block.
+
+        Counted before it is known, so that many attempts at once gain nothing, and taken back if
+        it was not wrong: only failures use a limit up, and no success forgives another's.
+        """
+        moment = time.time()
+        self.take(request, **subjects)
+        try:
+            yield
+        except wrong:
+            raise
+        except BaseException:
+            self._give_back(request, moment, subjects)
+            raise
+        else:
+            self._give_back(request, moment, subjects)
+
+    def _give_back(
+        self, request: HttpRequest, since: float, subjects: Mapping[str, object]
+    ) -> None:
+        """Take the first attempt since then out of each counter."""
+        for rate, key in self._counters(request, subjects):
+            with ratelimit.cache_lock(key) as locked:
+                if not locked:
+                    continue  # One too many is counted for a while, which harms nobody.
+                history: list[float] = cache.get(key, [])
+                mine = next((at for at in reversed(history) if at >= since), None)
+                kept = [at for at in history if at != mine]
+                cache.set(key, kept, rate.duration)
+
     def take(self, request: HttpRequest, **subjects: object) -> None:
         """Count one attempt before it is made. Raises LimitReached, and then it must not be."""
         for rate, key in self._counters(request, subjects):
@@ -89,7 +123,9 @@ class Limit:
 
 
 # The narrowest first: that is what a right answer clears.
-KEY_ENTRY = Limit("key_entry", {"file+user": "5/5m", "user": "30/h", ADDRESS: "60/h"})
+KEY_ENTRY = Limit(
+    "key_entry", {"file+user": "5/5m", "file": "30/h", "user": "30/h", ADDRESS: "60/h"}
+)
 
 
 def is_news(key: str, wait: int) -> bool:

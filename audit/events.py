@@ -20,6 +20,10 @@ class Event(StrEnum):
     DOWNLOAD_DENIED = auto()
     DOWNLOAD_FAILED = auto()
     WRONG_KEY = auto()
+    FILE_UNLOCKED = auto()  # A held file's right key was given.
+    KEY_SHOWN = auto()  # Again, after the answer that completed the upload.
+    KEY_SAVED = auto()  # Its owner has it: the server forgot it.
+    PASSPHRASE_SET = auto()
     FILE_RENAMED = auto()
     FILE_DELETED = auto()
     OWNERSHIP_TRANSFERRED = auto()

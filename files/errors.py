@@ -51,3 +51,48 @@ class QuotaExceeded(FileTooLarge):
             f"Your storage is nearly used up: {left} bytes are left. Delete files that you no "
             "longer need, or ask an administrator for more.",
         )
+
+
+class KeyNeeded(VaultError):
+    """A held file was asked for without its key."""
+
+    def __init__(self) -> None:
+        super().__init__("This file can be read only with its own key.")
+
+
+class WrongFileKey(VaultError):
+    """The key or passphrase is not the one of this file. The file itself is as it was."""
+
+    def __init__(self) -> None:
+        super().__init__("That is the wrong key: it does not open this file.")
+
+
+class NotAKey(VaultError):
+    """What was typed cannot be a key at all."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "That is not a key. A key has 44 characters: letters, digits, “-” and “_”, and “=” at "
+            "its end."
+        )
+
+
+class TooBusy(VaultError):
+    """Too many passphrases are being checked at this moment."""
+
+    def __init__(self) -> None:
+        super().__init__("Too many passphrases are being checked. Try again in a moment.")
+
+
+class WeakPassphrase(VaultError):
+    """A passphrase that others would guess, with the reason in words."""
+
+
+class OfferOver(VaultError):
+    """The key cannot be shown or replaced any more: it was saved, or its time is over."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The server no longer has this key: it was confirmed that it was saved, or its time is "
+            "over."
+        )

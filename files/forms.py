@@ -10,7 +10,12 @@ from django.core.files.uploadedfile import UploadedFile
 from django.core.validators import MaxValueValidator
 from django.utils import timezone
 from django.utils.html import format_html
+from django.views.decorators.debug import sensitive_variables
 
+from accounts.models import User
+from files import passphrases
+from files.custody import UserKey
+from files.errors import WeakPassphrase
 from files.models import Custody, Grant
 from files.recipients import Found, Recipient, describe, find, key_of
 
@@ -39,17 +44,80 @@ class SeveralFilesField(forms.FileField):
         return file
 
 
-class UploadForm(forms.Form):
+class PassphraseForm(forms.Form):
+    """A passphrase that is to stand for a file's key, typed twice."""
+
+    passphrase = forms.CharField(
+        label="Passphrase",
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password", "dir": "auto"}),
+    )
+    passphrase_again = forms.CharField(
+        label="The same passphrase again",
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password", "dir": "auto"}),
+    )
+
+    def __init__(self, *args: Any, user: User | None = None, **kwargs: Any) -> None:
+        """`user` is whose passphrase it will be: it must not be made of their names."""
+        super().__init__(*args, **kwargs)
+        self._user = user
+
+    @sensitive_variables()
+    def clean(self) -> dict[str, Any]:
+        """Hold the passphrase against its repetition and the rule of strength."""
+        cleaned = {**self.cleaned_data}
+        passphrase = cleaned.get("passphrase") or ""
+        again = cleaned.get("passphrase_again") or ""
+        if not passphrase and not again:
+            return cleaned
+        if passphrase != again:
+            self.add_error("passphrase_again", "That is not the same passphrase: type both again.")
+            return cleaned
+        user = self._user
+        known = [user.username, *user.email.split("@")] if user else []
+        try:
+            passphrases.check(passphrase, known=known)
+        except WeakPassphrase as weak:
+            self.add_error("passphrase", str(weak))
+        return cleaned
+
+
+class UploadForm(PassphraseForm):
     files = SeveralFilesField(  # type: ignore[assignment]  # shadows what the stubs name
         label="Files", error_messages={"required": "Choose at least one file."}
     )
     custody = forms.ChoiceField(
-        choices=[(Custody.MANAGED.value, Custody.MANAGED.label)],
+        label="Who keeps the key?",
+        choices=Custody.choices,
         required=False,
-        widget=forms.HiddenInput,
+        widget=forms.RadioSelect,
         initial=Custody.MANAGED.value,
         error_messages={"invalid_choice": "“%(value)s” is not a custody that this site offers."},
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in ("passphrase", "passphrase_again"):
+            self.fields[name].required = False
+
+    def clean(self) -> dict[str, Any]:
+        """A passphrase is for held custody alone."""
+        cleaned = super().clean()
+        held = cleaned.get("custody") == Custody.HELD
+        if cleaned.get("passphrase") and not held and "custody" not in self.errors:
+            self.add_error("custody", "A passphrase is for files whose key you keep: choose that.")
+        return cleaned
+
+    @sensitive_variables()
+    def new_keys(self, count: int) -> list[UserKey] | None:
+        """Keys for that many files, as was chosen; None for managed custody. Raises TooBusy."""
+        if self.cleaned_data.get("custody") != Custody.HELD:
+            return None
+        if passphrase := self.cleaned_data.get("passphrase"):
+            # Derived once: each file's DEK is locked for that file alone all the same.
+            return [UserKey.from_passphrase(passphrase)] * count
+        return [UserKey.generated() for _ in range(count)]
 
 
 PRESETS = [("1", "1 day"), ("7", "7 days"), ("30", "30 days")]

@@ -25,10 +25,10 @@ from django.utils import timezone
 
 import audit
 from audit import Event
-from files import vault
-from files.crypto.errors import CryptoError, Damaged, UnknownMasterKey
+from files import custody, vault
+from files.crypto.errors import CryptoError
 from files.crypto.keyring import Custody as KeyCustody
-from files.crypto.keyring import KeyRecord, KeyState, generate_dek, hold, release
+from files.crypto.keyring import KeyRecord, KeyState, generate_dek, hold
 from files.crypto.stream import derive_keys
 from files.masterkeys import keyring
 from files.models import Custody, FileRecord, PastWrapping, StoredObject, UploadSession
@@ -44,13 +44,6 @@ State = StoredObject.State
 
 BEAT = 10.0
 """Seconds between two signs of life of a writer."""
-
-
-class KeyNeeded(vault.VaultError):
-    """The file's key is its owner's alone."""
-
-    def __init__(self) -> None:
-        super().__init__("This file can be re-encrypted only with its own key.")
 
 
 class AlreadyRunning(vault.VaultError):
@@ -102,13 +95,13 @@ def reencrypt(
 
     The encryption that is replaced is the one that `record` was loaded with, and no newer one.
 
-    Raises KeyNeeded, MalformedKey and WrongKey for a held file; FileDamaged, having marked the file
+    Raises KeyNeeded, NotAKey and WrongFileKey for a held file; FileDamaged, having marked the file
     so; AlreadyRunning, FileChanged, NotVerified, KeysMissing, StoreError.
     """
     found = FileRecord.objects.select_related("current").filter(pk=record.pk).first()
     if found is None or found.current_id != record.current_id:
         raise FileChanged
-    opened = _open(found, user_key)
+    opened = vault.open_file(found, user_key)
     work = _Reencryption(found, user_key, progress)
     try:
         work.copy(opened)
@@ -123,28 +116,6 @@ def remove_dead() -> int:
     """Take away what killed re-encryptions had begun; how many there were."""
     rows = StoredObject.objects.filter(state=State.WRITING, reencrypts=True)
     return sum(_bury(row) for row in rows if _is_abandoned(row))
-
-
-def _open(record: FileRecord, user_key: str | None) -> vault.OpenFile:
-    if record.custody == Custody.MANAGED:
-        return vault.open_file(record)
-    if user_key is None:
-        raise KeyNeeded
-    row = record.current
-    if row.state != State.LIVE:
-        raise vault.FileDamaged
-    try:
-        found = keyring().unwrap(
-            row.wrapped, context=row.context, size=row.size, custody=KeyCustody.HELD
-        )
-        dek = release(found.material, user_key, row.context)
-        key = ObjectKey(dek, row.context, found.size, found.commitment)
-        return vault.OpenFile(record, vault.storage().reader(row.object_name, key))
-    except UnknownMasterKey as unknown:
-        raise vault.KeysMissing({unknown.key_id: 1}) from unknown
-    except Damaged as error:
-        log.error("file %s cannot be opened: %s", record.id, error)
-        raise vault.FileDamaged from error
 
 
 class _Reencryption:
@@ -222,6 +193,8 @@ class _Reencryption:
             )
             if not swapped:
                 raise FileChanged
+            if self._held_by is not None:
+                custody.carry_over(self._source, self._row)
             # A client that missed its upload's last answer still asks by the session.
             UploadSession.objects.filter(object=self._source).update(object=self._row)
             audit.record(

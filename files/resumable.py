@@ -30,8 +30,9 @@ from files.crypto.keyring import Custody as KeyCustody
 from files.crypto.keyring import KeyState, generate_dek
 from files.crypto.stream import derive_keys, frames_per_part, object_length
 from files.crypto.tokens import Buffer
+from files.custody import UserKey
 from files.masterkeys import keyring
-from files.models import FileRecord, StoredObject, UploadSession
+from files.models import Custody, FileRecord, StoredObject, UploadSession
 from files.names import clean_content_type, clean_name
 from files.processes import is_dead, new_lease
 from files.storage import (
@@ -88,6 +89,7 @@ def create(
     content_type: str | None = None,
     length: int | None = None,
     metadata: str = "",
+    in_custody: Custody = Custody.MANAGED,
 ) -> UploadSession:
     """Begin an upload of `length` bytes, or of a length to be declared later.
 
@@ -96,7 +98,7 @@ def create(
     name = clean_name(name)
     Allowance(owner).check(length or 0)
     with transaction.atomic():
-        row = vault.begin_object(uuid.uuid4(), generate_dek(), creator=owner)
+        row = vault.begin_object(uuid.uuid4(), generate_dek(), creator=owner, in_custody=in_custody)
         return UploadSession.objects.create(
             object=row,
             owner=owner,
@@ -104,6 +106,7 @@ def create(
             content_type=clean_content_type(content_type),
             length=length,
             metadata=metadata,
+            custody=in_custody,
         )
 
 
@@ -210,9 +213,10 @@ class Continuation:
     def _complete(self) -> FileRecord:
         sealed = self._sealed or self._commit()
         session, row = self.session, self._row
+        held = session.custody == Custody.HELD
         with transaction.atomic():
             self._update(lease="", lease_seen_at=None, carry=b"")
-            vault.seal_object(row, self._dek, sealed)
+            vault.seal_object(row, self._dek, sealed, UserKey.generated() if held else None)
             record = vault.create_record(
                 row, owner=session.owner, name=session.name, content_type=session.content_type
             )

@@ -12,9 +12,10 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Generator, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import repeat
 from typing import TYPE_CHECKING, cast
 
 from django.conf import settings
@@ -25,6 +26,7 @@ from django.utils import timezone
 
 import audit
 from audit import Event
+from files import custody
 from files.allowance import Allowance
 from files.crypto.errors import CryptoError, Damaged, UnknownMasterKey
 from files.crypto.keyring import Custody as KeyCustody
@@ -35,12 +37,17 @@ from files.crypto.tokens import Buffer
 # Re-exported: the callers of the use cases catch them from here.
 from files.errors import FileDamaged as FileDamaged  # noqa: PLC0414
 from files.errors import FileTooLarge as FileTooLarge  # noqa: PLC0414
+from files.errors import KeyNeeded as KeyNeeded  # noqa: PLC0414
 from files.errors import KeysMissing as KeysMissing  # noqa: PLC0414
+from files.errors import NotAKey as NotAKey  # noqa: PLC0414
+from files.errors import OfferOver as OfferOver  # noqa: PLC0414
 from files.errors import QuotaExceeded as QuotaExceeded  # noqa: PLC0414
+from files.errors import TooBusy as TooBusy  # noqa: PLC0414
 from files.errors import UploadLost as UploadLost  # noqa: PLC0414
 from files.errors import VaultError as VaultError  # noqa: PLC0414
+from files.errors import WrongFileKey as WrongFileKey  # noqa: PLC0414
 from files.masterkeys import keyring
-from files.models import FileRecord, PastWrapping, StoredObject, UploadSession
+from files.models import Custody, FileRecord, PastWrapping, StoredObject, UploadSession
 from files.names import clean_content_type, clean_name
 from files.storage import (
     EncryptedS3Storage,
@@ -153,19 +160,25 @@ class Upload:
     def _note_multipart(self, multipart_id: str) -> None:
         StoredObject.objects.filter(pk=self._row.pk).update(multipart_id=multipart_id)
 
-    def _publish(self) -> FileRecord:
+    def _publish(self, key: custody.UserKey | None) -> FileRecord:
         if self._sealed is None:
             raise ValueError("an upload is finished before it is published")
-        seal_object(self._row, self._dek, self._sealed)
+        seal_object(self._row, self._dek, self._sealed, key)
         return create_record(
             self._row, owner=self.owner, name=self.name, content_type=self.content_type
         )
 
 
-def publish(uploads: Sequence[Upload]) -> list[FileRecord]:
-    """Make finished uploads files, all of them or none. Raises UploadLost."""
+def publish(
+    uploads: Sequence[Upload], keys: Sequence[custody.UserKey] | None = None
+) -> list[FileRecord]:
+    """Make finished uploads files, all of them or none. Raises UploadLost.
+
+    With `keys`, one for each, they are held files: read by nobody who does not have the key.
+    """
     with transaction.atomic():
-        records = [upload._publish() for upload in uploads]
+        each = repeat(None, len(uploads)) if keys is None else keys
+        records = [upload._publish(key) for upload, key in zip(uploads, each, strict=True)]
     for upload in uploads:
         upload._over = True
     return records
@@ -178,14 +191,18 @@ def store(
     name: str,
     content_type: str | None = None,
     size: int | None = None,
+    key: custody.UserKey | None = None,
 ) -> FileRecord:
-    """Store a whole file from its chunks. Raises as `Upload` and its methods do."""
+    """Store a whole file from its chunks. Raises as `Upload` and its methods do.
+
+    With a `key` it is a held file.
+    """
     upload = Upload(owner, name=name, content_type=content_type, size=size)
     try:
         for chunk in chunks:
             upload.write(chunk)
         upload.finish()
-        [record] = publish([upload])
+        [record] = publish([upload], None if key is None else [key])
     finally:
         upload.abort()
     return record
@@ -213,13 +230,19 @@ def create_record(row: StoredObject, *, owner: User, name: str, content_type: st
 
 
 def begin_object(
-    file_id: uuid.UUID, dek: bytes, *, creator: User | None, name: str | None = None
+    file_id: uuid.UUID,
+    dek: bytes,
+    *,
+    creator: User | None,
+    name: str | None = None,
+    in_custody: Custody = Custody.MANAGED,
 ) -> StoredObject:
     """Commit the row of an object that is about to be written."""
     row = StoredObject(
         file_id=file_id,
         object_name=name or random_object_name(),
         creator=creator,
+        custody=in_custody,
         stream_created_at=int(time.time()),
     )
     wrapped = keyring().wrap(
@@ -228,7 +251,7 @@ def begin_object(
             context=row.context,
             size=0,
             commitment=derive_keys(dek, row.context).commitment,
-            custody=KeyCustody.MANAGED,
+            custody=KeyCustody(in_custody),
             material=dek,
         )
     )
@@ -237,25 +260,28 @@ def begin_object(
     return row
 
 
-def seal_object(row: StoredObject, dek: bytes, sealed: SealedObject) -> None:
+def seal_object(
+    row: StoredObject, dek: bytes, sealed: SealedObject, key: custody.UserKey | None = None
+) -> None:
     """Turn a row of a verified object live, under the primary key of now. Raises UploadLost.
 
-    For a transaction.
+    With a user's `key` it is held, whatever it was while it was written. For a transaction.
     """
-    wrapped = keyring().wrap(
-        KeyRecord(
-            state=KeyState.SEALED,
-            context=row.context,
-            size=sealed.size,
-            commitment=sealed.commitment,
-            custody=KeyCustody.MANAGED,
-            material=dek,
-        )
+    bare = KeyRecord(
+        state=KeyState.SEALED,
+        context=row.context,
+        size=sealed.size,
+        commitment=sealed.commitment,
+        custody=KeyCustody.MANAGED,
+        material=dek,
     )
+    locked = custody.lock(bare, key)
+    wrapped = keyring().wrap(locked)
     remember_wrapping(row, wrapped.master_key_id)
     changed = StoredObject.objects.filter(pk=row.pk, state=State.WRITING).update(
         state=State.LIVE,
         sealed=True,
+        custody=locked.custody.value,
         master_key_id=wrapped.master_key_id,
         wrapped_key=wrapped.token,
         size=sealed.size,
@@ -267,6 +293,8 @@ def seal_object(row: StoredObject, dek: bytes, sealed: SealedObject) -> None:
     if not changed:
         raise UploadLost
     row.refresh_from_db()
+    if key is not None:
+        custody.note(row, key)
 
 
 def remember_wrapping(row: StoredObject, new_key_id: str) -> None:
@@ -306,10 +334,11 @@ class OpenFile:
             raise FileDamaged from error
 
 
-def open_file(record: FileRecord) -> OpenFile:
+def open_file(record: FileRecord, key: str | None = None) -> OpenFile:
     """Unwrap the file's key and check every bound field; nothing is fetched yet.
 
-    Raises FileDamaged, also where the file was found damaged before, and KeysMissing.
+    A held file takes its own `key` as well. Raises KeyNeeded or WrongFileKey without it;
+    FileDamaged, also where the file was found damaged before; KeysMissing.
     """
     row = record.current
     if row.state != State.LIVE:
@@ -317,7 +346,7 @@ def open_file(record: FileRecord) -> OpenFile:
     try:
         if (row.size, row.file_id) != (record.size, record.id):
             raise Damaged("the file's record and its object's do not agree")
-        reader = storage().reader(row.object_name, _unwrap(row))
+        reader = storage().reader(row.object_name, _unwrap(row, key))
     except UnknownMasterKey as unknown:
         raise KeysMissing({unknown.key_id: 1}) from unknown
     except CryptoError as error:
@@ -327,11 +356,35 @@ def open_file(record: FileRecord) -> OpenFile:
     return OpenFile(record, reader)
 
 
-def _unwrap(row: StoredObject) -> ObjectKey:
+def _unwrap(row: StoredObject, key: str | None = None) -> ObjectKey:
     found = keyring().unwrap(
         row.wrapped, context=row.context, size=row.size, custody=KeyCustody(row.custody)
     )
-    return ObjectKey(found.material, row.context, found.size, found.commitment)
+    return ObjectKey(custody.unlock(found, key), row.context, found.size, found.commitment)
+
+
+def exchange_key(record: FileRecord, old: str, new: custody.UserKey) -> None:
+    """Lock a held file's DEK with another key of its owner's; its object stays as it is.
+
+    For a transaction. Raises WrongFileKey, FileDamaged, KeysMissing.
+    """
+    row = StoredObject.objects.select_for_update().get(pk=record.current_id)
+    try:
+        found = keyring().unwrap(
+            row.wrapped, context=row.context, size=row.size, custody=KeyCustody(row.custody)
+        )
+        bare = replace(found, custody=KeyCustody.MANAGED, material=custody.unlock(found, old))
+    except UnknownMasterKey as unknown:
+        raise KeysMissing({unknown.key_id: 1}) from unknown
+    except CryptoError as error:
+        log.error("file %s cannot be opened: %s", record.id, error)
+        raise FileDamaged from error
+    wrapped = keyring().wrap(custody.lock(bare, new))
+    remember_wrapping(row, wrapped.master_key_id)
+    StoredObject.objects.filter(pk=row.pk).update(
+        master_key_id=wrapped.master_key_id, wrapped_key=wrapped.token
+    )
+    custody.renote(row, new)
 
 
 def mark_damaged(row: StoredObject, error: Exception) -> None:
@@ -422,6 +475,7 @@ def sweep(*, now: datetime | None = None, dry_run: bool = False) -> Swept:
             swept.failed += 1
     # Of a complete upload only its session is left, for a client that missed the last answer.
     UploadSession.objects.filter(completed_at__lte=now - settings.UPLOAD_EXPIRY).delete()
+    custody.forget_lapsed(now)
     if swept != Swept():
         audit.record(Event.SWEPT, purged=swept.purged, abandoned=swept.abandoned)
     return swept
@@ -541,7 +595,7 @@ class StoredObjectKeys:
             seal_object(row, found.material, sealed)
 
     def find(self, name: str) -> ObjectKey:
-        """The key of a live object. Raises FileNotFoundError."""
+        """The key of a live object. Raises FileNotFoundError, and KeyNeeded for a held one."""
         try:
             return _unwrap(StoredObject.objects.get(object_name=name, state=State.LIVE))
         except StoredObject.DoesNotExist:

@@ -10,7 +10,7 @@ import re
 import uuid
 from collections.abc import Sequence
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
 from django.conf import settings
 from django.contrib import messages
@@ -28,17 +28,18 @@ from django.http.multipartparser import MultiPartParserError
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.http import urlencode
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
+from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.models import User
 from accounts.reauthentication import recently_authenticated
-from files import sharing, vault
+from files import custody, sharing, vault
 from files.access import Access, Permission, access_of
 from files.forms import ShareForm, UploadForm
 from files.listing import page_after, search
 from files.models import FileRecord, Grant
 from files.recipients import describe
-from files.transfers import archive, downloads
+from files.transfers import archive, downloads, unlocking
 from files.transfers.forms import BodyTooShort, ReceivedFile, VaultUploadHandler
 
 _ROW_NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
@@ -54,7 +55,8 @@ def user_of(request: HttpRequest) -> User:
 
 def visible(request: HttpRequest, file_id: uuid.UUID) -> FileRecord:
     """The file, if the user may see it; 404 otherwise."""
-    files = FileRecord.objects.visible_to(user_of(request)).select_related("owner", "current")
+    files = FileRecord.objects.visible_to(user_of(request))
+    files = files.select_related("owner", "current__held_key")
     return get_object_or_404(files, pk=file_id)
 
 
@@ -102,8 +104,27 @@ def detail(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
         "may_download": user.has_perm(Permission.DOWNLOAD),
         "may_manage": access.may_manage,
         "grants": grants[: settings.GRANTS_PER_PAGE] if access.may_manage else [],
+        **(key_context(request, record) if record.is_held else {}),
     }
     return render(request, "files/detail.html", context)
+
+
+def key_context(request: HttpRequest, record: FileRecord) -> dict[str, Any]:
+    """What a page says of a held file's key: never the key."""
+    found = unlocking.unlocked(request, record)
+    return {
+        "unlocked_until": found[1] if found else None,
+        "has_passphrase": bool(custody.derivation_of(record.current)),
+        "offer_ends": custody.offer_ends(record.current),
+    }
+
+
+def locked(
+    request: HttpRequest, record: FileRecord, *, status: int = 403, problem: str = ""
+) -> HttpResponse:
+    """The page that asks for a held file's key, instead of its bytes."""
+    context = {"record": record, "problem": problem, **key_context(request, record)}
+    return render(request, "files/locked.html", context, status=status)
 
 
 @require_safe
@@ -116,8 +137,12 @@ def download(request: HttpRequest, file_id: uuid.UUID) -> HttpResponseBase:
         return render(request, "files/may_not_download.html", {"record": record}, status=403)
     if downloads.is_part_of_a_page(request):
         raise PermissionDenied
+    key = unlocking.key_of(request, record)
     try:
-        return downloads.answer(request, record, partial(_still_allowed, user.pk, record))
+        return downloads.answer(request, record, partial(_still_allowed, user.pk, record), key)
+    except (vault.KeyNeeded, vault.WrongFileKey):
+        # A cookie that opens nothing has been overtaken by another key.
+        return locked(request, record)
     except vault.FileDamaged:
         return render(request, "files/damaged.html", {"record": record}, status=502)
 
@@ -129,7 +154,7 @@ def download_several(request: HttpRequest) -> HttpResponseBase:
     user = user_of(request)
     if not user.has_perm(Permission.DOWNLOAD):
         raise PermissionDenied
-    wanted = _ids(request.POST.getlist("file")[: settings.DATA_UPLOAD_MAX_NUMBER_FIELDS])
+    wanted = ids_of(request.POST.getlist("file")[: settings.DATA_UPLOAD_MAX_NUMBER_FIELDS])
     if not wanted:
         messages.error(request, "Choose at least one file.")
         return redirect("files:list")
@@ -137,6 +162,9 @@ def download_several(request: HttpRequest) -> HttpResponseBase:
     records = list(files.filter(pk__in=wanted).order_by("name", "pk"))
     if len(records) < len(wanted):
         raise Http404
+    # What unlocks a held file is sent to its own pages alone.
+    if held := [record for record in records if record.is_held]:
+        return render(request, "files/zip_held.html", {"held": held}, status=403)
     try:
         return archive.answer(records, partial(_still_allowed, user.pk))
     except vault.FileDamaged:
@@ -144,7 +172,8 @@ def download_several(request: HttpRequest) -> HttpResponseBase:
         return render(request, "files/damaged.html", {"record": damaged}, status=502)
 
 
-def _ids(texts: list[str]) -> set[uuid.UUID]:
+def ids_of(texts: list[str]) -> set[uuid.UUID]:
+    """The ids that a form names; 404 where one is none."""
     try:
         return {uuid.UUID(text) for text in texts}
     except ValueError:
@@ -255,6 +284,7 @@ def _revoke(request: HttpRequest, record: FileRecord, access: Access) -> HttpRes
 # exempt, installs the handler and reads; the inner one is protected, and alone publishes.
 @csrf_exempt
 @require_http_methods(["GET", "HEAD", "POST"])
+@sensitive_post_parameters("passphrase", "passphrase_again")
 @login_required
 @permission_required(Permission.UPLOAD, raise_exception=True)
 def upload(request: HttpRequest) -> HttpResponseBase:
@@ -263,40 +293,50 @@ def upload(request: HttpRequest) -> HttpResponseBase:
         return upload_page(request)
     if int(request.META.get("CONTENT_LENGTH") or 0) > settings.MAX_UPLOAD_SIZE + FORM_OVERHEAD:
         error = vault.FileTooLarge(settings.MAX_UPLOAD_SIZE)
-        return _upload_answer(request, UploadForm(), [("", error)], [], status=413)
+        return _upload_answer(request, empty_form(request), [("", error)], [], status=413)
     handler = VaultUploadHandler(request, user_of(request))
     request.upload_handlers = [handler]
     try:
         request.POST  # noqa: B018  reads the whole body, through the handler
         return publish_uploads(request, handler)
     except (BodyTooShort, MultiPartParserError, UnreadablePostError):
-        return _upload_answer(request, UploadForm(), [("", BodyTooShort())], [], status=400)
+        return _upload_answer(request, empty_form(request), [("", BodyTooShort())], [], status=400)
     except vault.UploadLost as lost:
-        return _upload_answer(request, UploadForm(), [("", lost)], [], status=409)
+        return _upload_answer(request, empty_form(request), [("", lost)], [], status=409)
     finally:
         handler.abort()
+
+
+def empty_form(request: HttpRequest) -> UploadForm:
+    """The form of the upload page with nothing in it."""
+    return UploadForm(user=user_of(request))
 
 
 @csrf_protect
 def upload_page(request: HttpRequest) -> HttpResponse:
     """The empty form. Protected only so that it gets a token."""
-    return _upload_answer(request, UploadForm(), [], [], status=200)
+    return _upload_answer(request, empty_form(request), [], [], status=200)
 
 
 @csrf_protect
 def publish_uploads(request: HttpRequest, handler: VaultUploadHandler) -> HttpResponse:
     """Turn what the handler has stored into files, now that the token has been checked."""
-    form = UploadForm(request.POST, request.FILES)
+    form = UploadForm(request.POST, request.FILES, user=user_of(request))
     received = [
         file.upload for file in request.FILES.getlist("files") if isinstance(file, ReceivedFile)
     ]
-    if not form.is_valid() and ("custody" in form.errors or not handler.refused):
+    if not form.is_valid() and (form.errors.keys() - {"files"} or not handler.refused):
         return _upload_answer(request, form, [], [], status=400)
-    stored = vault.publish(received)
+    keys = form.new_keys(len(received))
+    stored = vault.publish(received, keys)
     if handler.refused:
         too_large = any(isinstance(error, vault.FileTooLarge) for _, error in handler.refused)
         status = 413 if too_large else 400
-        return _upload_answer(request, UploadForm(), handler.refused, stored, status=status)
+        return _upload_answer(
+            request, empty_form(request), handler.refused, stored, status=status, keys=keys
+        )
+    if keys and not keys[0].derivation:
+        return keys_page(request, shown_keys(stored, keys))
     count = len(stored)
     messages.success(request, f"{count} file{'' if count == 1 else 's'} stored.")
     return redirect("files:list")
@@ -309,11 +349,36 @@ def _upload_answer(
     stored: list[FileRecord],
     *,
     status: int,
+    keys: Sequence[custody.UserKey] | None = None,
 ) -> HttpResponse:
     context = {
         "form": form,
+        "shown": shown_keys(stored, keys),
         "problems": [(name, str(error)) for name, error in problems],
         "stored": stored,
         "max_size": settings.MAX_UPLOAD_SIZE,
     }
     return render(request, "files/upload.html", context, status=status)
+
+
+# --- Keys to be saved ---------------------------------------------------------------------------
+
+
+def shown_keys(
+    stored: Sequence[FileRecord], keys: Sequence[custody.UserKey] | None
+) -> list[tuple[FileRecord, str]]:
+    """New files with the keys that their owner is to be shown; passphrases are not among them."""
+    pairs = zip(stored, keys or (), strict=False)
+    return [(record, key.text) for record, key in pairs if not key.derivation]
+
+
+def keys_page(
+    request: HttpRequest,
+    shown: Sequence[tuple[FileRecord, str]],
+    *,
+    status: int = 200,
+    problem: str = "",
+) -> HttpResponse:
+    """The page that shows keys and asks for a confirmation that they were saved."""
+    context = {"shown": shown, "problem": problem}
+    return render(request, "files/keys.html", context, status=status)

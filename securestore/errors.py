@@ -17,14 +17,14 @@ from django.utils.cache import patch_vary_headers
 
 from audit import context
 from files.storage import StoreError
-from files.vault import KeysMissing
+from files.vault import KeysMissing, TooBusy
 
 log = logging.getLogger(__name__)
 
 TEMPLATE = "errors/error.html"
 RETRY_AFTER = 5  # Seconds.
 # Locked and unreachable databases are the first; a connection lost in mid-use is the second.
-Outage = OperationalError | InterfaceError | StoreError | KeysMissing
+Outage = OperationalError | InterfaceError | StoreError | KeysMissing | TooBusy
 
 
 @dataclass(frozen=True)

@@ -204,6 +204,10 @@ USER_QUOTA = byte_size(env, "USER_QUOTA", default="") if env.str("USER_QUOTA", d
 UPLOAD_EXPIRY = timedelta(hours=env.int("UPLOAD_EXPIRY_HOURS", default=7 * 24))
 # How long a doomed object stays, so that downloads that are running can finish.
 DOOMED_GRACE = timedelta(minutes=env.int("DOOMED_GRACE_MINUTES", default=60))
+# How long the cookie that unlocks a held file lasts.
+UNLOCK_TIME = timedelta(minutes=env.int("UNLOCK_MINUTES", default=15))
+# How long a held file's new key can be shown again when nobody has confirmed that it was saved.
+KEY_OFFER = timedelta(minutes=env.int("KEY_OFFER_MINUTES", default=60))
 FILES_PER_PAGE = 50
 GRANTS_PER_PAGE = 100
 # Plaintext must never reach a temporary file: this is the only upload handler there is.

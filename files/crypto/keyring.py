@@ -61,6 +61,12 @@ def generate_master_key() -> str:
     return base64.urlsafe_b64encode(os.urandom(KEY_LENGTH)).decode()
 
 
+def check_user_key(text: str) -> str:
+    """A user's key as it was typed, without the white space around it. Raises MalformedKey."""
+    parse_key(text, "this")
+    return text.strip()
+
+
 def parse_key(text: str, what: str) -> bytes:
     """The 32 bytes of a Fernet key. Raises MalformedKey, which never shows the text."""
     text = text.strip()

@@ -37,20 +37,26 @@ def etag_of(record: FileRecord) -> str:
 
 
 def answer(
-    request: HttpRequest, record: FileRecord, still_allowed: Callable[[], bool]
+    request: HttpRequest,
+    record: FileRecord,
+    still_allowed: Callable[[], bool],
+    key: str | None = None,
 ) -> HttpResponseBase:
-    """Answer a GET or HEAD for the file's bytes.
+    """Answer a GET or HEAD for the file's bytes. A held file takes its own `key`.
 
-    Raises FileDamaged, KeysMissing, StoreError before any byte has been sent.
+    Raises KeyNeeded, WrongFileKey, FileDamaged, KeysMissing, StoreError before any byte has been
+    sent.
     """
     etag = etag_of(record)
+    # Before anything is said of a held file's content, that it has not changed included.
+    opened = vault.open_file(record, key) if record.is_held else None
     unchanged = request.headers.get("If-None-Match")
     if unchanged is not None and _matches(unchanged, etag):
         same = HttpResponse(status=304)
         # Else Django would put the length of this empty body in the place of the file's.
         same["Content-Length"] = str(record.size)
         return _described(same, record)
-    opened = vault.open_file(record)
+    opened = opened or vault.open_file(record)
     try:
         wanted = _wanted_range(request, etag, record.size)
     except Unsatisfiable:

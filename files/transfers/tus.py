@@ -23,7 +23,7 @@ from django.utils import timezone
 from django.utils.http import http_date
 
 from accounts.models import User
-from files import resumable, vault
+from files import held, resumable, vault
 from files.models import Custody, FileRecord, StoredObject, UploadSession
 from files.names import BadName
 
@@ -36,6 +36,7 @@ CHECKSUMS: Final = {"sha1": hashlib.sha1, "sha256": hashlib.sha256}
 CONTENT_TYPE: Final = "application/offset+octet-stream"
 CHUNK: Final = 256 * 1024
 MAX_METADATA: Final = 8 * 1024
+SECRETS: Final = frozenset({"key", "passphrase", "password", "secret"})
 _NUMBER = re.compile(r"[0-9]{1,19}", re.ASCII)
 
 
@@ -111,14 +112,19 @@ def create(request: HttpRequest) -> HttpResponse:
     length = _declared_length(request)
     raw = request.headers.get("Upload-Metadata", "")
     metadata = _parse_metadata(raw)
-    if metadata.get("custody", Custody.MANAGED) != Custody.MANAGED:
-        raise Refusal(400, "This vault offers managed custody only: leave custody out.")
+    in_custody = metadata.get("custody") or Custody.MANAGED
+    if in_custody not in Custody:
+        raise Refusal(400, "The custody of a file is managed or held.")
+    if SECRETS & {name.lower() for name in metadata}:
+        # It is stored, and told to whoever asks for the upload: no place for a secret.
+        raise Refusal(400, "Upload-Metadata must not hold a key or a passphrase. Nothing was kept.")
     session = resumable.create(
         cast("User", request.user),
         name=metadata.get("filename", "unnamed"),
         content_type=metadata.get("filetype"),
         length=length,
         metadata=raw,
+        in_custody=Custody(in_custody),
     )
     if length == 0 or request.content_type == CONTENT_TYPE:
         try:
@@ -164,8 +170,11 @@ def patch(request: HttpRequest, upload_id: uuid.UUID) -> HttpResponse:
 
 
 def delete(request: HttpRequest, upload_id: uuid.UUID) -> HttpResponse:
-    """DELETE: give the upload up."""
-    resumable.terminate(session_of(request, upload_id))
+    """DELETE: give the upload up; of a complete one, say that its key was received."""
+    session = session_of(request, upload_id)
+    if session.custody == Custody.HELD and (stored := _file_of(session)):
+        held.confirm(stored, actor=session.owner)
+    resumable.terminate(session)
     return HttpResponse(status=204)
 
 
@@ -211,6 +220,9 @@ def _state(session: UploadSession, stored: FileRecord | None, *, status: int) ->
     response["Upload-Expires"] = http_date(session.expires_at.timestamp())
     if stored is not None:
         response["Securestore-File"] = str(stored.pk)
+        # Also to a client that asks again: the answer that completed the upload may be lost.
+        if stored.is_held and (key := held.just_made(stored)):
+            response["Securestore-Key"] = key
     return response
 
 

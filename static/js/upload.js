@@ -12,6 +12,7 @@ const AT_ONCE = 3;
 /** Weight of the newest second in the speed that is shown. */
 const NEWEST = 0.25;
 const TICK = 1_000;
+const HELD = "held";
 
 const form = document.querySelector("form[data-tus]");
 const field = form.querySelector("input[type=file]");
@@ -49,8 +50,10 @@ function files(count) {
 
 // --- What every request needs -----------------------------------------------------------------------
 
-function fingerprint(file) {
-  return owned + JSON.stringify([file.name, file.size, file.lastModified, endpoint]);
+/** An upload is only ever continued in the custody that it was begun in. */
+function fingerprint(file, custody) {
+  const held = custody === HELD ? [custody] : [];
+  return owned + JSON.stringify([file.name, file.size, file.lastModified, endpoint, ...held]);
 }
 
 function shouldRetry(error) {
@@ -64,7 +67,6 @@ const common = {
   chunkSize: Infinity,
   retryDelays: RETRY_DELAYS,
   removeFingerprintOnSuccess: true,
-  fingerprint: async (file) => fingerprint(file),
   onShouldRetry: shouldRetry,
   // Read anew for each request: it changes when one signs in again.
   onBeforeRequest: (request) => request.setHeader("X-CSRFToken", token.value),
@@ -147,9 +149,11 @@ class Row {
 
 /** One file on its way. States: waiting, running, paused, offline, failed, done, cancelled. */
 class Transfer {
-  constructor(file) {
+  constructor(file, custody, passphrase) {
     this.file = file;
-    this.fingerprint = fingerprint(file);
+    this.custody = custody;
+    this.passphrase = passphrase;
+    this.fingerprint = fingerprint(file, custody);
     this.row = new Row(file.name);
     this.sent = this.sampled = 0;
     this.speed = null;
@@ -212,10 +216,11 @@ class Transfer {
     const upload = new tus.Upload(this.file, {
       ...common,
       uploadUrl: this.address,
+      fingerprint: async () => this.fingerprint,
       metadata: {
         filename: this.file.name,
         ...(this.file.type && { filetype: this.file.type }),
-        custody: form.elements.namedItem("custody").value,
+        custody: this.custody,
       },
       onUploadUrlAvailable: () => (this.address = upload.url),
       onProgress: (sent) => {
@@ -225,7 +230,10 @@ class Transfer {
       },
       onShouldRetry: (error) => (this.retrying = shouldRetry(error)),
       onError: (error) => this.upload === upload && this.stop(error),
-      onSuccess: ({ lastResponse }) => this.finish(lastResponse.getHeader("Securestore-File")),
+      onSuccess: ({ lastResponse }) => {
+        const key = lastResponse.getHeader("Securestore-Key");
+        this.finish(lastResponse.getHeader("Securestore-File"), key);
+      },
     });
     this.upload = upload;
     const [previous] = await upload.findPreviousUploads();
@@ -316,9 +324,11 @@ class Transfer {
     advance();
   }
 
-  finish(id) {
+  async finish(id, key) {
     this.upload = null;
     this.sent = this.file.size;
+    const kept = this.custody === HELD && (await keep(id, key, this.file.name, this.passphrase));
+    this.passphrase = "";
     transfers.delete(this);
     this.row.remove();
     const link = document.createElement("a");
@@ -327,7 +337,7 @@ class Transfer {
     link.append(document.createElement("bdi"));
     link.firstChild.textContent = this.file.name;
     const item = document.createElement("li");
-    item.append(link, `, ${size(this.file.size)}`);
+    item.append(link, `, ${size(this.file.size)}`, kept ? `, ${kept}` : "");
     storedPanel.hidden = false;
     storedPanel.querySelector("ul").append(item);
     this.enter("done");
@@ -335,6 +345,74 @@ class Transfer {
     announce();
     advance();
   }
+}
+
+// --- Files whose key their owner keeps --------------------------------------------------------------
+
+const keysPanel = document.getElementById("new-keys");
+const keysForm = keysPanel.querySelector("[data-saved]");
+
+function post(address, fields) {
+  const body = new URLSearchParams(fields);
+  const headers = { "X-CSRFToken": token.value, Accept: "text/plain" };
+  return fetch(address, { method: "POST", body, headers, redirect: "manual" });
+}
+
+/** Give a new file its passphrase, or show its key; returns what to say of it. */
+async function keep(id, key, name, passphrase) {
+  if (passphrase) {
+    const fields = { passphrase, passphrase_again: passphrase };
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      try {
+        const answer = await post(`${form.dataset.files}${id}/key/passphrase/`, fields);
+        if (answer.status === 204) return "with your passphrase";
+      } catch {
+        // The connection; the key below is as good.
+      }
+    }
+  }
+  if (!key) return "whose key is on its page";
+  showKey(id, key, name);
+  return passphrase ? "with a key: the passphrase could not be set" : "with the key below";
+}
+
+function showKey(id, key, name) {
+  const item = document.getElementById("new-key").content.firstElementChild.cloneNode(true);
+  for (const place of item.querySelectorAll("[data-name]")) place.textContent = name;
+  item.querySelector("a").href = `${form.dataset.files}${id}/`;
+  item.dataset.file = id;
+  const secret = item.querySelector("[data-key]");
+  secret.textContent = key;
+  secret.dataset.fileName = name;
+  keysPanel.querySelector("ul").append(item);
+  keysForm.elements.namedItem("saved").checked = false;
+  keysPanel.hidden = false;
+}
+
+keysForm.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const items = [...keysPanel.querySelectorAll("[data-file]")];
+  const fields = [["saved", "yes"], ...items.map((item) => ["file", item.dataset.file])];
+  const problem = keysForm.querySelector(".problem");
+  try {
+    const answer = await post(form.dataset.keysSaved, fields);
+    if (answer.status !== 204) throw new Error(String(answer.status));
+    for (const item of items) item.remove();
+    keysPanel.hidden = !keysPanel.querySelector("[data-file]");
+    problem.hidden = true;
+    announce("Only you have the keys now.");
+  } catch {
+    problem.textContent = "The server could not be told. Try again; the keys stay here until then.";
+    problem.hidden = false;
+  }
+});
+
+/** What is wrong with the passphrase that was typed, in words; empty where nothing is. */
+async function judged(passphrase, again) {
+  if (passphrase !== again) return "The two passphrases differ: type both again.";
+  const answer = await post(form.dataset.judge, { passphrase, passphrase_again: again });
+  if (answer.status === 204) return "";
+  return answer.status === 400 ? (await answer.text()).trim() : "Sign in again in another tab first.";
 }
 
 // --- All of them ----------------------------------------------------------------------------------
@@ -370,23 +448,40 @@ function announce(news = "") {
   panel.hidden = !text && !list.children.length;
 }
 
-function add(chosen) {
+function add(chosen, custody, passphrase) {
   for (const file of chosen) {
-    const known = [...transfers].some((transfer) => transfer.fingerprint === fingerprint(file));
+    const print = fingerprint(file, custody);
+    const known = [...transfers].some((transfer) => transfer.fingerprint === print);
     if (known) continue;
-    offers.get(fingerprint(file))?.row.remove();
-    offers.delete(fingerprint(file));
-    transfers.add(new Transfer(file));
+    offers.get(print)?.row.remove();
+    offers.delete(print);
+    transfers.add(new Transfer(file, custody, passphrase));
   }
   announce();
   advance();
 }
 
-form.addEventListener("submit", (event) => {
+form.addEventListener("submit", async (event) => {
   event.preventDefault();
-  add([...field.files]);
-  field.value = "";
+  const chosen = [...field.files];
+  const custody = form.elements.namedItem("custody").value;
+  const first = form.elements.namedItem("passphrase");
+  const second = form.elements.namedItem("passphrase_again");
+  let passphrase = "";
+  if (custody === HELD && (first.value || second.value)) {
+    passphrase = first.value;
+    const wrong = await judged(passphrase, second.value).catch(() => "The server cannot be reached.");
+    first.setCustomValidity(wrong);
+    if (wrong) return first.reportValidity();
+  }
+  add(chosen, custody, passphrase);
+  field.value = first.value = second.value = "";
 });
+
+for (const name of ["passphrase", "passphrase_again"]) {
+  const typed = form.elements.namedItem(name);
+  typed.addEventListener("input", () => form.elements.namedItem("passphrase").setCustomValidity(""));
+}
 
 setInterval(() => {
   for (const transfer of transfers) if (transfer.state === "running") transfer.tick();
@@ -451,9 +546,11 @@ async function forget(print) {
 
 async function offer(print, { uploadUrl, size: total, metadata }) {
   const answer = await fetch(uploadUrl, { method: "HEAD", headers: { "Tus-Resumable": "1.0.0" } });
-  if ([404, 410].includes(answer.status) || answer.headers.has("Securestore-File")) {
-    return forget(print);
-  }
+  const id = answer.headers.get("Securestore-File");
+  const key = answer.headers.get("Securestore-Key");
+  // Complete, and the answer that said so was lost with the page.
+  if (key) showKey(id, key, metadata.filename);
+  if ([404, 410].includes(answer.status) || id) return forget(print);
   const done = Number(answer.headers.get("Upload-Offset"));
   const chosenMeanwhile = [...transfers].some((transfer) => transfer.fingerprint === print);
   if (!answer.ok || chosenMeanwhile || offers.has(print)) return;
@@ -461,7 +558,11 @@ async function offer(print, { uploadUrl, size: total, metadata }) {
   const words = `Unfinished at ${size(done)} of ${size(total)}. Choose the same file again to go on.`;
   row.say("offered", words);
   row.show(done, total, words);
-  row.button("toggle", "Choose", () => field.click());
+  row.button("toggle", "Choose", () => {
+    // It goes on only in the custody that it was begun in.
+    form.elements.namedItem("custody").value = metadata.custody ?? "managed";
+    field.click();
+  });
   row.button("cancel", "Cancel", async () => {
     offers.delete(print);
     row.remove();

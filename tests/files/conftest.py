@@ -13,6 +13,7 @@ from moto.backends import get_backend
 
 from audit.models import AuditEvent
 from files import masterkeys, vault
+from files.custody import UserKey
 from files.models import FileRecord, Grant, StoredObject
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 Store = Callable[..., FileRecord]
 UseKeys = Callable[..., None]
+KEY = "aGVsZC1rZXktb2YtdGhlLXRlc3RzLTAxMjM0NTY3ODk="
+PASSPHRASE = "violet tractor mumbles sixteen"
 CONTENT = b"The quick brown fox. " * 40
 
 
@@ -58,9 +61,15 @@ def store(s3: S3Client) -> Store:
     """Stores a file of the owner's and returns its record."""
 
     def store_one(
-        owner: User, content: bytes = CONTENT, *, name: str = "fox.txt", kind: str = "text/plain"
+        owner: User,
+        content: bytes = CONTENT,
+        *,
+        name: str = "fox.txt",
+        kind: str = "text/plain",
+        key: UserKey | None = None,
     ) -> FileRecord:
-        return vault.store(owner, [content] if content else [], name=name, content_type=kind)
+        chunks = [content] if content else []
+        return vault.store(owner, chunks, name=name, content_type=kind, key=key)
 
     return store_one
 
@@ -69,6 +78,12 @@ def store(s3: S3Client) -> Store:
 def record(store: Store, alice: User) -> FileRecord:
     """A file of Alice's: `CONTENT`, named fox.txt."""
     return store(alice)
+
+
+@pytest.fixture
+def held_record(store: Store, alice: User) -> FileRecord:
+    """A file of Alice's that `KEY` opens, named secret.txt."""
+    return store(alice, name="secret.txt", key=UserKey(KEY))
 
 
 @pytest.fixture

@@ -83,6 +83,13 @@ DOORS: dict[str, list[Door]] = {
         Door("POST", 403, manage=True, data={"revoke": "1"}),
     ],
     "files:delete": [Door(manage=True), Door("HEAD", manage=True), Door("POST", 302, manage=True)],
+    "files:unlock": [Door("POST", 302)],
+    # For owners of held files, which this one is not: test_keys.py has those.
+    "files:key": [Door(ok=404), Door("HEAD", 404)],
+    "files:key_file": [Door("POST", 404)],
+    "files:set_passphrase": [Door("POST", 404)],
+    "files:reencrypt": [Door(ok=404), Door("HEAD", 404), Door("POST", 404)],
+    "files:keys_saved": [Door("POST", 404, named_by="file")],
     "upload": [
         Door("HEAD", 200, UPLOAD, headers=TUS),
         Door(
@@ -121,6 +128,7 @@ NO_FILE: dict[str, str] = {
     "readyz": OPEN,
     "files:list": SIGNED_IN,
     "files:upload": SIGNED_IN,
+    "files:judge_passphrase": SIGNED_IN,
     "uploads": SIGNED_IN,
     # Accounts
     "account_login": OPEN,

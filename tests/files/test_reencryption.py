@@ -13,11 +13,11 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import User
-from files import processes, reencryption, resumable, vault
-from files.crypto.errors import MalformedKey, WrongKey
+from files import custody, processes, reencryption, resumable, vault
 from files.crypto.keyring import Custody as KeyCustody
 from files.crypto.keyring import KeyRecord, KeyState, generate_master_key, hold
 from files.crypto.stream import FRAME_PAYLOAD, derive_keys
+from files.custody import UserKey
 from files.masterkeys import keyring
 from files.models import FileRecord, Grant, PastWrapping, StoredObject, UploadSession
 from files.reencryption import reencrypt
@@ -69,6 +69,7 @@ def holding(record: FileRecord, user_key: str = USER_KEY) -> FileRecord:
     )
     StoredObject.objects.filter(pk=row.pk).update(custody="held", wrapped_key=wrapped.token)
     FileRecord.objects.filter(pk=record.pk).update(custody="held")
+    custody.note(row, UserKey(user_key))
     return FileRecord.objects.select_related("current").get(pk=record.pk)
 
 
@@ -360,11 +361,11 @@ def test_the_sweep_takes_dead_ones_long_before_uploads_expire(
 
 def test_a_held_file_needs_its_key_and_keeps_it(store: Store, alice: User) -> None:
     record = holding(store(alice, bytes(FRAME_PAYLOAD + 1)))
-    with pytest.raises(reencryption.KeyNeeded):
+    with pytest.raises(vault.KeyNeeded):
         reencrypt(record, actor=alice)
-    with pytest.raises(WrongKey):
+    with pytest.raises(vault.WrongFileKey):
         reencrypt(record, actor=alice, user_key=generate_master_key())
-    with pytest.raises(MalformedKey):
+    with pytest.raises(vault.NotAKey):
         reencrypt(record, actor=alice, user_key="nonsense")
     assert states() == ["live"]
     new = reencrypt(record, actor=alice, user_key=USER_KEY)

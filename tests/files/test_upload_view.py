@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,9 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
-from files import vault
+from files import custody, vault
 from files.models import FileRecord, StoredObject
+from tests.files.conftest import PASSPHRASE
 from tests.files.multipart import BOUNDARY, CONTENT_TYPE, Part, body, field, file
 from tests.files.test_vault import PART, StoreTrouble
 
@@ -251,10 +253,61 @@ def test_a_form_that_is_not_multipart_is_refused_in_words(
     assert "Choose at least one file." in response.text
 
 
-def test_held_custody_is_refused_in_words(member: Client, nothing_left: Nothing) -> None:
-    response = post(member, field("custody", "held"), file("a", b"1"))
+def test_another_custody_is_refused_in_words(member: Client, nothing_left: Nothing) -> None:
+    response = post(member, field("custody", "other"), file("a", b"1"))
     assert response.status_code == 400
     assert "is not a custody that this site offers" in response.text
+    assert nothing_left()
+
+
+def shown_keys(response: Any) -> list[str]:
+    found: list[str] = re.findall(r">([A-Za-z0-9_-]{43}=)<", response.text)
+    return found
+
+
+def test_each_held_file_has_its_key_shown_once(member: Client) -> None:
+    response = post(member, field("custody", "held"), file("a", b"1"), file("b", b"2"))
+    assert response.status_code == 200
+    assert response["Cache-Control"] == "private, no-store"
+    first, second = shown_keys(response)
+    assert b"".join(vault.open_file(named("a"), first).chunks()) == b"1"
+    assert b"".join(vault.open_file(named("b"), second).chunks()) == b"2"
+    with pytest.raises(vault.WrongFileKey):
+        vault.open_file(named("a"), second)
+    for text in ("I have saved all 2 keys", "/files/keys/saved/", str(named("a").pk)):
+        assert text in response.text
+
+
+def test_held_files_beside_a_refused_one_have_their_keys_shown(member: Client) -> None:
+    response = post(member, field("custody", "held"), file("..", b"1"), file("b", b"2"))
+    assert response.status_code == 400
+    [key] = shown_keys(response)
+    assert b"".join(vault.open_file(named("b"), key).chunks()) == b"2"
+
+
+def test_a_passphrase_takes_the_place_of_keys(member: Client) -> None:
+    typed = [field("passphrase", PASSPHRASE), field("passphrase_again", f" {PASSPHRASE}\n")]
+    refused = post(member, field("custody", "held"), *typed, file("a", b"1"))
+    assert refused.status_code == 400
+    assert not FileRecord.objects.exists()
+    typed[1] = field("passphrase_again", PASSPHRASE)
+    response = post(member, field("custody", "held"), *typed, file("a", b"1"), file("b", b"2"))
+    assert response.status_code == 302
+    for name, content in (("a", b"1"), ("b", b"2")):
+        record = named(name)
+        key = custody.typed_key(record, PASSPHRASE)
+        assert b"".join(vault.open_file(record, key).chunks()) == content
+
+
+@pytest.mark.parametrize("again", ["password1234", "another1234x"])
+def test_a_bad_passphrase_stores_nothing_and_is_not_shown_again(
+    member: Client, nothing_left: Nothing, again: str
+) -> None:
+    typed = [field("passphrase", "password1234"), field("passphrase_again", again)]
+    response = post(member, field("custody", "held"), *typed, file("a", b"1"))
+    assert response.status_code == 400
+    assert "password1234" not in response.text
+    assert "errorlist" in response.text
     assert nothing_left()
 
 
@@ -374,9 +427,9 @@ def test_an_upload_that_was_swept_away_is_told_so(
 ) -> None:
     real = vault.publish
 
-    def swept_first(uploads: Any) -> Any:
+    def swept_first(*args: Any) -> Any:
         StoredObject.objects.all().update(state=StoredObject.State.DOOMED)
-        return real(uploads)
+        return real(*args)
 
     monkeypatch.setattr(vault, "publish", swept_first)
     response = post(member, file("a", b"1"))

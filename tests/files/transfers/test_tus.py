@@ -16,10 +16,10 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import User
-from files import resumable, vault
+from files import held, resumable, vault
 from files.crypto.keyring import generate_master_key
 from files.crypto.stream import FRAME_PAYLOAD, frames_per_part
-from files.models import FileRecord, StoredObject, UploadSession
+from files.models import FileRecord, HeldKey, StoredObject, UploadSession
 from files.transfers import tus
 from tests.files.conftest import UseKeys
 
@@ -252,7 +252,9 @@ def test_the_last_word_may_be_the_length_alone(client: Tus) -> None:
         {"Upload_Length": "5", "Upload_Metadata": metadata(filename="")},
         {"Upload_Length": "5", "Upload_Metadata": "a eA==,a eA=="},
         {"Upload_Length": "5", "Upload_Metadata": "x" * 9000},
-        {"Upload_Length": "5", "Upload_Metadata": metadata(custody="held")},
+        {"Upload_Length": "5", "Upload_Metadata": metadata(custody="other")},
+        {"Upload_Length": "5", "Upload_Metadata": metadata(custody="held", passphrase="p" * 20)},
+        {"Upload_Length": "5", "Upload_Metadata": metadata(custody="held", KEY="k" * 44)},
     ],
 )
 def test_senseless_headers_create_nothing(client: Tus, headers: dict[str, str]) -> None:
@@ -484,3 +486,80 @@ def test_an_upload_survives_a_new_master_key(client: Tus, use_keys: UseKeys) -> 
     answer = client.patch(url, CONTENT[200:], 200)
     assert content_of(answer) == CONTENT
     assert vault.rewrap_pending() == 0
+
+
+# --- Held files ----------------------------------------------------------------------------------
+
+HELD = metadata(filename="secret", custody="held")
+
+
+def opens_with(answer: HttpResponse) -> bytes:
+    record = FileRecord.objects.select_related("current").get(pk=answer["Securestore-File"])
+    assert (record.custody, record.current.custody) == ("held", "held")
+    return b"".join(vault.open_file(record, answer["Securestore-Key"]).chunks())
+
+
+def test_the_answer_that_completes_a_held_upload_has_its_key(client: Tus) -> None:
+    url = client.begin(Upload_Metadata=HELD)
+    assert "Securestore-Key" not in client.patch(url, CONTENT[:100])
+    answer = client.patch(url, CONTENT[100:], offset=100)
+    assert answer.status_code == 204
+    assert opens_with(answer) == CONTENT
+    assert answer["Cache-Control"] == "no-store"
+
+
+def test_a_held_upload_in_one_request_has_its_key(client: Tus) -> None:
+    answer = client.create(CONTENT, Upload_Length=str(len(CONTENT)), Upload_Metadata=HELD)
+    assert answer.status_code == 201
+    assert opens_with(answer) == CONTENT
+
+
+def test_an_empty_held_upload_has_its_key(client: Tus) -> None:
+    assert opens_with(client.create(Upload_Length="0", Upload_Metadata=HELD)) == b""
+
+
+def test_a_client_that_missed_the_answer_gets_the_same_key(client: Tus) -> None:
+    url = client.begin(Upload_Metadata=HELD)
+    key = client.patch(url, CONTENT)["Securestore-Key"]
+    assert client.head(url)["Securestore-Key"] == key
+    assert client.patch(url, b"", offset=len(CONTENT))["Securestore-Key"] == key
+
+
+def test_a_client_that_says_it_has_the_key_is_not_told_again(client: Tus) -> None:
+    url = client.begin(Upload_Metadata=HELD)
+    record = FileRecord.objects.get(pk=client.patch(url, CONTENT)["Securestore-File"])
+    assert client.request("DELETE", url).status_code == 204
+    assert HeldKey.objects.get(object=record.current).offered is None
+    assert HeldKey.objects.get(object=record.current).saved_at is not None
+
+
+def test_the_key_is_not_told_for_long(client: Tus) -> None:
+    url = client.begin(Upload_Metadata=HELD)
+    client.patch(url, CONTENT)
+    HeldKey.objects.update(made_at=timezone.now() - held.MOMENT)
+    answer = client.head(url)
+    assert answer["Securestore-File"]
+    assert "Securestore-Key" not in answer
+
+
+def test_nobody_else_is_told_the_key(client: Tus, mallory: User) -> None:
+    url = client.begin(Upload_Metadata=HELD)
+    client.patch(url, CONTENT)
+    assert Tus(mallory).head(url).status_code == 404
+
+
+def test_a_managed_upload_has_no_key(client: Tus) -> None:
+    url = client.begin()
+    assert "Securestore-Key" not in client.patch(url, CONTENT)
+    assert not HeldKey.objects.exists()
+
+
+def test_a_held_upload_is_rewrapped_while_it_is_going_on(client: Tus, use_keys: UseKeys) -> None:
+    first, second = generate_master_key(), generate_master_key()
+    use_keys(first)
+    url = client.begin(Upload_Metadata=HELD)
+    client.patch(url, CONTENT[:100])
+    use_keys(second, first)
+    assert vault.rewrap().rewrapped == 1
+    use_keys(second)
+    assert opens_with(client.patch(url, CONTENT[100:], offset=100)) == CONTENT

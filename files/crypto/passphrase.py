@@ -1,0 +1,116 @@
+"""A user's key from a passphrase: Argon2id (RFC 9106), with its parameters kept beside the record.
+
+The parameters are those of RFC 9106, section 4, second recommended option: 64 MiB of memory, three
+passes, four lanes, a salt of 16 random bytes, a tag of 32. The tag is the user's key, in the text
+form of a generated one. At most `SLOTS` derivations run at once in a process, so that people who
+type passphrases cannot exhaust its memory.
+
+Never stores, logs or shows a passphrase or what comes of it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import re
+import unicodedata
+from dataclasses import dataclass
+from threading import BoundedSemaphore
+from typing import Final, Self
+
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+
+from files.crypto.errors import CryptoError, Damaged
+from files.crypto.tokens import KEY_LENGTH
+
+MEMORY: Final = 64 * 1024
+"""KiB of memory that one derivation takes."""
+PASSES: Final = 3
+LANES: Final = 4
+SALT_LENGTH: Final = 16
+
+SLOTS: Final = 2
+"""Derivations at once in one process; each takes `MEMORY`."""
+PATIENCE: Final = 10.0
+"""Seconds to wait for a slot."""
+
+# What a record may ask for: whoever can alter the database must not choose our memory and time.
+_MOST_MEMORY: Final = 4 * MEMORY
+_MOST_PASSES: Final = 16
+_MOST_LANES: Final = 16
+_TEXT: Final = re.compile(
+    r"argon2id\$v=19\$m=([0-9]{1,7}),t=([0-9]{1,2}),p=([0-9]{1,2})\$([A-Za-z0-9+/]{22})", re.ASCII
+)
+
+_slots = BoundedSemaphore(SLOTS)
+
+
+class TooBusy(CryptoError):
+    """Too many passphrases are being checked at this moment. Nothing is wrong with this one."""
+
+    def __init__(self) -> None:
+        super().__init__("too many passphrases are being checked at once")
+
+
+def normalise(passphrase: str) -> str:
+    """The same text however it was typed: NFC, and no white space around it (as RFC 8265)."""
+    return unicodedata.normalize("NFC", passphrase).strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Derivation:
+    """How one user's key comes from its passphrase: the salt and the costs, none of it secret."""
+
+    salt: bytes
+    memory: int = MEMORY
+    passes: int = PASSES
+    lanes: int = LANES
+
+    @classmethod
+    def new(cls) -> Self:
+        """A fresh salt, and the parameters of today."""
+        return cls(os.urandom(SALT_LENGTH))
+
+    def encode(self) -> str:
+        """As text, in the form of a PHC string without its tag."""
+        salt = base64.b64encode(self.salt).decode().rstrip("=")
+        return f"argon2id$v=19$m={self.memory},t={self.passes},p={self.lanes}${salt}"
+
+    @classmethod
+    def decode(cls, text: str) -> Self:
+        """Read what `encode` wrote. Raises Damaged, also for costs beyond what is sane."""
+        match = _TEXT.fullmatch(text)
+        if match is None:
+            raise Damaged("a key derivation is not one of Argon2id")
+        memory, passes, lanes = map(int, match.groups()[:3])
+        if not (
+            8 * lanes <= memory <= _MOST_MEMORY
+            and 1 <= passes <= _MOST_PASSES
+            and 1 <= lanes <= _MOST_LANES
+        ):
+            raise Damaged("a key derivation has impossible costs")
+        try:
+            salt = base64.b64decode(match[4] + "==", validate=True)
+        except binascii.Error:
+            raise Damaged("a key derivation has no salt") from None
+        return cls(salt, memory, passes, lanes)
+
+    def derive(self, passphrase: str) -> str:
+        """The user's key as text: 44 characters, a Fernet key. Raises TooBusy.
+
+        Takes `memory` KiB and some tenths of a second.
+        """
+        if not _slots.acquire(timeout=PATIENCE):
+            raise TooBusy
+        try:
+            raw = Argon2id(
+                salt=self.salt,
+                length=KEY_LENGTH,
+                iterations=self.passes,
+                lanes=self.lanes,
+                memory_cost=self.memory,
+            ).derive(normalise(passphrase).encode())
+        finally:
+            _slots.release()
+        return base64.urlsafe_b64encode(raw).decode()
