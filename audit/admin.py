@@ -10,6 +10,7 @@ from django.http import HttpRequest
 
 from audit.events import Event, label
 from audit.models import AuditEvent
+from securestore.administration import DiscreetHistory
 
 if TYPE_CHECKING:
     BaseAdmin = admin.ModelAdmin[AuditEvent]
@@ -33,7 +34,7 @@ class EventFilter(admin.SimpleListFilter):
 
 
 @admin.register(AuditEvent)
-class AuditEventAdmin(BaseAdmin):
+class AuditEventAdmin(DiscreetHistory, BaseAdmin):
     list_display = ("id", "at", "event_label", "actor_name", "address", "file_id", "data")
     list_filter = (EventFilter, "at")
     search_fields = ("=actor_name", "=address", "=request_id", "=file_id")

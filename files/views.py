@@ -40,6 +40,7 @@ from files.listing import page_after, search
 from files.models import FileRecord, Grant
 from files.recipients import describe
 from files.transfers import archive, downloads, unlocking
+from files.transfers.bodies import declared_length
 from files.transfers.forms import BodyTooShort, ReceivedFile, VaultUploadHandler
 
 _ROW_NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
@@ -291,7 +292,7 @@ def upload(request: HttpRequest) -> HttpResponseBase:
     """The upload page; several files in one form, streamed into the vault."""
     if request.method != "POST":
         return upload_page(request)
-    if int(request.META.get("CONTENT_LENGTH") or 0) > settings.MAX_UPLOAD_SIZE + FORM_OVERHEAD:
+    if declared_length(request) > settings.MAX_UPLOAD_SIZE + FORM_OVERHEAD:
         error = vault.FileTooLarge(settings.MAX_UPLOAD_SIZE)
         return _upload_answer(request, empty_form(request), [("", error)], [], status=413)
     handler = VaultUploadHandler(request, user_of(request))

@@ -26,6 +26,7 @@ from accounts.models import User
 from files import held, resumable, vault
 from files.models import Custody, FileRecord, StoredObject, UploadSession
 from files.names import BadName
+from files.transfers.bodies import declared_length
 
 VERSION: Final = "1.0.0"
 EXTENSIONS: Final = (
@@ -258,7 +259,7 @@ def _body_length(request: HttpRequest) -> int:
     if "chunked" in request.headers.get("Transfer-Encoding", "").lower():
         # Its end cannot be told from a cut connection, so it could not be trusted.
         raise Refusal(411, "Send a Content-Length: a chunked body cannot be checked for cuts.")
-    return int(request.headers.get("Content-Length") or 0)
+    return declared_length(request)
 
 
 def _checksum(request: HttpRequest) -> tuple[Any, bytes]:

@@ -1,0 +1,147 @@
+"""What somebody uploads to harm the next reader: pages with scripts in them, and names."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Error, FilePayload, Page, expect
+
+from tests.browser.conftest import RunningSite
+
+SignIn = Callable[[Page, str], None]
+
+RAN = "window.top.document.title = 'it ran'; window.name = 'it ran'; top.ran = 'it ran'"
+PAYLOADS = {
+    "page.html": ("text/html", f"<!doctype html><script>{RAN}</script><h1>rendered</h1>"),
+    "picture.svg": (
+        "image/svg+xml",
+        f"<svg xmlns='http://www.w3.org/2000/svg' onload=\"{RAN}\"><script>{RAN}</script></svg>",
+    ),
+    "page.xhtml": (
+        "application/xhtml+xml",
+        f"<html xmlns='http://www.w3.org/1999/xhtml'><script>{RAN}</script></html>",
+    ),
+    "script.js": ("text/javascript", RAN),
+    "style.css": ("text/css", "body { display: none !important }"),
+}
+NAMES = (
+    '"><img src=x onerror="top.ran=1">.txt',
+    "'><script>top.ran=1<script>.txt",
+    "photo\u202egpj.exe",
+    "\U0001f600" * 62 + ".txt",  # 252 bytes
+    "=cmd|' C calc'!A0",
+    "{{ 7*7 }}{% debug %}",
+)
+
+
+@pytest.fixture
+def stored(site: RunningSite) -> dict[str, str]:
+    """The payloads as Alice's files: their ids by name."""
+    printed = site.run(
+        "from accounts.models import User\nfrom files import vault\n"
+        "alice = User.objects.get(username='alice')\n"
+        f"for name, (kind, text) in {PAYLOADS!r}.items():\n"
+        "    record = vault.store(alice, [text.encode()], name=name, content_type=kind)\n"
+        "    print(name, record.pk)\n"
+    )
+    return dict(line.split() for line in printed.splitlines() if line.startswith(tuple(PAYLOADS)))
+
+
+def ran(page: Page) -> Any:
+    return page.evaluate("[document.title, window.name, window.ran]")
+
+
+def test_an_opened_upload_is_saved_and_not_shown(
+    page: Page, sign_in: SignIn, stored: dict[str, str], tmp_path: Path
+) -> None:
+    sign_in(page, "alice")
+    before = page.url
+    for name, file_id in stored.items():
+        with (
+            page.expect_download() as download,
+            pytest.raises(Error, match="Download is starting"),
+        ):
+            page.goto(f"/files/{file_id}/download/")
+        assert download.value.suggested_filename == name
+        assert download.value.path().read_text() == PAYLOADS[name][1]
+        assert page.url == before
+        assert "it ran" not in ran(page)
+
+
+EMBED = """async ([tag, attribute, url, extra]) => {
+  const element = Object.assign(document.createElement(tag), extra);
+  const settled = new Promise((resolve) => {
+    element.addEventListener("load", () => resolve("load"));
+    element.addEventListener("error", () => resolve("error"));
+    setTimeout(() => resolve("nothing"), 1000);
+  });
+  element.setAttribute(attribute, url);
+  document.body.append(element);
+  return settled;
+}"""
+"""Put an element that loads `url` into the page; how that ended."""
+
+
+def test_an_upload_embedded_in_a_page_of_the_site_does_not_run(
+    browser: Browser, site: RunningSite, sign_in: SignIn, stored: dict[str, str]
+) -> None:
+    # The policy itself complains here, as it should: a context of its own, that nobody watches.
+    with browser.new_context(base_url=site.url) as context:
+        page = context.new_page()
+        sign_in(page, "alice")
+        url = {name: f"/files/{file_id}/download/" for name, file_id in stored.items()}
+        for name in ("page.html", "picture.svg", "page.xhtml"):
+            for tag, attribute in (("iframe", "src"), ("object", "data"), ("embed", "src")):
+                page.evaluate(EMBED, [tag, attribute, url[name], {}])
+        for extra in ({}, {"type": "module"}):
+            ended = page.evaluate(EMBED, ["script", "src", url["script.js"], extra])
+            assert ended == "error"
+        sheet = {"rel": "stylesheet"}
+        assert page.evaluate(EMBED, ["link", "href", url["style.css"], sheet]) == "error"
+        assert page.evaluate(EMBED, ["img", "src", url["picture.svg"], {}]) == "error"
+        assert "it ran" not in ran(page)
+        assert page.locator("main").is_visible()
+        # Each was asked for as what it is; a program of ours that fetches it gets it all the same.
+        fetched = page.evaluate(
+            "url => fetch(url).then((answer) => answer.status)", url["page.html"]
+        )
+        assert fetched == 200
+
+
+def test_hostile_names_are_text_wherever_they_are_shown(
+    page: Page, sign_in: SignIn, tmp_path: Path
+) -> None:
+    # A console error or a violated policy fails `page` itself.
+    dialogs: list[str] = []
+    page.on("dialog", lambda dialog: dialogs.append(dialog.message))
+    sign_in(page, "mallory")
+    page.goto("/files/upload/")
+    files = [FilePayload(name=name, mimeType="text/plain", buffer=b"x") for name in NAMES]
+    page.get_by_label("Files", exact=True).set_input_files(files)
+    page.get_by_role("button", name="Encrypt and store").click()
+    expect(page.locator("#stored li")).to_have_count(len(NAMES))
+    page.goto("/files/")
+    rows = page.get_by_role("rowheader")
+    expect(rows).to_have_count(len(NAMES))
+    shown = [name.strip() for name in rows.all_inner_texts()]
+    assert set(shown) == {name.replace("\u202e", "") for name in NAMES}
+    for name in shown:
+        page.goto("/files/")
+        page.get_by_role("link", name=name, exact=True).click()
+        expect(page.get_by_role("heading", level=1)).to_have_text(name)
+        assert name in page.title()
+        with page.expect_download() as download:
+            page.get_by_role("link", name=re.compile("^Download")).click()
+        saved = download.value.suggested_filename
+        assert saved == Path(saved).name
+        assert "\u202e" not in saved
+        page.get_by_role("link", name="Delete this file").click()
+        expect(page.locator("main .name").first).to_have_text(name)
+        page.get_by_role("button", name="Delete for good").click()
+        # The message names it, and the list has it no more.
+        expect(page.get_by_role("status")).to_contain_text(f"“{name}” was deleted")
+    assert page.evaluate("window.ran") is None
+    assert page.locator("img[src=x]").count() == 0
+    assert dialogs == []
