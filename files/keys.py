@@ -94,6 +94,7 @@ def _must_prove(request: HttpRequest, record: FileRecord) -> bool:
 
 @require_safe
 @login_required
+@sensitive_variables()
 def show(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
     """The key of a new file once more, until its owner has confirmed that it was saved."""
     record = _own_held(request, file_id)
@@ -109,6 +110,7 @@ def show(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
 
 @require_POST
 @login_required
+@sensitive_variables()
 def key_file(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
     """The key as a file to be kept, while it is offered."""
     record = _own_held(request, file_id)
@@ -190,6 +192,7 @@ def _in_words(form: PassphraseForm) -> HttpResponse:
 @login_required
 @require_POST
 @sensitive_post_parameters("passphrase", "passphrase_again")
+@sensitive_variables()
 def judge_passphrase(request: HttpRequest) -> HttpResponse:
     """Whether a passphrase is good enough: 204 or, in words, 400. Nothing is kept.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.views.decorators.debug import sensitive_variables
 
 from files.access import Permission
 from files.transfers import tus
@@ -19,6 +20,7 @@ def _refuse_others(request: HttpRequest) -> None:
 
 
 @tus.answering
+@sensitive_variables()
 def collection(request: HttpRequest) -> HttpResponse:
     """`/uploads/`: what the server can do, and new uploads."""
     if request.method == "OPTIONS":
@@ -30,6 +32,7 @@ def collection(request: HttpRequest) -> HttpResponse:
 
 
 @tus.answering
+@sensitive_variables()
 def member(request: HttpRequest, upload_id: uuid.UUID) -> HttpResponse:
     """`/uploads/<uuid>`: one upload."""
     if request.method == "OPTIONS":

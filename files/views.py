@@ -28,7 +28,7 @@ from django.http.multipartparser import MultiPartParserError
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.http import urlencode
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
-from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.models import User
@@ -130,6 +130,7 @@ def locked(
 
 @require_safe
 @login_required
+@sensitive_variables()
 def download(request: HttpRequest, file_id: uuid.UUID) -> HttpResponseBase:
     """The file's bytes: GET and HEAD, whole or a range."""
     record = visible(request, file_id)
@@ -286,6 +287,7 @@ def _revoke(request: HttpRequest, record: FileRecord, access: Access) -> HttpRes
 @csrf_exempt
 @require_http_methods(["GET", "HEAD", "POST"])
 @sensitive_post_parameters("passphrase", "passphrase_again")
+@sensitive_variables()
 @login_required
 @permission_required(Permission.UPLOAD, raise_exception=True)
 def upload(request: HttpRequest) -> HttpResponseBase:

@@ -10,6 +10,7 @@ import re
 from collections.abc import ItemsView, Iterator
 from types import FrameType
 from typing import Any
+from urllib.parse import parse_qsl, quote, quote_plus
 
 from django.http import HttpRequest
 from django.utils.html import escape
@@ -75,23 +76,42 @@ class ReporterFilter(SafeExceptionReporterFilter):
 
 
 class Reporter(ExceptionReporter):
-    """Removes the configured secrets from the finished report, wherever they got into it."""
+    """Removes secrets from the finished report, wherever they got into it.
+
+    Those that are configured, and those that were typed into the form: a request that fails while
+    it is read fails before any view could say what in it is sensitive.
+    """
 
     def get_traceback_html(self) -> SafeString:
-        return _without_secrets(super().get_traceback_html())
+        return self._without_secrets(super().get_traceback_html())
 
     def get_traceback_text(self) -> SafeString:
-        return _without_secrets(super().get_traceback_text())
+        return self._without_secrets(super().get_traceback_text())
+
+    def _without_secrets(self, report: str) -> SafeString:
+        """The report with stars for every secret: what was escaped in it stays so."""
+        configured = (secret for _, secret in (*own_secrets(), *foreign_secrets()))
+        # The longest first: one may be a part of another.
+        for secret in sorted({*configured, *_typed(self.request)}, key=len, reverse=True):
+            if len(secret) >= SHORTEST:
+                for written in _spellings(secret):
+                    report = report.replace(written, STARS)
+        return SafeString(report)
 
 
-def _without_secrets(report: str) -> SafeString:
-    """The report with stars for every secret: what was escaped in it stays so."""
-    for written in _spellings():
-        report = report.replace(written, STARS)
-    return SafeString(report)
+def _typed(request: HttpRequest | None) -> Iterator[str]:
+    """The secrets of a form, as far as it was read: by the names of their fields."""
+    body = getattr(request, "_body", b"")
+    fields = parse_qsl(body.decode(errors="replace")) if isinstance(body, bytes) else []
+    parsed = getattr(request, "_post", None)
+    if parsed is not None:
+        fields += [(name, value) for name, values in parsed.lists() for value in values]
+    for name, value in fields:
+        if ReporterFilter.hidden_settings.search(name):
+            yield from {value, value.strip()}
 
 
-def _spellings() -> Iterator[str]:
-    for _, secret in (*own_secrets(), *foreign_secrets()):
-        if len(secret) >= SHORTEST:
-            yield from dict.fromkeys([secret, escape(secret), escape(repr(secret)[1:-1])])
+def _spellings(secret: str) -> Iterator[str]:
+    shown = dict.fromkeys([secret, repr(secret)[1:-1], quote_plus(secret), quote(secret)])
+    for written in shown:
+        yield from {written, escape(written)}
