@@ -61,10 +61,11 @@ class KeyNeeded(VaultError):
 
 
 class WrongFileKey(VaultError):
-    """The key or passphrase is not the one of this file. The file itself is as it was."""
+    """The key or passphrase is not the one of this file. Nothing is wrong with the file itself."""
 
-    def __init__(self) -> None:
-        super().__init__("That is the wrong key: it does not open this file.")
+    def __init__(self, *, passphrase: bool = False) -> None:
+        what = "is not the passphrase of" if passphrase else "does not open"
+        super().__init__(f"Wrong key: what you typed {what} this file. The file itself is fine.")
 
 
 class NotAKey(VaultError):

@@ -46,7 +46,8 @@ def unlock(record: FileRecord, typed: str, *, actor: User) -> str:
         raise vault.FileDamaged from error
     except vault.WrongFileKey:
         audit.record(Event.WRONG_KEY, actor=actor, file_id=record.pk)
-        raise
+        with_passphrase = bool(custody.derivation_of(record.current))
+        raise vault.WrongFileKey(passphrase=with_passphrase) from None
     with transaction.atomic():
         if record.owner_id == actor.pk:
             # The owner has it, which is all that a confirmation says.

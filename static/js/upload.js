@@ -373,7 +373,7 @@ async function keep(id, key, name, passphrase) {
   }
   if (!key) return "whose key is on its page";
   showKey(id, key, name);
-  return passphrase ? "with a key: the passphrase could not be set" : "with the key below";
+  return passphrase ? "with a key: the passphrase could not be set" : "and you keep its key";
 }
 
 function showKey(id, key, name) {
@@ -387,6 +387,7 @@ function showKey(id, key, name) {
   keysPanel.querySelector("ul").append(item);
   keysForm.elements.namedItem("saved").checked = false;
   keysPanel.hidden = false;
+  keysPanel.scrollIntoView({ block: "nearest" });
 }
 
 keysForm.addEventListener("submit", async (event) => {

@@ -87,7 +87,7 @@ def test_a_wrong_key_is_called_wrong_and_nothing_else(
     wrong = generate_master_key()
     answer = unlock(owner, held_record, wrong)
     assert answer.status_code == 403
-    assert "wrong key" in answer.text
+    assert "Wrong key" in answer.text
     assert "damaged" not in answer.text
     assert wrong not in answer.text
     assert unlocking.COOKIE not in answer.cookies
@@ -146,7 +146,9 @@ def test_a_passphrase_is_asked_for_where_there_is_one(
 ) -> None:
     record = store(alice, key=UserKey.from_passphrase(PASSPHRASE))
     assert "Passphrase of this file" in owner.get(page(record)).text
-    assert unlock(owner, record, "another passphrase").status_code == 403
+    wrong = unlock(owner, record, "another passphrase")
+    assert wrong.status_code == 403
+    assert "Wrong key: what you typed is not the passphrase of this file." in wrong.text
     assert unlock(owner, record, PASSPHRASE).status_code == 302
     assert body(downloaded(owner, record)) == CONTENT
 
