@@ -16,7 +16,7 @@ import re
 import unicodedata
 
 MAX_NAME_BYTES = 255
-_JOINERS = frozenset("\u200c\u200d")
+JOINERS = frozenset("\u200c\u200d")
 _REFUSED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
@@ -31,11 +31,11 @@ def clean_name(raw: str) -> str:
     visible = "".join(
         char
         for char in spaced
-        if char in _JOINERS or unicodedata.category(char) not in _REFUSED_CATEGORIES
+        if char in JOINERS or unicodedata.category(char) not in _REFUSED_CATEGORIES
     )
     # Last: what has just gone may have kept a mark from its letter.
     name = unicodedata.normalize("NFC", re.sub(r" +", " ", visible).strip())
-    if "".join(char for char in name if char not in _JOINERS).strip() in {"", ".", ".."}:
+    if "".join(char for char in name if char not in JOINERS).strip() in {"", ".", ".."}:
         raise BadName("The file has no name: rename it and try again.")
     if len(name.encode()) > MAX_NAME_BYTES:
         raise BadName(
@@ -75,7 +75,7 @@ def shortened(stem: str, suffix: str = "") -> str:
 
 def same_file(name: str) -> str:
     """Equal for names that some file system takes for one: other case, or joiners alone."""
-    return "".join(char for char in fold_name(name) if char not in _JOINERS)
+    return "".join(char for char in fold_name(name) if char not in JOINERS)
 
 
 def fold_name(name: str) -> str:

@@ -19,7 +19,7 @@ import audit
 from audit import Event
 from files import vault
 from files.models import FileRecord
-from files.names import UNKNOWN_TYPE
+from files.names import JOINERS, UNKNOWN_TYPE
 from files.transfers.byteranges import ByteRange, Unsatisfiable, parse_range
 
 log = logging.getLogger(__name__)
@@ -123,7 +123,11 @@ def is_part_of_a_page(request: HttpRequest) -> bool:
 
 def as_attachment(response: HttpResponseBase, name: str) -> None:
     """Headers that keep an upload from ever running in the site's origin, or in a cache."""
-    response["Content-Disposition"] = content_disposition_header(True, name) or "attachment"
+    # The rule for names keeps all of these out; a header must not depend on it.
+    told = "".join(
+        char if (char.isprintable() and char != "/") or char in JOINERS else "_" for char in name
+    )
+    response["Content-Disposition"] = content_disposition_header(True, told) or "attachment"
     response["X-Content-Type-Options"] = "nosniff"
     response["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'; sandbox"
     response["Cache-Control"] = "private, no-store"

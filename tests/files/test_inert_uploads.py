@@ -5,15 +5,19 @@ That a browser agrees is shown in tests/browser/test_hostile.py.
 
 from __future__ import annotations
 
+import re
 import uuid
 
 import pytest
+from django.http import HttpResponse
 from django.test import Client
+from hypothesis import given
 
 from accounts.models import User
 from files.models import FileRecord
-from files.transfers.downloads import served_type
+from files.transfers.downloads import as_attachment, served_type
 from tests.files.conftest import CONTENT
+from tests.hostile import hostile
 
 POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
 
@@ -68,6 +72,22 @@ def test_an_upload_of_any_type_is_inert(reader: Client, record: FileRecord, kind
 )
 def test_what_a_page_could_load_as_its_own_is_sent_without_its_type(kind: str, served: str) -> None:
     assert served_type(kind) == served
+
+
+@given(hostile)
+def test_no_name_leaves_its_header(name: str) -> None:
+    response = HttpResponse()
+    as_attachment(response, name)
+    header = response["Content-Disposition"]
+    assert header.isascii()
+    assert header.isprintable()
+    # As a client reads it: one kind, one name, and no other parameter (RFC 6266).
+    kind, _, rest = header.partition("; ")
+    assert kind == "attachment"
+    if rest:
+        quoted = re.fullmatch(r'filename="((?:[^"\\]|\\.)*)"', rest)
+        encoded = re.fullmatch(r"filename\*=utf-8''([A-Za-z0-9%._~!&+^`|$#-]+)", rest)
+        assert quoted or encoded
 
 
 PARTS = [
