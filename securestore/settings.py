@@ -159,8 +159,6 @@ CSRF_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SAMESITE = "Lax"
 # Scripts of ours read the token from their page's form.
 CSRF_COOKIE_HTTPONLY = True
-# Messages name files. In a cookie they would outlive the session, for the browser's next user.
-MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 CSRF_FAILURE_VIEW = "securestore.errors.csrf_failure"
 
 # --- E-mail and caches ------------------------------------------------------------------------
