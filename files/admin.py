@@ -6,6 +6,8 @@ Grants are revoked, not deleted: they are history.
 
 from __future__ import annotations
 
+from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
@@ -13,15 +15,20 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
 from django.utils import timezone
 
-from files import sharing, vault
+from files import admin_access, admin_actions, sharing, vault
 from files.models import FileRecord, Grant, StoredObject
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
 
     from accounts.models import User
+
+
+EXPIRING = timedelta(days=7)
+"""What the filter of grants counts as expiring soon."""
 
 
 def _actor(request: HttpRequest) -> User:
@@ -128,7 +135,46 @@ class FileRecordAdmin(admin.ModelAdmin[FileRecord]):
         "updated_at",
     )
     readonly_fields = fields
+    actions = ("grant_many", "transfer_many")
     show_full_result_count = False
+
+    def get_urls(self) -> list[URLPattern]:
+        """Django's, and the pages of one file that are our own."""
+        view = self.admin_site.admin_view
+        access = view(partial(admin_access.file_access, model_admin=self))
+        transfer = view(partial(admin_actions.transfer_one, model_admin=self))
+        return [
+            path("<uuid:object_id>/access/", access, name="files_filerecord_access"),
+            path("<uuid:object_id>/transfer/", transfer, name="files_filerecord_transfer"),
+            *super().get_urls(),
+        ]
+
+    @admin.action(description="Grant the selected files to people or groups", permissions=["grant"])
+    def grant_many(
+        self, request: HttpRequest, queryset: QuerySet[FileRecord]
+    ) -> HttpResponse | None:
+        return admin_actions.grant_many(self, request, queryset)
+
+    def has_grant_permission(self, request: HttpRequest) -> bool:
+        return _actor(request).has_perm("files.add_grant")
+
+    @admin.action(
+        description="Transfer the selected files to another owner", permissions=["transfer"]
+    )
+    def transfer_many(
+        self, request: HttpRequest, queryset: QuerySet[FileRecord]
+    ) -> HttpResponse | None:
+        return admin_actions.transfer_many(self, request, queryset)
+
+    def has_transfer_permission(self, request: HttpRequest) -> bool:
+        return admin_actions.may_transfer(request)
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """With the links to the pages of our own."""
+        context["may_transfer"] = admin_actions.may_transfer(request)
+        return super().render_change_form(request, context, *args, **kwargs)
 
     @admin.display(description="state", ordering="current__state")
     def state(self, record: FileRecord) -> str:
@@ -189,12 +235,15 @@ class StatusFilter(admin.SimpleListFilter):
     parameter_name = "status"
 
     def lookups(self, request: Any, model_admin: Any) -> list[tuple[Any, str | _StrPromise]]:
-        return [(name, name) for name in ("live", "scheduled", "expired", "revoked")]
+        names = ("live", "scheduled", "expired", "revoked")
+        return [*((name, name) for name in names), ("expiring", "expiring within 7 days")]
 
     def queryset(self, request: Any, queryset: QuerySet[Grant]) -> QuerySet[Grant] | None:
         now = timezone.now()
+        live = Q(pk__in=Grant.objects.live(now).values("pk"))
         conditions = {
-            "live": Q(pk__in=Grant.objects.live(now).values("pk")),
+            "live": live,
+            "expiring": live & Q(expires_at__lte=now + EXPIRING),
             "scheduled": Q(revoked_at=None, starts_at__gt=now),
             "expired": Q(revoked_at=None, expires_at__lte=now),
             "revoked": Q(revoked_at__isnull=False),

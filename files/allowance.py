@@ -39,6 +39,10 @@ class Allowance:
         """
         if size > self._largest:
             raise FileTooLarge(self._largest)
+        self.check_quota(size, row=row)
+
+    def check_quota(self, size: int, *, row: StoredObject | None = None) -> None:
+        """Raise QuotaExceeded when `size` bytes, of whatever number of files, would not fit."""
         if self._quota is not None:
             self._require(size, self._left(self._quota, beside=row))
 

@@ -5,8 +5,13 @@ Each is one transaction with its audit event. Nothing here reads or writes conte
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import product
 from typing import TYPE_CHECKING
 
+from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
@@ -16,11 +21,12 @@ from django.utils.timezone import localtime
 import audit
 from audit import Event
 from files.access import Access, Permission, access_of
-from files.models import Grant
+from files.models import FileRecord, Grant
 
 if TYPE_CHECKING:
+    from django.contrib.auth.models import Group
+
     from accounts.models import User
-    from files.models import FileRecord
 
 
 def grant(new: Grant, *, actor: User) -> Grant:
@@ -30,12 +36,71 @@ def grant(new: Grant, *, actor: User) -> Grant:
     """
     new.granted_by = actor
     new.full_clean()
-    own_group = new.group_id is not None and actor.groups.filter(pk=new.group_id).exists()
-    event = Event.SELF_GRANTED if new.user_id == actor.pk or own_group else Event.GRANT_CREATED
+    own_groups = set(actor.groups.values_list("pk", flat=True))
     with transaction.atomic():
         new.save()
-        _record(event, new, actor)
+        _record_new(new, actor, own_groups)
     return new
+
+
+def _record_new(new: Grant, actor: User, own_groups: Collection[int]) -> None:
+    to_self = new.user_id == actor.pk or new.group_id in own_groups
+    _record(Event.SELF_GRANTED if to_self else Event.GRANT_CREATED, new, actor)
+
+
+@dataclass(frozen=True)
+class Granted:
+    """What one step of `grant_many` did."""
+
+    made: int
+    skipped: int
+
+
+def grant_many(
+    records: Collection[FileRecord],
+    recipients: Collection[User | Group],
+    *,
+    level: str,
+    starts_at: datetime | None,
+    expires_at: datetime | None,
+    reason: str,
+    actor: User,
+) -> Granted:
+    """Grant every one of these files to every recipient: all of it, or nothing.
+
+    Skipped is who has the same already: that level until that end, live now or from that start.
+    Raises ValidationError when a grant breaks a rule, or a file is gone.
+    """
+    with transaction.atomic():
+        # Two such steps at once would make the same grants twice.
+        locked = FileRecord.objects.select_for_update().filter(pk__in=[one.pk for one in records])
+        found = list(locked.order_by("pk"))
+        if len(found) < len(records):
+            raise ValidationError("Some of these files were deleted meanwhile: choose again.")
+        same = Grant.objects.filter(file__in=found, level=level, expires_at=expires_at)
+        there = same.live() | same.filter(starts_at=starts_at, revoked_at=None)
+        have = set(there.values_list("file_id", "user_id", "group_id"))
+        new = []
+        for record, to in product(found, recipients):
+            ids = (to.pk, None) if isinstance(to, get_user_model()) else (None, to.pk)
+            if (record.pk, *ids) not in have:
+                one = Grant(
+                    file=record,
+                    user_id=ids[0],
+                    group_id=ids[1],
+                    level=level,
+                    starts_at=starts_at,
+                    expires_at=expires_at,
+                    reason=reason,
+                    granted_by=actor,
+                )
+                if record == found[0]:
+                    one.full_clean()  # The terms are the same for every file.
+                new.append(one)
+        own_groups = set(actor.groups.values_list("pk", flat=True))
+        for one in Grant.objects.bulk_create(new):
+            _record_new(one, actor, own_groups)
+    return Granted(len(new), len(found) * len(recipients) - len(new))
 
 
 def share(new: Grant, *, actor: User) -> Grant:

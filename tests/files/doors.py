@@ -67,6 +67,14 @@ def _admin(takes: str, *permissions: str) -> dict[str, list[Door]]:
         "delete": [Door("GET", 200 if takes == FILE else 403, takes, permissions=delete)],
     }
     doors = {f"admin:files_{model}_{name}": found for name, found in pages.items()}
+    if takes == FILE:
+        both = ("view_filerecord", "view_grant")
+        handing = ("change_filerecord", "add_grant")
+        doors["admin:files_filerecord_access"] = [Door(permissions=both)]
+        doors["admin:files_filerecord_transfer"] = [
+            Door(permissions=handing),
+            Door("POST", permissions=handing),
+        ]
     # Sends any staff to the change page, whatever the id.
     return {**doors, f"admin/files/{model}/<path:object_id>/": []}
 
@@ -167,6 +175,8 @@ NO_FILE: dict[str, str] = {
     "admin:app_list": STAFF,
     "admin/(?P<url>.*)$": STAFF,
     "admin:auth_user_password_change": STAFF,
+    "admin:accounts_user_access": STAFF,
+    "admin:accounts_user_transfer": STAFF,
     "admin:files_filerecord_changelist": STAFF,
     "admin:files_filerecord_add": STAFF,
     "admin:files_grant_changelist": STAFF,

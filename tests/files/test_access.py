@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from unittest.mock import patch
 
 import pytest
 from django.contrib.auth.models import AnonymousUser, Group
+from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.utils import timezone
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,7 +19,9 @@ from hypothesis.extra.django import TestCase
 from accounts.members import ensure_members_group
 from accounts.models import User
 from files.access import Permission, access_of
+from files.effective import explain_files, explain_readers, readers, shut_out, withheld
 from files.models import FileRecord, Grant
+from files.sharing import share
 from tests.files.test_models import filed
 
 CONTENT = ("files.download_filerecord", "files.view_filerecord")
@@ -37,15 +42,20 @@ class Given:
     to_group: bool
     recipient: int
     level: str
-    starts: int | None  # Minutes from now.
+    starts: int | None  # Microseconds from a fixed moment.
     expires: int | None
     revoked: bool
 
 
-MINUTES = st.none() | st.integers(-3, 3).filter(bool)
+MOMENTS = st.none() | st.integers(-1, 2)
+SELDOM = st.sampled_from([False, False, False, True])
 PEOPLE = st.lists(
     st.builds(
-        Person, st.booleans(), st.booleans(), st.booleans(), st.frozensets(st.integers(0, 1))
+        Person,
+        SELDOM.map(lambda seldom: not seldom),
+        st.booleans(),
+        st.booleans(),
+        st.frozensets(st.integers(0, 1)),
     ),
     min_size=2,
     max_size=3,
@@ -57,66 +67,156 @@ GRANTS = st.lists(
         st.booleans(),
         st.integers(0, 1),
         st.sampled_from(["download", "manage"]),
-        MINUTES,
-        MINUTES,
-        st.booleans(),
+        MOMENTS,
+        MOMENTS,
+        SELDOM,
     ).filter(lambda g: g.starts is None or g.expires is None or g.starts < g.expires),
-    max_size=6,
+    max_size=5,  # As many of one recipient are explained.
 )
 
+FOREVER = 1000
+RANK = {"owner": 2, "manage": 1, "download": 0}
 
-def holds(person: Person, number: int, file: int, owner: int, grants: list[Given]) -> set[str]:
-    """The rule: what a person holds of a file. Empty: to them it does not exist."""
+
+def holds(
+    person: Person, number: int, file: int, owner: int, grants: list[Given], now: int
+) -> list[tuple[int, int]]:
+    """The rule: what a person holds of a file, as rank and end. Empty: it does not exist."""
     if not person.active:
-        return set()
-    held = {"owner"} if number == owner else set()
+        return []
+    held = [(RANK["owner"], FOREVER)] if number == owner else []
     for grant in grants:
         mine = grant.recipient in person.groups if grant.to_group else grant.recipient == number
-        begun = grant.starts is None or grant.starts < 0
-        running = grant.expires is None or grant.expires > 0
-        if grant.file == file and mine and begun and running and not grant.revoked:
-            held.add(grant.level)
+        begun = grant.starts is None or grant.starts <= now
+        end = FOREVER if grant.expires is None else grant.expires
+        if grant.file == file and mine and begun and now < end and not grant.revoked:
+            held.append((RANK[grant.level], end))
     return held
 
 
 class TheRule(TestCase):
-    numbers = count()
+    """Moments are microseconds from a fixed one: the smallest step that a database keeps."""
 
-    @settings(max_examples=25)  # Each asks some hundred queries.
-    @given(people=PEOPLE, owners=st.tuples(st.integers(0, 1), st.integers(0, 1)), grants=GRANTS)
+    numbers = count()
+    moment = datetime(2030, 1, 1, tzinfo=UTC)
+
+    @settings(max_examples=30)  # Each asks some hundred queries.
+    @given(
+        people=PEOPLE,
+        owners=st.tuples(st.integers(0, 1), st.integers(0, 1)),
+        grants=GRANTS,
+        now=st.integers(-1, 1),
+        wanted=st.none() | st.integers(1, 3),
+    )
     def test_every_door_gives_the_same_answer(
-        self, people: list[Person], owners: tuple[int, int], grants: list[Given]
+        self,
+        people: list[Person],
+        owners: tuple[int, int],
+        grants: list[Given],
+        now: int,
+        wanted: int | None,
     ) -> None:
         users, files = self.build(people, owners, grants)
-        for number, (person, user) in enumerate(zip(people, users, strict=True)):
-            held = [holds(person, number, f, owners[f], grants) for f in range(2)]
-            seen = {f for f in range(2) if held[f]}
-            managed = {f for f in range(2) if held[f] & {"owner", "manage"}}
-            assert set(FileRecord.objects.visible_to(user)) == {files[f] for f in seen}
-            assert set(FileRecord.objects.managed_by(user)) == {files[f] for f in managed}
+        with patch("django.utils.timezone.now", return_value=self.at(now)):
+            for number, (person, user) in enumerate(zip(people, users, strict=True)):
+                held = [holds(person, number, f, owners[f], grants, now) for f in range(2)]
+                self.compare_lists(user, files, held)
+                for record, of_it in zip(files, held, strict=True):
+                    self.compare_one(person, user, record, of_it, wanted)
             for f, record in enumerate(files):
-                access = access_of(user, record)
-                assert (access is not None) == (f in seen)
-                if access is not None:
-                    widest = next(w for w in ("owner", "manage", "download") if w in held[f])
-                    assert access.level == widest
-                    assert access.is_owner == (widest == "owner")
-                functions = person.active and (person.member or person.superuser)
-                assert user.has_perm("files.download_filerecord", record) == (
-                    f in seen and functions
-                )
-                assert user.has_perm("files.view_filerecord", record) == (f in seen)
-                assert user.has_perm("files.delete_filerecord", record) == (f in managed)
-                assert user.has_perm("files.change_filerecord", record) == (f in managed)
-                assert user.has_perm("files.add_grant", record) == (
-                    f in managed and person.active and person.superuser
-                )
-                assert not user.has_perm("files.add_filerecord", record)
+                self.compare_people(record, f, people, users, owners[f], grants, now)
+
+    def at(self, moment: int | None) -> datetime | None:
+        return None if moment is None else self.moment + timedelta(microseconds=moment)
+
+    def compare_lists(
+        self, user: User, files: list[FileRecord], held: list[list[tuple[int, int]]]
+    ) -> None:
+        seen = {record for record, of_it in zip(files, held, strict=True) if of_it}
+        managed = {r for r, of_it in zip(files, held, strict=True) if of_it and max(of_it)[0] > 0}
+        assert set(FileRecord.objects.visible_to(user)) == seen
+        assert set(FileRecord.objects.managed_by(user)) == managed
+        assert set(withheld(user)) <= set(files) - seen
+        reasons = explain_files(user, files, now=timezone.now(), live=True)
+        assert {one.record for one in reasons if one.reasons and user.is_active} == seen
+
+    def compare_one(
+        self,
+        person: Person,
+        user: User,
+        record: FileRecord,
+        held: list[tuple[int, int]],
+        wanted: int | None,
+    ) -> None:
+        access = access_of(user, record)
+        manages = bool(held) and max(held)[0] > 0
+        assert (access is not None) == bool(held)
+        if access is not None:
+            rank, end = max(held)
+            assert RANK[access.level] == rank
+            assert access.is_owner == (rank == 2)
+            assert access.may_manage == manages
+            assert access.until == self.at(None if end == FOREVER else end)
+        functions = person.active and (person.member or person.superuser)
+        shares = manages and person.superuser
+        expected = {
+            "files.download_filerecord": bool(held) and functions,
+            "files.view_filerecord": bool(held),
+            "files.delete_filerecord": manages,
+            "files.change_filerecord": manages,
+            "files.add_grant": shares,
+            "files.add_filerecord": False,
+        }
+        assert {perm: user.has_perm(perm, record) for perm in expected} == expected
+        reach = max(held)[1] if held else 0
+        allowed = shares and (wanted or FOREVER) <= reach
+        assert self.can_share(user, record, wanted) == allowed
+
+    def can_share(self, user: User, record: FileRecord, end: int | None) -> bool:
+        """Whether the use case lets them share the file until then."""
+        newcomer = User.objects.create(username=f"new-{next(self.numbers)}")
+        expires_at = self.at(end)
+        try:
+            with transaction.atomic():
+                new = Grant(file=record, user=newcomer, level="manage", expires_at=expires_at)
+                share(new, actor=user)
+                transaction.set_rollback(True)
+        except ValidationError:
+            return False
+        return True
+
+    def compare_people(
+        self,
+        record: FileRecord,
+        f: int,
+        people: list[Person],
+        users: list[User],
+        owner: int,
+        grants: list[Given],
+        now: int,
+    ) -> None:
+        numbered = list(enumerate(people))
+        held = {n: holds(person, n, f, owner, grants, now) for n, person in numbered}
+        reading = {users[n].pk for n in held if held[n]}
+        named = {users[owner].pk} | {
+            users[n].pk
+            for n, person in numbered
+            for grant in grants
+            if grant.file == f
+            and (grant.recipient in person.groups if grant.to_group else grant.recipient == n)
+        }
+        assert {user.pk for user in readers(record)} == reading
+        assert {user.pk for user in shut_out(record)} == named - reading
+        explained = explain_readers(record, readers(record), now=timezone.now(), live=True)
+        for one in explained:
+            number = next(n for n, user in enumerate(users) if user.pk == one.user.pk)
+            assert len(one.reasons) == len(held[number])
+            functions = people[number].member or people[number].superuser
+            assert one.may_download == functions
 
     def build(
         self, people: list[Person], owners: tuple[int, int], grants: list[Given]
     ) -> tuple[list[User], list[FileRecord]]:
-        now = timezone.now()
         round_ = next(self.numbers)
         members = ensure_members_group()
         groups = [Group.objects.create(name=f"{round_}-{number}") for number in range(2)]
@@ -128,24 +228,22 @@ class TheRule(TestCase):
                 is_superuser=person.superuser,
             )
             user.save()
+            # Of all groups before, of some of them now: to have been a member gives nothing.
+            user.groups.set(groups)
             user.groups.set(groups[g] for g in person.groups)
             if person.member:
                 user.groups.add(members)
             users.append(user)
         files = [filed(users[owner]) for owner in owners]
-
-        def moment(minutes: int | None) -> datetime | None:
-            return None if minutes is None else now + timedelta(minutes=minutes)
-
         for grant in grants:
             Grant.objects.create(
                 file=files[grant.file],
                 user=None if grant.to_group else users[grant.recipient],
                 group=groups[grant.recipient] if grant.to_group else None,
                 level=grant.level,
-                starts_at=moment(grant.starts),
-                expires_at=moment(grant.expires),
-                revoked_at=now if grant.revoked else None,
+                starts_at=self.at(grant.starts),
+                expires_at=self.at(grant.expires),
+                revoked_at=self.moment if grant.revoked else None,
             )
         return users, files
 
@@ -172,6 +270,24 @@ def test_a_record_that_is_gone_is_nobodys(alice: User) -> None:
     record = filed(alice)
     FileRecord.objects.all().delete()
     assert not alice.has_perm(Permission.DOWNLOAD, record)
+
+
+@pytest.mark.parametrize(
+    ("microseconds", "visible"), [(-1, False), (0, True), (59, True), (60, False)]
+)
+def test_a_file_is_visible_from_the_very_start_until_just_before_the_end(
+    alice: User, bob: User, microseconds: int, visible: bool
+) -> None:
+    start = datetime(2030, 1, 1, tzinfo=UTC)
+    end = start + timedelta(microseconds=60)
+    record = filed(alice)
+    Grant.objects.create(file=record, user=bob, starts_at=start, expires_at=end)
+    moment = start + timedelta(microseconds=microseconds)
+    with patch("django.utils.timezone.now", return_value=moment):
+        assert FileRecord.objects.visible_to(bob).exists() is visible
+        assert (access_of(bob, record) is not None) is visible
+        assert bob.has_perm(Permission.DOWNLOAD, record) is visible
+        assert readers(record).filter(pk=bob.pk).exists() is visible
 
 
 @pytest.mark.parametrize(("offset", "live"), [(-1, False), (0, True), (59, True), (60, False)])

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
@@ -89,3 +89,80 @@ def test_a_revoked_grant_ends_now_and_stays_as_history(
     grant.refresh_from_db()
     assert (grant.revoked_at, grant.revoked_by) == (first, root)
     assert len(events("grant_revoked")) == 1
+
+
+# --- How far those who manage a file may share it -----------------------------------------------
+
+END = datetime(2030, 1, 1, tzinfo=UTC)
+LATER = END + timedelta(days=9)
+STEP = timedelta(microseconds=1)
+
+
+def _manager(user: User) -> User:
+    user.user_permissions.add(Permission.objects.get(codename="add_grant"))
+    return User.objects.get(pk=user.pk)
+
+
+def _in_person(record: FileRecord, user: User, give: Callable[..., Grant], **fields: Any) -> None:
+    give(record, user, **fields)
+
+
+def _by_group(record: FileRecord, user: User, give: Callable[..., Grant], **fields: Any) -> None:
+    group = Group.objects.create(name=f"Team {Group.objects.count()}")
+    user.groups.add(group)
+    give(record, group, **fields)
+
+
+@pytest.mark.parametrize("hold", [_in_person, _by_group])
+@pytest.mark.parametrize("level", ["download", "manage"])
+@pytest.mark.parametrize(
+    ("held", "reach"),
+    [
+        ([{"expires_at": END}], END),
+        ([{"expires_at": END}, {"expires_at": LATER}], LATER),
+        ([{"expires_at": END}, {}], None),
+        # What does not count: less than to manage, what is over, and what has not begun.
+        ([{"expires_at": END}, {"level": "download"}], END),
+        ([{"expires_at": END}, {"revoked_at": END}], END),
+        ([{"expires_at": END}, {"starts_at": END, "expires_at": LATER}], END),
+    ],
+)
+def test_nobody_shares_past_what_they_manage(
+    alice: User,
+    bob: User,
+    mallory: User,
+    give: Callable[..., Grant],
+    hold: Callable[..., None],
+    level: str,
+    held: list[dict[str, Any]],
+    reach: datetime | None,
+) -> None:
+    record = filed(alice)
+    for fields in held:
+        hold(record, bob, give, **{"level": "manage", **fields})
+    bob = _manager(bob)
+
+    def share(until: datetime | None) -> Grant:
+        new = Grant(file=record, user=mallory, level=level, expires_at=until)
+        return sharing.share(new, actor=bob)
+
+    if reach is not None:
+        for too_far in (reach + STEP, None):
+            with pytest.raises(ValidationError, match="Your own access ends"):
+                share(too_far)
+    assert share(reach).expires_at == reach
+
+
+@pytest.mark.parametrize("missing", ["manage", "permission", "active", "grant"])
+def test_who_may_not_share_is_refused_by_the_use_case_itself(
+    alice: User, bob: User, mallory: User, give: Callable[..., Grant], missing: str
+) -> None:
+    record = filed(alice)
+    if missing != "grant":
+        give(record, bob, level="download" if missing == "manage" else "manage")
+    if missing != "permission":
+        bob = _manager(bob)
+    bob.is_active = missing != "active"
+    with pytest.raises(ValidationError, match="may no longer share"):
+        sharing.share(Grant(file=record, user=mallory), actor=bob)
+    assert not Grant.objects.filter(user=mallory).exists()
