@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
@@ -20,6 +19,7 @@ from django.utils import timezone
 
 from files import admin_access, admin_actions, sharing, vault
 from files.models import FileRecord, Grant, StoredObject
+from securestore.administration import DiscreetHistory
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
@@ -111,7 +111,7 @@ class StateFilter(admin.SimpleListFilter):
 
 
 @admin.register(FileRecord)
-class FileRecordAdmin(admin.ModelAdmin[FileRecord]):
+class FileRecordAdmin(DiscreetHistory, admin.ModelAdmin[FileRecord]):
     # The file's own page is for those who were granted the file.
     view_on_site = False
     list_display = ("name", "size", "owner", "custody", "state", "created_at")
@@ -207,14 +207,6 @@ class FileRecordAdmin(admin.ModelAdmin[FileRecord]):
             if grant_form.has_changed():
                 _save(grant_form, grant_form.instance, actor=_actor(request), is_new=False)
 
-    def history_view(
-        self, request: HttpRequest, object_id: str, extra_context: Any = None
-    ) -> HttpResponse:
-        """As Django's, which tells staff what exists before it asks what they may see."""
-        if not self.has_view_or_change_permission(request):
-            raise PermissionDenied
-        return super().history_view(request, object_id, extra_context)
-
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest
     ) -> tuple[list[Any], dict[Any, int], set[Any], list[Any]]:
@@ -252,7 +244,7 @@ class StatusFilter(admin.SimpleListFilter):
 
 
 @admin.register(Grant)
-class GrantAdmin(admin.ModelAdmin[Grant]):
+class GrantAdmin(DiscreetHistory, admin.ModelAdmin[Grant]):
     form = GrantForm
     list_display = ("file", "recipient", "level", "shown_status", "expires_at", "granted_by")
     list_filter = (StatusFilter, "level")
@@ -289,14 +281,6 @@ class GrantAdmin(admin.ModelAdmin[Grant]):
     def revoke_selected(self, request: HttpRequest, queryset: QuerySet[Grant]) -> None:
         count = sum(sharing.revoke(grant, actor=_actor(request)) for grant in queryset)
         self.message_user(request, f"{count} revoked.", messages.SUCCESS)
-
-    def history_view(
-        self, request: HttpRequest, object_id: str, extra_context: Any = None
-    ) -> HttpResponse:
-        """As Django's, which tells staff what exists before it asks what they may see."""
-        if not self.has_view_or_change_permission(request):
-            raise PermissionDenied
-        return super().history_view(request, object_id, extra_context)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Grant | None = None) -> Any:
         fixed = ("file", "user", "group") if obj else ()
