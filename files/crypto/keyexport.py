@@ -83,7 +83,7 @@ class WeakPassphrase(CryptoError, ValueError):
 
 
 def check_strength(passphrase: str) -> None:
-    """Raises WeakPassphrase."""
+    """The least that is asked of a passphrase. Raises WeakPassphrase."""
     if len(passphrase) < MIN_PASSPHRASE or len(set(passphrase)) < MIN_DISTINCT:
         raise WeakPassphrase(
             f"The passphrase is too easy to guess: take {MIN_PASSPHRASE} characters or more, with "
@@ -179,7 +179,8 @@ class Entry:
     """One file: what people know of it, where its object is, and its key.
 
     `material` is the data key (32 bytes) in managed custody; in held custody, the data key under
-    its user's key (137 bytes). `derivation` says how a held file's key comes from a passphrase.
+    its user's key (137 bytes). `derivation` says how that key comes from a passphrase; empty: it
+    does not.
     """
 
     file_id: UUID
@@ -195,7 +196,7 @@ class Entry:
     commitment: bytes = field(repr=False)
     material: bytes = field(repr=False)
     state: str = "live"
-    derivation: dict[str, Any] | None = None
+    derivation: str = ""
 
     @property
     def expected(self) -> Expected:
@@ -257,7 +258,7 @@ class Entry:
                 context=Context(file_id, UUID(data["stream"]), int(data["stream_created_at"])),
                 commitment=bytes.fromhex(data["commitment"]),
                 material=base64.b64decode(data[_MATERIAL[custody]], validate=True),
-                derivation=data.get("derivation"),
+                derivation=str(data.get("derivation", "")),
             )
         except (KeyError, TypeError, ValueError, AttributeError):
             raise Damaged("an entry of the key export is not as it should be") from None

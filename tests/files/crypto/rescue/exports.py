@@ -51,3 +51,22 @@ def export(path: Path, *entries: Entry, passphrase: str = PASSPHRASE) -> Path:
     with path.open("wb") as out:
         write_export(out, Protector.passphrase(passphrase, FAST), entries)
     return path
+
+
+def entry_of(name: str) -> Entry:
+    """An entry of a file of that name, without an object."""
+    dek, context = os.urandom(32), Context(uuid4(), uuid4(), 1_700_000_000)
+    return Entry(
+        file_id=context.file_id,
+        name=name,
+        size=0,
+        content_type="text/plain",
+        owner="alice",
+        created_at="2026-01-02T03:04:05+00:00",
+        custody=Custody.MANAGED,
+        object_name=os.urandom(16).hex(),
+        object_size=object_length(0),
+        context=context,
+        commitment=derive_keys(dek, context).commitment,
+        material=dek,
+    )
