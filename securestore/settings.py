@@ -206,6 +206,8 @@ DOOMED_GRACE = timedelta(minutes=env.int("DOOMED_GRACE_MINUTES", default=60))
 UNLOCK_TIME = timedelta(minutes=env.int("UNLOCK_MINUTES", default=15))
 # How long a held file's new key can be shown again when nobody has confirmed that it was saved.
 KEY_OFFER = timedelta(minutes=env.int("KEY_OFFER_MINUTES", default=60))
+# Where `backup` puts copies of the database, and `restore_drill` finds them.
+BACKUP_DIR = BASE_DIR / env.str("BACKUP_DIR", default="var/backups")
 FILES_PER_PAGE = 50
 GRANTS_PER_PAGE = 100
 # Plaintext must never reach a temporary file: this is the only upload handler there is.

@@ -15,6 +15,7 @@ from files.crypto import shares
 from files.crypto.errors import Damaged, MalformedKey, WrongKey
 from files.crypto.keyexport import (
     Entry,
+    Header,
     KeyExport,
     Protection,
     from_shared_secret,
@@ -37,20 +38,29 @@ _MOST_SHOWN: Final = 10
 def open_with(source: BinaryIO, options: Namespace) -> KeyExport:
     """Open a key export with what protects it. Raises as `open_export` does, SecretMissing."""
     header = read_header(source)
+    return open_with_secrets(source, header, ask_for_secrets(header, options))
+
+
+def ask_for_secrets(header: Header, options: Namespace) -> list[str]:
+    """What opens an export: one text, or as many shares as there are. Raises SecretMissing."""
     if header.protection is Protection.PASSPHRASE:
-        passphrase = read_secret(
-            options.passphrase_file,
-            what="Passphrase of the key export",
-            option="--passphrase-file",
-        )
-        return open_export(source, header, header.from_passphrase(passphrase))
+        what = "Passphrase of the key export"
+        return [read_secret(options.passphrase_file, what=what, option="--passphrase-file")]
     if header.protection is Protection.KEY:
-        text = read_secret(
-            options.export_key_file, what="Key of the key export", option="--export-key-file"
-        )
-        return open_export(source, header, parse_key(text, "the key of the export"))
-    texts = list(_share_texts(options.shares_file, header.threshold))
-    return open_export(source, header, from_shared_secret(shares.combine(texts, header)))
+        what = "Key of the key export"
+        return [read_secret(options.export_key_file, what=what, option="--export-key-file")]
+    return list(_share_texts(options.shares_file, header.threshold))
+
+
+def open_with_secrets(source: BinaryIO, header: Header, secrets: list[str]) -> KeyExport:
+    """Open a key export. Raises WrongKey, MalformedKey, Damaged, SharingMissing."""
+    if header.protection is Protection.PASSPHRASE:
+        protecting = header.from_passphrase(secrets[0])
+    elif header.protection is Protection.KEY:
+        protecting = parse_key(secrets[0], "the key of the export")
+    else:
+        protecting = from_shared_secret(shares.combine(secrets, header))
+    return open_export(source, header, protecting)
 
 
 def _share_texts(source: str | None, threshold: int) -> Iterator[str]:

@@ -1,0 +1,120 @@
+"""Backup and drill as operators run them: real processes, the real store, both databases."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from files.crypto.keyring import generate_master_key
+from tests.conftest import Weed
+from tests.integration.installation import ROOT, Installation
+from tests.integration.postgresql import server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def site(request: pytest.FixtureRequest, tmp_path: Path, weed: Weed) -> Iterator[Installation]:
+    with ExitStack() as stack:
+        url = ""
+        if request.param == "postgresql":
+            database = stack.enter_context(server())
+            url = f"postgres://{database['USER']}@/{database['HOST']}/postgres"
+        site = Installation(tmp_path, weed, f"drill-{secrets.token_hex(6)}", url)
+        site.run("manage.py migrate --verbosity 0")
+        site.store("one", "two", "three")
+        yield site
+
+
+def fingerprint(folder: Path) -> dict[str, str]:
+    return {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.glob("db.sqlite3")
+    }
+
+
+def test_a_backup_is_restored_and_its_files_are_read(site: Installation, tmp_path: Path) -> None:
+    said = site.run("manage.py backup").stdout
+    assert "3 files" in said
+    live = fingerprint(tmp_path)
+    report = json.loads(site.run("manage.py restore_drill --json --sample 100%").stdout)
+    assert report["passed"]
+    assert [check["name"] for check in report["checks"]] == [
+        "backup",
+        "restore",
+        "counts",
+        "migrations",
+        "audit log",
+        "master keys",
+        "known damage",
+        "sample",
+    ]
+    assert "3 files read to their last byte" in report["checks"][-1]["detail"]
+    assert fingerprint(tmp_path) == live
+    assert not list(tmp_path.glob("securestore-drill-*"))
+
+    # The store changes an object: the drill tells, and the live file is not marked for it.
+    client = site.weed.client()
+    name = client.list_objects_v2(Bucket=site.bucket)["Contents"][0]["Key"]
+    data = client.get_object(Bucket=site.bucket, Key=name)["Body"].read()
+    client.put_object(Bucket=site.bucket, Key=name, Body=data[:-1] + bytes([data[-1] ^ 1]))
+    failed = site.run("manage.py restore_drill", code=1)
+    assert "FAIL  sample: 1 of 3 files are not whole" in failed.stdout
+    assert "The drill failed: sample." in failed.stderr
+    assert fingerprint(tmp_path) == live
+
+    # A killed drill leaves its scratch area, and the next one takes it away.
+    client.put_object(Bucket=site.bucket, Key=name, Body=data)
+    drill = subprocess.Popen(
+        [sys.executable, "-u", "manage.py", "restore_drill"],
+        cwd=ROOT,
+        env=site.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    assert drill.stdout is not None
+    for line in drill.stdout:
+        if line.startswith("PASS  restore"):
+            break
+    os.killpg(drill.pid, signal.SIGKILL)
+    drill.communicate()
+    [left] = tmp_path.glob("securestore-drill-*")
+    os.utime(left, (0, 0))
+    passed = site.run("manage.py restore_drill").stdout
+    assert "The drill passed with" in passed
+    assert not list(tmp_path.glob("securestore-drill-*"))
+    if "postgres" in site.database_url:
+        found = site.python(
+            "from django.db import connection\n"
+            "with connection.cursor() as c:\n"
+            "    c.execute(\"SELECT datname FROM pg_database WHERE datname LIKE '%drill%'\")\n"
+            "    print(*c.fetchall(), sep='\\n')"
+        )
+        assert [line for line in found if line] == []
+
+
+@pytest.mark.parametrize("site", ["sqlite"], indirect=True)
+def test_the_drill_with_an_export_needs_no_master_key(site: Installation, tmp_path: Path) -> None:
+    passphrase = tmp_path / "passphrase"
+    passphrase.write_text("seven green bottles hang on a wall\n")
+    site.run(f"manage.py export_keys {tmp_path}/keys.export --passphrase-file {passphrase}")
+    site.run("manage.py backup --keep 3")
+    site.master_keys = [generate_master_key()]
+    site.configure()
+    lost = site.run("manage.py restore_drill", code=1)
+    assert "FAIL  master keys: Master keys are missing" in lost.stdout
+    drill = f"manage.py restore_drill --keys-export {tmp_path}/keys.export"
+    said = site.run(f"{drill} --passphrase-file {passphrase}").stdout
+    assert "PASS  key export: it has the keys of all 3 files" in said
+    wrong = site.run(f"{drill} --passphrase-file -", code=1, input="a wrong passphrase\n")
+    assert "FAIL  key export: this passphrase does not open the key export" in wrong.stdout
