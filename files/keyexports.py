@@ -20,6 +20,7 @@ from django.db.models import QuerySet
 
 import audit
 from audit import Event
+from files import custody
 from files.crypto.errors import CryptoError, Damaged, UnknownMasterKey
 from files.crypto.keyexport import Entry, Protector, open_export, read_header, write_export
 from files.crypto.keyring import Custody, Keyring
@@ -129,7 +130,7 @@ def snapshot() -> Iterator[None]:
 
 
 def _files() -> QuerySet[FileRecord]:
-    return FileRecord.objects.select_related("current", "owner").order_by("pk")
+    return FileRecord.objects.select_related("current__held_key", "owner").order_by("pk")
 
 
 def _entries(outcome: Exported, progress: Callable[[int], object]) -> Iterator[Entry]:
@@ -175,4 +176,5 @@ def _entry(record: FileRecord, ring: Keyring) -> Entry:
         context=row.context,
         commitment=found.commitment,
         material=found.material,
+        derivation=custody.derivation_of(row),
     )

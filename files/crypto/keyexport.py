@@ -15,7 +15,6 @@ import json
 import os
 import struct
 import time
-import unicodedata
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -29,6 +28,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from files.crypto.errors import CryptoError, Damaged, MalformedKey, WrongKey
 from files.crypto.keyring import HELD_LENGTH, Custody, generate_dek, parse_key, release
+from files.crypto.passphrase import Derivation, normalise
 from files.crypto.salvage import Expected, WholeObject
 from files.crypto.stream import (
     COMMITMENT_LENGTH,
@@ -163,7 +163,7 @@ class Header:
             iterations=argon2.iterations,
             lanes=argon2.lanes,
             memory_cost=argon2.memory,
-        ).derive(unicodedata.normalize("NFC", passphrase).encode())
+        ).derive(normalise(passphrase).encode())
 
     def keys(self, protecting: bytes) -> StreamKeys:
         """What encrypts the export's own data key, and tells whether it is the right key."""
@@ -204,11 +204,16 @@ class Entry:
         return Expected(self.context, self.size, self.commitment)
 
     def dek(self, user_key: str | None = None) -> bytes:
-        """The data key. A held one takes its user's key. Raises MalformedKey, WrongKey, Damaged."""
+        """The data key. A held one takes its user's key, or the passphrase that it comes from.
+
+        Raises MalformedKey, WrongKey, Damaged.
+        """
         if self.custody is Custody.MANAGED:
             return self.material
         if user_key is None:
             raise MalformedKey("this file is held: it takes its owner's key as well")
+        if self.derivation:
+            user_key = Derivation.decode(self.derivation).derive(user_key)
         return release(self.material, user_key, self.context)
 
     def as_dict(self) -> dict[str, Any]:

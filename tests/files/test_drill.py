@@ -108,6 +108,18 @@ def test_newer_code_is_named(manifest: Callable[[], backups.Manifest]) -> None:
     assert "migrations" in failed(checks)
 
 
+def test_held_files_are_looked_at_without_their_keys(
+    manifest: Callable[[], backups.Manifest],
+    held_record: FileRecord,
+    s3: S3Client,
+    settings: Any,
+) -> None:
+    made = manifest()
+    assert "1 held ones found in their length" in run(made)["sample"].detail
+    s3.put_object(Bucket=settings.S3_BUCKET, Key=held_record.current.object_name, Body=b"cut")
+    assert str(held_record.pk) in run(made)["sample"].detail
+
+
 @pytest.mark.parametrize("harm", ["flip", "cut", "gone"])
 def test_an_object_that_is_not_whole_is_named(
     manifest: Callable[[], backups.Manifest],
@@ -118,12 +130,12 @@ def test_an_object_that_is_not_whole_is_named(
 ) -> None:
     made = manifest()
     where = {"Bucket": settings.S3_BUCKET, "Key": record.current.object_name}
-    data = bytearray(s3.get_object(**where)["Body"].read())  # type: ignore[arg-type]
+    data = bytearray(s3.get_object(**where)["Body"].read())
     data[100] ^= 1
     if harm == "gone":
-        s3.delete_object(**where)  # type: ignore[arg-type]
+        s3.delete_object(**where)
     else:
-        s3.put_object(**where, Body=bytes(data if harm == "flip" else data[:-1]))  # type: ignore[arg-type]
+        s3.put_object(**where, Body=bytes(data if harm == "flip" else data[:-1]))
     checks = run(made)
     assert failed(checks) == {"sample"}
     assert str(record.pk) in checks["sample"].detail

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from files import keyexports
-from files.crypto.errors import CryptoError
+from files.crypto.errors import CryptoError, MalformedKey, WrongKey
 from files.crypto.keyexport import (
     Argon2,
     Entry,
@@ -22,7 +22,10 @@ from files.crypto.keyexport import (
     write_export,
 )
 from files.crypto.keyring import generate_master_key
+from files.crypto.stream import derive_keys
+from files.custody import UserKey
 from files.models import FileRecord, StoredObject
+from tests.files.conftest import KEY
 from tests.files.crypto.rescue.exports import entry_of
 
 if TYPE_CHECKING:
@@ -168,3 +171,27 @@ def test_whatever_the_names_an_export_reads_back_and_no_cut_goes_unnoticed(
         source = io.BytesIO(broken)
         with pytest.raises(CryptoError):
             list(open_export(source, read_header(source), protector.key).entries())
+
+
+def test_of_a_held_file_only_what_takes_its_owners_key(
+    held_record: FileRecord, tmp_path: Path, protector: Protector
+) -> None:
+    done = keyexports.export_keys(tmp_path / "keys", protector)
+    assert (done.managed, done.held) == (0, 1)
+    [entry] = exported(tmp_path / "keys", protector)
+    with pytest.raises(MalformedKey):
+        entry.dek()
+    with pytest.raises(WrongKey):
+        entry.dek(generate_master_key())
+    dek = entry.dek(KEY)
+    assert derive_keys(dek, entry.context).commitment == entry.commitment
+    assert dek not in entry.material
+
+
+def test_a_passphrase_of_a_held_file_is_found_by_its_derivation(
+    store: Store, alice: User, tmp_path: Path, protector: Protector
+) -> None:
+    store(alice, key=UserKey.from_passphrase("my own secret words"))
+    keyexports.export_keys(tmp_path / "keys", protector)
+    [entry] = exported(tmp_path / "keys", protector)
+    assert len(entry.dek(" my own secret words")) == 32

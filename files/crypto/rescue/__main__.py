@@ -103,7 +103,7 @@ def _parser() -> ArgumentParser:
     keys.add_argument(
         "--held-key-file",
         metavar="FILE",
-        help="for held files: what their owners keep, one a line",
+        help="for held files: the keys or passphrases of their owners, one a line",
     )
     how = parser.add_argument_group("how")
     how.add_argument(

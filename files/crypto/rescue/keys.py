@@ -154,6 +154,9 @@ def _by_word(export: KeyExport, wanted: str) -> Entry:
     raise NoEntry(f"Several files are called {word!r}. Take one by its id: {ids}")
 
 
+_OWN: Final = {False: "Key that was shown to the owner", True: "Passphrase"}
+
+
 class UserKeys:
     """The keys of held files, as people give them. A file may hold several, one a line."""
 
@@ -171,14 +174,14 @@ class UserKeys:
         if self._source is None:
             if not ask:
                 raise WrongKey("it is held: give its owner's key with --held-key-file")
-            return entry.dek(self._read(f"Key that the owner of {entry.name} was shown", None))
+            return entry.dek(self._read(f"{_OWN[bool(entry.derivation)]} of {entry.name}", None))
         if self._texts is None:
             text = self._read("Keys of held files", self._source)
             self._texts = [line.strip() for line in text.splitlines() if line.strip()]
         for text in self._texts:
             try:
                 return entry.dek(text)
-            except WrongKey:
+            except (WrongKey, MalformedKey):
                 continue
         raise WrongKey("it is held, and none of the given keys is its owner's")
 

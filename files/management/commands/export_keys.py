@@ -15,7 +15,7 @@ from django.db import OperationalError
 from tqdm import tqdm
 
 import audit
-from files import keyexports
+from files import errors, keyexports, passphrases
 from files.crypto import shares
 from files.crypto.errors import MalformedKey
 from files.crypto.keyexport import SHARE_SECRET_LENGTH, Protector, WeakPassphrase
@@ -97,8 +97,9 @@ class Command(BaseCommand):
                 option="--passphrase-file",
                 confirm=True,
             )
+            passphrases.check(text)
             return Protector.passphrase(text), []
-        except (SecretMissing, WeakPassphrase) as error:
+        except (SecretMissing, WeakPassphrase, errors.WeakPassphrase) as error:
             raise CommandError(str(error)) from None
         except MalformedKey as error:
             raise CommandError(f"{error}. `generate_master_key` makes one.") from None

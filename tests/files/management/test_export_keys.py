@@ -101,8 +101,9 @@ def test_the_passphrase_may_come_from_standard_input(
     ("answers", "reason"),
     [
         ([PASSPHRASE, PASSPHRASE + "!"], "the two entries differ"),
-        (["too short", "too short"], "too easy to guess"),
-        (["a" * 40, "a" * 40], "too easy to guess"),
+        (["too short", "too short"], "12 characters or more"),
+        (["a" * 40, "a" * 40], "Too easy to guess"),
+        (["qX7-vK2.mP9!z", "qX7-vK2.mP9!z"], "take 16 characters or more"),
         (["", ""], "nothing was given"),
     ],
 )

@@ -20,6 +20,7 @@ def make(
     *,
     name: str = "fox.txt",
     user_key: str | None = None,
+    derivation: str = "",
     file_id: UUID | None = None,
 ) -> tuple[Path, Entry, bytes]:
     """Write an object below `folder`, as a bucket would have it; its path, entry and data key."""
@@ -42,6 +43,7 @@ def make(
         context=context,
         commitment=derive_keys(dek, context).commitment,
         material=hold(dek, user_key, context) if user_key else dek,
+        derivation=derivation,
     )
     return path, entry, dek
 

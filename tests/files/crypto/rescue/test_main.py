@@ -14,6 +14,7 @@ import pytest
 
 from files.crypto.keyexport import Protector, write_export
 from files.crypto.keyring import generate_master_key
+from files.crypto.passphrase import Derivation
 from files.crypto.rescue.__main__ import main
 from files.crypto.rescue.names import safe_name
 from files.crypto.shares import split
@@ -214,6 +215,22 @@ def test_a_held_file_takes_its_owners_key_too(
     held.write_text(generate_master_key())
     assert run(*arguments, "--held-key-file", held) == 3
     held.write_text(f"{generate_master_key()}\n{user_key}\n")
+    assert run(*arguments, "--held-key-file", held) == 0
+    assert (out / "fox.txt").read_bytes() == CONTENT
+
+
+def test_a_held_file_may_take_a_passphrase(tmp_path: Path, out: Path, passphrase: str) -> None:
+    derivation = Derivation(os.urandom(16), memory=32, passes=1, lanes=1)
+    user_key = derivation.derive("my own secret words")
+    path, entry, _ = make(
+        tmp_path / "bucket", CONTENT, user_key=user_key, derivation=derivation.encode()
+    )
+    keys = export(tmp_path / "keys", entry)
+    held = tmp_path / "held"
+    arguments = (path, "--export", keys, "--passphrase-file", passphrase, "--to", out)
+    held.write_text("not my own secret words")
+    assert run(*arguments, "--held-key-file", held) == 3
+    held.write_text("  my own secret words\n")
     assert run(*arguments, "--held-key-file", held) == 0
     assert (out / "fox.txt").read_bytes() == CONTENT
 
