@@ -42,6 +42,8 @@ class Event(StrEnum):
 
     # Operations
     DAMAGE_FOUND = auto()
+    DAMAGE_CLEARED = auto()  # It reads completely again, and an operator said so.
+    FILES_VERIFIED = auto()  # One summary for a run.
     SWEPT = auto()
     COMMAND_RUN = auto()
 

@@ -81,6 +81,11 @@ class StoredObject(models.Model):
     )
     created_at = models.DateTimeField(default=timezone.now)
     state_changed_at = models.DateTimeField(default=timezone.now)
+    verified_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="When all of it was last found to be as written; of held ones, what shows.",
+    )
 
     class Meta:
         constraints: ClassVar[list[models.BaseConstraint]] = [
@@ -109,6 +114,7 @@ class StoredObject(models.Model):
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["state", "state_changed_at"], name="storedobject_by_state"),
             models.Index(fields=["master_key_id", "id"], name="storedobject_by_key"),
+            models.Index(fields=["verified_at", "id"], name="storedobject_by_verified"),
         ]
 
     def __str__(self) -> str:
@@ -123,6 +129,33 @@ class StoredObject(models.Model):
     def wrapped(self) -> WrappedKey:
         """The wrapped key as the keyring takes it."""
         return WrappedKey(self.master_key_id, bytes(self.wrapped_key))
+
+
+class VerificationRun(models.Model):
+    """A verification that has begun and not come to its end: one that is killed goes on from here.
+
+    Everything whose `verified_at` is not before `started_at` is done.
+    """
+
+    selection = models.CharField(max_length=64, primary_key=True)
+    started_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"verification of {self.selection} since {self.started_at}"
+
+
+class VerificationClaim(models.Model):
+    """That a process is verifying an object at the moment, so that another one takes others.
+
+    No foreign key: an object may be deleted meanwhile, and must not wait for this.
+    """
+
+    stored_object_id = models.BigIntegerField(primary_key=True)
+    lease = models.CharField(max_length=255, db_index=True)
+    seen_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"verification of object {self.stored_object_id}"
 
 
 class PastWrapping(models.Model):

@@ -387,16 +387,21 @@ def exchange_key(record: FileRecord, old: str, new: custody.UserKey) -> None:
     custody.renote(row, new)
 
 
-def mark_damaged(row: StoredObject, error: Exception) -> None:
-    """Mark an object that does not read back. Nothing but an operator ever unmarks it."""
+def mark_damaged(row: StoredObject, error: Exception) -> bool:
+    """Mark an object that does not read back. Nothing but an operator ever unmarks it.
+
+    Whether this did it: it may be marked already, or its file gone.
+    """
     reason = error.reason if isinstance(error, Damaged) else type(error).__name__
-    log.error("object %s of file %s is damaged: %s", row.object_name, row.file_id, reason)
     with transaction.atomic():
         changed = StoredObject.objects.filter(pk=row.pk, state=State.LIVE).update(
             state=State.DAMAGED, state_changed_at=timezone.now()
         )
         if changed:
             audit.record(Event.DAMAGE_FOUND, file_id=row.file_id, reason=reason)
+    if changed:
+        log.error("object %s of file %s is damaged: %s", row.object_name, row.file_id, reason)
+    return bool(changed)
 
 
 # --- Remove and sweep --------------------------------------------------------------------------

@@ -5,7 +5,13 @@ returns is untrusted until it has authenticated.
 """
 
 from files.storage.backend import EncryptedS3Storage, KeySource, ObjectKey
-from files.storage.errors import ObjectMissing, StoreError, StoreRefused, StoreUnavailable
+from files.storage.errors import (
+    ObjectMissing,
+    StoreError,
+    StoreRefused,
+    StoreUnavailable,
+    WrongLength,
+)
 from files.storage.reader import ObjectReader
 from files.storage.writer import ObjectWriter, Progress, SealedObject, Tail
 
@@ -22,4 +28,5 @@ __all__ = [
     "StoreRefused",
     "StoreUnavailable",
     "Tail",
+    "WrongLength",
 ]

@@ -20,8 +20,10 @@ from django.core.files import File
 from django.utils.module_loading import import_string
 from storages.backends.s3 import S3Storage
 
-from files.crypto.stream import Context, derive_keys
+from files.crypto.errors import Damaged
+from files.crypto.stream import TRAILER_LENGTH, Context, derive_keys, object_length
 from files.storage.errors import ObjectMissing, StoreError, StoreUnavailable, store_errors
+from files.storage.ranges import get_range
 from files.storage.reader import ObjectReader
 from files.storage.writer import ObjectWriter, Progress, SealedObject, discard
 
@@ -171,6 +173,22 @@ class EncryptedS3Storage(S3Storage):
             size=key.size,
             attempts=self.max_attempts,
         )
+
+    def check_from_outside(
+        self, name: str, *, context: Context, commitment: bytes, size: int
+    ) -> str:
+        """Check what can be checked of an object without its key; return its ETag.
+
+        That it is there, that its length is exact, and that its trailer is this stream's. Raises
+        ObjectMissing, WrongLength, Damaged, StoreUnavailable, StoreRefused.
+        """
+        end = object_length(size)
+        start = end - TRAILER_LENGTH
+        with get_range(self.client, self.bucket_name, name, start, end) as answer:
+            answer.expect_total(end)
+            if answer.read_exactly(TRAILER_LENGTH) != context.encode() + commitment:
+                raise Damaged("the trailer is not this stream's")
+        return answer.etag
 
     def discard(self, name: str, multipart_id: str = "") -> bool:
         """Remove every trace of `name`; whether the store confirmed it. Never raises.

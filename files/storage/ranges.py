@@ -9,8 +9,7 @@ import re
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from files.crypto.errors import Damaged
-from files.storage.errors import StoreRefused, StoreUnavailable, store_errors
+from files.storage.errors import StoreRefused, StoreUnavailable, WrongLength, store_errors
 
 if TYPE_CHECKING:
     from botocore.response import StreamingBody
@@ -28,9 +27,9 @@ class RangeAnswer:
         self.total = total
 
     def expect_total(self, length: int) -> None:
-        """Raise Damaged unless the whole object has exactly `length` bytes."""
+        """Raise WrongLength unless the whole object has exactly `length` bytes."""
         if self.total != length:
-            raise Damaged(f"the object has {self.total} bytes, its record says {length}")
+            raise WrongLength(f"the object has {self.total} bytes, its record says {length}")
 
     def read_exactly(self, length: int) -> bytes:
         """The next `length` bytes. Raises StoreUnavailable when the body ends before them."""
@@ -66,8 +65,8 @@ def get_range(
 ) -> RangeAnswer:
     """GET the bytes `[start, end)` of an object; with `etag`, of exactly that version of it.
 
-    Raises ObjectMissing, PreconditionFailed (another version), Damaged (the object is shorter
-    than `start`), StoreUnavailable, StoreRefused.
+    Raises ObjectMissing, PreconditionFailed (another version), WrongLength (the object is
+    shorter than `start`), StoreUnavailable, StoreRefused.
     """
     pinned: dict[str, Any] = {"IfMatch": etag} if etag else {}
     with store_errors("get an object"):

@@ -1,12 +1,9 @@
 """`manage.py rotate_file_keys`: files are encrypted anew, under keys that nobody has seen."""
 
 import json
-import re
 import sys
 import time
-import uuid
-from argparse import ArgumentParser, ArgumentTypeError
-from datetime import timedelta
+from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -15,25 +12,8 @@ from tqdm import tqdm
 
 import audit
 from files.bulk_reencryption import Done, Run, Selection, TooManyFailures, Work, survey
+from files.management.arguments import age, file_id
 from files.management.failures import AGAIN, told_to_the_operator
-
-_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-
-
-def age(text: str) -> timedelta:
-    """A duration with its unit: `90d`, `12h`, `30m`, `2w`."""
-    match = re.fullmatch(r"(\d{1,6})([mhdw])", text.strip().lower())
-    if match is None:
-        raise ArgumentTypeError(f"{text!r} is not an age: write it like 90d, 12h, 30m or 2w")
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
-
-
-def file_id(text: str) -> uuid.UUID:
-    """A file's id."""
-    try:
-        return uuid.UUID(text)
-    except ValueError:
-        raise ArgumentTypeError(f"{text!r} is not a file's id: it is in the file's URL") from None
 
 
 class Command(BaseCommand):

@@ -17,7 +17,7 @@ from django.db import OperationalError
 from accounts.models import User
 from files import reencryption, vault
 from files.crypto.keyring import generate_master_key
-from files.management.commands.rotate_file_keys import age
+from files.management.arguments import age
 from files.models import FileRecord, StoredObject
 from tests.files.conftest import CONTENT, Store, UseKeys
 from tests.files.test_reencryption import holding

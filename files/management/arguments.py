@@ -1,0 +1,62 @@
+"""What commands take on their command lines, as argparse reads it: ages, files, samples."""
+
+import re
+import uuid
+from argparse import ArgumentTypeError
+from datetime import UTC, datetime, timedelta
+
+from django.utils import timezone
+from django.utils.dateparse import parse_date, parse_datetime
+
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def age(text: str) -> timedelta:
+    """A duration with its unit: `90d`, `12h`, `30m`, `2w`."""
+    match = re.fullmatch(r"(\d{1,6})([mhdw])", text.strip().lower())
+    if match is None:
+        raise ArgumentTypeError(f"{text!r} is not an age: write it like 90d, 12h, 30m or 2w")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def file_id(text: str) -> uuid.UUID:
+    """A file's id."""
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is not a file's id: it is in the file's URL") from None
+
+
+def moment(text: str) -> datetime:
+    """A moment in the past: a date, a date with a time, or how long ago (`30d`)."""
+    try:
+        return timezone.now() - age(text)
+    except ArgumentTypeError:
+        pass
+    try:
+        found = parse_datetime(text.strip())
+        if found is None and (date := parse_date(text.strip())) is not None:
+            found = datetime(date.year, date.month, date.day)  # noqa: DTZ001  made aware below
+    except ValueError:
+        found = None
+    if found is None:
+        raise ArgumentTypeError(f"{text!r} is not a date: write 2026-01-31, or an age like 30d")
+    return timezone.make_aware(found) if timezone.is_naive(found) else found.astimezone(UTC)
+
+
+def sample(text: str) -> float | int:
+    """A share as a float up to 1 (`1%`), or a number as an int (`500`)."""
+    match = re.fullmatch(r"(\d{1,9})(?:\.(\d{1,9}))?(%?)", text.strip())
+    if match is None or (match[2] and not match[3]):
+        raise ArgumentTypeError(f"{text!r} is not a sample: write a share like 1%, or a number")
+    number = float(text.strip().rstrip("%")) / 100 if match[3] else int(match[1])
+    if not number or (match[3] and number > 1):
+        raise ArgumentTypeError(f"{text!r} is not a sample: more than nothing, and at most 100%")
+    return number
+
+
+def at_least_one(text: str) -> int:
+    """A number of workers or the like."""
+    if not re.fullmatch(r"\d{1,4}", text.strip()) or int(text) == 0:
+        raise ArgumentTypeError(f"{text!r} must be at least 1")
+    return int(text)
