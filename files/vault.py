@@ -1,4 +1,4 @@
-"""The use cases: store, open, remove, rewrap, sweep. The only place where rows meet objects.
+"""The use cases: store, open, remove, rewrap. The only place where rows meet objects.
 
 Every function here leaves rows and store in a state from which `sweep` can finish, whatever fails
 and wherever the process dies: the row is committed before the first byte goes out, and says
@@ -13,15 +13,14 @@ import time
 import uuid
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from itertools import repeat
 from typing import TYPE_CHECKING, cast
 
-from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db import DatabaseError, connection, transaction
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, QuerySet
 from django.utils import timezone
 
 import audit
@@ -47,7 +46,7 @@ from files.errors import UploadLost as UploadLost  # noqa: PLC0414
 from files.errors import VaultError as VaultError  # noqa: PLC0414
 from files.errors import WrongFileKey as WrongFileKey  # noqa: PLC0414
 from files.masterkeys import keyring
-from files.models import Custody, FileRecord, PastWrapping, StoredObject, UploadSession
+from files.models import Custody, FileRecord, PastWrapping, StoredObject
 from files.names import clean_content_type, clean_name
 from files.storage import (
     EncryptedS3Storage,
@@ -404,7 +403,7 @@ def mark_damaged(row: StoredObject, error: Exception) -> bool:
     return bool(changed)
 
 
-# --- Remove and sweep --------------------------------------------------------------------------
+# --- Remove --------------------------------------------------------------------------
 
 
 def remove(record: FileRecord, *, actor: User) -> None:
@@ -434,56 +433,6 @@ def purge(row: StoredObject) -> bool:
         return False
     StoredObject.objects.filter(pk=row.pk, state=State.DOOMED).delete()
     return True
-
-
-@dataclass
-class Swept:
-    """What a sweep did: objects and uploads removed, and those it could not remove yet."""
-
-    purged: int = 0
-    abandoned: int = 0
-    failed: int = 0
-
-
-def sweep(*, now: datetime | None = None, dry_run: bool = False) -> Swept:
-    """Remove doomed objects past their grace, and uploads that stand still past their expiry.
-
-    Safe beside a running service, and beside another sweep.
-    """
-    now = now or timezone.now()
-    swept = Swept()
-    expired = StoredObject.objects.filter(
-        Q(state_changed_at__lte=now - settings.UPLOAD_EXPIRY)
-        # Nobody comes back to these, and while somebody writes them they show it.
-        | Q(state_changed_at__lte=now - REENCRYPTION_EXPIRY, reencrypts=True),
-        state=State.WRITING,
-    )
-    doomed = StoredObject.objects.filter(
-        state=State.DOOMED, state_changed_at__lte=now - settings.DOOMED_GRACE
-    )
-    if dry_run:
-        return Swept(purged=doomed.count(), abandoned=expired.count())
-    for row in list(doomed.order_by("pk")):
-        if purge(row):
-            swept.purged += 1
-        else:
-            swept.failed += 1
-    for row in list(expired.order_by("pk")):
-        # Compare-and-set: it may have been published just now, or its client have come back.
-        still = StoredObject.objects.filter(
-            pk=row.pk, state=State.WRITING, state_changed_at=row.state_changed_at
-        )
-        if not doom(still):
-            continue
-        swept.abandoned += 1
-        if not purge(row):
-            swept.failed += 1
-    # Of a complete upload only its session is left, for a client that missed the last answer.
-    UploadSession.objects.filter(completed_at__lte=now - settings.UPLOAD_EXPIRY).delete()
-    custody.forget_lapsed(now)
-    if swept != Swept():
-        audit.record(Event.SWEPT, purged=swept.purged, abandoned=swept.abandoned)
-    return swept
 
 
 # --- Master keys -------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ from files.crypto.keyring import KeyRecord
 from files.crypto.stream import TRAILER_LENGTH, frame_at, frame_offset, object_length
 from files.masterkeys import keyring
 from files.models import Custody, StoredObject
-from files.storage import ObjectKey, ObjectMissing, StoreError, WrongLength
+from files.storage import ObjectKey, ObjectMissing, StoreError
 
 log = logging.getLogger(__name__)
 State = StoredObject.State
@@ -107,9 +107,9 @@ def examine(row: StoredObject, *, each: Callable[[int], object] = lambda count: 
         return found(Outcome.WRONG_KEY, error)
     except ObjectMissing as error:
         return found(Outcome.MISSING, error, 0)
-    except WrongLength as error:
-        return _of_another_length(row, error)
     except Damaged as error:
+        if error.another_length:
+            return _of_another_length(row, error)
         held = row.custody == Custody.HELD
         trailer = object_length(row.size) - TRAILER_LENGTH
         return found(Outcome.DAMAGED, error, trailer if held else frame_offset(frame_at(read)))
@@ -145,15 +145,15 @@ def _from_outside(row: StoredObject, key: KeyRecord) -> Outcome:
 
     try:
         etag = check()
-    except WrongLength:
-        raise
-    except Damaged:
+    except Damaged as damaged:
+        if damaged.another_length:
+            raise
         # Bits also flip on the way.
         etag = check()
     return Outcome.HELD if etag == row.etag else Outcome.REPLACED
 
 
-def _of_another_length(row: StoredObject, error: WrongLength) -> Finding:
+def _of_another_length(row: StoredObject, error: Damaged) -> Finding:
     """Which way it is wrong, and from which byte on."""
     expected = object_length(row.size)
     found = Finding(row.file_id, row.object_name, Outcome.TRUNCATED, error.reason, error=error)

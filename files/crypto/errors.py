@@ -24,11 +24,13 @@ class Damaged(CryptoError):
     """The data is not what was written: altered, cut, extended, moved or replaced.
 
     ``reason`` is for logs only; users learn that the data is damaged and no more.
+    ``another_length``: it is shorter or longer than it was, and nothing else is known of it.
     """
 
-    def __init__(self, reason: str):
+    def __init__(self, reason: str, *, another_length: bool = False):
         super().__init__(f"damaged: {reason}")
         self.reason = reason
+        self.another_length = another_length
 
 
 class MalformedKey(CryptoError, ValueError):

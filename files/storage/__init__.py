@@ -4,13 +4,12 @@ Knows object names, keys and bytes; knows no models and no users. Everything tha
 returns is untrusted until it has authenticated.
 """
 
-from files.storage.backend import EncryptedS3Storage, KeySource, ObjectKey
+from files.storage.backend import EncryptedS3Storage, KeySource, Listed, ObjectKey, Unfinished
 from files.storage.errors import (
     ObjectMissing,
     StoreError,
     StoreRefused,
     StoreUnavailable,
-    WrongLength,
 )
 from files.storage.reader import ObjectReader
 from files.storage.writer import ObjectWriter, Progress, SealedObject, Tail
@@ -18,6 +17,7 @@ from files.storage.writer import ObjectWriter, Progress, SealedObject, Tail
 __all__ = [
     "EncryptedS3Storage",
     "KeySource",
+    "Listed",
     "ObjectKey",
     "ObjectMissing",
     "ObjectReader",
@@ -28,5 +28,5 @@ __all__ = [
     "StoreRefused",
     "StoreUnavailable",
     "Tail",
-    "WrongLength",
+    "Unfinished",
 ]

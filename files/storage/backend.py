@@ -13,7 +13,8 @@ import secrets
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol, cast
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, Protocol, cast
 
 from botocore.config import Config
 from django.core.files import File
@@ -43,6 +44,22 @@ class ObjectKey:
     context: Context
     size: int
     commitment: bytes
+
+
+class Unfinished(NamedTuple):
+    """A multipart upload that the store has, and when it was begun by the store's clock."""
+
+    name: str
+    upload_id: str
+    begun_at: datetime
+
+
+class Listed(NamedTuple):
+    """An object as a listing shows it: bytes of the object, and the store's time of writing."""
+
+    name: str
+    size: int
+    written_at: datetime
 
 
 class KeySource(Protocol):
@@ -180,7 +197,7 @@ class EncryptedS3Storage(S3Storage):
         """Check what can be checked of an object without its key; return its ETag.
 
         That it is there, that its length is exact, and that its trailer is this stream's. Raises
-        ObjectMissing, WrongLength, Damaged, StoreUnavailable, StoreRefused.
+        ObjectMissing, Damaged, StoreUnavailable, StoreRefused.
         """
         end = object_length(size)
         start = end - TRAILER_LENGTH
@@ -196,7 +213,7 @@ class EncryptedS3Storage(S3Storage):
         What a killed process began without noting it is found by the name that it begins with.
         """
         try:
-            uploads = {found for owner, found in self.multiparts(name) if owner == name}
+            uploads = {found.upload_id for found in self.multiparts(name) if found.name == name}
             gone = self.discard_tails(name)
         except StoreError as error:
             log.warning("left for the sweep: %s (%s)", name, error)
@@ -219,14 +236,27 @@ class EncryptedS3Storage(S3Storage):
         """Delete one object and nothing beside it; whether the store confirmed it."""
         return discard(self.client, self.bucket_name, name, "", whole=True)
 
-    def multiparts(self, prefix: str = "") -> Iterator[tuple[str, str]]:
-        """The unfinished multipart uploads: object name and upload id."""
+    def multiparts(self, prefix: str = "") -> Iterator[Unfinished]:
+        """The unfinished multipart uploads, in no order to rely on. Raises StoreError."""
         with store_errors("list multipart uploads"):
             for page in self.client.get_paginator("list_multipart_uploads").paginate(
                 Bucket=self.bucket_name, Prefix=prefix
             ):
                 for upload in page.get("Uploads", []):
-                    yield upload["Key"], upload["UploadId"]
+                    yield Unfinished(upload["Key"], upload["UploadId"], upload["Initiated"])
+
+    def abort_multipart(self, name: str, upload_id: str) -> bool:
+        """Abort one multipart upload and nothing else; whether the store confirmed it."""
+        return discard(self.client, self.bucket_name, name, upload_id, whole=False)
+
+    def objects(self) -> Iterator[Listed]:
+        """Everything in the bucket, in the order of names, a page at a time. Raises StoreError."""
+        with store_errors("list the bucket"):
+            for page in self.client.get_paginator("list_objects_v2").paginate(
+                Bucket=self.bucket_name
+            ):
+                for found in page.get("Contents", []):
+                    yield Listed(found["Key"], found["Size"], found["LastModified"])
 
     def ensure_bucket(self) -> bool:
         """Create the bucket where there is none; whether it did. Raises StoreError."""

@@ -40,10 +40,6 @@ class ObjectMissing(StoreError, FileNotFoundError):
     """The store says that there is no such object."""
 
 
-class WrongLength(Damaged):
-    """The object is shorter or longer than its record says."""
-
-
 class PreconditionFailed(StoreError):
     """The object exists already, or is no longer the one that the read began with."""
 
@@ -88,7 +84,9 @@ def store_errors(doing: str) -> Iterator[None]:
         if status == 412 or code in {"PreconditionFailed", "ConditionalRequestConflict"}:
             raise PreconditionFailed(said) from error
         if status == 416:
-            raise WrongLength(f"{doing}: the object is shorter than its record") from error
+            raise Damaged(
+                f"{doing}: the object is shorter than its record", another_length=True
+            ) from error
         if _is_busy(status, code):
             raise StoreUnavailable(said) from error
         raise StoreRefused(said) from error

@@ -9,7 +9,8 @@ import re
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from files.storage.errors import StoreRefused, StoreUnavailable, WrongLength, store_errors
+from files.crypto.errors import Damaged
+from files.storage.errors import StoreRefused, StoreUnavailable, store_errors
 
 if TYPE_CHECKING:
     from botocore.response import StreamingBody
@@ -27,9 +28,12 @@ class RangeAnswer:
         self.total = total
 
     def expect_total(self, length: int) -> None:
-        """Raise WrongLength unless the whole object has exactly `length` bytes."""
+        """Raise Damaged unless the whole object has exactly `length` bytes."""
         if self.total != length:
-            raise WrongLength(f"the object has {self.total} bytes, its record says {length}")
+            raise Damaged(
+                f"the object has {self.total} bytes, its record says {length}",
+                another_length=True,
+            )
 
     def read_exactly(self, length: int) -> bytes:
         """The next `length` bytes. Raises StoreUnavailable when the body ends before them."""
@@ -65,8 +69,8 @@ def get_range(
 ) -> RangeAnswer:
     """GET the bytes `[start, end)` of an object; with `etag`, of exactly that version of it.
 
-    Raises ObjectMissing, PreconditionFailed (another version), WrongLength (the object is
-    shorter than `start`), StoreUnavailable, StoreRefused.
+    Raises ObjectMissing, PreconditionFailed (another version), Damaged (the object is shorter
+    than `start`), StoreUnavailable, StoreRefused.
     """
     pinned: dict[str, Any] = {"IfMatch": etag} if etag else {}
     with store_errors("get an object"):

@@ -12,7 +12,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import User
-from files import custody, vault
+from files import custody, sweeping, vault
 from files.crypto.errors import Damaged
 from files.crypto.keyring import Custody as KeyCustody
 from files.crypto.keyring import generate_master_key
@@ -137,9 +137,9 @@ def test_a_new_key_is_offered_for_so_long(held_record: FileRecord, settings: Set
 def test_the_sweep_erases_what_is_offered_no_longer(
     held_record: FileRecord, settings: Settings
 ) -> None:
-    vault.sweep(now=timezone.now() + settings.KEY_OFFER - timedelta(minutes=1))
+    sweeping.sweep(now=timezone.now() + settings.KEY_OFFER - timedelta(minutes=1))
     assert held_key().offered is not None
-    vault.sweep(now=timezone.now() + settings.KEY_OFFER)
+    sweeping.sweep(now=timezone.now() + settings.KEY_OFFER)
     assert held_key().offered is None
 
 

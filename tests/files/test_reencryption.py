@@ -13,7 +13,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import User
-from files import custody, processes, reencryption, resumable, vault
+from files import custody, processes, reencryption, resumable, sweeping, vault
 from files.crypto.keyring import Custody as KeyCustody
 from files.crypto.keyring import KeyRecord, KeyState, generate_master_key, hold
 from files.crypto.stream import FRAME_PAYLOAD, derive_keys
@@ -41,9 +41,9 @@ def states() -> list[str]:
     return sorted(StoredObject.objects.values_list("state", flat=True))
 
 
-def sweep_later() -> vault.Swept:
+def sweep_later() -> sweeping.Swept:
     """A sweep once every grace is over."""
-    return vault.sweep(now=timezone.now() + timedelta(days=30))
+    return sweeping.sweep(now=timezone.now() + timedelta(days=30))
 
 
 def objects(s3: S3Client) -> int:
@@ -89,7 +89,7 @@ def test_the_bytes_get_a_new_key_and_object_and_stay_the_same(
     assert (new.state, new.size, new.lease, new.reencrypts) == (State.LIVE, size, "", True)
     assert states() == ["doomed", "live"]
     assert objects(s3) == 2
-    assert sweep_later() == vault.Swept(purged=1)
+    assert sweep_later() == sweeping.Swept(purged=1)
     assert objects(s3) == 1
     assert read(FileRecord.objects.get()) == content
 
@@ -351,8 +351,8 @@ def test_the_sweep_takes_dead_ones_long_before_uploads_expire(
     assert kill_at(3, record, monkeypatch)
     assert states() == ["live", "writing"]
     later = timezone.now() + vault.REENCRYPTION_EXPIRY
-    assert vault.sweep(now=later - timedelta(minutes=1)) == vault.Swept()
-    assert vault.sweep(now=later) == vault.Swept(abandoned=1)
+    assert sweeping.sweep(now=later - timedelta(minutes=1)) == sweeping.Swept()
+    assert sweeping.sweep(now=later) == sweeping.Swept(abandoned=1)
     assert (states(), objects(s3)) == (["live"], 1)
 
 

@@ -18,7 +18,7 @@ from moto.s3.models import S3Backend
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
-from files import processes, resumable, vault
+from files import processes, resumable, sweeping, vault
 from files.crypto.stream import FRAME_PAYLOAD, frames_per_part
 from files.models import FileRecord, StoredObject, UploadSession
 from files.resumable import Continuation, UploadBusy, WrongOffset
@@ -343,8 +343,8 @@ def test_a_sweep_forgets_the_session_of_a_complete_upload(alice: User, s3: S3Cli
         turn.write(b"x")
         record = turn.settle()
     assert record is not None
-    vault.sweep()
+    sweeping.sweep()
     assert UploadSession.objects.filter(pk=session.pk).exists()
-    vault.sweep(now=timezone.now() + timedelta(days=8))
+    sweeping.sweep(now=timezone.now() + timedelta(days=8))
     assert not UploadSession.objects.exists()
     assert b"".join(vault.open_file(record).chunks()) == b"x"

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.models import User
-from files import vault
+from files import sweeping, vault
 from files.models import FileRecord, StoredObject
 from tests.files.conftest import CONTENT, Store
 from tests.files.test_vault import PART, StoreTrouble, read
@@ -51,22 +51,22 @@ def test_a_doomed_object_goes_once_its_grace_is_over(
     doomed: StoredObject, settings: Any, nothing_left: Nothing, events: Events
 ) -> None:
     age(doomed=settings.DOOMED_GRACE - timedelta(minutes=1))
-    assert vault.sweep() == vault.Swept()
+    assert sweeping.sweep() == sweeping.Swept()
     assert events("swept") == []
     age(doomed=settings.DOOMED_GRACE)
-    assert vault.sweep() == vault.Swept(purged=1)
+    assert sweeping.sweep() == sweeping.Swept(purged=1)
     assert nothing_left()
     assert [(e["purged"], e["abandoned"]) for e in events("swept")] == [(1, 0)]
-    assert vault.sweep() == vault.Swept()
+    assert sweeping.sweep() == sweeping.Swept()
 
 
 def test_an_upload_that_stands_still_goes_once_it_has_expired(
     abandoned: StoredObject, settings: Any, nothing_left: Nothing
 ) -> None:
     age(writing=settings.UPLOAD_EXPIRY - timedelta(minutes=1))
-    assert vault.sweep() == vault.Swept()
+    assert sweeping.sweep() == sweeping.Swept()
     age(writing=settings.UPLOAD_EXPIRY)
-    assert vault.sweep() == vault.Swept(abandoned=1)
+    assert sweeping.sweep() == sweeping.Swept(abandoned=1)
     assert nothing_left()
 
 
@@ -75,7 +75,7 @@ def test_a_multipart_whose_id_was_never_noted_goes_too(
 ) -> None:
     StoredObject.objects.update(multipart_id="")
     age(writing=settings.UPLOAD_EXPIRY)
-    vault.sweep()
+    sweeping.sweep()
     assert nothing_left()
 
 
@@ -87,17 +87,33 @@ def test_a_dry_run_counts_and_changes_nothing(
     events: Events,
 ) -> None:
     age(doomed=settings.DOOMED_GRACE, writing=settings.UPLOAD_EXPIRY)
-    assert vault.sweep(dry_run=True) == vault.Swept(purged=1, abandoned=1)
+    assert sweeping.sweep(dry_run=True) == sweeping.Swept(purged=1, abandoned=1)
     assert StoredObject.objects.count() == 2
     assert not store_is_empty()
     assert events("swept") == []
+
+
+@pytest.mark.parametrize("page", [1, 2, 500])
+def test_all_are_swept_whatever_the_page(
+    store: Store, alice: User, page: int, monkeypatch: pytest.MonkeyPatch, nothing_left: Nothing
+) -> None:
+    monkeypatch.setattr(sweeping, "PAGE", page)
+    for _ in range(3):
+        vault.remove(store(alice), actor=alice)
+    later = timezone.now() + timedelta(days=30)
+    assert sweeping.due(later) == 3
+    steps: list[sweeping.Step] = []
+    assert sweeping.sweep(now=later, each=steps.append) == sweeping.Swept(purged=3)
+    assert [(step.act, step.failed) for step in steps] == [(sweeping.Act.PURGE, False)] * 3
+    assert sweeping.due(later) == 0
+    assert nothing_left()
 
 
 def test_files_are_never_swept_however_old(store: Store, alice: User, bob: User) -> None:
     live, damaged = store(alice), store(bob)
     StoredObject.objects.filter(pk=damaged.current.pk).update(state=State.DAMAGED)
     age(live=timedelta(days=9999), damaged=timedelta(days=9999))
-    assert vault.sweep() == vault.Swept()
+    assert sweeping.sweep() == sweeping.Swept()
     assert read(live) == CONTENT
     assert StoredObject.objects.count() == 2
 
@@ -107,7 +123,7 @@ def test_a_row_whose_object_is_gone_already_is_finished(
 ) -> None:
     s3.delete_object(Bucket=settings.S3_BUCKET, Key=doomed.object_name)
     age(doomed=settings.DOOMED_GRACE)
-    assert vault.sweep().purged == 1
+    assert sweeping.sweep().purged == 1
     assert nothing_left()
 
 
@@ -121,11 +137,11 @@ def test_what_the_store_does_not_confirm_is_tried_again(
 ) -> None:
     age(doomed=settings.DOOMED_GRACE, writing=settings.UPLOAD_EXPIRY)
     trouble = StoreTrouble(monkeypatch, s3).begin()
-    assert vault.sweep() == vault.Swept(abandoned=1, failed=2)
+    assert sweeping.sweep() == sweeping.Swept(abandoned=1, failed=2)
     assert list(StoredObject.objects.values_list("state", flat=True)) == [State.DOOMED] * 2
     trouble.end()
     age(doomed=settings.DOOMED_GRACE)
-    assert vault.sweep() == vault.Swept(purged=2)
+    assert sweeping.sweep() == sweeping.Swept(purged=2)
     assert nothing_left()
 
 
@@ -144,7 +160,7 @@ def test_an_upload_that_is_published_while_the_sweep_looks_is_not_swept(
         return original(rows, **fields)
 
     monkeypatch.setattr(QuerySet, "update", publish_first)
-    assert vault.sweep() == vault.Swept()
+    assert sweeping.sweep() == sweeping.Swept()
     assert read(FileRecord.objects.get()) == CONTENT
 
 
@@ -155,7 +171,7 @@ def test_an_upload_that_the_sweep_took_is_not_published(
     upload.write(CONTENT)
     upload.finish()
     age(writing=settings.UPLOAD_EXPIRY)
-    assert vault.sweep().abandoned == 1
+    assert sweeping.sweep().abandoned == 1
     with pytest.raises(vault.UploadLost):
         vault.publish([upload])
     upload.abort()
@@ -167,15 +183,15 @@ def test_two_sweeps_at_once_do_the_work_once(
 ) -> None:
     age(doomed=settings.DOOMED_GRACE)
     original = vault.storage().discard
-    inner: list[vault.Swept] = []
+    inner: list[sweeping.Swept] = []
 
     def meanwhile(name: str, multipart_id: str = "") -> bool:
         if not inner:
-            inner.append(vault.Swept())
-            inner[0] = vault.sweep()
+            inner.append(sweeping.Swept())
+            inner[0] = sweeping.sweep()
         return original(name, multipart_id)
 
     monkeypatch.setattr(vault.storage(), "discard", meanwhile)
-    vault.sweep()
+    sweeping.sweep()
     assert inner[0].purged == 1
     assert nothing_left()

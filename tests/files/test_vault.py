@@ -14,7 +14,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from accounts.models import User
 from audit.models import AuditEvent
-from files import vault
+from files import sweeping, vault
 from files.crypto.errors import Damaged
 from files.crypto.keyring import LocalMasterKey, generate_master_key
 from files.crypto.stream import FRAME_LENGTH, FRAME_PAYLOAD, frames_per_part, object_length
@@ -290,7 +290,7 @@ def test_a_store_that_is_gone_leaves_a_row_that_a_sweep_finishes(
     needed, points = len(trouble.calls), 0
     FileRecord.objects.all().delete()
     StoredObject.objects.all().update(state=State.DOOMED)
-    vault.sweep()
+    sweeping.sweep()
     for point in range(1, needed + 1):
         trouble.calls.clear()
         trouble.begin(call=point)
@@ -299,7 +299,7 @@ def test_a_store_that_is_gone_leaves_a_row_that_a_sweep_finishes(
         assert not FileRecord.objects.exists()
         assert [row.state for row in StoredObject.objects.all()] == [State.DOOMED]
         trouble.end()
-        assert vault.sweep().purged == 1
+        assert sweeping.sweep().purged == 1
         assert nothing_left()
         points += 1
     assert points == needed >= 2
@@ -530,7 +530,7 @@ def test_a_file_removed_while_the_store_is_down_is_gone_for_people(
     assert StoredObject.objects.get().state == State.DOOMED
     trouble.end()
     settings.DOOMED_GRACE *= 0
-    vault.sweep()
+    sweeping.sweep()
     assert nothing_left()
 
 

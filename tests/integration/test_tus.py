@@ -21,7 +21,7 @@ from tusclient.client import TusClient
 from tusclient.exceptions import TusCommunicationError
 
 from accounts.models import User
-from files import resumable, vault
+from files import resumable, sweeping, vault
 from files.crypto.stream import FRAME_PAYLOAD, frames_per_part
 from files.models import FileRecord, StoredObject, UploadSession
 from tests.conftest import Weed
@@ -197,7 +197,7 @@ def test_the_sweep_aborts_what_expired(real_store: S3Client, alice: User) -> Non
     bucket = vault.storage().bucket_name
     assert len(_left(real_store, bucket)) == 2  # A multipart upload, and a tail.
     StoredObject.objects.update(state_changed_at=timezone.now() - timedelta(days=8))
-    assert vault.sweep().abandoned == 1
+    assert sweeping.sweep().abandoned == 1
     assert _left(real_store, bucket) == []
     assert not UploadSession.objects.exists()
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from accounts.models import User
-from files import vault
+from files import sweeping, vault
 from files.crypto.stream import FRAME_PAYLOAD, frames_per_part, object_length
 from files.models import FileRecord, StoredObject
 
@@ -78,7 +78,7 @@ def test_a_sweep_finishes_what_a_killed_process_began(
     StoredObject.objects.update(state_changed_at=timezone.now() - timedelta(days=30))
     if not noted:
         StoredObject.objects.update(multipart_id="")
-    assert vault.sweep() == vault.Swept(abandoned=1)
+    assert sweeping.sweep() == sweeping.Swept(abandoned=1)
     assert left(real_store) == []
     assert not StoredObject.objects.exists()
 

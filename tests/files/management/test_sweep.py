@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from datetime import timedelta
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +14,10 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from accounts.models import User
-from files import vault
+from files import reconciliation, vault
+from files.management.commands import sweep as command
 from files.models import FileRecord, StoredObject
+from tests.files.conftest import Store
 from tests.files.test_vault import StoreTrouble
 
 if TYPE_CHECKING:
@@ -44,8 +48,15 @@ def test_it_removes_and_says_so(
 
 @pytest.mark.usefixtures("doomed")
 def test_a_dry_run_removes_nothing(store_is_empty: Callable[[], bool]) -> None:
-    assert sweep("--dry-run") == "1 doomed objects and 0 abandoned uploads would be removed.\n"
+    row = StoredObject.objects.get()
+    step, summary = sweep("--dry-run").splitlines()
+    assert step.startswith(f"would delete doomed object: {row.object_name}, file {row.file_id}, ")
+    assert step.endswith(f"{row.object_size} bytes, 60 min old")
+    assert summary == "1 doomed objects and 0 abandoned uploads would be removed."
     assert not store_is_empty()
+    outcome = json.loads(sweep("--dry-run", "--json"))
+    assert (outcome["dry_run"], outcome["purged"], len(outcome["steps"])) == (True, 1, 1)
+    assert outcome["steps"][0]["object_name"] == row.object_name
 
 
 @pytest.mark.usefixtures("doomed")
@@ -53,7 +64,7 @@ def test_an_unreachable_store_is_an_error_and_changes_nothing(
     monkeypatch: pytest.MonkeyPatch, s3: S3Client
 ) -> None:
     StoreTrouble(monkeypatch, s3).begin()
-    with pytest.raises(CommandError, match="The store does not answer"):
+    with pytest.raises(CommandError, match="The store did not answer"):
         sweep()
     assert StoredObject.objects.get().state == StoredObject.State.DOOMED
 
@@ -73,6 +84,52 @@ def test_a_locked_database_is_an_error(
     def locked(**options: Any) -> None:
         raise OperationalError("database is locked")
 
-    monkeypatch.setattr(vault, "sweep", locked)
-    with pytest.raises(CommandError, match="The database does not answer"):
+    monkeypatch.setattr(command, "sweep", locked)
+    with pytest.raises(CommandError, match="The database did not answer"):
         sweep()
+
+
+def test_unknown_objects_are_named_and_deleted_on_demand(
+    record: FileRecord, s3: S3Client, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3.put_object(Bucket=settings.S3_BUCKET, Key="00/unknown", Body=b"12345")
+    for _ in range(2):  # Young ones are not deleted, even on demand.
+        assert sweep("--delete-unknown").splitlines()[1:] == [
+            "unknown: 00/unknown, 5 bytes, 0 min old",
+            "1 objects with 5 bytes have no row; 0 of them removed. "
+            "--delete-unknown deletes those older than a day.",
+        ]
+    monkeypatch.setattr(reconciliation, "SETTLED", timedelta(0))
+    assert json.loads(sweep("--json"))["unknown_deleted"] == 0
+    outcome = json.loads(sweep("--json", "--delete-unknown"))
+    assert outcome["unknown_deleted"] == 1
+    assert [unknown["object"] for unknown in outcome["unknown"]] == ["00/unknown"]
+    assert json.loads(sweep("--json"))["unknown_objects"] == 0
+
+
+def test_a_missing_object_is_named_and_an_error(
+    record: FileRecord, s3: S3Client, settings: Any
+) -> None:
+    name = record.current.object_name
+    s3.delete_object(Bucket=settings.S3_BUCKET, Key=name)
+    out = StringIO()
+    with pytest.raises(CommandError, match="1 files have no object in the store"):
+        call_command("sweep", stdout=out)
+    assert f"missing: file {record.pk}, object {name}" in out.getvalue()
+    assert StoredObject.objects.get().state == StoredObject.State.DAMAGED
+
+
+def test_the_wrong_bucket_is_an_error_and_changes_nothing(
+    store: Store, alice: User, s3: S3Client, settings: Any
+) -> None:
+    for _ in range(reconciliation.NONE_KNOWN + 1):
+        name = store(alice, b"").current.object_name
+        s3.delete_object(Bucket=settings.S3_BUCKET, Key=name)
+    with pytest.raises(CommandError, match="Are S3_BUCKET and DATABASE_URL right"):
+        sweep()
+    assert set(StoredObject.objects.values_list("state", flat=True)) == {"live"}
+
+
+@pytest.mark.usefixtures("doomed")
+def test_each_step_is_told_when_asked() -> None:
+    assert sweep("--verbosity=2").splitlines()[0].startswith("delete doomed object: ")

@@ -16,7 +16,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import User
-from files import held, resumable, vault
+from files import held, resumable, sweeping, vault
 from files.crypto.keyring import generate_master_key
 from files.crypto.stream import FRAME_PAYLOAD, frames_per_part
 from files.models import FileRecord, HeldKey, StoredObject, UploadSession
@@ -440,7 +440,7 @@ def test_an_expired_upload_is_410_and_the_sweep_takes_all_of_it(
     StoredObject.objects.update(state_changed_at=long_ago)
     assert client.head(url).status_code == 410
     assert client.patch(url, b"x", len(content)).status_code == 410
-    assert vault.sweep().abandoned == 1
+    assert sweeping.sweep().abandoned == 1
     assert nothing_left()
     assert client.head(url).status_code == 404
 
