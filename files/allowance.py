@@ -14,7 +14,7 @@ from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import Sum
 
-from files.errors import FileTooLarge, QuotaExceeded, UploadLost
+from files.errors import AccountClosed, FileTooLarge, QuotaExceeded, UploadLost
 from files.models import FileRecord, StoredObject
 
 if TYPE_CHECKING:
@@ -24,6 +24,16 @@ STEP = 8 * 1024 * 1024
 """Bytes that an upload reserves ahead, at most."""
 
 
+RECHECK = 64 * 1024 * 1024
+"""Bytes after which a running upload asks again whether its owner's account is active."""
+
+
+def require_active(owner: User) -> None:
+    """Raise AccountClosed when the account was deactivated, as it stands in the database now."""
+    if not get_user_model().objects.filter(pk=owner.pk, is_active=True).exists():
+        raise AccountClosed
+
+
 class Allowance:
     """What one upload of one person may take."""
 
@@ -31,6 +41,7 @@ class Allowance:
         self._owner = owner
         self._quota: int | None = settings.USER_QUOTA if owner.quota is None else owner.quota
         self._largest: int = settings.MAX_UPLOAD_SIZE
+        self._asked_at = 0
 
     def check(self, size: int, *, row: StoredObject | None = None) -> None:
         """Raise FileTooLarge or QuotaExceeded when `size` bytes would not fit now.
@@ -49,10 +60,14 @@ class Allowance:
     def cover(self, row: StoredObject, size: int) -> None:
         """Reserve room so that the upload of `row` may have `size` bytes in all.
 
-        Raises FileTooLarge, QuotaExceeded, and UploadLost when the upload is no longer writing.
+        Raises FileTooLarge, QuotaExceeded, AccountClosed, and UploadLost when the upload is no
+        longer writing.
         """
         if size > self._largest:
             raise FileTooLarge(self._largest)
+        if size - self._asked_at >= RECHECK:
+            self._asked_at = size
+            require_active(self._owner)
         if self._quota is None or size <= row.reserved:
             return
         with transaction.atomic():

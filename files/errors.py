@@ -27,6 +27,14 @@ class UploadLost(VaultError):
         super().__init__("The upload took too long and was given up. Please upload again.")
 
 
+class AccountClosed(UploadLost):
+    """The account that an upload belongs to was deactivated before it was complete."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.args = ("The account is no longer active: the upload was given up.",)
+
+
 class KeysMissing(VaultError):
     """Files need master keys that are not configured: their ids, and how many files each."""
 

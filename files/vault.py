@@ -26,7 +26,7 @@ from django.utils import timezone
 import audit
 from audit import Event
 from files import custody
-from files.allowance import Allowance
+from files.allowance import Allowance, require_active
 from files.crypto.errors import CryptoError, Damaged, UnknownMasterKey
 from files.crypto.keyring import Custody as KeyCustody
 from files.crypto.keyring import KeyRecord, KeyState, generate_dek
@@ -208,7 +208,11 @@ def store(
 
 
 def create_record(row: StoredObject, *, owner: User, name: str, content_type: str) -> FileRecord:
-    """Make a live object a file. For a transaction in which it has just been sealed."""
+    """Make a live object a file. For a transaction in which it has just been sealed.
+
+    Raises AccountClosed where the owner was deactivated while the bytes arrived.
+    """
+    require_active(owner)
     record = FileRecord.objects.create(
         id=row.file_id,
         name=name,
