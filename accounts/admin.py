@@ -20,7 +20,7 @@ from django.urls import URLPattern
 
 from accounts.models import User
 from files import admin_people
-from securestore.administration import DiscreetHistory
+from securestore.administration import DiscreetHistory, SoundSelections
 
 if TYPE_CHECKING:
     BaseUserAdmin = DjangoUserAdmin[User]
@@ -33,7 +33,7 @@ POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 
 @admin.register(User)
-class UserAdmin(DiscreetHistory, BaseUserAdmin):
+class UserAdmin(DiscreetHistory, SoundSelections, BaseUserAdmin):
     list_display = ("username", "email", "first_name", "last_name", "is_active", "is_staff")
     list_filter = ("is_active", "is_staff", "is_superuser", "groups")
     search_fields = ("username", "email", "first_name", "last_name")

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 
 from audit.events import Event, label
 from audit.models import AuditEvent
-from securestore.administration import DiscreetHistory
+from securestore.administration import DiscreetHistory, SoundSelections
 
 if TYPE_CHECKING:
     BaseAdmin = admin.ModelAdmin[AuditEvent]
@@ -34,7 +34,7 @@ class EventFilter(admin.SimpleListFilter):
 
 
 @admin.register(AuditEvent)
-class AuditEventAdmin(DiscreetHistory, BaseAdmin):
+class AuditEventAdmin(DiscreetHistory, SoundSelections, BaseAdmin):
     list_display = ("id", "at", "event_label", "actor_name", "address", "file_id", "data")
     list_filter = (EventFilter, "at")
     search_fields = ("=actor_name", "=address", "=request_id", "=file_id")

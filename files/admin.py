@@ -18,8 +18,9 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 
 from files import admin_access, admin_actions, sharing, vault
+from files.forms import computable
 from files.models import FileRecord, Grant, StoredObject
-from securestore.administration import DiscreetHistory
+from securestore.administration import DiscreetHistory, SoundSelections
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
@@ -51,6 +52,8 @@ class GrantForm(forms.ModelForm[Grant]):
             self.fields["revoke"].disabled = True
         if exists:
             self._fix("file", "user", "group")
+        for name in self.fields.keys() & {"starts_at", "expires_at"}:
+            self.fields[name].validators.append(computable)
 
     def _fix(self, *names: str) -> None:
         """Whom a grant was for, and to what, is history: end it and make another."""
@@ -111,7 +114,7 @@ class StateFilter(admin.SimpleListFilter):
 
 
 @admin.register(FileRecord)
-class FileRecordAdmin(DiscreetHistory, admin.ModelAdmin[FileRecord]):
+class FileRecordAdmin(DiscreetHistory, SoundSelections, admin.ModelAdmin[FileRecord]):
     # The file's own page is for those who were granted the file.
     view_on_site = False
     list_display = ("name", "size", "owner", "custody", "state", "created_at")
@@ -244,7 +247,7 @@ class StatusFilter(admin.SimpleListFilter):
 
 
 @admin.register(Grant)
-class GrantAdmin(DiscreetHistory, admin.ModelAdmin[Grant]):
+class GrantAdmin(DiscreetHistory, SoundSelections, admin.ModelAdmin[Grant]):
     form = GrantForm
     list_display = ("file", "recipient", "level", "shown_status", "expires_at", "granted_by")
     list_filter = (StatusFilter, "level")

@@ -23,6 +23,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from files import ownership, sharing
+from files.forms import computable
 from files.models import FileRecord, Grant
 
 if TYPE_CHECKING:
@@ -68,10 +69,16 @@ class GrantManyForm(forms.Form):
     )
     level = forms.ChoiceField(choices=Grant.Level)
     starts_at = forms.SplitDateTimeField(
-        required=False, widget=AdminSplitDateTime, help_text="Empty: at once."
+        required=False,
+        widget=AdminSplitDateTime,
+        validators=[computable],
+        help_text="Empty: at once.",
     )
     expires_at = forms.SplitDateTimeField(
-        required=False, widget=AdminSplitDateTime, help_text="Empty: never."
+        required=False,
+        widget=AdminSplitDateTime,
+        validators=[computable],
+        help_text="Empty: never.",
     )
     reason = forms.CharField(max_length=255, required=False)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, cast
 
 from django import forms
@@ -20,7 +20,11 @@ from files.models import Custody, Grant
 from files.recipients import Found, Recipient, describe, find, key_of
 
 LAST_DAY = date(2999, 12, 31)
-"""Later ones cannot be computed with in every time zone."""
+"""The very last ones cannot be computed with in every time zone."""
+
+computable = MaxValueValidator(
+    datetime(3000, 1, 1, tzinfo=UTC), "Choose a moment before the year 3000."
+)
 
 
 class SeveralFilesInput(forms.ClearableFileInput):

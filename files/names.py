@@ -26,15 +26,7 @@ class BadName(ValueError):
 
 def clean_name(raw: str) -> str:
     """Return the name to keep: NFC, 1 to 255 bytes of UTF-8. Raises BadName."""
-    last = re.split(r"[/\\]", raw)[-1]
-    spaced = re.sub(r"\s", " ", last)
-    visible = "".join(
-        char
-        for char in spaced
-        if char in JOINERS or unicodedata.category(char) not in _REFUSED_CATEGORIES
-    )
-    # Last: what has just gone may have kept a mark from its letter.
-    name = unicodedata.normalize("NFC", re.sub(r" +", " ", visible).strip())
+    name = clean_line(re.split(r"[/\\]", raw)[-1])
     if "".join(char for char in name if char not in JOINERS).strip() in {"", ".", ".."}:
         raise BadName("The file has no name: rename it and try again.")
     if len(name.encode()) > MAX_NAME_BYTES:
@@ -42,6 +34,18 @@ def clean_name(raw: str) -> str:
             f"The file's name is longer than {MAX_NAME_BYTES} bytes: shorten it and try again."
         )
     return name
+
+
+def clean_line(raw: str) -> str:
+    """Text of one line in which nothing is hidden and nothing turns the reading direction; NFC."""
+    spaced = re.sub(r"\s", " ", raw)
+    visible = "".join(
+        char
+        for char in spaced
+        if char in JOINERS or unicodedata.category(char) not in _REFUSED_CATEGORIES
+    )
+    # Last: what has just gone may have kept a mark from its letter.
+    return unicodedata.normalize("NFC", re.sub(r" +", " ", visible).strip())
 
 
 _DEVICES = re.compile(

@@ -22,6 +22,7 @@ import audit
 from audit import Event
 from files.access import Access, Permission, access_of
 from files.models import FileRecord, Grant
+from files.names import clean_line
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import Group
@@ -35,6 +36,7 @@ def grant(new: Grant, *, actor: User) -> Grant:
     Granting oneself access is allowed, and is recorded as such.
     """
     new.granted_by = actor
+    new.reason = clean_line(new.reason)
     new.full_clean()
     own_groups = set(actor.groups.values_list("pk", flat=True))
     with transaction.atomic():
@@ -80,7 +82,7 @@ def grant_many(
         same = Grant.objects.filter(file__in=found, level=level, expires_at=expires_at)
         there = same.live() | same.filter(starts_at=starts_at, revoked_at=None)
         have = set(there.values_list("file_id", "user_id", "group_id"))
-        new = []
+        new, reason = [], clean_line(reason)
         for record, to in product(found, recipients):
             ids = (to.pk, None) if isinstance(to, get_user_model()) else (None, to.pk)
             if (record.pk, *ids) not in have:
@@ -161,6 +163,7 @@ def given_by(user_id: int | None, record: FileRecord) -> int:
 
 def change(changed: Grant, *, actor: User) -> Grant:
     """Save an edited grant. Raises ValidationError."""
+    changed.reason = clean_line(changed.reason)
     changed.full_clean()
     with transaction.atomic():
         changed.save()

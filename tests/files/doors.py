@@ -239,7 +239,7 @@ NOW = timezone.now
 
 
 def _group(user: User) -> Group:
-    group = Group.objects.create(name="Team")
+    group = Group.objects.create(name=f"Team of {user.username}")
     user.groups.add(group)
     return group
 

@@ -14,12 +14,13 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
+from pytest_django import Settings
 
 from accounts.models import User
 from files import admin_actions, ownership
 from files.models import FileRecord, Grant
 from tests.files.conftest import give
-from tests.files.test_admin import FILES, moment
+from tests.files.test_admin import FILES, change_url, inline, moment
 from tests.files.test_models import filed
 
 Events = Callable[[str], list[dict[str, Any]]]
@@ -130,6 +131,39 @@ def test_what_is_wrong_is_said_and_nothing_is_granted(
     answer = act(admin, "grant_many", [filed(alice)], **{**fields, "users": users})
     assert said in answer.text
     assert not Grant.objects.exists()
+
+
+@pytest.mark.parametrize("field", ["starts_at", "expires_at"])
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
+def test_a_moment_that_cannot_be_computed_with_is_refused_in_words(
+    admin: Client, alice: User, bob: User, settings: Settings, field: str, zone: str
+) -> None:
+    settings.TIME_ZONE = zone
+    record = filed(alice)
+    far = {f"{field}_0": "9999-12-31", f"{field}_1": "23:59:59", "level": "download"}
+    row = {"file": record.pk, "user": bob.pk, **far}
+    for page in (
+        act(admin, "grant_many", [record], users=[bob.pk], **far),
+        admin.post(reverse("admin:files_grant_add"), row),
+        admin.post(change_url(record), inline(row)),
+    ):
+        assert "Choose a moment before the year 3000." in page.text
+    assert not Grant.objects.exists()
+
+
+@pytest.mark.parametrize("action", ["grant_many", "transfer_many", "delete_selected"])
+@pytest.mark.parametrize("selected", ["x", "", "1", "\0"])
+def test_a_selection_that_makes_no_sense_is_refused_in_words(
+    admin: Client, alice: User, action: str, selected: str
+) -> None:
+    filed(alice)
+    data = {"action": action, "_selected_action": selected, "confirmed": "yes", "post": "yes"}
+    answer = admin.post(reverse(FILES), data, follow=True)
+    assert "makes no sense" in answer.text
+    data["action"] = "revoke_selected"
+    answer = admin.post(reverse("admin:files_grant_changelist"), data, follow=True)
+    assert answer.status_code == 200
+    assert FileRecord.objects.exists()
 
 
 def test_all_or_nothing_where_a_file_is_gone(admin: Client, alice: User, bob: User) -> None:

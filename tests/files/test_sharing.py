@@ -91,6 +91,26 @@ def test_a_revoked_grant_ends_now_and_stays_as_history(
     assert len(events("grant_revoked")) == 1
 
 
+def test_a_reason_hides_nothing(alice: User, bob: User, root: User) -> None:
+    """Nothing invisible, no change of the reading direction, one line: it is shown to others."""
+    hostile, kept = " the\u202e\u200b\n audit\x00\x1b[31m ", "the audit[31m"
+    record = filed(alice)
+    first = sharing.grant(Grant(file=record, user=bob, reason=hostile), actor=root)
+    assert first.reason == kept
+    first.reason = hostile
+    assert sharing.change(first, actor=root).reason == kept
+    sharing.grant_many(
+        [record],
+        [alice],
+        level="download",
+        starts_at=None,
+        expires_at=None,
+        reason=hostile,
+        actor=root,
+    )
+    assert set(Grant.objects.values_list("reason", flat=True)) == {kept}
+
+
 # --- How far those who manage a file may share it -----------------------------------------------
 
 END = datetime(2030, 1, 1, tzinfo=UTC)
