@@ -13,11 +13,13 @@ import logging
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from allauth.mfa.models import Authenticator
 from django.db import transaction
 
+from files import vault
 from files.crypto.errors import CryptoError, Damaged, UnknownMasterKey
 from files.crypto.keyring import WrappedKey
 from files.errors import KeysMissing
@@ -33,8 +35,11 @@ _BATCH = 200  # Rows read at a time.
 
 
 def encrypt(text: str) -> str:
-    """The seed, wrapped under the primary master key, as text for the database."""
-    return _as_text(keyring().wrap_secret(text.encode(), PURPOSE))
+    """The seed, wrapped under the primary master key, as text for the database.
+
+    Raises KeyRetired.
+    """
+    return _as_text(vault.wrapping_keyring().wrap_secret(text.encode(), PURPOSE))
 
 
 def decrypt(text: str) -> str:
@@ -48,13 +53,30 @@ def decrypt(text: str) -> str:
 
 def secrets_by_key() -> dict[str, int]:
     """How many seeds each master key wraps, by the key's id. Altered ones belong to none."""
+    return dict(Counter(wrapped.master_key_id for wrapped in _wrapped_seeds()))
+
+
+def unreadable_by_key() -> dict[str, int]:
+    """How many seeds of each configured master key do not open. Raises KeyServiceError."""
+    ring = keyring()
     counts: Counter[str] = Counter()
-    for _row, _name, text in _seeds():
-        try:
-            counts[_parse(text).master_key_id] += 1
-        except Damaged:
-            continue
+    for wrapped in _wrapped_seeds():
+        if wrapped.master_key_id in ring:
+            try:
+                ring.unwrap_secret(wrapped, PURPOSE)
+            except CryptoError:
+                counts[wrapped.master_key_id] += 1
     return dict(counts)
+
+
+def _wrapped_seeds() -> Iterator[WrappedKey]:
+    """Every seed as it is wrapped, in one query; altered ones are left out."""
+    rows = Authenticator.objects.exclude(type=Authenticator.Type.WEBAUTHN)
+    for data in rows.values_list("data", flat=True).iterator():
+        for name in _SEEDS:
+            if name in data:
+                with suppress(Damaged):
+                    yield _parse(str(data[name]))
 
 
 def rewrap_secrets(

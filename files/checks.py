@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError
 
-from files import vault
+from files import retirement, rewrapping, vault
+from files.crypto.errors import KeyServiceError, KeyServiceRefused, KeyServiceUnavailable
 from files.masterkeys import read_keyring
 
 SAFE_UPLOAD_HANDLERS = ["files.transfers.refuse.RefusingUploadHandler"]
@@ -45,24 +46,39 @@ def no_asgi(**kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.security)
 def master_keys(**kwargs: Any) -> list[CheckMessage]:
-    """MASTER_KEYS must hold at least one Fernet key."""
+    """MASTER_KEYS or KMS_KEY_ID must name at least one key."""
     try:
         read_keyring()
-    except ImproperlyConfigured as error:
+    except (ImproperlyConfigured, KeyServiceRefused) as error:
         return [Error(str(error), id="files.E003")]
+    except KeyServiceUnavailable as error:
+        return [Warning(f"The key service does not answer: {error}", id="files.W002")]
     return []
 
 
 @register(Tags.database)
 def keys_for_all_files(databases: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """Every file's master key must be configured (`manage.py check --database default`)."""
+    """Every needed master key is configured, and no retired one comes first.
+
+    For `manage.py check --database default`.
+    """
     if not databases:
         return []
     try:
-        vault.check_keyring()
+        rewrapping.check_keyring()
+        retired = retirement.configured_and_retired()
     except vault.KeysMissing as error:
         return [Error(str(error), id="files.E004")]
-    except (DatabaseError, ImproperlyConfigured):
+    except vault.KeyRetired as error:
+        return [Error(str(error), id="files.E005")]
+    except (DatabaseError, ImproperlyConfigured, KeyServiceError):
         # Not migrated yet, or reported by another check.
         return []
-    return []
+    return [
+        Warning(
+            f"Master key {key_id} was retired and is still configured.",
+            hint="Remove it, unless a backup from before its retirement is being restored.",
+            id="files.W001",
+        )
+        for key_id in retired
+    ]

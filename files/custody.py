@@ -10,12 +10,13 @@ No key may get from here into a log, an exception or a representation.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Count, Q
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
@@ -30,6 +31,9 @@ from files.models import HeldKey, StoredObject
 
 if TYPE_CHECKING:
     from files.models import FileRecord
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,3 +193,28 @@ def forget_lapsed(now: datetime | None = None) -> int:
     return HeldKey.objects.filter(pk__in=found.values("pk")).update(
         offered=None, offered_master_key_id=""
     )
+
+
+def offers_by_key() -> dict[str, int]:
+    """How many keys are kept to be shown again, by the id of the master key that seals them."""
+    offered = HeldKey.objects.filter(offered__isnull=False).order_by()
+    rows = offered.values("offered_master_key_id").annotate(n=Count("pk"))
+    return {row["offered_master_key_id"]: row["n"] for row in rows}
+
+
+def rewrap_offers() -> int:
+    """Seal them under the primary master key; how many were. One that does not open will lapse."""
+    ring, rewrapped = keyring(), 0
+    others = HeldKey.objects.filter(offered__isnull=False).select_related("object")
+    for held in others.exclude(offered_master_key_id=ring.primary_id):
+        if (sealed := held.sealed_offer) is None:
+            continue
+        try:
+            new = ring.rewrap_secret(sealed, _purpose(held.object))
+        except crypto.CryptoError as error:
+            log.error("object %s: the key on offer: %s", held.object.object_name, error)
+            continue
+        # Unless it was confirmed or exchanged meanwhile.
+        same = HeldKey.objects.filter(pk=held.pk, offered=sealed.token)
+        rewrapped += same.update(offered=new.token, offered_master_key_id=new.master_key_id)
+    return rewrapped

@@ -36,18 +36,43 @@ class AccountClosed(UploadLost):
 
 
 class KeysMissing(VaultError):
-    """Files need master keys that are not configured: their ids, and how many files each."""
+    """Master keys are needed that are not configured: their ids, and by how many files each.
 
-    def __init__(self, missing: dict[str, int]) -> None:
+    `secrets` says the same of second factors.
+    """
+
+    def __init__(self, missing: dict[str, int], secrets: dict[str, int] | None = None) -> None:
         self.missing = missing
+        self.secrets = secrets or {}
         needs = "; ".join(
-            f"key {key_id} is needed by {count} file{'' if count == 1 else 's'}"
-            for key_id, count in sorted(missing.items())
+            f"key {key_id} is needed by {self._needs(key_id)}"
+            for key_id in sorted({*missing, *self.secrets})
         )
         super().__init__(
             f"Master keys are missing: {needs}. Add the missing key to MASTER_KEYS again, "
             "and remove it only after rotate_master_key has finished."
         )
+
+    def _needs(self, key_id: str) -> str:
+        needs = []
+        for count, what in (
+            (self.missing.get(key_id, 0), "file"),
+            (self.secrets.get(key_id, 0), "second factor"),
+        ):
+            if count:
+                needs.append(f"{count} {what}{'' if count == 1 else 's'}")
+        return " and ".join(needs)
+
+
+class KeyRetired(VaultError):
+    """The primary master key was retired, so nothing may be wrapped by it any more."""
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(
+            f"Master key {key_id} was retired and may never wrap anything again. Put another key "
+            "first in MASTER_KEYS; `manage.py generate_master_key` makes one."
+        )
+        self.key_id = key_id
 
 
 class QuotaExceeded(FileTooLarge):

@@ -10,35 +10,65 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
+import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from files.crypto.errors import MalformedKey
-from files.crypto.keyring import Keyring
-from securestore.configuration import master_keys_file, read_environment, secret
+from files import kms
+from files.crypto.errors import KeyServiceError, MalformedKey
+from files.crypto.keyring import Keyring, local_keys
+from securestore.configuration import (
+    master_keys_files,
+    optional_secret,
+    read_environment,
+    secret,
+)
 
 log = logging.getLogger(__name__)
 
 _Stamp = tuple[int, int, int] | None
 
+TRY_AGAIN = 15.0
+"""Seconds after which a change is tried again that a key service did not let happen."""
+
 
 def read_keyring() -> Keyring:
-    """The keyring as configured now. Raises ImproperlyConfigured with what to do."""
-    text = secret(read_environment(), "MASTER_KEYS")
+    """The keyring as configured now: `KMS_KEY_ID` first, then `MASTER_KEYS`, each in its order.
+
+    `PRIMARY_MASTER_KEY=local` turns the two round, for the way back from KMS.
+
+    Raises ImproperlyConfigured with what to do; KeyServiceError where an alias must be looked up.
+    """
+    env = read_environment()
+    remote = kms.configured_keys(env)
+    text = optional_secret(env, "MASTER_KEYS") if remote else secret(env, "MASTER_KEYS")
     try:
-        return Keyring.from_text(text)
+        local = local_keys(text) if text else []
+        return Keyring([*local, *remote] if _local_first(env, local, remote) else [*remote, *local])
     except MalformedKey as error:
         raise ImproperlyConfigured(
             f"MASTER_KEYS: {error}. `manage.py generate_master_key` makes one."
         ) from None
     except ValueError as error:
-        raise ImproperlyConfigured(f"MASTER_KEYS: {error}.") from None
+        raise ImproperlyConfigured(
+            f"{'KMS_KEY_ID, ' if remote else ''}MASTER_KEYS: {error}."
+        ) from None
 
 
-def _stamp(path: Path | None) -> _Stamp:
-    if path is None:
-        return None
+def _local_first(env: environ.Env, local: Sequence[object], remote: Sequence[object]) -> bool:
+    wanted: str = env.str("PRIMARY_MASTER_KEY", default="kms" if remote else "local").strip()
+    if wanted not in {"kms", "local"}:
+        raise ImproperlyConfigured("PRIMARY_MASTER_KEY is neither kms nor local.")
+    if not (local if wanted == "local" else remote):
+        names = {"local": "MASTER_KEYS", "kms": "KMS_KEY_ID"}
+        raise ImproperlyConfigured(f"PRIMARY_MASTER_KEY is {wanted}: set {names[wanted]} as well.")
+    return wanted == "local"
+
+
+def _stamp(path: Path) -> _Stamp:
     try:
         found = path.stat()
     except OSError:
@@ -47,35 +77,44 @@ def _stamp(path: Path | None) -> _Stamp:
 
 
 class WatchedKeyring:
-    """A keyring that is read again when its file changes. Threads may share it."""
+    """A keyring that is read again when a file that it comes from changes. Threads may share it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._keyring: Keyring | None = None
-        self._file: Path | None = None
-        self._seen: _Stamp = None
+        self._files: list[Path] = []
+        self._seen: list[_Stamp] = []
+        self._not_before = 0.0
 
     def get(self) -> Keyring:
-        """The current keyring. Raises ImproperlyConfigured when there has never been a good one."""
+        """The current keyring.
+
+        Raises ImproperlyConfigured or KeyServiceError when there has never been a good one.
+        """
         with self._lock:
             if self._keyring is None:
-                self._file = master_keys_file(read_environment())
-                self._seen = _stamp(self._file)
+                self._files = master_keys_files(read_environment())
+                self._seen = [_stamp(path) for path in self._files]
                 self._keyring = read_keyring()
             else:
                 self._refresh()
             return self._keyring
 
     def _refresh(self) -> None:
-        now = _stamp(self._file)
-        if now == self._seen:
+        now = [_stamp(path) for path in self._files]
+        if now == self._seen or time.monotonic() < self._not_before:
             return
-        self._seen = now
         try:
             changed = read_keyring()
+        except KeyServiceError as error:
+            self._not_before = time.monotonic() + TRY_AGAIN
+            log.error("the changed master keys are not used yet: %s", error)
+            return
         except ImproperlyConfigured as error:
+            self._seen = now
             log.error("the changed master keys are not used: %s", error)
             return
+        self._seen = now
         log.warning("master keys read again; the primary is %s", changed.primary_id)
         self._keyring = changed
 

@@ -30,7 +30,6 @@ from files.crypto.errors import CryptoError
 from files.crypto.keyring import Custody as KeyCustody
 from files.crypto.keyring import KeyRecord, KeyState, generate_dek, hold
 from files.crypto.stream import derive_keys
-from files.masterkeys import keyring
 from files.models import Custody, FileRecord, PastWrapping, StoredObject, UploadSession
 from files.processes import is_dead, new_lease
 from files.storage import ObjectKey, ObjectMissing, SealedObject
@@ -168,7 +167,9 @@ class _Reencryption:
         if sealed is None:
             raise ValueError("an object is written before it takes a place")
         now = timezone.now()
-        wrapped = keyring().wrap(self._key_record(KeyState.SEALED, self._row, size=sealed.size))
+        wrapped = vault.wrapping_keyring().wrap(
+            self._key_record(KeyState.SEALED, self._row, size=sealed.size)
+        )
         with transaction.atomic():
             # In the order of a deletion, file first: two that wait for each other would be stuck.
             same = FileRecord.objects.filter(pk=self._record.pk, current=self._source)
@@ -245,7 +246,7 @@ class _Reencryption:
             lease_seen_at=timezone.now(),
             stream_created_at=int(time.time()),
         )
-        wrapped = keyring().wrap(self._key_record(KeyState.UPLOADING, row))
+        wrapped = vault.wrapping_keyring().wrap(self._key_record(KeyState.UPLOADING, row))
         row.master_key_id, row.wrapped_key = wrapped.master_key_id, wrapped.token
         if not _inserted(row):
             others = StoredObject.objects.filter(file_id=row.file_id, state=State.WRITING)

@@ -11,15 +11,15 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Callable, Generator, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Iterable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from itertools import repeat
 from typing import TYPE_CHECKING, cast
 
 from django.core.files.storage import default_storage
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, transaction
 from django.db.models import Count, QuerySet
 from django.utils import timezone
 
@@ -29,7 +29,7 @@ from files import custody
 from files.allowance import Allowance, require_active
 from files.crypto.errors import CryptoError, Damaged, UnknownMasterKey
 from files.crypto.keyring import Custody as KeyCustody
-from files.crypto.keyring import KeyRecord, KeyState, generate_dek
+from files.crypto.keyring import KeyRecord, Keyring, KeyState, generate_dek
 from files.crypto.stream import Context, derive_keys
 from files.crypto.tokens import Buffer
 
@@ -37,6 +37,7 @@ from files.crypto.tokens import Buffer
 from files.errors import FileDamaged as FileDamaged  # noqa: PLC0414
 from files.errors import FileTooLarge as FileTooLarge  # noqa: PLC0414
 from files.errors import KeyNeeded as KeyNeeded  # noqa: PLC0414
+from files.errors import KeyRetired as KeyRetired  # noqa: PLC0414
 from files.errors import KeysMissing as KeysMissing  # noqa: PLC0414
 from files.errors import NotAKey as NotAKey  # noqa: PLC0414
 from files.errors import OfferOver as OfferOver  # noqa: PLC0414
@@ -46,7 +47,7 @@ from files.errors import UploadLost as UploadLost  # noqa: PLC0414
 from files.errors import VaultError as VaultError  # noqa: PLC0414
 from files.errors import WrongFileKey as WrongFileKey  # noqa: PLC0414
 from files.masterkeys import keyring
-from files.models import Custody, FileRecord, PastWrapping, StoredObject
+from files.models import Custody, FileRecord, MasterKey, PastWrapping, StoredObject
 from files.names import clean_content_type, clean_name
 from files.storage import (
     EncryptedS3Storage,
@@ -248,7 +249,7 @@ def begin_object(
         custody=in_custody,
         stream_created_at=int(time.time()),
     )
-    wrapped = keyring().wrap(
+    wrapped = wrapping_keyring().wrap(
         KeyRecord(
             state=KeyState.UPLOADING,
             context=row.context,
@@ -279,7 +280,7 @@ def seal_object(
         material=dek,
     )
     locked = custody.lock(bare, key)
-    wrapped = keyring().wrap(locked)
+    wrapped = wrapping_keyring().wrap(locked)
     remember_wrapping(row, wrapped.master_key_id)
     changed = StoredObject.objects.filter(pk=row.pk, state=State.WRITING).update(
         state=State.LIVE,
@@ -442,87 +443,45 @@ def purge(row: StoredObject) -> bool:
 # --- Master keys -------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Rewrapped:
-    """The outcome of a rewrap: rows rewrapped, rows that could not be, and the primary's id."""
-
-    primary_id: str
-    rewrapped: int
-    unreadable: int
-
-
-def rewrap_pending() -> int:
-    """How many wrapped keys are under another key than the primary."""
-    return _needing_keys().exclude(master_key_id=keyring().primary_id).count()
-
-
-def rewrap(
-    *, batch_size: int = 500, progress: Callable[[int], object] | None = None, dry_run: bool = False
-) -> Rewrapped:
-    """Wrap every wrapped key under the primary master key, in batches that commit by themselves.
-
-    Killed and run again, it goes on. Readers and uploads go on meanwhile: a row is changed only
-    if it still holds what was read. A key that does not unwrap is logged and left as it is.
-    `progress` is told the number of rows of each batch. Raises KeysMissing before changing any.
-    """
-    check_keyring()
-    ring = keyring()
-    primary = ring.primary_id
-    rewrapped = unreadable = last = 0
-    pending = _needing_keys().exclude(master_key_id=primary).order_by("pk")
-    while rows := list(pending.filter(pk__gt=last)[:batch_size]):
-        last = rows[-1].pk
-        changes: list[tuple[str, bytes, int, bytes]] = []
-        for row in rows:
-            try:
-                new = ring.rewrap(row.wrapped, context=row.context)
-            except CryptoError as error:
-                unreadable += 1
-                log.error("object %s: wrapped key: %s", row.object_name, error)
-            else:
-                changes.append((new.master_key_id, new.token, row.pk, bytes(row.wrapped_key)))
-        rewrapped += len(changes) if dry_run else _swap_wrapped(changes)
-        if progress is not None:
-            progress(len(rows))
-    if not dry_run and (rewrapped or unreadable):
-        audit.record(
-            Event.KEY_REWRAPPED, primary=primary, rewrapped=rewrapped, unreadable=unreadable
-        )
-    return Rewrapped(primary, rewrapped, unreadable)
-
-
-def _swap_wrapped(changes: list[tuple[str, bytes, int, bytes]]) -> int:
-    """Compare-and-set a batch of wrapped keys in one transaction; how many were swapped."""
-    table = connection.ops.quote_name(StoredObject._meta.db_table)
-    past = connection.ops.quote_name(PastWrapping._meta.db_table)
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.executemany(
-            f"INSERT INTO {past} (object_id, master_key_id)"  # noqa: S608
-            f" SELECT id, master_key_id FROM {table} WHERE id = %s AND wrapped_key = %s"
-            " ON CONFLICT DO NOTHING",
-            [(pk, old) for _key_id, _new, pk, old in changes],
-        )
-        cursor.executemany(
-            f"UPDATE {table} SET master_key_id = %s, wrapped_key = %s"  # noqa: S608
-            " WHERE id = %s AND wrapped_key = %s",
-            changes,
-        )
-        return int(cursor.rowcount)
-
-
-def _needing_keys() -> QuerySet[StoredObject]:
+def needing_keys() -> QuerySet[StoredObject]:
     """Rows whose wrapped key somebody may still need: doomed objects are never read again."""
     return StoredObject.objects.exclude(state=State.DOOMED)
 
 
+def keys_needed() -> dict[str, int]:
+    """How many files and uploads in progress need each master key, by its id."""
+    needed = needing_keys().values("master_key_id").annotate(n=Count("pk")).order_by()
+    return {row["master_key_id"]: row["n"] for row in needed}
+
+
 def check_keyring() -> None:
-    """Raise KeysMissing when rows need a master key that is not configured."""
-    needed = _needing_keys().values("master_key_id").annotate(n=Count("pk")).order_by()
-    counts = {row["master_key_id"]: row["n"] for row in needed}
-    ring = keyring()
-    missing = {key_id: count for key_id, count in counts.items() if key_id not in ring}
+    """Raise KeysMissing for what no configured key opens, KeyRetired where the primary was.
+
+    Raises KeyServiceError where a service that is needed does not let its key be used.
+    """
+    ring, needed = keyring(), keys_needed()
+    missing = {key_id: count for key_id, count in needed.items() if key_id not in ring}
     if missing:
         raise KeysMissing(missing)
+    refuse_retired(ring.primary_id)
+    ring.check({ring.primary_id, *needed})
+
+
+def refuse_retired(key_id: str) -> None:
+    """Raise KeyRetired when that key was retired, and so may not wrap."""
+    retired = MasterKey.objects.filter(pk=key_id, retired_at__isnull=False).first()
+    if retired is not None:
+        raise KeyRetired(key_id)
+
+
+def wrapping_keyring() -> Keyring:
+    """The keyring, for wrapping something new. Raises KeyRetired.
+
+    A process may still have the configuration from before its primary key was retired.
+    """
+    ring = keyring()
+    refuse_retired(ring.primary_id)
+    return ring
 
 
 def check_store() -> None:

@@ -6,6 +6,7 @@ what to do. This module must never put a secret into a message.
 """
 
 import io
+import logging
 import os
 import re
 import stat
@@ -17,6 +18,12 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+
+
+log = logging.getLogger(__name__)
+
+OPENS_FILES = frozenset({"MASTER_KEYS"})
+"""Secrets that open stored files: a file of theirs that others may read is not used."""
 
 
 def env_file() -> Path | None:
@@ -75,12 +82,16 @@ def _well_formed(path: Path) -> str:
     return text
 
 
-def master_keys_file(env: environ.Env) -> Path | None:
-    """The file to watch for a change of the master keys, or None where they cannot change."""
-    if "MASTER_KEYS" in os.environ:
-        return None
-    source = env.str("MASTER_KEYS_FILE", default="")
-    return Path(source) if source else env_file()
+def master_keys_files(env: environ.Env) -> list[Path]:
+    """The files to watch for a change of the master keys; none where they cannot change."""
+    files = []
+    named = env.str("MASTER_KEYS_FILE", default="")
+    if named and "MASTER_KEYS" not in os.environ:
+        files.append(Path(named))
+    path = env_file()
+    if path is not None and not {"MASTER_KEYS", "KMS_KEY_ID"} <= os.environ.keys():
+        files.append(path)
+    return files
 
 
 def refuse_readable_by_others(path: Path) -> None:
@@ -95,14 +106,40 @@ def refuse_readable_by_others(path: Path) -> None:
         )
 
 
+def is_exposed(path: Path) -> bool:
+    """Whether a file with one secret is open to other accounts. One that is not there is not.
+
+    What root hands over read-only may have mode 0440 as well: so have container secrets given to a
+    group, and so does a systemd credential look, whose access list shows as the group's bits.
+    """
+    try:
+        found = path.stat()
+    except OSError:
+        return False
+    mode = stat.S_IMODE(found.st_mode)
+    handed_over = found.st_uid == 0 and not mode & 0o222
+    return bool(mode & (0o007 if handed_over else 0o077))
+
+
 def optional_secret(env: environ.Env, name: str) -> str | None:
-    """The secret `name`, from `name` itself or from the file that `name_FILE` points to."""
+    """The secret `name`, from `name` itself or from the file that `name_FILE` points to.
+
+    Of a file that other accounts may read it warns, and refuses it where the secret opens files.
+    """
     value = env.str(name, default="")
     source = env.str(f"{name}_FILE", default="")
     if value and source:
         raise ImproperlyConfigured(f"Both {name} and {name}_FILE are set: keep one of them.")
     if source:
         path = Path(source)
+        if is_exposed(path):
+            exposed = f"{path} holds a secret and other accounts may read it"
+            if name in OPENS_FILES:
+                raise ImproperlyConfigured(
+                    f"{exposed}: run `chmod 600 {path}`, or give it to the container with mode "
+                    "0400 (docs/operations.md, Secrets in files)."
+                )
+            log.warning("%s.", exposed)
         try:
             value = path.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:

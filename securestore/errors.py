@@ -16,15 +16,24 @@ from django.template.loader import render_to_string
 from django.utils.cache import patch_vary_headers
 
 from audit import context
+from files.crypto.errors import KeyServiceError
 from files.storage import StoreError
-from files.vault import KeysMissing, TooBusy
+from files.vault import KeyRetired, KeysMissing, TooBusy
 
 log = logging.getLogger(__name__)
 
 TEMPLATE = "errors/error.html"
 RETRY_AFTER = 5  # Seconds.
 # Locked and unreachable databases are the first; a connection lost in mid-use is the second.
-Outage = OperationalError | InterfaceError | StoreError | KeysMissing | TooBusy
+Outage = (
+    OperationalError
+    | InterfaceError
+    | StoreError
+    | KeyServiceError
+    | KeysMissing
+    | KeyRetired
+    | TooBusy
+)
 
 
 @dataclass(frozen=True)

@@ -50,19 +50,23 @@ def refuse_unsafe_settings() -> None:
 
 
 def refuse_missing_keys() -> None:
-    """Raise `SystemExit` when stored files need a master key that is not configured.
+    """Raise `SystemExit` when a needed master key is not configured, or a retired one is primary.
 
-    A database that cannot be reached or is not migrated yet is no reason: it may become usable
-    while the process runs, and until then `/readyz` says that it is not.
+    A database or key service that cannot be reached, or a database that is not migrated yet, is no
+    reason: it may become usable while the process runs, and until then `/readyz` says that it is
+    not.
     """
     from django.db import DatabaseError, InterfaceError, connection
 
-    from files import vault
+    from files import rewrapping, vault
+    from files.crypto.errors import KeyServiceError
 
     try:
-        vault.check_keyring()
-    except vault.KeysMissing as missing:
-        sys.exit(str(missing))
+        rewrapping.check_keyring()
+    except (vault.KeysMissing, vault.KeyRetired) as unusable:
+        sys.exit(str(unusable))
+    except KeyServiceError as error:
+        log.warning("the master keys are not checked, the key service does not answer: %s", error)
     except (DatabaseError, InterfaceError) as error:
         log.warning("the master keys are not checked, the database cannot be used: %s", error)
     finally:

@@ -17,7 +17,7 @@ import os
 import re
 import struct
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
 from typing import Final, Protocol, Self
@@ -196,15 +196,27 @@ class MasterKey(Protocol):
     def id(self) -> str:
         """Names this key for ever, and says nothing about its value."""
 
+    @property
+    def is_remote(self) -> bool:
+        """Whether each use is a request to a service."""
+
     def encrypt(self, plaintext: bytes, context: Mapping[str, str]) -> bytes:
         """Return the ciphertext of a short plaintext."""
 
     def decrypt(self, token: bytes, context: Mapping[str, str]) -> bytes:
         """Return the plaintext. Raises Damaged."""
 
+    def rewrap_from(self, source: object, token: bytes, context: Mapping[str, str]) -> bytes | None:
+        """Return a token of the key `source` as one of this, or None if it takes the plaintext."""
+
+    def check(self) -> None:
+        """Raise KeyServiceError unless the key can be used now. Cheap enough to ask often."""
+
 
 class LocalMasterKey:
     """A Fernet key from the configuration. Its tokens are binary Fernet tokens."""
+
+    is_remote = False
 
     def __init__(self, key: str) -> None:
         """Take the key as text. Raises MalformedKey, whose message does not contain it."""
@@ -229,6 +241,29 @@ class LocalMasterKey:
         """Return the plaintext of a token. Raises Damaged."""
         return self._codec.open(token)
 
+    def rewrap_from(self, source: object, token: bytes, context: Mapping[str, str]) -> None:
+        """None: whatever key it was, this one needs the plaintext."""
+
+    def check(self) -> None:
+        """Nothing can be wrong with a key that is here."""
+
+
+def local_keys(text: str) -> list[LocalMasterKey]:
+    """Read local keys, separated by commas or white space.
+
+    Raises MalformedKey, which says which key it is by position, or ValueError.
+    """
+    texts = re.split(r"[\s,]+", text.strip(" \t\r\n,"))
+    if texts == [""]:
+        raise ValueError("no master key is configured")
+    keys = []
+    for position, key in enumerate(texts, start=1):
+        try:
+            keys.append(LocalMasterKey(key))
+        except MalformedKey as malformed:
+            raise MalformedKey(f"number {position} of {len(texts)}: {malformed}") from None
+    return keys
+
 
 class Keyring:
     """The configured master keys. The first is the primary: it wraps; every key unwraps."""
@@ -244,20 +279,8 @@ class Keyring:
 
     @classmethod
     def from_text(cls, text: str) -> Self:
-        """Read local keys, separated by commas or white space.
-
-        Raises MalformedKey, which says which key it is by position, or ValueError.
-        """
-        texts = re.split(r"[\s,]+", text.strip(" \t\r\n,"))
-        if texts == [""]:
-            raise ValueError("no master key is configured")
-        keys = []
-        for position, key in enumerate(texts, start=1):
-            try:
-                keys.append(LocalMasterKey(key))
-            except MalformedKey as malformed:
-                raise MalformedKey(f"number {position} of {len(texts)}: {malformed}") from None
-        return cls(keys)
+        """A keyring of local keys alone. Raises as `local_keys`."""
+        return cls(local_keys(text))
 
     def __repr__(self) -> str:
         return f"<Keyring {', '.join(self._keys)}>"
@@ -274,6 +297,16 @@ class Keyring:
     def ids(self) -> tuple[str, ...]:
         """The ids of all keys, the primary's first."""
         return tuple(self._keys)
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether any key is a service's, so that wrapping and unwrapping are waits."""
+        return any(key.is_remote for key in self._keys.values())
+
+    def check(self, key_ids: Iterable[str]) -> None:
+        """Raise KeyServiceError unless those of the keys can be used now."""
+        for key_id in key_ids:
+            self._keys[key_id].check()
 
     def wrap(self, record: KeyRecord) -> WrappedKey:
         """Encrypt a record under the primary key."""
@@ -309,6 +342,12 @@ class Keyring:
         Raises UnknownMasterKey, or Damaged when it is not the record of ``context``.
         """
         words = _in_words(context)
+        source = self._keys.get(wrapped.master_key_id)
+        if source is not None:
+            # A service checks the ids as it rewraps; what else is bound stays as it is, unseen.
+            token = self._primary.rewrap_from(source, wrapped.token, words)
+            if token is not None:
+                return WrappedKey(self._primary.id, token)
         return self._seal(self._open(wrapped, context, words), words)
 
     def wrap_secret(self, secret: bytes, purpose: str) -> WrappedKey:

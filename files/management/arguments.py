@@ -8,6 +8,9 @@ from datetime import UTC, datetime, timedelta
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
+from files.crypto.errors import MalformedKey
+from files.crypto.keyring import LocalMasterKey
+
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -25,6 +28,17 @@ def file_id(text: str) -> uuid.UUID:
         return uuid.UUID(text)
     except ValueError:
         raise ArgumentTypeError(f"{text!r} is not a file's id: it is in the file's URL") from None
+
+
+def key_id(text: str) -> str:
+    """A master key's id. A key that is typed in its place is not shown again."""
+    try:
+        meant = LocalMasterKey(text).id
+    except MalformedKey:
+        return text
+    raise ArgumentTypeError(
+        f"that is a master key itself, not its id, which is {meant}: keep keys out of command lines"
+    )
 
 
 def moment(text: str) -> datetime:
@@ -56,7 +70,7 @@ def sample(text: str) -> float | int:
 
 
 def at_least_one(text: str) -> int:
-    """A number of workers or the like."""
-    if not re.fullmatch(r"\d{1,4}", text.strip()) or int(text) == 0:
+    """A number of workers, of rows or the like."""
+    if not re.fullmatch(r"\d{1,9}", text.strip()) or int(text) == 0:
         raise ArgumentTypeError(f"{text!r} must be at least 1")
     return int(text)

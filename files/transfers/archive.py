@@ -15,6 +15,7 @@ from django.http import StreamingHttpResponse
 from zipstream import ZIP_STORED, ZipStream
 
 from files import vault
+from files.crypto.errors import KeyServiceError
 from files.models import FileRecord
 from files.names import portable_name, same_file, shortened
 from files.transfers.byteranges import ByteRange
@@ -80,6 +81,6 @@ def _member(record: FileRecord, still_allowed: Callable[[FileRecord], bool]) -> 
 def _sent(archive: ZipStream) -> Generator[bytes]:
     try:
         yield from archive
-    except (_Stopped, vault.VaultError, vault.StoreError) as error:
+    except (_Stopped, vault.VaultError, vault.StoreError, KeyServiceError) as error:
         # To return is to end the body short of its Content-Length; every client notices.
         log.error("an archive ended short: %s", error)

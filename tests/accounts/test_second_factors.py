@@ -59,6 +59,7 @@ def test_what_is_not_wrapped_is_no_seed(text: str) -> None:
         second_factors.decrypt(text)
 
 
+@pytest.mark.django_db
 def test_altered_text_is_refused() -> None:
     head, _, token = second_factors.encrypt(SEED).rpartition(":")
     raw = bytearray(base64.urlsafe_b64decode(token))
@@ -67,6 +68,7 @@ def test_altered_text_is_refused() -> None:
         second_factors.decrypt(f"{head}:{base64.urlsafe_b64encode(raw).decode()}")
 
 
+@pytest.mark.django_db
 def test_a_missing_master_key_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     text = second_factors.encrypt(SEED)
     use(monkeypatch, NEW)

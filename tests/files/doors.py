@@ -181,6 +181,7 @@ NO_FILE: dict[str, str] = {
     "admin:files_filerecord_add": STAFF,
     "admin:files_grant_changelist": STAFF,
     "admin:files_grant_add": STAFF,
+    "admin:files_masterkey_changelist": STAFF,
     **model_admin(
         "auth_group",
         "accounts_user",

@@ -6,13 +6,15 @@ from io import StringIO
 
 import pytest
 from django.conf import LazySettings
-from django.core.checks import CheckMessage, run_checks
+from django.core.checks import ERROR, WARNING, CheckMessage, run_checks
 from django.core.management import CommandError, call_command
 from django.db import OperationalError
+from django.utils import timezone
 
 from files import vault
-from files.crypto.keyring import generate_master_key
-from files.models import FileRecord
+from files.checks import keys_for_all_files
+from files.crypto.keyring import LocalMasterKey, generate_master_key
+from files.models import FileRecord, MasterKey
 from tests.files.conftest import UseKeys
 
 
@@ -77,3 +79,18 @@ def test_a_database_that_does_not_answer_is_left_to_other_checks(
 
     monkeypatch.setattr(vault, "check_keyring", gone)
     assert "files.E004" not in found(database=True)
+
+
+@pytest.mark.django_db
+def test_a_retired_key_may_not_come_first_and_is_warned_of_elsewhere(use_keys: UseKeys) -> None:
+    old, new = generate_master_key(), generate_master_key()
+    MasterKey.objects.create(key_id=LocalMasterKey(old).id, retired_at=timezone.now())
+    use_keys(old, new)
+    [error] = keys_for_all_files(databases=["default"])
+    assert (error.id, error.level) == ("files.E005", ERROR)
+    assert "may never wrap anything again" in error.msg
+    use_keys(new, old)
+    [warning] = keys_for_all_files(databases=["default"])
+    assert (warning.id, warning.level) == ("files.W001", WARNING)
+    use_keys(new)
+    assert keys_for_all_files(databases=["default"]) == []

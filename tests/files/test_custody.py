@@ -12,7 +12,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import User
-from files import custody, sweeping, vault
+from files import custody, retirement, rewrapping, sweeping, vault
 from files.crypto.errors import Damaged
 from files.crypto.keyring import Custody as KeyCustody
 from files.crypto.keyring import generate_master_key
@@ -73,7 +73,7 @@ def test_the_storage_alone_does_not_open_it(held_record: FileRecord) -> None:
 def test_a_rewrap_needs_no_users_key(held_record: FileRecord, use_keys: UseKeys) -> None:
     second = generate_master_key()
     use_keys(second, os.environ["MASTER_KEYS"])
-    assert vault.rewrap().rewrapped == 1
+    assert rewrapping.rewrap().rewrapped == 1
     use_keys(second)
     record = FileRecord.objects.select_related("current").get()
     assert read(record, KEY) == CONTENT
@@ -170,3 +170,18 @@ def test_an_installation_may_keep_none(store: Store, alice: User, settings: Sett
 def test_the_database_keeps_no_key_that_was_confirmed(held_record: FileRecord) -> None:
     with pytest.raises(IntegrityError, match="heldkey_offered_until_saved"):
         HeldKey.objects.update(saved_at=timezone.now())
+
+
+def test_a_key_on_offer_outlives_the_master_key_that_sealed_it(
+    held_record: FileRecord, use_keys: UseKeys
+) -> None:
+    old_id = held_record.current.master_key_id
+    second = generate_master_key()
+    use_keys(second, os.environ["MASTER_KEYS"])
+    assert custody.offers_by_key() == {old_id: 1}
+    with pytest.raises(retirement.KeyIsNeeded, match="1 key on offer"):
+        retirement.retire(old_id)
+    rewrapping.rewrap()
+    use_keys(second)
+    assert custody.offered_key(held_record.current) == KEY
+    assert retirement.retire(old_id)

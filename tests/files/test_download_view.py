@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
-from files import vault
+from files import rewrapping, vault
 from files.crypto.keyring import generate_master_key
 from files.crypto.stream import FRAME_LENGTH, FRAME_PAYLOAD
 from files.models import FileRecord, Grant, StoredObject
@@ -253,7 +253,7 @@ def test_the_entity_tag_outlives_a_rewrap(
     record = store(alice)
     before = reader.head(url(record))["ETag"]
     use_keys(new, old)
-    assert vault.rewrap().rewrapped == 1
+    assert rewrapping.rewrap().rewrapped == 1
     use_keys(new)
     response = get(reader, record, Range="bytes=5-", If_Range=before)
     assert (response.status_code, response["ETag"]) == (206, before)

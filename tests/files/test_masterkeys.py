@@ -152,6 +152,18 @@ def test_a_file_that_others_may_read_is_not_used(
     assert "chmod 600" in caplog.text
 
 
+def test_a_key_file_that_others_may_read_is_not_used(
+    key_file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    watched = WatchedKeyring()
+    watched.get()
+    write(key_file, SECOND, mode=0o644)
+    assert watched.get().ids == (FIRST_ID,)
+    assert "chmod 600" in caplog.text
+    with pytest.raises(ImproperlyConfigured, match="chmod 600"):
+        read_keyring()
+
+
 @pytest.mark.parametrize("broken", BROKEN)
 def test_a_file_that_is_broken_at_start_is_refused_and_shows_no_key(
     env_file: Path, broken: str, caplog: pytest.LogCaptureFixture

@@ -13,7 +13,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import User
-from files import custody, processes, reencryption, resumable, sweeping, vault
+from files import custody, processes, reencryption, resumable, rewrapping, sweeping, vault
 from files.crypto.keyring import Custody as KeyCustody
 from files.crypto.keyring import KeyRecord, KeyState, generate_master_key, hold
 from files.crypto.stream import FRAME_PAYLOAD, derive_keys
@@ -422,9 +422,9 @@ def test_files_are_chosen_by_every_key_that_ever_wrapped_theirs(
     two = store(alice)
     begun.finish()
     [three] = vault.publish([begun])
-    vault.rewrap()
+    rewrapping.rewrap()
     use_keys(third, second)
-    vault.rewrap()
+    rewrapping.rewrap()
     assert set(reencryption.select(master_key_id=first_id)) == {one, three}
     second_id = two.current.master_key_id
     assert set(reencryption.select(master_key_id=second_id)) == {one, two, three}

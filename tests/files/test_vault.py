@@ -14,7 +14,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from accounts.models import User
 from audit.models import AuditEvent
-from files import sweeping, vault
+from files import rewrapping, sweeping, vault
 from files.crypto.errors import Damaged
 from files.crypto.keyring import LocalMasterKey, generate_master_key
 from files.crypto.stream import FRAME_LENGTH, FRAME_PAYLOAD, frames_per_part, object_length
@@ -116,7 +116,7 @@ def test_the_row_is_there_before_the_first_byte_and_knows_its_multipart(
     upload = vault.Upload(alice, name="big.bin")
     row = StoredObject.objects.get()
     assert (row.state, row.sealed, row.file_id) == (State.WRITING, False, upload.file_id)
-    assert vault.rewrap_pending() == 0
+    assert rewrapping.pending() == 0
     upload.write(bytes(2 * PART))
     row.refresh_from_db()
     [begun] = s3.list_multipart_uploads(Bucket=settings.S3_BUCKET)["Uploads"]

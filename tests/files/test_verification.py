@@ -9,7 +9,7 @@ import pytest
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from accounts.models import User
-from files import reencryption, vault
+from files import reencryption, rewrapping, vault
 from files.crypto.errors import Damaged
 from files.crypto.keyring import generate_master_key
 from files.crypto.stream import FRAME_LENGTH, FRAME_PAYLOAD, TRAILER_LENGTH, object_length
@@ -220,7 +220,7 @@ def test_a_key_that_is_rewrapped_meanwhile_is_read_again(
     new = generate_master_key()
     row = StoredObject.objects.select_related("file").get()
     use_keys(new, old)
-    assert vault.rewrap().rewrapped == 1
+    assert rewrapping.rewrap().rewrapped == 1
     use_keys(new)
     assert verify(row).outcome == Outcome.OK
 

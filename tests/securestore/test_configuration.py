@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import stat
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from securestore import configuration
 from securestore.configuration import (
     byte_size,
     env_file,
-    master_keys_file,
+    master_keys_files,
     networks,
     optional_secret,
     read_environment,
@@ -111,14 +112,60 @@ def test_secrets_of_their_owner_alone_are_read(path: Path, mode: int) -> None:
     refuse_readable_by_others(path)
 
 
+@pytest.mark.parametrize(
+    ("mode", "owner", "passes"),
+    [
+        (0o600, 0, True),
+        (0o400, 0, True),
+        (0o440, 0, True),
+        (0o640, 0, False),
+        (0o444, 0, False),
+        (0o604, 0, False),
+        (0o400, 1000, True),
+        (0o440, 1000, False),
+        (0o644, 1000, False),
+    ],
+)
+def test_a_secret_in_a_file_is_its_owners_or_handed_over_by_root(
+    path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    mode: int,
+    owner: int,
+    passes: bool,
+) -> None:
+    path.write_text("secret-value")
+    path.chmod(mode)
+    real = Path.stat
+
+    def owned(self: Path, **options: bool) -> os.stat_result:
+        found = list(real(self, **options))
+        found[stat.ST_UID] = owner
+        return os.stat_result(found)
+
+    monkeypatch.setattr(Path, "stat", owned)
+    env = reader(NAME_FILE=str(path), MASTER_KEYS_FILE=str(path))
+    with caplog.at_level(logging.WARNING):
+        assert secret(env, "NAME") == "secret-value"
+    assert ("other accounts may read it" in caplog.text) is not passes
+    if passes:
+        assert secret(env, "MASTER_KEYS") == "secret-value"
+        return
+    with pytest.raises(ImproperlyConfigured, match=f"run `chmod 600 {path}`") as error:
+        secret(env, "MASTER_KEYS")
+    assert "secret-value" not in str(error.value) + caplog.text
+
+
 def test_the_file_to_watch_is_where_the_keys_come_from(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert master_keys_file(read_environment()) == path
+    assert master_keys_files(read_environment()) == [path]
     path.write_text(f"MASTER_KEYS_FILE={tmp_path / 'keys'}\n")
-    assert master_keys_file(read_environment()) == tmp_path / "keys"
+    assert master_keys_files(read_environment()) == [tmp_path / "keys", path]
     monkeypatch.setenv("MASTER_KEYS", "key")
-    assert master_keys_file(read_environment()) is None
+    assert master_keys_files(read_environment()) == [path]
+    monkeypatch.setenv("KMS_KEY_ID", "alias/key")
+    assert master_keys_files(read_environment()) == []
 
 
 # --- Secrets ----------------------------------------------------------------------------------

@@ -13,9 +13,11 @@ from types import ModuleType
 
 import pytest
 from django.db import OperationalError, connection
+from django.utils import timezone
 
 from files.crypto.keyring import generate_master_key
-from files.models import StoredObject
+from files.masterkeys import keyring
+from files.models import MasterKey, StoredObject
 from securestore.configuration import BASE_DIR
 
 MISSING = "local:0123456789abcdef"
@@ -49,6 +51,14 @@ def test_it_starts(wsgi: ModuleType) -> None:
 def test_it_refuses_to_start_without_a_key_that_files_need(wsgi: ModuleType) -> None:
     need_missing_key(3)
     with pytest.raises(SystemExit, match=rf"key {MISSING} is needed by 3 files") as caught:
+        wsgi.refuse_missing_keys()
+    assert caught.value.code not in {0, None}
+
+
+def test_it_refuses_to_start_with_a_retired_key_as_the_primary(wsgi: ModuleType) -> None:
+    primary = keyring().primary_id
+    MasterKey.objects.create(key_id=primary, retired_at=timezone.now())
+    with pytest.raises(SystemExit, match=rf"Master key {primary} was retired") as caught:
         wsgi.refuse_missing_keys()
     assert caught.value.code not in {0, None}
 

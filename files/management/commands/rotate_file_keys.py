@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 import audit
 from files.bulk_reencryption import Done, Run, Selection, TooManyFailures, Work, survey
-from files.management.arguments import age, file_id
+from files.management.arguments import age, at_least_one, file_id, key_id
 from files.management.failures import AGAIN, told_to_the_operator
 
 
@@ -32,16 +32,19 @@ class Command(BaseCommand):
             "--file", type=file_id, action="append", default=[], help="this file; repeatable"
         )
         parser.add_argument(
-            "--master-key", metavar="ID", help="everything that this master key ever wrapped"
+            "--master-key",
+            type=key_id,
+            metavar="ID",
+            help="everything that this master key ever wrapped",
         )
-        parser.add_argument("--workers", type=int, default=1, help="files at once (default: 1)")
+        parser.add_argument(
+            "--workers", type=at_least_one, default=1, help="files at once (default: 1)"
+        )
         parser.add_argument("--dry-run", action="store_true", help="count, change nothing")
         parser.add_argument("--json", action="store_true", help="print the outcome as JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
         selection = self._selection(options)
-        if options["workers"] < 1:
-            raise CommandError("--workers must be at least 1.")
         begun = time.monotonic()
         stopped_by = ""
         with told_to_the_operator(), audit.command("rotate_file_keys"):

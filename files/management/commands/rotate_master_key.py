@@ -2,68 +2,104 @@
 
 import json
 import sys
+import time
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
-from django.db import OperationalError
 from tqdm import tqdm
 
 import audit
-from files import vault
+from files import rewrapping
+from files.management.arguments import at_least_one
+from files.management.failures import told_to_the_operator
+
+COUNT_AGAIN = 5.0
+"""Seconds between two counts of what is left: other runs work on it, too."""
 
 
 class Command(BaseCommand):
     help = (
-        "Rewrap every file's key under the first key of MASTER_KEYS. No file is re-encrypted, "
-        "none is unreadable meanwhile. Safe to stop at any time: run it again and it goes on. "
-        "When it has finished, the other keys can be removed from MASTER_KEYS."
+        "Rewrap every file's key, those of uploads in progress and the seeds of second factors "
+        "under the primary master key, which is KMS_KEY_ID or the first of MASTER_KEYS. No file is "
+        "re-encrypted, none is unreadable meanwhile. Safe to stop at any time: run it again and it "
+        "goes on. Several may run at once. When one says that nothing is left, the other keys can "
+        "be retired."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--batch-size", type=int, default=500, help="rows for each commit")
+        parser.add_argument(
+            "--batch-size", type=at_least_one, default=500, help="rows for each commit"
+        )
         parser.add_argument("--dry-run", action="store_true", help="try every key, change nothing")
         parser.add_argument("--json", action="store_true", help="print the outcome as JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if options["batch_size"] < 1:
-            raise CommandError("--batch-size must be at least 1.")
-        try:
-            with (
-                audit.command("rotate_master_key"),
-                tqdm(
-                    total=vault.rewrap_pending(), unit=" keys", desc="Rewrapping", file=sys.stderr
-                ) as bar,
-            ):
-                done = vault.rewrap(
-                    batch_size=options["batch_size"],
-                    progress=bar.update,
-                    dry_run=options["dry_run"],
-                )
-        except (vault.KeysMissing, ImproperlyConfigured) as error:
-            raise CommandError(str(error)) from None
-        except OperationalError as error:
+        begun = time.monotonic()
+        with (
+            told_to_the_operator(),
+            audit.command("rotate_master_key"),
+            _Bar(rewrapping.pending()) as bar,
+        ):
+            done = rewrapping.rewrap(
+                batch_size=options["batch_size"],
+                progress=bar.advance,
+                dry_run=options["dry_run"],
+            )
+        self._report(done, time.monotonic() - begun, options)
+        unreadable = done.unreadable + done.unreadable_secrets
+        if unreadable:
             raise CommandError(
-                f"The database did not answer ({error}). Nothing is lost: run the command again."
-            ) from None
-        self._report(done, options)
-        if done.unreadable:
-            raise CommandError(
-                f"{done.unreadable} wrapped keys could not be read; the log names their objects. "
+                f"{unreadable} wrapped keys could not be read; the log names their objects. "
                 "Keep every master key until they are restored from a backup."
             )
 
-    def _report(self, done: vault.Rewrapped, options: dict[str, Any]) -> None:
+    def _report(self, done: rewrapping.Rewrapped, seconds: float, options: dict[str, Any]) -> None:
         if options["json"]:
             outcome = {
                 "primary": done.primary_id,
                 "rewrapped": done.rewrapped,
                 "unreadable": done.unreadable,
+                "secrets": done.secrets,
+                "unreadable_secrets": done.unreadable_secrets,
+                "left": done.left,
+                "seconds": round(seconds, 1),
+                "per_second": round((done.rewrapped + done.secrets) / max(seconds, 0.001)),
                 "dry_run": options["dry_run"],
             }
             self.stdout.write(json.dumps(outcome))
-        elif options["dry_run"]:
-            self.stdout.write(f"{done.rewrapped} keys would be rewrapped to {done.primary_id}.")
+            return
+        what = f"{done.rewrapped} keys" + (
+            f" and {done.secrets} second factors" if done.secrets else ""
+        )
+        if options["dry_run"]:
+            self.stdout.write(f"{what} would be rewrapped to {done.primary_id}.")
         else:
-            self.stdout.write(f"{done.rewrapped} keys rewrapped to {done.primary_id}.")
+            self.stdout.write(f"{what} rewrapped to {done.primary_id}.")
+            if done.left > done.unreadable + done.unreadable_secrets:
+                self.stdout.write(
+                    f"{done.left} are under other keys still: another run is at them, or a process "
+                    "has not seen the new key yet. Run this again."
+                )
+
+
+class _Bar:
+    """Progress with rate and time left, also while other runs take a share of the work."""
+
+    def __init__(self, total: int) -> None:
+        self._bar = tqdm(total=total, unit=" keys", desc="Rewrapping", file=sys.stderr)
+        self._counted = time.monotonic()
+
+    def __enter__(self) -> "_Bar":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+
+    def advance(self, count: int) -> None:
+        """So many keys more are done."""
+        now = time.monotonic()
+        if now - self._counted > COUNT_AGAIN:
+            self._counted = now
+            self._bar.total = self._bar.n + count + rewrapping.pending()
+        self._bar.update(count)

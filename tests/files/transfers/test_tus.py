@@ -16,7 +16,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import User
-from files import held, resumable, sweeping, vault
+from files import held, resumable, rewrapping, sweeping, vault
 from files.crypto.keyring import generate_master_key
 from files.crypto.stream import FRAME_PAYLOAD, frames_per_part
 from files.models import FileRecord, HeldKey, StoredObject, UploadSession
@@ -481,11 +481,11 @@ def test_an_upload_survives_a_new_master_key(client: Tus, use_keys: UseKeys) -> 
     client.patch(url, CONTENT[:100])
     use_keys(new, old)
     client.patch(url, CONTENT[100:200], 100)
-    assert vault.rewrap().rewrapped == 1
+    assert rewrapping.rewrap().rewrapped == 1
     use_keys(new)
     answer = client.patch(url, CONTENT[200:], 200)
     assert content_of(answer) == CONTENT
-    assert vault.rewrap_pending() == 0
+    assert rewrapping.pending() == 0
 
 
 # --- Held files ----------------------------------------------------------------------------------
@@ -560,6 +560,6 @@ def test_a_held_upload_is_rewrapped_while_it_is_going_on(client: Tus, use_keys: 
     url = client.begin(Upload_Metadata=HELD)
     client.patch(url, CONTENT[:100])
     use_keys(second, first)
-    assert vault.rewrap().rewrapped == 1
+    assert rewrapping.rewrap().rewrapped == 1
     use_keys(second)
     assert opens_with(client.patch(url, CONTENT[100:], offset=100)) == CONTENT

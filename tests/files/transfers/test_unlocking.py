@@ -16,7 +16,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import User
-from files import vault
+from files import rewrapping
 from files.crypto.keyring import generate_master_key
 from files.custody import UserKey
 from files.models import FileRecord, Grant
@@ -146,7 +146,7 @@ def test_it_goes_on_after_a_rotation_and_ends_with_the_master_key(
 ) -> None:
     old, new = os.environ["MASTER_KEYS"], generate_master_key()
     use_keys(new, old)
-    vault.rewrap()
+    rewrapping.rewrap()
     assert status(browser, held_record) == 200
     use_keys(new)
     assert status(browser, held_record) == 403

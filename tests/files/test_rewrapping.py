@@ -7,12 +7,15 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+from django.utils import timezone
 
+from accounts import second_factors
 from accounts.models import User
-from files import vault
+from files import rewrapping, vault
 from files.crypto.keyring import LocalMasterKey, generate_master_key
 from files.masterkeys import keyring
-from files.models import FileRecord, StoredObject
+from files.models import FileRecord, MasterKey, PastWrapping, StoredObject
 from tests.files.conftest import CONTENT, Store, UseKeys
 from tests.files.test_vault import read
 
@@ -43,12 +46,12 @@ def test_every_key_is_rewrapped_in_batches(
     seven: list[FileRecord], use_keys: UseKeys, size: int
 ) -> None:
     batches: list[int] = []
-    assert vault.rewrap_pending() == 7
-    done = vault.rewrap(batch_size=size, progress=batches.append)
-    assert done == vault.Rewrapped(NEW_ID, rewrapped=7, unreadable=0)
+    assert rewrapping.pending() == 7
+    done = rewrapping.rewrap(batch_size=size, progress=batches.append)
+    assert done == rewrapping.Rewrapped(NEW_ID, rewrapped=7)
     assert sum(batches) == 7
     assert max(batches) <= size
-    assert (under(NEW_ID), vault.rewrap_pending()) == (7, 0)
+    assert (under(NEW_ID), rewrapping.pending()) == (7, 0)
     assert readable(seven)
     use_keys(NEW)
     vault.check_keyring()
@@ -69,14 +72,14 @@ def test_nothing_but_the_wrapping_changes(seven: list[FileRecord], s3: Any, sett
 
     before, objects = rest(), etags()
     versions = [record.version for record in FileRecord.objects.order_by("pk")]
-    vault.rewrap()
+    rewrapping.rewrap()
     assert (rest(), etags()) == (before, objects)
     assert [record.version for record in FileRecord.objects.order_by("pk")] == versions
 
 
 def test_a_run_is_one_event(seven: list[FileRecord], events: Events) -> None:
-    vault.rewrap(batch_size=2)
-    vault.rewrap(batch_size=2)
+    rewrapping.rewrap(batch_size=2)
+    rewrapping.rewrap(batch_size=2)
     [event] = events("key_rewrapped")
     assert (event["primary"], event["rewrapped"], event["unreadable"]) == (NEW_ID, 7, 0)
 
@@ -90,10 +93,10 @@ def test_killed_and_run_again_it_goes_on(seven: list[FileRecord], use_keys: UseK
             raise Killed
 
     with pytest.raises(Killed):
-        vault.rewrap(batch_size=2, progress=kill_after_the_second)
+        rewrapping.rewrap(batch_size=2, progress=kill_after_the_second)
     assert (under(NEW_ID), under(OLD_ID)) == (4, 3)
     assert readable(seven)
-    assert vault.rewrap(batch_size=2).rewrapped == 3
+    assert rewrapping.rewrap(batch_size=2).rewrapped == 3
     use_keys(NEW)
     assert readable(seven)
 
@@ -101,7 +104,7 @@ def test_killed_and_run_again_it_goes_on(seven: list[FileRecord], use_keys: UseK
 def test_a_dry_run_tries_every_key_and_changes_none(
     seven: list[FileRecord], events: Events
 ) -> None:
-    assert vault.rewrap(dry_run=True) == vault.Rewrapped(NEW_ID, rewrapped=7, unreadable=0)
+    assert rewrapping.rewrap(dry_run=True) == rewrapping.Rewrapped(NEW_ID, rewrapped=7, left=7)
     assert under(OLD_ID) == 7
     assert events("key_rewrapped") == []
 
@@ -123,7 +126,7 @@ def test_a_row_that_changed_meanwhile_is_left_alone(
         return new
 
     monkeypatch.setattr(type(ring), "rewrap", meanwhile)
-    assert vault.rewrap().rewrapped == 6
+    assert rewrapping.rewrap().rewrapped == 6
     row.refresh_from_db()
     assert bytes(row.wrapped_key) == theirs.token
     assert readable(seven)
@@ -135,8 +138,10 @@ def test_an_unreadable_key_is_reported_logged_and_left_as_it_is(
 ) -> None:
     rows = [seven[number].current for number in broken]
     StoredObject.objects.filter(pk__in=[row.pk for row in rows]).update(wrapped_key=b"broken")
-    done = vault.rewrap(batch_size=2)
-    assert done == vault.Rewrapped(NEW_ID, rewrapped=7 - len(broken), unreadable=len(broken))
+    done = rewrapping.rewrap(batch_size=2)
+    assert done == rewrapping.Rewrapped(
+        NEW_ID, rewrapped=7 - len(broken), unreadable=len(broken), left=len(broken)
+    )
     for row in rows:
         row.refresh_from_db()
         assert (bytes(row.wrapped_key), row.master_key_id) == (b"broken", OLD_ID)
@@ -149,7 +154,7 @@ def test_a_missing_key_changes_nothing(seven: list[FileRecord], use_keys: UseKey
     third = generate_master_key()
     use_keys(third, NEW)
     with pytest.raises(vault.KeysMissing, match=f"key {OLD_ID} is needed by 7 files"):
-        vault.rewrap()
+        rewrapping.rewrap()
     assert under(OLD_ID) == 7
 
 
@@ -158,7 +163,7 @@ def test_uploads_go_on_meanwhile(store: Store, alice: User, use_keys: UseKeys) -
     begun = vault.Upload(alice, name="begun before")
     begun.write(CONTENT)
     use_keys(NEW, OLD)
-    assert vault.rewrap().rewrapped == 1
+    assert rewrapping.rewrap().rewrapped == 1
     begun.finish()
     [record] = vault.publish([begun])
     use_keys(NEW)
@@ -167,8 +172,8 @@ def test_uploads_go_on_meanwhile(store: Store, alice: User, use_keys: UseKeys) -
 
 def test_doomed_rows_are_not_rewrapped(seven: list[FileRecord], alice: User) -> None:
     vault.remove(seven[0], actor=alice)
-    assert vault.rewrap_pending() == 6
-    assert vault.rewrap().rewrapped == 6
+    assert rewrapping.pending() == 6
+    assert rewrapping.rewrap().rewrapped == 6
 
 
 @pytest.mark.django_db(transaction=True)
@@ -196,11 +201,135 @@ def test_readers_read_on_while_keys_are_rewrapped(seven: list[FileRecord], tmp_p
     thread.start()
     try:
         assert ready.wait(20)
-        vault.rewrap(batch_size=1, progress=let_them_read)
+        rewrapping.rewrap(batch_size=1, progress=let_them_read)
     finally:
         stop.set()
         thread.join(20)
     assert not failures
     assert len(rounds) >= 7
     assert under(ring.primary_id) == 7
+    assert readable(seven)
+
+
+def test_every_key_that_wrapped_before_is_remembered_once(
+    seven: list[FileRecord], use_keys: UseKeys
+) -> None:
+    rewrapping.rewrap()
+    use_keys(OLD, NEW)
+    rewrapping.rewrap()
+    use_keys(NEW, OLD)
+    rewrapping.rewrap()
+    past = PastWrapping.objects.filter(object=seven[0].current)
+    assert sorted(past.values_list("master_key_id", flat=True)) == sorted([OLD_ID, NEW_ID])
+
+
+def test_what_another_process_adds_under_the_old_key_is_caught_by_running_again(
+    seven: list[FileRecord], use_keys: UseKeys, store: Store, alice: User
+) -> None:
+    def add_one(count: int) -> None:
+        if FileRecord.objects.count() == 7:
+            use_keys(OLD)
+            store(alice)
+            use_keys(NEW, OLD)
+
+    rewrapping.rewrap(progress=add_one)
+    store_late = under(OLD_ID)
+    use_keys(OLD)
+    store(alice)
+    use_keys(NEW, OLD)
+    assert rewrapping.pending() == store_late + 1
+    assert rewrapping.rewrap().left == 0
+    assert under(NEW_ID) == 9
+
+
+def test_second_factors_are_rewrapped_too(
+    seven: list[FileRecord], use_keys: UseKeys, alice: User, events: Events
+) -> None:
+    use_keys(OLD)
+    TOTP.activate(alice, generate_totp_secret())
+    use_keys(NEW, OLD)
+    assert rewrapping.pending() == 8
+    told: list[int] = []
+    done = rewrapping.rewrap(progress=told.append)
+    assert (done.rewrapped, done.secrets, done.left, sum(told)) == (7, 1, 0, 8)
+    assert second_factors.secrets_by_key() == {NEW_ID: 1}
+    assert events("key_rewrapped")[0]["secrets"] == 1
+
+
+def test_a_second_factor_whose_key_is_missing_changes_nothing(
+    seven: list[FileRecord], use_keys: UseKeys, alice: User
+) -> None:
+    third = generate_master_key()
+    use_keys(third)
+    TOTP.activate(alice, generate_totp_secret())
+    use_keys(NEW, OLD)
+    third_id = LocalMasterKey(third).id
+    with pytest.raises(vault.KeysMissing, match=f"key {third_id} is needed by 1 second factor[.]"):
+        rewrapping.rewrap()
+    assert under(OLD_ID) == 7
+
+
+def test_a_retired_key_wraps_nothing(
+    seven: list[FileRecord], use_keys: UseKeys, store: Store, alice: User
+) -> None:
+    MasterKey.objects.create(key_id=NEW_ID, retired_at=timezone.now())
+    for refused in (rewrapping.rewrap, rewrapping.check_keyring, vault.check_keyring):
+        with pytest.raises(vault.KeyRetired, match=f"{NEW_ID} was retired"):
+            refused()
+    with pytest.raises(vault.KeyRetired):
+        store(alice)
+    with pytest.raises(vault.KeyRetired):
+        TOTP.activate(alice, generate_totp_secret())
+    assert (under(OLD_ID), under(NEW_ID)) == (7, 0)
+    # What is there stays readable.
+    assert readable(seven)
+
+
+# --- Several at once ------------------------------------------------------------------------------
+
+
+def test_two_runs_share_the_rows(seven: list[FileRecord]) -> None:
+    """The second begins while the first has a batch in hand, and takes only what is left."""
+    tried: list[int] = []
+    others: list[rewrapping.Rewrapped] = []
+    real = rewrapping._Run._rewrap
+
+    def rewrap(self: Any, rows: list[StoredObject]) -> Any:
+        tried.extend(row.pk for row in rows)
+        return real(self, rows)
+
+    def second(count: int) -> None:
+        if not others:
+            others.append(rewrapping.Rewrapped(""))
+            others[0] = rewrapping.rewrap(batch_size=2)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rewrapping._Run, "_rewrap", rewrap)
+        first = rewrapping.rewrap(batch_size=2, progress=second)
+    assert (first.rewrapped, others[0].rewrapped) == (2, 5)
+    assert len(tried) == len(set(tried)) == 7
+    assert readable(seven)
+
+
+def test_a_batch_in_another_runs_hands_is_not_handed_out_again(seven: list[FileRecord]) -> None:
+    MasterKey.objects.create(key_id=NEW_ID)
+    one, two = (rewrapping._Run(keyring(), 3, None, False) for _ in range(2))
+    with one._claimed(0) as mine, two._claimed(0) as theirs:
+        assert len(mine) == len(theirs) == 3
+        assert not {row.pk for row in mine} & {row.pk for row in theirs}
+
+
+def test_what_a_killed_run_had_in_hand_is_done_by_the_one_beside_it(
+    seven: list[FileRecord],
+) -> None:
+    MasterKey.objects.create(key_id=NEW_ID)
+    killed = rewrapping._Run(keyring(), 3, None, False)
+
+    def kill(count: int) -> None:
+        # It claims a batch and is never heard of again.
+        if under(NEW_ID) == 2:
+            with killed._claimed(0) as rows:
+                assert len(rows) == 3
+
+    assert rewrapping.rewrap(batch_size=2, progress=kill).rewrapped == 7
     assert readable(seven)

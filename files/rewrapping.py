@@ -1,0 +1,222 @@
+"""Rotation of the master key: every wrapped key goes under the primary one, and is counted.
+
+No file is re-encrypted and none is unreadable meanwhile: a row changes only from what was read to
+the same key under another wrapping, and remembers which key wrapped it before. Any number of runs
+share the work, and any may be killed. Never wraps under a key that was retired.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from django.db import connection, transaction
+from django.db.models import QuerySet
+
+import audit
+from accounts import second_factors
+from audit import Event
+from files import custody, vault
+from files.crypto.errors import CryptoError
+from files.crypto.keyring import Keyring, WrappedKey
+from files.errors import KeysMissing
+from files.masterkeys import keyring
+from files.models import MasterKey, PastWrapping, StoredObject
+
+log = logging.getLogger(__name__)
+
+REQUESTS = 8
+"""Keys rewrapped at once where a key service does it, and each of them is a wait."""
+
+Progress = Callable[[int], object]
+
+
+@dataclass(frozen=True)
+class Rewrapped:
+    """The outcome of a run: keys rewrapped by it, keys that do not open, and the primary's id.
+
+    Keys are those of files and of uploads in progress; secrets are second factors'. `left` counts
+    both where they are under another key still: unreadable, in another run's hands, or just added.
+    """
+
+    primary_id: str
+    rewrapped: int = 0
+    unreadable: int = 0
+    secrets: int = 0
+    unreadable_secrets: int = 0
+    left: int = 0
+
+
+def check_keyring() -> None:
+    """As the vault's own check, and second factors count, too. Raises KeysMissing, KeyRetired."""
+    ring = keyring()
+    missing, secrets = (
+        {key_id: count for key_id, count in counts.items() if key_id not in ring}
+        for counts in (vault.keys_needed(), second_factors.secrets_by_key())
+    )
+    if missing or secrets:
+        raise KeysMissing(missing, secrets)
+    vault.refuse_retired(ring.primary_id)
+
+
+def pending() -> int:
+    """How many keys and secrets are under another key than the primary."""
+    primary = keyring().primary_id
+    secrets = second_factors.secrets_by_key()
+    return _pending(primary).count() + sum(secrets.values()) - secrets.get(primary, 0)
+
+
+def rewrap(
+    *, batch_size: int = 500, progress: Progress | None = None, dry_run: bool = False
+) -> Rewrapped:
+    """Wrap everything under the primary master key, in batches that commit by themselves.
+
+    Killed and run again, it goes on. Readers and uploads go on meanwhile. What does not open is
+    logged and left as it is. `progress` is told the number of keys of each batch.
+
+    Raises KeysMissing and KeyRetired before changing any; KeyServiceError.
+    """
+    check_keyring()
+    ring = keyring()
+    run = _Run(ring, batch_size, progress, dry_run)
+    run.all_keys()
+    secrets, unreadable_secrets = second_factors.rewrap_secrets(dry_run=dry_run, progress=progress)
+    if not dry_run:
+        # Keys that owners may still be shown again: few, and gone in minutes.
+        secrets += custody.rewrap_offers()
+    done = Rewrapped(
+        ring.primary_id,
+        run.rewrapped,
+        len(run.unreadable),
+        secrets,
+        unreadable_secrets,
+        left=pending(),
+    )
+    if not dry_run and (run.rewrapped or secrets or run.unreadable or unreadable_secrets):
+        audit.record(
+            Event.KEY_REWRAPPED,
+            primary=done.primary_id,
+            rewrapped=done.rewrapped,
+            unreadable=done.unreadable,
+            secrets=secrets,
+            unreadable_secrets=unreadable_secrets,
+        )
+    return done
+
+
+def _pending(primary_id: str) -> QuerySet[StoredObject]:
+    return vault.needing_keys().exclude(master_key_id=primary_id).order_by("pk")
+
+
+class _Run:
+    """One run's way through the rows, in passes, until a pass finds nothing more to do."""
+
+    def __init__(
+        self, ring: Keyring, batch_size: int, progress: Progress | None, dry_run: bool
+    ) -> None:
+        self._ring = ring
+        self._size = batch_size
+        self._progress = progress
+        self._dry_run = dry_run
+        self._pool = ThreadPoolExecutor(REQUESTS) if ring.is_remote else None
+        self.rewrapped = 0
+        self.unreadable: set[int] = set()
+
+    def all_keys(self) -> None:
+        """Rewrap them all. Another run that was killed may have left a batch behind: look again."""
+        try:
+            while self._one_pass() and not self._dry_run:
+                if _pending(self._ring.primary_id).count() <= len(self.unreadable):
+                    return
+        finally:
+            if self._pool is not None:
+                self._pool.shutdown(cancel_futures=True)
+
+    def _one_pass(self) -> int:
+        """Go once through what is pending; how many keys were rewrapped."""
+        before, last = self.rewrapped, 0
+        if not self._dry_run:
+            _hand_out_anew(self._ring.primary_id)
+        while True:
+            with self._claimed(last) as rows:
+                if not rows:
+                    return self.rewrapped - before
+                last = rows[-1].pk
+                changes = [
+                    (new.master_key_id, new.token, row.pk, bytes(row.wrapped_key))
+                    for row, new in zip(rows, self._rewrap(rows), strict=True)
+                    if new is not None
+                ]
+                self.rewrapped += len(changes) if self._dry_run else _swap(changes)
+            if self._progress is not None:
+                self._progress(len(rows))
+
+    def _rewrap(self, rows: list[StoredObject]) -> list[WrappedKey | None]:
+        map_ = map if self._pool is None else self._pool.map
+        return list(map_(self._rewrap_one, rows))
+
+    def _rewrap_one(self, row: StoredObject) -> WrappedKey | None:
+        try:
+            return self._ring.rewrap(row.wrapped, context=row.context)
+        except CryptoError as error:
+            self.unreadable.add(row.pk)
+            log.error("object %s: wrapped key: %s", row.object_name, error)
+            return None
+
+    @contextmanager
+    def _claimed(self, last: int) -> Iterator[list[StoredObject]]:
+        """The next batch, for this run alone."""
+        rows = _pending(self._ring.primary_id).only(
+            "file_id",
+            "stream_id",
+            "stream_created_at",
+            "object_name",
+            "master_key_id",
+            "wrapped_key",
+        )
+        if self._dry_run:
+            yield list(rows.filter(pk__gt=last)[: self._size])
+        elif connection.features.has_select_for_update_skip_locked:
+            with transaction.atomic():
+                locked = rows.select_for_update(skip_locked=True)
+                yield list(locked.filter(pk__gt=last)[: self._size])
+        else:
+            # Nobody should wait for a lock while keys are rewrapped: only the claim is exclusive.
+            yield self._handed_out(rows)
+
+    def _handed_out(self, rows: QuerySet[StoredObject]) -> list[StoredObject]:
+        """The batch that follows the last one that any run was given."""
+        with transaction.atomic():
+            key = MasterKey.objects.select_for_update().get(pk=self._ring.primary_id)
+            batch = list(rows.filter(pk__gt=key.handed_out)[: self._size])
+            if batch:
+                key.handed_out = batch[-1].pk
+                key.save(update_fields=["handed_out"])
+        return batch
+
+
+def _hand_out_anew(key_id: str) -> None:
+    """Begin at the first row again: whatever a killed run had been given is given to others."""
+    MasterKey.objects.update_or_create(pk=key_id, defaults={"handed_out": 0})
+
+
+def _swap(changes: list[tuple[str, bytes, int, bytes]]) -> int:
+    """Compare-and-set a batch of wrapped keys in one transaction; how many were swapped."""
+    quote = connection.ops.quote_name
+    table, past = quote(StoredObject._meta.db_table), quote(PastWrapping._meta.db_table)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.executemany(
+            f"INSERT INTO {past} (object_id, master_key_id)"  # noqa: S608
+            f" SELECT id, master_key_id FROM {table} WHERE id = %s AND wrapped_key = %s"
+            " ON CONFLICT DO NOTHING",
+            [(pk, old) for _key_id, _new, pk, old in changes],
+        )
+        cursor.executemany(
+            f"UPDATE {table} SET master_key_id = %s, wrapped_key = %s"  # noqa: S608
+            " WHERE id = %s AND wrapped_key = %s",
+            changes,
+        )
+        return int(cursor.rowcount)
