@@ -6,6 +6,7 @@ PORT ?= 8000
 # Not from the environment: some shells export HOST as the machine's own name.
 HOST = 127.0.0.1
 CHROMIUM ?= /usr/bin/chromium
+FUZZ_SECONDS ?= 600
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -63,6 +64,11 @@ browser: packages $(VENV)/dev.stamp $(VENDOR)/stamp ## Tests in Chromium against
 .PHONY: soak
 soak: $(VENV)/dev.stamp $(VENDOR)/stamp ## Long and memory-hungry tests
 	$(PYTEST) -m soak
+	@$(MAKE) --no-print-directory fuzz
+
+.PHONY: fuzz
+fuzz: $(VENV)/dev.stamp ## Fuzz each parser for ten minutes (FUZZ_SECONDS=60: for one)
+	FUZZ_SECONDS="$(FUZZ_SECONDS)" $(PYTEST) -n auto tests/files/fuzz
 
 .PHONY: bench
 bench: $(VENV)/dev.stamp $(VENDOR)/stamp ## Measure throughput and memory

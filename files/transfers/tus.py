@@ -8,7 +8,6 @@ Only its creator can see an upload: everybody else gets the 404 of one that does
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import re
 import uuid
@@ -16,6 +15,7 @@ from collections.abc import Callable
 from typing import Any, Final, cast
 
 from django.conf import settings
+from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -64,7 +64,7 @@ def answering(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
                 response[name] = value
         except vault.FileTooLarge as error:
             response = _plain(413, str(error))
-        except (BadName, resumable.WrongLength) as error:
+        except (BadName, BadRequest, resumable.WrongLength) as error:
             response = _plain(400, str(error))
         except resumable.WrongOffset as error:
             response = _plain(409, str(error))
@@ -271,7 +271,7 @@ def _checksum(request: HttpRequest) -> tuple[Any, bytes]:
         raise Refusal(400, f"Upload-Checksum must be one of {', '.join(CHECKSUMS)}.")
     try:
         return CHECKSUMS[algorithm](), base64.b64decode(encoded, validate=True)
-    except binascii.Error:
+    except ValueError:  # Not base64; or a header that is not even ASCII.
         raise Refusal(400, "Upload-Checksum must be base64.") from None
 
 
@@ -283,7 +283,7 @@ def _parse_metadata(header: str) -> dict[str, str]:
         key, _, value = pair.partition(" ")
         try:
             text = base64.b64decode(value.strip(), validate=True).decode()
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:  # Neither base64, nor UTF-8; or a header that is not even ASCII.
             raise Refusal(400, "Upload-Metadata must be base64 of UTF-8 text.") from None
         if not key or key in found:
             raise Refusal(400, "Upload-Metadata must name each key once.")

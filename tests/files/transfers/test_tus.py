@@ -249,6 +249,7 @@ def test_the_last_word_may_be_the_length_alone(client: Tus) -> None:
         {"Upload_Length": "5", "Upload_Defer_Length": "1"},
         {"Upload_Defer_Length": "2"},
         {"Upload_Length": "5", "Upload_Metadata": "filename !!!"},
+        {"Upload_Length": "5", "Upload_Metadata": "filename caf\xe9"},
         {"Upload_Length": "5", "Upload_Metadata": metadata(filename="")},
         {"Upload_Length": "5", "Upload_Metadata": "a eA==,a eA=="},
         {"Upload_Length": "5", "Upload_Metadata": "x" * 9000},
@@ -384,7 +385,7 @@ def test_a_wrong_checksum_after_several_parts_keeps_none_of_them(client: Tus) ->
     assert content_of(client.patch(url, rest, 1000, Upload_Checksum=checksum(rest))) == content
 
 
-@pytest.mark.parametrize("header", ["md5 eA==", "sha1 !", "sha1", ""])
+@pytest.mark.parametrize("header", ["md5 eA==", "sha1 !", "sha1 \xe9", "sha1", ""])
 def test_a_senseless_checksum_is_400_or_460(client: Tus, header: str) -> None:
     url = client.begin()
     status = client.patch(url, CONTENT, Upload_Checksum=header).status_code

@@ -1,0 +1,63 @@
+"""What people, or programs, put into the field for a held file's key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+from hypothesis import HealthCheck, example, given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+
+from accounts.models import User
+from files.models import FileRecord
+from tests.files.conftest import KEY
+from tests.files.fuzz.edits import apply, edits
+from tests.hostile import hostile
+
+URL_SAFE = "ABCXYZabcxyz0189-_="
+
+keys = st.one_of(
+    hostile.map(lambda text: text.encode("utf-8", "surrogatepass")),
+    st.binary(max_size=80),
+    st.text(URL_SAFE, min_size=42, max_size=46).map(str.encode),
+    st.binary(min_size=32, max_size=32).map(lambda raw: raw.hex().encode()),
+    st.lists(edits((0, 43, 44)), min_size=1, max_size=2).map(
+        lambda changes: apply(KEY.encode(), changes)
+    ),
+)
+
+
+@pytest.fixture
+def owner(alice: User) -> Client:
+    client = Client()
+    client.force_login(alice)
+    return client
+
+
+@given(typed=keys)
+@example(KEY.encode())
+@example(KEY.encode()[:-1])
+@example(f" {KEY}\r\n".encode())
+@example(KEY.encode()[:-1] + b"%3D")
+@example("\uff21".encode() * 43 + b"=")
+@example(b"\xff" * 44)
+@example(b"\0" * 44)
+@example(b"A" * 42 + b"B=")  # Bits of the last character that no decoder looks at.
+@examples(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_right_key_opens_and_nothing_else(
+    owner: Client, held_record: FileRecord, typed: bytes
+) -> None:
+    cache.clear()  # Guesses are counted; here each is the first.
+    owner.cookies.pop("unlocked", None)
+    answer: Any = owner.post(
+        f"/files/{held_record.pk}/unlock/",
+        b"key=" + b"".join(b"%%%02x" % byte for byte in typed),
+        content_type="application/x-www-form-urlencoded",
+    )
+    is_key = typed.decode("utf-8", "replace").strip() == KEY
+    assert answer.status_code == 302 if is_key else answer.status_code in {400, 403}
+    if len(typed) > 8:
+        assert typed not in answer.content or typed in KEY.encode()

@@ -1,0 +1,190 @@
+"""The operator's side of the crash tests, in one process that outlives every kill.
+
+Reads one JSON object a line and answers with one. What is to be killed runs in a fork of it, so a
+command costs no start. It has the site's own settings, but no expiry and no grace: its sweep finds
+at once what an hourly one finds in time.
+
+    python -m tests.integration.crash_agent
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import sys
+import traceback
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import django
+from django.core.management import call_command
+
+
+def main() -> None:
+    """Answer until the input ends."""
+    django.setup()
+    from files import reconciliation
+
+    # What a sweep leaves alone for a day, in case somebody is still at it: here nobody is.
+    reconciliation.SETTLED = timedelta(seconds=-5)
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    # What commands print must not come between the answers.
+    os.dup2(2, 1)
+    for line in sys.stdin:
+        order = json.loads(line)
+        try:
+            answer = ORDERS[order.pop("order")](**order)
+        except Exception:
+            answer = {"error": traceback.format_exc()}
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+
+
+def run(argv: list[str]) -> dict[str, Any]:
+    """Run a command in a process group of its own; whether it was killed."""
+    from django.db import connections
+
+    from files import vault
+
+    # A fork must not share what is open: connections to the database and to the store.
+    connections.close_all()
+    vault.storage()._client = None
+    child = os.fork()
+    if not child:
+        os.setsid()
+        try:
+            call_command(*argv)
+            os._exit(0)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+    _, status = os.waitpid(child, 0)
+    code = os.waitstatus_to_exitcode(status)
+    return {"killed": code < 0, "code": code}
+
+
+def store(names: list[str], sizes: list[int]) -> dict[str, Any]:
+    """Store files of alice's; see `content_of`."""
+    from files import vault
+
+    made = {}
+    for name, size in zip(names, sizes, strict=True):
+        record = vault.store(_alice(), [content_of(name, size)], name=name, size=size)
+        made[name] = str(record.pk)
+    return made
+
+
+def litter(size: int) -> dict[str, Any]:
+    """Leave what a sweep has to take: an upload cut off in its middle, one of tus, a deletion."""
+    from files import resumable, vault
+    from files.models import StoredObject
+
+    upload = vault.Upload(_alice(), name="cut.bin", at_most=size)
+    upload.write(bytes(size))
+    upload._writer.release()
+    session = resumable.create(_alice(), name="left.bin", length=size)
+    with resumable.Continuation(session, 0) as turn:
+        turn.write(bytes(300_000))
+        turn.settle()
+    record = vault.store(_alice(), [b"deleted"], name="deleted.bin")
+    record.delete()
+    vault.doom(StoredObject.objects.filter(pk=record.current_id))
+    return {}
+
+
+def inspect() -> dict[str, Any]:
+    """Sweep, and tell what is there then; `failed` has what the commands complained of."""
+    from django.conf import settings
+
+    from audit.models import AuditEvent
+    from files import vault
+    from files.models import FileRecord, Grant, StoredObject, UploadSession
+
+    failed = [
+        *_complaints("sweep"),
+        *_complaints("verify_files", "--restart"),
+        *_complaints("verify_audit"),
+    ]
+    second = io.StringIO()
+    call_command("sweep", "--dry-run", "--json", stdout=second)
+    left = json.loads(second.getvalue())
+    failed += [f"a second sweep still finds {left}"] if left["steps"] or left["failed"] else []
+    files = {}
+    for record in FileRecord.objects.select_related("current"):
+        digest = hashlib.sha256()
+        try:
+            for chunk in vault.open_file(record).chunks():
+                digest.update(chunk)
+            files[record.name] = [str(record.pk), digest.hexdigest()]
+        except (vault.VaultError, vault.StoreError) as error:
+            files[record.name] = [str(record.pk), repr(error)]
+    pages = (
+        vault.storage().client.get_paginator("list_objects_v2").paginate(Bucket=settings.S3_BUCKET)
+    )
+    events = AuditEvent.objects.values_list("event", "file_id", "grant_id")
+    return {
+        "failed": failed,
+        "files": files,
+        "rows": list(StoredObject.objects.values_list("object_name", "state")),
+        "wrapped_by": list(StoredObject.objects.values_list("master_key_id", flat=True).distinct()),
+        "fileless": StoredObject.objects.filter(file=None).count(),
+        "sessions": UploadSession.objects.count(),
+        "objects": [found["Key"] for page in pages for found in page.get("Contents", [])],
+        "multiparts": [found.name for found in vault.storage().multiparts()],
+        "grants": [[pk, str(file)] for pk, file in Grant.objects.values_list("pk", "file_id")],
+        "events": [
+            [event, str(file), grant, count]
+            for (event, file, grant), count in Counter(events).items()
+        ],
+    }
+
+
+def remove(names: list[str]) -> dict[str, Any]:
+    """Delete these files, as their owner does."""
+    from files import vault
+    from files.models import FileRecord
+
+    for record in FileRecord.objects.filter(name__in=names):
+        vault.remove(record, actor=_alice())
+    return {}
+
+
+def content_of(name: str, size: int) -> bytes:
+    """Bytes that belong to that name and to no other."""
+    return hashlib.shake_128(name.encode()).digest(size)
+
+
+def _alice() -> Any:
+    from accounts.models import User
+
+    return User.objects.get(username="alice")
+
+
+def _complaints(*command: str) -> list[str]:
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            call_command(*command, stdout=said, stderr=said)
+    except BaseException as error:
+        return [f"{command[0]}: {error!r} {said.getvalue()[-2000:]}"]
+    return []
+
+
+ORDERS: dict[str, Callable[..., dict[str, Any]]] = {
+    "run": run,
+    "store": store,
+    "litter": litter,
+    "inspect": inspect,
+    "remove": remove,
+}
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parents[2]))
+    main()

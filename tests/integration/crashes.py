@@ -1,0 +1,536 @@
+"""Kills at every point of the write path, and what must hold after each of them.
+
+An operation is run once to count its points (`faultpoints`), then killed at one after the other.
+After each kill the site is started again, the client goes on where it can, and an operator's sweep
+follows. Then everything that a client was told is stored reads back the same, nothing is half
+there, rows and objects are one to one, and the audit log holds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from files.crypto.keyring import generate_master_key
+from tests.conftest import Weed
+from tests.files.multipart import CONTENT_TYPE, file
+from tests.integration import faultpoints, postgresql
+from tests.integration.crash_agent import content_of
+from tests.integration.forms import form
+from tests.integration.tus import ROOT, Client, Server
+
+SETTINGS = "tests.integration.crash_settings"
+SMALL, LARGE = 1000, 9_000_000
+"""Bytes: one frame and one PUT; two parts of a multipart upload."""
+
+KEPT = "kept.bin"
+"""A file that is there from the first kill to the last."""
+
+_GONE = (OSError, http.client.HTTPException)
+
+
+class Broken(AssertionError):
+    """An invariant does not hold. The message has the operation, the point and what is wrong."""
+
+
+@dataclass
+class Tally:
+    """What became of one operation on one database."""
+
+    operation: str
+    database: str
+    points: int = 0
+    kills: int = 0
+    seconds: float = 0.0
+
+
+class CrashSite(Server):
+    """The site with fault points, an agent beside it, and the record of what clients were told."""
+
+    def __init__(self, folder: Path, weed: Weed, database: str = "sqlite", url: str = "") -> None:
+        self.vendor = database
+        self.web_points = folder / "web-points"
+        self.agent_points = folder / "agent-points"
+        settings = {"DATABASE_URL": url} if url else {}
+        super().__init__(
+            folder,
+            weed,
+            DJANGO_SETTINGS_MODULE=SETTINGS,
+            FAULT_POINTS=str(self.web_points),
+            **settings,
+        )
+        self.env_file = folder / "env"
+        self._keys = [self._master_key(), generate_master_key()]
+        self.manage(
+            "shell",
+            "--no-imports",
+            code="from accounts.models import User\n"
+            "from django.contrib.auth.models import Permission\n"
+            "User.objects.create_user('bob', 'bob@example.org')\n"
+            "User.objects.get(username='alice').user_permissions.add(\n"
+            "    Permission.objects.get(codename='add_grant'))\n",
+        )
+        self.told: dict[str, bytes] = {}
+        self.perhaps: list[dict[str, bytes]] = []
+        """Groups of files of which all may be there, or none."""
+        self.going: set[str] = set()
+        self.gone: set[str] = set()
+        self.number = 0
+        with (folder / "agent.log").open("ab") as log:
+            self._agent = subprocess.Popen(
+                [sys.executable, "-m", "tests.integration.crash_agent"],
+                cwd=ROOT,
+                env={
+                    **self._env,
+                    "FAULT_POINTS": str(self.agent_points),
+                    "UPLOAD_EXPIRY_HOURS": "0",
+                    "DOOMED_GRACE_MINUTES": "0",
+                },
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        self.start()
+        self.client = Client(self.port).sign_in()
+        self.ask("store", names=[KEPT], sizes=[LARGE])
+        self.told[KEPT] = content_of(KEPT, LARGE)
+
+    def close(self) -> None:
+        """End everything that was started."""
+        self.kill()
+        assert self._agent.stdin is not None
+        self._agent.stdin.close()
+        self._agent.wait(60)
+        assert self._agent.stdout is not None
+        self._agent.stdout.close()
+
+    def ask(self, order: str, **arguments: Any) -> Any:
+        """Have the agent do something."""
+        assert self._agent.stdin is not None
+        assert self._agent.stdout is not None
+        self._agent.stdin.write(json.dumps({"order": order, **arguments}) + "\n")
+        self._agent.stdin.flush()
+        answer = json.loads(self._agent.stdout.readline())
+        if isinstance(answer, dict) and "error" in answer:
+            raise Broken(answer["error"])
+        return answer
+
+    def bury(self) -> None:
+        """Start the web server again, which has killed itself."""
+        assert self._child is not None
+        deadline = time.monotonic() + 30
+        while self._child.exit_code() is None:
+            assert time.monotonic() < deadline, "it was to be killed, and lives"
+            time.sleep(0.01)
+        self.kill()
+        self.start()
+
+    def name(self, kind: str) -> str:
+        """A name that no other file has."""
+        self.number += 1
+        return f"{kind}-{self.number}.bin"
+
+    def ids(self) -> dict[str, str]:
+        """The id of each file that is there."""
+        return {name: found[0] for name, found in self.ask("inspect")["files"].items()}
+
+    def post(self, path: str, **fields: str) -> int:
+        """Post a form as alice; the status."""
+        token = {"csrfmiddlewaretoken": self.client.headers["X-CSRFToken"]}
+        kind = {"Content-Type": "application/x-www-form-urlencoded"}
+        answer, _ = self.client.request("POST", path, urlencode(fields | token).encode(), **kind)
+        return answer.status
+
+    def swap_master_keys(self) -> None:
+        """Put the other key first, as an operator edits the file."""
+        self._keys.reverse()
+        lines = self.env_file.read_text().splitlines()
+        new = [f"MASTER_KEYS={','.join(self._keys)}" if _is_key(line) else line for line in lines]
+        draft = self.env_file.with_suffix(".new")
+        draft.touch(mode=0o600)
+        draft.write_text("\n".join(new) + "\n")
+        draft.replace(self.env_file)
+
+    def _master_key(self) -> str:
+        lines = self.env_file.read_text().splitlines()
+        return next(line for line in lines if _is_key(line)).partition("=")[2]
+
+    def problems(self) -> list[str]:
+        """Sweep, look at everything, and say what should not be so."""
+        seen = self.ask("inspect")
+        files = {name: found[1] for name, found in seen["files"].items()}
+        found = list(seen["failed"])
+        for name, content in self.told.items():
+            if name in self.going and name not in files:
+                continue
+            if files.get(name) != _digest(content):
+                found.append(f"{name} was told to be stored and is {files.get(name, 'not there')}")
+        for group in self.perhaps:
+            there = {name for name in group if name in files}
+            if there not in (set(), set(group)):
+                found.append(f"of {sorted(group)} only {sorted(there)} are there")
+            for name in there:
+                if files[name] != _digest(group[name]):
+                    found.append(f"{name} is half there: {files[name]}")
+        found += [f"{name} was deleted and is there" for name in self.gone & set(files)]
+        known = {*self.told, *(name for group in self.perhaps for name in group)}
+        found += [f"{name} was never stored" for name in set(files) - known]
+        rows = {name for name, _ in seen["rows"]}
+        objects = set(seen["objects"])
+        found += [f"object without a row: {name}" for name in objects - rows]
+        found += [f"row without an object: {name}" for name in rows - objects]
+        found += [f"row {state}: {name}" for name, state in seen["rows"] if state != "live"]
+        found += [f"multipart upload of {name}" for name in seen["multiparts"]]
+        if seen["fileless"]:
+            found.append(f"{seen['fileless']} rows without a file")
+        found += _unheard_of(seen)
+        self._remember(files)
+        return found
+
+    def _remember(self, files: Iterable[str]) -> None:
+        """What was open is known now, and must stay so."""
+        there = set(files)
+        for group in self.perhaps:
+            for name, content in group.items():
+                if name in there:
+                    self.told[name] = content
+        self.perhaps.clear()
+        for name in self.going - there:
+            self.told.pop(name, None)
+        self.gone |= self.going - there
+        self.going.clear()
+
+    def tidy(self, most: int = 4) -> None:
+        """Delete all files but `KEPT` when there are many: looking at all of them stays quick."""
+        names = [name for name in self.told if name != KEPT]
+        if len(names) > most:
+            self.ask("remove", names=names)
+            for name in names:
+                del self.told[name]
+            self.gone |= set(names)
+
+
+def _is_key(line: str) -> bool:
+    return line.startswith("MASTER_KEYS=")
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _unheard_of(seen: dict[str, Any]) -> list[str]:
+    """Files and grants without their one event, and events of what did not happen."""
+    events = {(event, file, grant): n for event, file, grant, n in seen["events"]}
+    ids = {pk for pk, _ in seen["files"].values()}
+    found = [
+        f"file {pk}: {events.get(('file_uploaded', pk, None), 0)} events of its upload"
+        for pk in ids
+        if events.get(("file_uploaded", pk, None), 0) != 1
+    ]
+    found += [f"file {pk} is there, and its deletion on record" for event, pk, _ in events
+              if event == "file_deleted" and pk in ids]  # fmt: skip
+    grants = {(file, pk) for pk, file in seen["grants"]}
+    told = {(file, pk) for event, file, pk in events if event == "grant_created"}
+    found += [f"grant {pk} without an event" for _, pk in grants - told]
+    found += [f"event of a grant {pk} that is not there" for file, pk in told - grants
+              if file in ids]  # fmt: skip
+    return found
+
+
+@contextmanager
+def crash_site(folder: Path, weed: Weed, database: str) -> Iterator[CrashSite]:
+    """A site on that database, `sqlite` or `postgresql`, for as long as the block lasts."""
+    with ExitStack() as stack:
+        url = ""
+        if database == "postgresql":
+            known = stack.enter_context(postgresql.server())
+            url = f"postgres://{known['USER']}@/{known['HOST']}/postgres"
+        site = CrashSite(folder, weed, database, url)
+        stack.callback(site.close)
+        yield site
+
+
+# --- Operations ---------------------------------------------------------------------------------
+
+
+@dataclass
+class Operation:
+    """Something that is killed. `run` is armed; `resume` follows the restart."""
+
+    site: CrashSite
+    in_agent = False
+
+    def prepare(self) -> None:
+        """Make what it needs."""
+
+    def run(self) -> None:
+        """Do it, and note in the site's record what the client was told."""
+        raise NotImplementedError
+
+    def resume(self) -> None:
+        """Go on after the kill, as the client or the operator would."""
+
+
+@dataclass
+class FormUpload(Operation):
+    """Two files in one form: a small one, and one of two parts."""
+
+    def run(self) -> None:
+        site = self.site
+        sizes = {site.name("small"): SMALL, site.name("large"): LARGE}
+        group = {name: content_of(name, size) for name, size in sizes.items()}
+        site.perhaps.append(group)
+        data = form(site.client, *(file(name, content) for name, content in group.items()))
+        answer, page = site.client.request(
+            "POST", "/files/upload/", data, **{"Content-Type": CONTENT_TYPE}
+        )
+        assert answer.status == 302, page
+        site.told |= group
+
+
+@dataclass
+class TusUpload(Operation):
+    """Three PATCHes: less than a part, into the second part, to the end."""
+
+    goes_on = True
+    path = ""
+    safe = 0
+
+    def prepare(self) -> None:
+        self.named = self.site.name("tus")
+        self.content = content_of(self.named, LARGE)
+        self.path, self.safe = "", 0
+
+    def run(self) -> None:
+        self.site.perhaps.append({self.named: self.content})
+        self.path = self.site.client.create(LARGE, self.named)
+        for end in (300_000, 8_500_000, LARGE):
+            self._patch(end)
+        self.site.told[self.named] = self.content
+
+    def _patch(self, end: int) -> None:
+        answer = self.site.client.patch(self.path, self.content[self.safe : end], self.safe)
+        assert answer.status == 204, answer.status
+        self.safe = end
+        assert ("Securestore-File" in answer.headers) == (end == LARGE)
+
+    def resume(self) -> None:
+        if not self.path or not self.goes_on:
+            return
+        client = self.site.client
+        offset, stored = client.head(self.path)
+        if offset < self.safe:
+            raise Broken(f"{self.safe} bytes were safe, and {offset} are there")
+        self.safe = offset
+        if stored is None:
+            self._patch(LARGE)
+            _, stored = client.head(self.path)
+        assert stored is not None
+        if client.download(stored) != self.content:
+            raise Broken("the upload that went on is another file")
+        self.site.told[self.named] = self.content
+
+
+class TusLeft(TusUpload):
+    """The same, and nobody comes back to it."""
+
+    goes_on = False
+
+
+class TusGivenUp(TusUpload):
+    """Begun, and terminated by its client."""
+
+    def prepare(self) -> None:
+        super().prepare()
+        self.path = self.site.client.create(LARGE, self.named)
+        self._patch(300_000)
+        self._patch(8_500_000)
+
+    def run(self) -> None:
+        answer, _ = self.site.client.request("DELETE", self.path)
+        assert answer.status == 204
+
+    def resume(self) -> None:
+        # A client that got no answer asks again.
+        answer, _ = self.site.client.request("DELETE", self.path)
+        assert answer.status in {204, 404, 410}, answer.status
+
+
+@dataclass
+class Deletion(Operation):
+    """By the owner, on the file's page."""
+
+    def prepare(self) -> None:
+        self.named = self.site.name("delete")
+        self.file_id = self.site.ask("store", names=[self.named], sizes=[SMALL])[self.named]
+        self.site.told[self.named] = content_of(self.named, SMALL)
+
+    def run(self) -> None:
+        self.site.going.add(self.named)
+        assert self.site.post(f"/files/{self.file_id}/delete/") == 302
+        self.site.going.discard(self.named)
+        del self.site.told[self.named]
+        self.site.gone.add(self.named)
+
+
+@dataclass
+class Granting(Operation):
+    """By the owner, on the file's page."""
+
+    def prepare(self) -> None:
+        self.named = self.site.name("grant")
+        self.file_id = self.site.ask("store", names=[self.named], sizes=[SMALL])[self.named]
+        self.site.told[self.named] = content_of(self.named, SMALL)
+
+    def run(self) -> None:
+        path = f"/files/{self.file_id}/grants/"
+        fields = {"recipient": "bob", "level": "download", "days": "7"}
+        assert self.site.post(path, **fields) == 302
+        grants = self.site.ask("inspect")["grants"]
+        assert [file for _, file in grants].count(self.file_id) == 1
+
+
+class Command(Operation):
+    """A management command, in a process of its own; run again after the kill."""
+
+    in_agent = True
+    argv: tuple[str, ...] = ()
+
+    def run(self) -> None:
+        done = self.site.ask("run", argv=self.argv)
+        assert done["killed"] or done["code"] == 0
+
+    def resume(self) -> None:
+        self.run()
+
+
+class Rewrap(Command):
+    """Master keys change places."""
+
+    argv = ("rotate_master_key", "--batch-size=2")
+
+    def prepare(self) -> None:
+        self.site.tidy(most=0)  # As many batches in every run.
+        names = [self.site.name("rewrap") for _ in range(3)]
+        self.site.ask("store", names=names, sizes=[SMALL] * 3)
+        self.site.told |= {name: content_of(name, SMALL) for name in names}
+        self.site.swap_master_keys()
+
+    def resume(self) -> None:
+        super().resume()
+        used = self.site.ask("inspect")["wrapped_by"]
+        if len(used) != 1:
+            raise Broken(f"after a rewrap that came to its end: {used}")
+
+
+class Reencryption(Command):
+    """A file of two parts, and one of one; run again after every second kill only."""
+
+    def prepare(self) -> None:
+        again = self.site.name("again")
+        ids = self.site.ids() | self.site.ask("store", names=[again], sizes=[SMALL])
+        self.site.told[again] = content_of(again, SMALL)
+        self.argv = ("rotate_file_keys", f"--file={ids[KEPT]}", f"--file={ids[again]}")
+
+    def resume(self) -> None:
+        if self.site.number % 2:
+            super().resume()
+
+
+class Sweep(Command):
+    """Over an upload that was cut off, one of tus that was left, and a deletion."""
+
+    argv = ("sweep",)
+
+    def prepare(self) -> None:
+        self.site.ask("litter", size=LARGE)
+
+
+OPERATIONS: dict[str, type[Operation]] = {
+    "upload by form": FormUpload,
+    "upload by tus": TusUpload,
+    "upload by tus, left": TusLeft,
+    "upload by tus, given up": TusGivenUp,
+    "delete": Deletion,
+    "grant": Granting,
+    "rewrap": Rewrap,
+    "re-encrypt": Reencryption,
+    "sweep": Sweep,
+}
+
+
+def count_points(site: CrashSite, name: str) -> int:
+    """Run an operation to its end; how many points it passed. Raises Broken."""
+    return len(_attempt(site, name, 0))
+
+
+def kill_at(site: CrashSite, name: str, number: int) -> bool:
+    """Kill an operation at the point of that number, from 1; whether it got there.
+
+    Raises Broken.
+    """
+    return len(_attempt(site, name, number)) == number
+
+
+def _attempt(site: CrashSite, name: str, number: int) -> list[str]:
+    """Run it, armed; then what follows a kill, and a look at everything. The points it passed."""
+    operation = OPERATIONS[name](site)
+    operation.prepare()
+    control = site.agent_points if operation.in_agent else site.web_points
+    faultpoints.arm(control, number)
+    try:
+        if operation.in_agent:
+            operation.run()
+        else:
+            with suppress(*_GONE):
+                operation.run()
+        passed = faultpoints.passed(control)
+        killed = 0 < number == len(passed)
+        if killed and not operation.in_agent:
+            # It may have answered before it died.
+            site.bury()
+    finally:
+        faultpoints.disarm(control)
+    where = f"{name} on {site.vendor}, {passed[-1:]}, number {number} of its points"
+    if killed:
+        try:
+            operation.resume()
+        except AssertionError as error:
+            raise Broken(f"{where}: after it: {error}") from error
+    if found := site.problems():
+        raise Broken("\n  ".join([where, *found]))
+    site.tidy()
+    return passed
+
+
+def campaign(
+    site: CrashSite,
+    say: Callable[[str], object],
+    *,
+    operations: Iterable[str] = OPERATIONS,
+) -> list[Tally]:
+    """Kill every operation at every point of its. Raises Broken, or the first thing that fails."""
+    tallies = []
+    for name in operations:
+        begun = time.monotonic()
+        tally = Tally(name, site.vendor, count_points(site, name))
+        for number in range(1, tally.points + 1):
+            tally.kills += kill_at(site, name, number)
+        tally.seconds = time.monotonic() - begun
+        tallies.append(tally)
+        say(
+            f"{tally.database:<12}{tally.operation:<26}{tally.points:>4} points"
+            f"{tally.kills:>5} kills{tally.seconds:>7.0f} s"
+        )
+    return tallies
