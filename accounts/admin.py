@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from allauth.account.decorators import secure_admin_login
 from django.contrib import admin, messages
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group
 from django.db.models import ProtectedError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -84,6 +86,21 @@ class UserAdmin(DiscreetHistory, SoundSelections, BaseUserAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         return super().has_delete_permission(request, obj) and _may_touch(request, obj)
+
+
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class GroupAdmin(DiscreetHistory, SoundSelections, DjangoGroupAdmin):
+    def get_deleted_objects(
+        self, objs: Any, request: HttpRequest
+    ) -> tuple[list[Any], dict[Any, int], set[Any], list[Any]]:
+        """As Django's, but what stands in the way is said in words."""
+        obstacles = admin_people.obstacles(objs)
+        if obstacles:
+            return [], {}, set(), obstacles
+        return super().get_deleted_objects(objs, request)
 
 
 def _may_touch(request: HttpRequest, user: User | None) -> bool:

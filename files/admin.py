@@ -32,6 +32,10 @@ EXPIRING = timedelta(days=7)
 """What the filter of grants counts as expiring soon."""
 
 
+INLINE = 50
+"""Grants on the page of a file, the newest; the list of grants has them all."""
+
+
 def _actor(request: HttpRequest) -> User:
     return cast("User", request.user)
 
@@ -75,9 +79,20 @@ def _save(form: GrantForm, grant: Grant, *, actor: User, is_new: bool) -> None:
         sharing.revoke(grant, actor=actor)
 
 
+class NewestGrants(forms.BaseInlineFormSet[Grant, FileRecord, forms.ModelForm[Grant]]):
+    """The newest grants of the file: all of many would be more fields than a form may have."""
+
+    def get_queryset(self) -> QuerySet[Grant]:
+        if not hasattr(self, "_queryset") and self.queryset is not None:
+            newest = Grant.objects.filter(file=self.instance).order_by("-pk").values("pk")
+            self.queryset = self.queryset.filter(pk__in=newest[:INLINE])
+        return super().get_queryset()
+
+
 class GrantInline(admin.TabularInline[Grant, FileRecord]):
     model = Grant
     form = GrantForm
+    formset = NewestGrants
     extra = 0
     can_delete = False
     autocomplete_fields = ("user", "group")

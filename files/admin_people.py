@@ -1,16 +1,17 @@
 """What the admin of people needs to know of their files: pages, and what outlives an account.
 
-A person's files and grants are never deleted with the account: the files may matter to others,
-and the grants are history. So such an account is deactivated, and its files are handed over.
+A person's files and grants are never deleted with the account, nor a group's: the files may matter
+to others, and the grants are history. Such an account is deactivated, its files are handed over.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
+from django.contrib.auth.models import Group
 from django.db.models import Count, Model
 from django.http import HttpRequest
 from django.urls import URLPattern, path, reverse
@@ -35,9 +36,10 @@ def urls(model_admin: Admin) -> list[URLPattern]:
     ]
 
 
-def obstacles(people: Iterable[Model]) -> list[str]:
-    """Why these accounts cannot be deleted, and what to do instead. Two queries."""
-    users = [person for person in people if isinstance(person, User)]
+def obstacles(things: Collection[Model]) -> list[str]:
+    """Why these people or groups cannot be deleted, and what to do instead. Three queries."""
+    users = [one for one in things if isinstance(one, User)]
+    groups = [one for one in things if isinstance(one, Group)]
     owned = _count(FileRecord.objects.filter(owner__in=users), "owner")
     granted = _count(Grant.objects.filter(user__in=users), "user")
     found = []
@@ -52,6 +54,13 @@ def obstacles(people: Iterable[Model]) -> list[str]:
             if user.pk in owned:
                 advice = "transfer the files to somebody else, or " + advice
             found.append(f"{user} {' and '.join(reasons)}: {advice}.")
+    named = _count(Grant.objects.filter(group__in=groups), "group")
+    found += [
+        f"{group} is named by {named[group.pk]} grant(s), which are kept as history: revoke them, "
+        "or take everybody out of the group instead."
+        for group in groups
+        if group.pk in named
+    ]
     return found
 
 

@@ -300,6 +300,24 @@ def test_a_files_page_takes_as_many_queries_whatever_the_number_of_its_grants(
         admin.get(change_url(record))
 
 
+def test_a_files_page_holds_the_newest_grants_and_leads_to_all(
+    admin: Client, alice: User, bob: User, give: Give
+) -> None:
+    record = filed(alice)
+    Grant.objects.bulk_create([Grant(file=record, user=bob) for _ in range(120)])
+    give(filed(alice), bob)
+    page = admin.get(change_url(record))
+    formset = page.context["inline_admin_formsets"][0].formset
+    newest = list(record.grants.order_by("-pk")[:50])
+    assert {form.instance for form in formset.initial_forms} == set(newest)
+    assert f"?file__id__exact={record.pk}" in page.text
+    assert len(listed(admin, GRANTS, file__id__exact=str(record.pk))) == 100  # A page of them.
+    rows = [{"id": g.pk, "file": record.pk, "level": "download"} for g in newest]
+    saved = admin.post(change_url(record), inline({**rows[0], "revoke": "on"}, *rows[1:]))
+    assert saved.status_code == 302
+    assert record.grants.filter(revoked_at=None).count() == 119
+
+
 def queries(client: Client, address: str) -> int:
     """How many queries a page takes, once everything is warm."""
     client.get(address)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group, Permission
 from django.test import Client
 from django.urls import reverse
 
@@ -73,6 +73,19 @@ def test_who_is_named_by_grants_is_not_deleted(admin: Client, alice: User, bob: 
     answer = admin.post(page(bob, "delete"), {"post": "yes"})
     assert "bob is named by 1 grant(s), which are kept as history: deactivate" in answer.text
     assert User.objects.filter(pk=bob.pk).exists()
+
+
+def test_a_group_that_grants_name_is_not_deleted_and_the_page_says_why(
+    admin: Client, alice: User
+) -> None:
+    team, other = Group.objects.create(name="Team"), Group.objects.create(name="Other")
+    give(filed(alice), team)
+    for group in (team, other):
+        address = reverse("admin:auth_group_delete", args=[group.pk])
+        answer = admin.post(address, {"post": "yes"}, follow=True)
+        said = "Team is named by 1 grant(s), which are kept as history: revoke them" in answer.text
+        assert said is (group == team)
+    assert set(Group.objects.filter(name__in=["Team", "Other"])) == {team}
 
 
 def test_others_are_deleted(admin: Client, bob: User) -> None:
