@@ -39,6 +39,7 @@ class Event(StrEnum):
     KEY_REWRAPPED = auto()  # One summary for a run, not one event for each record.
     KEY_RETIRED = auto()
     KEYS_EXPORTED = auto()
+    KEYS_IMPORTED = auto()  # One for each batch that was committed.
 
     # Operations
     DAMAGE_FOUND = auto()

@@ -20,7 +20,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from audit import chain
 from files import backups, vault
-from files.crypto.errors import CryptoError, Damaged
+from files.crypto.errors import CryptoError, Damaged, KeyServiceError
 from files.crypto.keyexport import Entry, KeyExport
 from files.crypto.keyring import Custody
 from files.masterkeys import keyring
@@ -142,7 +142,7 @@ def _master_keys() -> Check:
     try:
         vault.check_keyring()
         return Check("master keys", True, f"all there; the primary is {keyring().primary_id}")
-    except (vault.KeysMissing, ImproperlyConfigured) as error:
+    except (vault.VaultError, ImproperlyConfigured) as error:
         return Check("master keys", False, str(error))
 
 
@@ -203,7 +203,7 @@ def _from_master_keys(record: FileRecord) -> _Tried:
         found = keyring().unwrap(
             row.wrapped, context=row.context, size=row.size, custody=Custody(row.custody)
         )
-    except (CryptoError, ImproperlyConfigured) as error:
+    except (CryptoError, KeyServiceError, ImproperlyConfigured) as error:
         return _Tried(record.pk, record.size, reason=f"its wrapped key: {error}")
     key = ObjectKey(found.material, row.context, found.size, found.commitment)
     held = found.custody is Custody.HELD

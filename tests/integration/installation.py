@@ -49,10 +49,14 @@ class Installation:
     master_keys: list[str] = field(default_factory=lambda: [generate_master_key()])
     secret_key: str = field(default_factory=partial(secrets.token_urlsafe, 64))
     audit_key: str = field(default_factory=partial(secrets.token_urlsafe, 32))
+    more: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.database_url = self.database_url or f"sqlite:///{self.folder}/db.sqlite3"
-        self.weed.client().create_bucket(Bucket=self.bucket)
+        self.folder.mkdir(exist_ok=True)
+        client = self.weed.client()
+        if self.bucket not in {found["Name"] for found in client.list_buckets()["Buckets"]}:
+            client.create_bucket(Bucket=self.bucket)
         self.configure()
 
     @property
@@ -73,19 +77,20 @@ class Installation:
             "AWS_SECRET_ACCESS_KEY": self.weed.secret_key,
             "ALLOWED_HOSTS": "files.example.org",
             "CACHE_URL": "dbcache://django_cache",
+            **self.more,
         }
         self.env_file.touch(mode=0o600)
         self.env_file.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
 
     def run(
-        self, command: str, *, code: int = 0, **options: Any
+        self, command: str, *, code: int = 0, cwd: Path = ROOT, **options: Any
     ) -> subprocess.CompletedProcess[str]:
         """Run a line as docs/operations.md writes it: `manage.py ...` or `python -m ...`."""
         program, *arguments = shlex.split(command)
-        line = [sys.executable, *(["manage.py"] if program == "manage.py" else []), *arguments]
+        own = [str(ROOT / program)] if program == "manage.py" else []
         result = subprocess.run(
-            line,
-            cwd=ROOT,
+            [sys.executable, *own, *arguments],
+            cwd=cwd,
             env=self.environment(),
             capture_output=True,
             text=True,
@@ -100,7 +105,12 @@ class Installation:
     def environment(self) -> dict[str, str]:
         """Nothing but what a shell of the operator's has."""
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-        return {**kept, "SECURESTORE_ENV_FILE": str(self.env_file), "TMPDIR": str(self.folder)}
+        return {
+            **kept,
+            "SECURESTORE_ENV_FILE": str(self.env_file),
+            "TMPDIR": str(self.folder),
+            "PYTHONPATH": str(ROOT),
+        }
 
     def python(self, source: str, *arguments: str) -> list[str]:
         """Run code of the site's own, as a web process would; its lines."""

@@ -17,7 +17,7 @@ from tqdm import tqdm
 import audit
 from files import errors, keyexports, passphrases
 from files.crypto import shares
-from files.crypto.errors import MalformedKey
+from files.crypto.errors import KeyServiceError, MalformedKey
 from files.crypto.keyexport import SHARE_SECRET_LENGTH, Protector, WeakPassphrase
 from files.crypto.secretinput import SecretMissing, read_secret
 
@@ -75,6 +75,10 @@ class Command(BaseCommand):
             ) from None
         except (keyexports.ExportNotVerified, ImproperlyConfigured) as error:
             raise CommandError(str(error)) from None
+        except KeyServiceError as error:
+            raise CommandError(
+                f"The key management service: {error}. Nothing was written: try again."
+            ) from None
         except OperationalError as error:
             raise CommandError(
                 f"The database did not answer ({error}). Nothing was written: try again."
