@@ -29,13 +29,14 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from files.crypto.errors import CryptoError, Damaged, MalformedKey, WrongKey
 from files.crypto.keyring import HELD_LENGTH, Custody, generate_dek, parse_key, release
 from files.crypto.passphrase import Derivation, normalise
-from files.crypto.salvage import Expected, WholeObject
+from files.crypto.salvage import Expected, WholeObject, salvage
 from files.crypto.stream import (
     COMMITMENT_LENGTH,
     DEK_LENGTH,
     FRAME_PAYLOAD,
     Context,
     StreamKeys,
+    derive_keys,
     encrypt,
 )
 from files.crypto.tokens import TokenCodec
@@ -342,19 +343,41 @@ def write_export(out: BinaryIO, protector: Protector, entries: Iterable[Entry]) 
 class KeyExport:
     """An export that was opened: `entries` reads it from the front."""
 
-    def __init__(self, source: BinaryIO, header: Header, dek: bytes) -> None:
+    def __init__(self, source: BinaryIO, header: Header, dek: bytes, *, partial: bool) -> None:
         self.header = header
-        self._body = WholeObject(source, dek, start=BODY_START)
-        if self._body.context != header.context:
-            raise Damaged("the body of the key export belongs to another one")
+        self._source = source
+        self._keys = derive_keys(dek, header.context)
+        self._body: WholeObject | None = None
+        try:
+            self._body = WholeObject(source, dek, start=BODY_START)
+            if self._body.context != header.context:
+                raise Damaged("the body of the key export belongs to another one")
+        except (Damaged, WrongKey):
+            # The key is the export's, as its header has proved: what is wrong is its end.
+            if not partial:
+                raise
 
-    @property
-    def size(self) -> int:
-        """Bytes of all entries."""
-        return self._body.size
+    def intact_entries(self) -> Iterator[Entry]:
+        """Yield the entries of a damaged export that are whole, from frames that authenticate."""
+        rest: bytes | None = b""
+        awaited = 0
+        for found in salvage(self._source, self._keys, self.header.context):
+            if found.index != awaited:
+                rest = None  # Whatever the frame begins with is the end of a lost entry.
+            awaited = found.index + 1
+            first, *lines = found.payload.split(b"\n")
+            if not lines:
+                rest = None if rest is None else rest + first
+                continue
+            if rest is not None:
+                yield _entry(rest + first)
+            *lines, rest = lines
+            yield from map(_entry, lines)
 
     def entries(self) -> Iterator[Entry]:
         """Yield every entry. Raises Damaged, also at the end of a cut export."""
+        if self._body is None:
+            raise Damaged("the end of the key export is missing or altered")
         rest = b""
         for chunk in self._body.chunks():
             *lines, rest = (rest + chunk).split(b"\n")
@@ -378,8 +401,13 @@ def read_header(source: BinaryIO) -> Header:
     return Header.decode(source.read(_HEADER.size))
 
 
-def open_export(source: BinaryIO, header: Header, protecting: bytes) -> KeyExport:
-    """Open an export with the key that protects it. Raises WrongKey, Damaged."""
+def open_export(
+    source: BinaryIO, header: Header, protecting: bytes, *, partial: bool = False
+) -> KeyExport:
+    """Open an export with the key that protects it. Raises WrongKey, Damaged.
+
+    With `partial`, a body that is damaged is no error yet: `intact_entries` reads what is left.
+    """
     source.seek(_HEADER.size)
     slot = source.read(_SLOT_LENGTH)
     if len(slot) != _SLOT_LENGTH:
@@ -392,7 +420,7 @@ def open_export(source: BinaryIO, header: Header, protecting: bytes) -> KeyExpor
     dek = TokenCodec(keys.frame_key).open(
         slot[COMMITMENT_LENGTH:], timestamp=header.context.created_at
     )
-    return KeyExport(source, header, dek)
+    return KeyExport(source, header, dek, partial=partial)
 
 
 _NOT_OPENED: Final = {

@@ -167,7 +167,11 @@ def _open_key_export(source: BinaryIO, options: Namespace) -> KeyExport:
     try:
         return open_with(source, options)
     except Damaged as damaged:
-        raise _Stop(EXIT_CODES[Status.DAMAGED], f"{options.export}: {damaged.reason}.") from None
+        reason = (
+            f"{options.export}: {damaged.reason}. If it is an export, it is damaged: "
+            "--all FOLDER --partial uses what is left of it."
+        )
+        raise _Stop(EXIT_CODES[Status.DAMAGED], reason) from None
 
 
 class _Stop(Exception):
@@ -235,8 +239,8 @@ def _all(options: Namespace) -> int:
             ):
                 report.tell(outcome)
         except Damaged as damaged:
-            # What came before it is restored; what comes after cannot be.
-            reason = f"{damaged.reason}; the entries after this are lost"
+            what = "those in between" if options.partial else "those after it: --partial may help"
+            reason = f"{damaged.reason}; entries are lost, {what}"
             report.tell(Outcome(Status.DAMAGED, str(options.export), reason=reason))
     _say(f"{summary(report.counts) or 'nothing to do'}.")
     return exit_code(report.counts)

@@ -85,12 +85,20 @@ def restore_all(
     partial: bool,
     progress: Progress,
 ) -> Iterator[Outcome]:
-    """Restore every object that the export has a key for. Raises Damaged for a damaged export."""
+    """Restore every object that the export has a key for.
+
+    Raises Damaged for a damaged export; with `partial`, only after its intact entries.
+    """
     done = _read_list(folder)
     taken = {LIST_NAME, *(name.casefold() for name in done.values())}
     yield from objects.unreadable
+    seen: set[UUID] = set()
     with (folder / LIST_NAME).open("a", encoding="utf-8") as written:
-        for entry in export.entries():
+        for entry in _entries(export, partial):
+            if entry.context.stream_id in seen:
+                continue
+            if partial:
+                seen.add(entry.context.stream_id)
             outcome = _one(entry, objects, folder, done, taken, keys, partial, progress)
             if outcome.status in (Status.RESTORED, Status.PARTIAL):
                 line = {
@@ -105,6 +113,16 @@ def restore_all(
     for path in objects.rest():
         reason = "the export has no key for it: newer than the export, deleted, or no object"
         yield Outcome(Status.NO_KEY, str(path), reason=reason)
+
+
+def _entries(export: KeyExport, partial: bool) -> Iterator[Entry]:
+    """Every entry; of a damaged export, with `partial`, the intact ones before the error."""
+    try:
+        yield from export.entries()
+    except Damaged:
+        if partial:
+            yield from export.intact_entries()
+        raise
 
 
 def _one(

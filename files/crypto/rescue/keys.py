@@ -38,7 +38,9 @@ _MOST_SHOWN: Final = 10
 def open_with(source: BinaryIO, options: Namespace) -> KeyExport:
     """Open a key export with what protects it. Raises as `open_export` does, SecretMissing."""
     header = read_header(source)
-    return open_with_secrets(source, header, ask_for_secrets(header, options))
+    return open_with_secrets(
+        source, header, ask_for_secrets(header, options), partial=options.partial
+    )
 
 
 def ask_for_secrets(header: Header, options: Namespace) -> list[str]:
@@ -52,7 +54,9 @@ def ask_for_secrets(header: Header, options: Namespace) -> list[str]:
     return list(_share_texts(options.shares_file, header.threshold))
 
 
-def open_with_secrets(source: BinaryIO, header: Header, secrets: list[str]) -> KeyExport:
+def open_with_secrets(
+    source: BinaryIO, header: Header, secrets: list[str], *, partial: bool = False
+) -> KeyExport:
     """Open a key export. Raises WrongKey, MalformedKey, Damaged, SharingMissing."""
     if header.protection is Protection.PASSPHRASE:
         protecting = header.from_passphrase(secrets[0])
@@ -60,7 +64,7 @@ def open_with_secrets(source: BinaryIO, header: Header, secrets: list[str]) -> K
         protecting = parse_key(secrets[0], "the key of the export")
     else:
         protecting = from_shared_secret(shares.combine(secrets, header))
-    return open_export(source, header, protecting)
+    return open_export(source, header, protecting, partial=partial)
 
 
 def _share_texts(source: str | None, threshold: int) -> Iterator[str]:

@@ -40,7 +40,7 @@ class Command(BaseCommand):
         path: Path = options["export"]
         try:
             with path.open("rb") as source:
-                export = open_with(source, Namespace(**options))
+                export = open_with(source, Namespace(**options, partial=False))
                 vault.check_store()
                 with (
                     audit.command("import_keys"),

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from files.crypto.keyexport import Protector, write_export
+from files.crypto.keyexport import Entry, Protector, write_export
 from files.crypto.keyring import generate_master_key
 from files.crypto.passphrase import Derivation
 from files.crypto.rescue.__main__ import main
@@ -200,6 +200,9 @@ def test_an_export_may_be_under_shares(
     assert run(*arguments) == 3
     given.write_text("\n".join([made[4].upper(), made[0], " " + made[2], made[1]]))
     assert run(*arguments) == 0
+    # The program ssss prints the secret itself.
+    given.write_text(secret.hex())
+    assert run(*arguments[:-1], tmp_path / "again") == 0
 
 
 def test_a_held_file_takes_its_owners_key_too(
@@ -336,6 +339,17 @@ def test_a_folder_with_everything_wrong_restores_what_is_right(
     assert (out / "damaged").read_bytes() == CONTENT
 
 
+def first_in(entries: list[Entry], frame: int) -> int:
+    """The number of the first entry that begins in a frame of the export."""
+    at = 0
+    for number, entry in enumerate(entries):
+        if at >= frame * FRAME_PAYLOAD:
+            return number
+        line = json.dumps(entry.as_dict(), ensure_ascii=False, separators=(",", ":"))
+        at += len(line.encode()) + 1
+    raise ValueError("there is no such frame")
+
+
 def test_a_cut_export_gives_what_came_before_the_cut(
     tmp_path: Path, out: Path, passphrase: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -348,8 +362,16 @@ def test_a_cut_export_gives_what_came_before_the_cut(
     arguments = ("--all", bucket, "--export", keys, "--passphrase-file", passphrase, "--to", out)
     # The last frame says how long the export is, so nothing can be read without it.
     assert run(*arguments) == 4
+    assert "--all FOLDER --partial" in capsys.readouterr().err
     keys.write_bytes(whole[:2000] + bytes([whole[2000] ^ 1]) + whole[2001:])
     assert run(*arguments) == 4
+    assert len(list(out.iterdir())) == 1
+    # With --partial, all entries that lie in whole frames are there.
+    assert run(*arguments, "--partial") == 4
+    assert {int(path.name[:3]) for path in out.glob("*n")} == set(range(first_in(entries, 1), 700))
+    keys.write_bytes(whole[: len(whole) - 1000])
+    assert run(*arguments, "--partial") == 4
+    assert {int(path.name[:3]) for path in out.glob("*n")} >= set(range(first_in(entries, 1) - 1))
     assert "Traceback" not in capsys.readouterr().err
 
 
