@@ -95,7 +95,8 @@ def _import_batch(batch: list[Entry], outcome: Imported) -> None:
     lost: list[tuple[Entry, StoredObject]] = []
     for entry in batch:
         row = rows.get(entry.context.stream_id)
-        if row is not None:
+        # A copy of the database from while it was uploaded knows it as being written still.
+        if row is not None and row.state != State.WRITING:
             _sort_known(entry, row, outcome, lost)
         elif entry.file_id in known:
             outcome.present += 1  # Re-encrypted since: its newer object has a newer key.
@@ -170,6 +171,7 @@ def _owners(names: set[str], outcome: Imported) -> dict[str, User]:
 
 def _create(entry: Entry, etag: str, owner: User) -> None:
     wrapped = _wrap(entry)
+    StoredObject.objects.filter(stream_id=entry.context.stream_id, state=State.WRITING).delete()
     row = StoredObject.objects.create(
         file_id=entry.file_id,
         stream_id=entry.context.stream_id,

@@ -112,6 +112,17 @@ def test_what_was_deleted_does_not_come_back(record: FileRecord, export: Export)
     assert not FileRecord.objects.exists()
 
 
+def test_a_file_that_was_being_written_in_the_copy_of_the_database_is_made(
+    record: FileRecord, export: Export
+) -> None:
+    made = export()
+    FileRecord.objects.all().delete()
+    StoredObject.objects.update(state="writing", sealed=False, size=0, object_size=0)
+    assert keyimports.import_keys(made).created == 1
+    assert read(record) == CONTENT
+    assert StoredObject.objects.count() == 1
+
+
 def test_an_object_that_is_gone_or_damaged_makes_no_file(
     store: Store, alice: User, s3: S3Client, settings: Any, export: Export
 ) -> None:
