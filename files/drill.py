@@ -19,13 +19,14 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from audit import chain
-from files import backups, vault
-from files.crypto.errors import CryptoError, Damaged, KeyServiceError
+from files import backups, vault, verification
+from files.crypto.errors import CryptoError, Damaged
 from files.crypto.keyexport import Entry, KeyExport
 from files.crypto.keyring import Custody
 from files.masterkeys import keyring
 from files.models import FileRecord, StoredObject
 from files.storage import ObjectKey, ObjectMissing
+from files.verification import Outcome as Found
 
 State = StoredObject.State
 Progress = Callable[[int], object]
@@ -170,7 +171,7 @@ def _records(ids: list[UUID]) -> Iterator[FileRecord]:
 
 @dataclass(frozen=True, slots=True)
 class _Tried:
-    """What came of one file: whole, held (and as long as it should be), or why not."""
+    """What came of one file: whole, held (and whole as far as it shows), or why not."""
 
     file_id: UUID
     size: int
@@ -179,41 +180,41 @@ class _Tried:
     reason: str = ""
 
 
-def _read(file_id: UUID, name: str, key: ObjectKey, object_size: int, *, held: bool) -> _Tried:
-    """Authenticate every frame; of a held file, whose key is its owner's, look at its length."""
-    store = vault.storage()
-    try:
-        if held:
-            there = store.object_size(name)
-            reason = "" if there == object_size else f"{there} bytes, not {object_size}"
-            return _Tried(file_id, key.size, held=True, reason=reason)
-        read = sum(map(len, store.reader(name, key).chunks()))
-        return _Tried(file_id, key.size, reason="" if read == key.size else "another size")
-    except ObjectMissing:
-        return _Tried(file_id, key.size, missing=True, reason="not in the store")
-    except Damaged as damaged:
-        return _Tried(file_id, key.size, reason=damaged.reason)
-    except (CryptoError, vault.StoreError) as error:
-        return _Tried(file_id, key.size, reason=str(error))
-
-
 def _from_master_keys(record: FileRecord) -> _Tried:
-    row = record.current
-    try:
-        found = keyring().unwrap(
-            row.wrapped, context=row.context, size=row.size, custody=Custody(row.custody)
-        )
-    except (CryptoError, KeyServiceError, ImproperlyConfigured) as error:
-        return _Tried(record.pk, record.size, reason=f"its wrapped key: {error}")
-    key = ObjectKey(found.material, row.context, found.size, found.commitment)
-    held = found.custody is Custody.HELD
-    return _read(record.pk, row.object_name, key, row.object_size, held=held)
+    """Every frame authenticated; of a held file, whose key is its owner's, what shows outside."""
+    finding = verification.examine(record.current)
+    if finding.outcome in (Found.OK, Found.HELD, Found.REPLACED):
+        # A copied object has an ETag of its own, which is all that `replaced` means.
+        return _Tried(record.pk, record.size, held=finding.outcome is not Found.OK)
+    reason = f"{finding.outcome}, {finding.reason}" if finding.reason else str(finding.outcome)
+    missing = finding.outcome is Found.MISSING
+    return _Tried(record.pk, record.size, missing=missing, reason=reason)
 
 
 def _from_entry(entry: Entry) -> _Tried:
-    key = ObjectKey(entry.material, entry.context, entry.size, entry.commitment)
+    """The same, with the key that an export has for it."""
+    store = vault.storage()
     held = entry.custody is Custody.HELD
-    return _read(entry.file_id, entry.object_name, key, entry.object_size, held=held)
+    try:
+        if held:
+            store.check_from_outside(
+                entry.object_name,
+                context=entry.context,
+                commitment=entry.commitment,
+                size=entry.size,
+            )
+        else:
+            key = ObjectKey(entry.material, entry.context, entry.size, entry.commitment)
+            with store.reader(entry.object_name, key) as reader:
+                for _ in reader.chunks():
+                    pass
+    except ObjectMissing:
+        return _Tried(entry.file_id, entry.size, missing=True, reason="missing")
+    except Damaged as damaged:
+        return _Tried(entry.file_id, entry.size, reason=damaged.reason)
+    except (CryptoError, vault.StoreError) as error:
+        return _Tried(entry.file_id, entry.size, reason=str(error))
+    return _Tried(entry.file_id, entry.size, held=held)
 
 
 def _read_all(tried: Iterator[_Tried], wanted: int, progress: Progress) -> Check:
@@ -231,7 +232,7 @@ def _read_all(tried: Iterator[_Tried], wanted: int, progress: Progress) -> Check
             size += one.size
     said = f"{good} files read to their last byte ({size} bytes)"
     if held:
-        said += f", {held} held ones found in their length"
+        said += f", {held} held ones found as far as it shows without their keys"
     if not bad and good + held == wanted:
         return Check("sample", True, said)
     named = "; ".join(f"{one.file_id} ({one.reason})" for one in bad[:MOST_NAMED])

@@ -137,22 +137,23 @@ def _sort_known(
 def _look_at(entry: Entry, outcome: Imported) -> str | None:
     """The ETag of an object that is what its entry says, or None, and counted. Raises StoreError.
 
-    Of a held one, whose key is its owner's, only the length can be compared; it has no ETag yet.
+    Of a held one, whose key is its owner's, only length and trailer can be compared.
     """
     store = vault.storage()
     try:
         if entry.custody is Custody.HELD:
-            if store.object_size(entry.object_name) == entry.object_size:
-                return ""
-        else:
-            key = ObjectKey(entry.material, entry.context, entry.size, entry.commitment)
-            return store.reader(entry.object_name, key).check_end()
+            return store.check_from_outside(
+                entry.object_name,
+                context=entry.context,
+                commitment=entry.commitment,
+                size=entry.size,
+            )
+        key = ObjectKey(entry.material, entry.context, entry.size, entry.commitment)
+        return store.reader(entry.object_name, key).check_end()
     except ObjectMissing:
         outcome.fail(entry, "missing")
-        return None
     except CryptoError:
-        pass
-    outcome.fail(entry, "damaged")
+        outcome.fail(entry, "damaged")
     return None
 
 
