@@ -19,8 +19,8 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from audit import chain
-from files import backups, vault, verification
-from files.crypto.errors import CryptoError, Damaged
+from files import backups, rewrapping, vault, verification
+from files.crypto.errors import CryptoError, Damaged, KeyServiceError
 from files.crypto.keyexport import Entry, KeyExport
 from files.crypto.keyring import Custody
 from files.masterkeys import keyring
@@ -141,9 +141,9 @@ def _chain(manifest: backups.Manifest) -> Check:
 
 def _master_keys() -> Check:
     try:
-        vault.check_keyring()
+        rewrapping.check_keyring()
         return Check("master keys", True, f"all there; the primary is {keyring().primary_id}")
-    except (vault.VaultError, ImproperlyConfigured) as error:
+    except (vault.VaultError, KeyServiceError, ImproperlyConfigured) as error:
         return Check("master keys", False, str(error))
 
 

@@ -24,7 +24,7 @@ from audit import Event
 from files import vault
 from files.crypto.errors import CryptoError, UnknownMasterKey
 from files.crypto.keyexport import Entry, KeyExport
-from files.crypto.keyring import Custody, KeyRecord, KeyState, WrappedKey
+from files.crypto.keyring import Custody, Keyring, KeyRecord, KeyState, WrappedKey
 from files.masterkeys import keyring
 from files.models import FileRecord, HeldKey, StoredObject
 from files.storage import ObjectKey, ObjectMissing
@@ -69,7 +69,8 @@ def import_keys(
 ) -> Imported:
     """Import every entry. `progress` is told how many were done since the last time.
 
-    Raises Damaged for a damaged export, after what came before the damage; StoreError.
+    Raises Damaged for a damaged export, after what came before the damage; KeyRetired, StoreError,
+    KeyServiceError.
     """
     outcome = Imported()
     entries = export.entries()
@@ -106,11 +107,12 @@ def _import_batch(batch: list[Entry], outcome: Imported) -> None:
                 new.append((entry, etag))
     if not (new or lost):
         return
+    ring = vault.wrapping_keyring()
     with transaction.atomic():
         owners = _owners({entry.owner for entry, _ in new}, outcome)
         for entry, etag in new:
-            _create(entry, etag, owners[entry.owner])
-        rewrapped = sum(_wrap_anew(entry, row) for entry, row in lost)
+            _create(entry, etag, owners[entry.owner], ring)
+        rewrapped = sum(_wrap_anew(entry, row, ring) for entry, row in lost)
         audit.record(Event.KEYS_IMPORTED, created=len(new), rewrapped=rewrapped)
     outcome.created += len(new)
     outcome.rewrapped += rewrapped
@@ -170,8 +172,8 @@ def _owners(names: set[str], outcome: Imported) -> dict[str, User]:
     return found
 
 
-def _create(entry: Entry, etag: str, owner: User) -> None:
-    wrapped = _wrap(entry)
+def _create(entry: Entry, etag: str, owner: User, ring: Keyring) -> None:
+    wrapped = _wrap(entry, ring)
     StoredObject.objects.filter(stream_id=entry.context.stream_id, state=State.WRITING).delete()
     row = StoredObject.objects.create(
         file_id=entry.file_id,
@@ -202,8 +204,8 @@ def _create(entry: Entry, etag: str, owner: User) -> None:
     )
 
 
-def _wrap(entry: Entry) -> WrappedKey:
-    return keyring().wrap(
+def _wrap(entry: Entry, ring: Keyring) -> WrappedKey:
+    return ring.wrap(
         KeyRecord(
             state=KeyState.SEALED,
             context=entry.context,
@@ -215,9 +217,9 @@ def _wrap(entry: Entry) -> WrappedKey:
     )
 
 
-def _wrap_anew(entry: Entry, row: StoredObject) -> int:
+def _wrap_anew(entry: Entry, row: StoredObject, ring: Keyring) -> int:
     """Give a row whose wrapped key is lost another one; 0 when somebody was faster."""
-    wrapped = _wrap(entry)
+    wrapped = _wrap(entry, ring)
     vault.remember_wrapping(row, wrapped.master_key_id)
     return StoredObject.objects.filter(pk=row.pk, wrapped_key=row.wrapped_key).update(
         master_key_id=wrapped.master_key_id, wrapped_key=wrapped.token

@@ -55,7 +55,7 @@ class Command(BaseCommand):
             ) from None
         except CryptoError as error:
             raise CommandError(f"{path}: {error}.") from None
-        except (SecretMissing, ImproperlyConfigured) as error:
+        except (SecretMissing, ImproperlyConfigured, vault.VaultError) as error:
             raise CommandError(str(error)) from None
         except (vault.StoreError, KeyServiceError, OperationalError) as error:
             raise CommandError(f"{error}. What was imported stays: run it again.") from None
