@@ -24,7 +24,7 @@ from audit import Event
 from files import vault
 from files.crypto.errors import CryptoError, UnknownMasterKey
 from files.crypto.keyexport import Entry, KeyExport
-from files.crypto.keyring import Custody, Keyring, KeyRecord, KeyState, WrappedKey
+from files.crypto.keyring import Custody, KeyRecord, Keyring, KeyState, WrappedKey
 from files.masterkeys import keyring
 from files.models import FileRecord, HeldKey, StoredObject
 from files.storage import ObjectKey, ObjectMissing
