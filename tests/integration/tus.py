@@ -145,8 +145,9 @@ class Client:
         finally:
             connection.close()
 
-    def create(self, size: int, name: str = "file.bin") -> str:
-        told = f"filename {base64.b64encode(name.encode()).decode()}"
+    def create(self, size: int, name: str = "file.bin", custody: str = "managed") -> str:
+        fields = {"filename": name, "custody": custody}
+        told = ",".join(f"{k} {base64.b64encode(v.encode()).decode()}" for k, v in fields.items())
         answer, content = self.request(
             "POST", "/uploads/", **{"Upload-Length": str(size), "Upload-Metadata": told}
         )
