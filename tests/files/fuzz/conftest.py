@@ -6,17 +6,13 @@ each of them looks for new ones for so long (`make fuzz`); what it finds becomes
 
 from __future__ import annotations
 
-import os
-import random
 import time
 from typing import Any
 
 import pytest
-from hypothesis import is_hypothesis_test, seed, settings
+from hypothesis import is_hypothesis_test
 
-SECONDS = float(os.environ.get("FUZZ_SECONDS", "0"))
-ROUND = 100
-"""Examples between two looks at the clock."""
+from tests.files.fuzz.amount import ROUND, SECONDS
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -28,12 +24,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     wanted = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
     deadline, rounds = time.monotonic() + SECONDS, 0
     while time.monotonic() < deadline:
-        # A number that is told: a failure can be had again with it.
-        number = random.SystemRandom().getrandbits(32)
-        options = settings(
-            max_examples=ROUND, derandomize=False, database=None, deadline=None, print_blob=True
-        )
-        options(seed(number)(test))(**wanted)
+        test(**wanted)
         rounds += 1
     # Shown at the end of the run: how much was looked at is the point of it.
     pyfuncitem.user_properties.append(("fuzzed", rounds * ROUND))
@@ -42,6 +33,6 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     for report in terminalreporter.stats.get("passed", []):
-        for name, examples in report.user_properties:
+        for name, number in report.user_properties:
             if name == "fuzzed":
-                terminalreporter.write_line(f"{examples:>9} examples: {report.nodeid}")
+                terminalreporter.write_line(f"{number:>9} examples: {report.nodeid}")

@@ -11,7 +11,6 @@ from typing import Any, cast
 
 from django.http import HttpResponse
 from hypothesis import example, given
-from hypothesis import settings as examples
 from hypothesis import strategies as st
 from zipstream import ZipStream
 
@@ -26,6 +25,7 @@ from files.names import (
 )
 from files.transfers.archive import unique_names
 from files.transfers.downloads import as_attachment
+from tests.files.fuzz.amount import examples
 from tests.hostile import NASTY, hostile
 
 anything = st.one_of(
@@ -44,7 +44,7 @@ NEVER = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 @example("e\u200b\u0301")
 @example("\u200d. \u200d.")
 @example(" \u0301")
-@examples(max_examples=300)
+@examples(300)
 def test_a_kept_name_is_safe_everywhere(raw: str) -> None:
     try:
         name = clean_name(raw)
@@ -63,7 +63,7 @@ def test_a_kept_name_is_safe_everywhere(raw: str) -> None:
 @example('a"; filename="b.exe')
 @example("\\")
 @example("%0d%0aX: y")
-@examples(max_examples=300)
+@examples(300)
 def test_a_header_tells_the_name_and_nothing_else(raw: str) -> None:
     """Whatever the text: a header must not depend on the rule for names."""
     response = HttpResponse()
@@ -89,7 +89,7 @@ def test_a_header_tells_the_name_and_nothing_else(raw: str) -> None:
 @given(st.lists(anything, min_size=1, max_size=6))
 @example(["con", "CON", "con.", "a:b", "a\u200db", "ab"])
 @example(["a" * 255, "A" * 255])
-@examples(max_examples=100)
+@examples(100)
 def test_names_survive_an_archive(raw: list[str]) -> None:
     records = cast("Any", [SimpleNamespace(name=name) for name in raw])
     names = list(unique_names(records))
@@ -107,7 +107,7 @@ def test_names_survive_an_archive(raw: list[str]) -> None:
 
 
 @given(anything)
-@examples(max_examples=200)
+@examples(200)
 def test_a_content_type_is_bare_or_unknown(raw: str) -> None:
     kept = clean_content_type(raw)
     assert clean_content_type(kept) == kept

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 from django.test import Client
-from hypothesis import HealthCheck, example, given
-from hypothesis import settings as examples
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from accounts.models import User
 from files.models import FileRecord
 from tests.files.conftest import KEY
+from tests.files.fuzz.amount import examples
 from tests.files.fuzz.edits import apply, edits
 from tests.hostile import hostile
 
@@ -46,7 +46,7 @@ def owner(alice: User) -> Client:
 @example(b"\xff" * 44)
 @example(b"\0" * 44)
 @example(b"A" * 42 + b"B=")  # Bits of the last character that no decoder looks at.
-@examples(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(40)
 def test_the_right_key_opens_and_nothing_else(
     owner: Client, held_record: FileRecord, typed: bytes
 ) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from hypothesis import example, given
-from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from files.transfers.byteranges import Unsatisfiable, parse_range
+from tests.files.fuzz.amount import examples
 
 WHOLE, NONE = "whole", "416"
 DIGITS = set("0123456789")
@@ -75,7 +75,7 @@ headers = st.one_of(
 @example("bytes=0-0,2-3", 10)
 @example("bytes=00000000000000000001-2", 10)
 @example("bytes=000000000000000000001-2", 10)
-@examples(max_examples=400)
+@examples(400)
 def test_agrees_with_the_model(header: str, size: int) -> None:
     try:
         found = parse_range(header, size)

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from functools import cache
 
 from hypothesis import example, given
-from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from files.crypto.errors import CryptoError, Damaged
@@ -24,6 +23,7 @@ from files.crypto.stream import (
     encrypt,
     frame_count,
 )
+from tests.files.fuzz.amount import examples
 from tests.files.fuzz.edits import Edit, apply, edits
 
 SIZES = (0, 1, 15, 16, 1000, FRAME_PAYLOAD, FRAME_PAYLOAD + 1, 2 * FRAME_PAYLOAD + 77)
@@ -71,7 +71,7 @@ def _released(source: WholeObject) -> tuple[bytes, bool]:
 @example((1000, sealed(1000)[:-1]))
 @example((FRAME_PAYLOAD + 1, sealed(FRAME_PAYLOAD + 1)[FRAME_LENGTH:]))
 @example((FRAME_PAYLOAD, sealed(FRAME_PAYLOAD)[:FRAME_LENGTH] + sealed(FRAME_PAYLOAD)))
-@examples(max_examples=60)
+@examples(60)
 def test_the_rescue_reader_releases_the_original_or_stops(case: tuple[int, bytes]) -> None:
     size, data = case
     for expected in (None, Expected(CONTEXT, size, KEYS.commitment)):
@@ -85,7 +85,7 @@ def test_the_rescue_reader_releases_the_original_or_stops(case: tuple[int, bytes
 
 
 @given(altered())
-@examples(max_examples=60)
+@examples(60)
 def test_a_frame_opens_as_it_was_written_or_not_at_all(case: tuple[int, bytes]) -> None:
     size, data = case
     decryptor = Decryptor(KEYS, CONTEXT, size)
@@ -110,7 +110,7 @@ def test_a_frame_opens_as_it_was_written_or_not_at_all(case: tuple[int, bytes]) 
 
 @given(st.binary(max_size=400), st.sampled_from(SIZES), st.integers(0, 2))
 @example(b"\x80" + bytes(72), 0, 0)
-@examples(max_examples=100)
+@examples(100)
 def test_bytes_that_are_no_frame_open_nothing(token: bytes, size: int, index: int) -> None:
     decryptor = Decryptor(KEYS, CONTEXT, size)
     try:
@@ -121,7 +121,7 @@ def test_bytes_that_are_no_frame_open_nothing(token: bytes, size: int, index: in
 
 
 @given(st.sampled_from(SIZES), st.lists(edits(MARKS), min_size=1, max_size=3))
-@examples(max_examples=60)
+@examples(60)
 def test_salvage_finds_only_what_was_written(size: int, changes: Sequence[Edit]) -> None:
     data = apply(sealed(size), changes)
     for found in salvage(io.BytesIO(data), KEYS, CONTEXT):

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.test import Client
-from hypothesis import HealthCheck, example, given
-from hypothesis import settings as examples
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pytest_django import Settings
 
 from accounts.models import User
 from files import resumable
 from files.models import FileRecord, StoredObject, UploadSession
+from tests.files.fuzz.amount import examples
 from tests.hostile import hostile
 
 if TYPE_CHECKING:
@@ -29,9 +29,6 @@ BYTES = "application/offset+octet-stream"
 NONE = "-"
 """The header is not sent."""
 
-fuzzing = examples(
-    max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
-)
 # What a header can hold by the time a WSGI application sees it: latin-1, and no line break.
 printable = st.text(
     st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"), max_size=40
@@ -133,7 +130,7 @@ def _nothing_contradicts(answer: Any) -> None:
 @example("1.0.0", "3", NONE, NONE, BYTES, b"abc", "sha1 \xe9")
 @example("1.0.0", NONE, "1", NONE, BYTES, b"abc", "sha256 ")
 @example("1.0.0", "3", NONE, "filename \xff", "", b"", NONE)
-@fuzzing
+@examples(25)
 def test_creation(
     uploader: Client,
     version: str,
@@ -182,7 +179,7 @@ def test_creation(
 @example("PATCH", NONE, "1.0.0", "5", "20", BYTES, b"a" * 15, NONE, "60", True)
 @example("POST", "PATCH", "1.0.0", "5", "5", BYTES, b"", NONE, NONE, True)
 @example("PATCH", NONE, "1.0.0", "\xb2", NONE, BYTES, b"a", NONE, NONE, True)
-@fuzzing
+@examples(25)
 def test_continuation(
     uploader: Client,
     method: str,
@@ -224,7 +221,7 @@ def test_continuation(
 @given(size=st.one_of(numbers, printable))
 @example("\xb2")
 @example("1_0")
-@fuzzing
+@examples(25)
 def test_a_content_length_is_digits(uploader: Client, settings: Settings, size: str) -> None:
     """A server may let through what is no number: it is refused, not guessed at."""
     _ask(

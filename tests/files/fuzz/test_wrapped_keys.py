@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import pytest
 from hypothesis import example, given
-from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from files.crypto.errors import CryptoError, Damaged, MalformedKey
@@ -24,6 +23,7 @@ from files.crypto.keyring import (
     release,
 )
 from files.crypto.stream import Context
+from tests.files.fuzz.amount import examples
 from tests.files.fuzz.edits import Edit, apply, edits
 
 CONTEXT = Context(uuid.UUID(int=1), uuid.UUID(int=2), 1_700_000_000)
@@ -49,13 +49,13 @@ changed = st.lists(edits(MARKS), min_size=1, max_size=3)
 @example(b"")
 @example(RECORDS[Custody.MANAGED].encode()[:-1])
 @example(RECORDS[Custody.MANAGED].encode() + b"\0")
-@examples(max_examples=100)
+@examples(100)
 def test_decode_takes_what_encode_wrote_and_nothing_else(data: bytes) -> None:
     _decode(data)
 
 
 @given(custodies, changed)
-@examples(max_examples=200)
+@examples(200)
 def test_decode_of_an_altered_record(custody: Custody, changes: Sequence[Edit]) -> None:
     _decode(apply(RECORDS[custody].encode(), changes))
 
@@ -69,20 +69,20 @@ def _decode(data: bytes) -> None:
 
 
 @given(custodies, changed)
-@examples(max_examples=200)
+@examples(200)
 def test_an_altered_token_is_refused(custody: Custody, changes: Sequence[Edit]) -> None:
     token = apply(WRAPPED[custody].token, changes)
     _unwrap_is_strict(token, custody, token == WRAPPED[custody].token)
 
 
 @given(st.binary(max_size=300), custodies)
-@examples(max_examples=100)
+@examples(100)
 def test_bytes_that_are_no_token_are_refused(token: bytes, custody: Custody) -> None:
     _unwrap_is_strict(token, custody, False)
 
 
 @given(custodies, changed)
-@examples(max_examples=200)
+@examples(200)
 def test_a_record_that_was_altered_and_wrapped_anew_is_refused(
     custody: Custody, changes: Sequence[Edit]
 ) -> None:
@@ -115,7 +115,7 @@ def _unwrap_is_strict(token: bytes, custody: Custody, is_good: bool) -> None:
 
 
 @given(changed)
-@examples(max_examples=100)
+@examples(100)
 def test_held_material_that_was_altered_is_refused(changes: Sequence[Edit]) -> None:
     material = RECORDS[Custody.HELD].material
     altered = apply(material, changes)
@@ -132,7 +132,7 @@ def test_held_material_that_was_altered_is_refused(changes: Sequence[Edit]) -> N
 @example("A" * 42 + "==")
 @example("\uff21" * 43 + "=")
 @example("A" * 43 + "=\n")
-@examples(max_examples=200)
+@examples(200)
 def test_text_is_a_key_or_is_refused_without_being_shown(text: str) -> None:
     said = ""
     try:
