@@ -383,7 +383,7 @@ def exchange_key(record: FileRecord, old: str, new: custody.UserKey) -> None:
     except CryptoError as error:
         log.error("file %s cannot be opened: %s", record.id, error)
         raise FileDamaged from error
-    wrapped = keyring().wrap(custody.lock(bare, new))
+    wrapped = wrapping_keyring().wrap(custody.lock(bare, new))
     remember_wrapping(row, wrapped.master_key_id)
     StoredObject.objects.filter(pk=row.pk).update(
         master_key_id=wrapped.master_key_id, wrapped_key=wrapped.token

@@ -39,7 +39,7 @@ class Command(BaseCommand):
         with (
             told_to_the_operator(),
             audit.command("rotate_master_key"),
-            _Bar(rewrapping.pending()) as bar,
+            _Bar(rewrapping.pending(), shared=not options["dry_run"]) as bar,
         ):
             done = rewrapping.rewrap(
                 batch_size=options["batch_size"],
@@ -86,7 +86,8 @@ class Command(BaseCommand):
 class _Bar:
     """Progress with rate and time left, also while other runs take a share of the work."""
 
-    def __init__(self, total: int) -> None:
+    def __init__(self, total: int, *, shared: bool) -> None:
+        self._shared = shared
         self._bar = tqdm(total=total, unit=" keys", desc="Rewrapping", file=sys.stderr)
         self._counted = time.monotonic()
 
@@ -99,7 +100,7 @@ class _Bar:
     def advance(self, count: int) -> None:
         """So many keys more are done."""
         now = time.monotonic()
-        if now - self._counted > COUNT_AGAIN:
+        if self._shared and now - self._counted > COUNT_AGAIN:
             self._counted = now
             self._bar.total = self._bar.n + count + rewrapping.pending()
         self._bar.update(count)
