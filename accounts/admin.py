@@ -8,28 +8,62 @@ accounts would be the permission to become anybody.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+# Imported for what they register, so that it can be replaced below.
+import allauth.mfa.admin
+import allauth.usersessions.admin  # noqa: F401
 from allauth.account.decorators import secure_admin_login
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
 from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
-from django.db.models import ProtectedError
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import ProtectedError, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.template.response import TemplateResponse
 from django.urls import URLPattern
 
-from accounts.models import User
+from accounts import invitations, lockouts
+from accounts.forms import InviteForm
+from accounts.limits import Limit, LimitReached
+from accounts.models import Invitation, User
 from files import admin_people
+from securestore import errors
 from securestore.administration import DiscreetHistory, SoundSelections
 
 if TYPE_CHECKING:
     BaseUserAdmin = DjangoUserAdmin[User]
+    BaseFactorAdmin = admin.ModelAdmin[Authenticator]
+    BaseInvitationAdmin = admin.ModelAdmin[Invitation]
 else:
+    BaseFactorAdmin = BaseInvitationAdmin = admin.ModelAdmin
     BaseUserAdmin = DjangoUserAdmin  # Generic for the type checker only.
 
+# Sessions are their owners' business, and their rows say who used the site and from where.
+admin.site.unregister((Authenticator, UserSession))
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+
+
+# The admin's own page lets the old password be guessed as often as one likes.
+CHANGING = Limit("admin_password_change", {"user": "5/5m"})
+_page_of_django = admin.site.password_change
+
+
+def _change_password(request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+    if request.method == "POST":
+        try:
+            CHANGING.take(request, user=request.user.pk)
+        except LimitReached as reached:
+            lockouts.note(request, CHANGING.action, reached.wait, new=reached.is_new)
+            return errors.too_many(request, reached.wait)
+    return _page_of_django(request, extra_context)
+
+
+admin.site.password_change = _change_password  # type: ignore[method-assign, assignment]
 
 POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
@@ -101,6 +135,134 @@ class GroupAdmin(DiscreetHistory, SoundSelections, DjangoGroupAdmin):
         if obstacles:
             return [], {}, set(), obstacles
         return super().get_deleted_objects(objs, request)
+
+
+@admin.register(Authenticator)
+class SecondFactorAdmin(DiscreetHistory, SoundSelections, BaseFactorAdmin):
+    """For people who lost their phone or key: superusers may remove a factor, and see no seed."""
+
+    list_display = ("user", "type", "created_at", "last_used_at")
+    list_filter = ("type",)
+    list_select_related = ("user",)
+    search_fields = ("user__username", "user__email")
+    fields = list_display
+    readonly_fields = list_display
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Authenticator | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Authenticator | None = None) -> bool:
+        return bool(request.user.is_superuser) and super().has_delete_permission(request, obj)
+
+
+@admin.register(Invitation)
+class InvitationAdmin(DiscreetHistory, SoundSelections, BaseInvitationAdmin):
+    """Invite by mail, send again, revoke. What was sent stays as history."""
+
+    list_display = ("email", "state", "to_groups", "invited_by", "sent_at", "expires_at")
+    list_select_related = ("invited_by",)
+    search_fields = ("email", "invited_by__username")
+    fields = (*list_display, "accepted_at", "accepted_by", "revoked_at", "revoked_by")
+    readonly_fields = fields
+    actions = ("send_again", "revoke")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Invitation]:
+        return super().get_queryset(request).prefetch_related("groups")
+
+    @admin.display(description="groups")
+    def to_groups(self, invitation: Invitation) -> str:
+        return ", ".join(group.name for group in invitation.groups.all())
+
+    def has_invite_permission(self, request: HttpRequest) -> bool:
+        return isinstance(request.user, User) and invitations.may_invite(request.user)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Invitation | None = None) -> bool:
+        return self.has_invite_permission(request) or super().has_view_permission(request, obj)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return self.has_invite_permission(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Invitation | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Invitation | None = None) -> bool:
+        return False
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Ask for an address and send the invitation."""
+        if not self.has_invite_permission(request):
+            raise PermissionDenied
+        form = InviteForm(
+            request.POST if request.method == "POST" else None,
+            may_choose_groups=request.user.is_superuser,
+        )
+        if form.is_valid() and self._invited(request, form):
+            return redirect("admin:accounts_invitation_changelist")
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": "Invite by e-mail",
+            "form": form,
+        }
+        return TemplateResponse(request, "admin/accounts/invitation/add_form.html", context)
+
+    def _invited(self, request: HttpRequest, form: InviteForm) -> bool:
+        given = form.cleaned_data
+        try:
+            sent = invitations.invite(
+                given["email"],
+                groups=given.get("groups", ()),
+                actor=cast("User", request.user),
+                request=request,
+            )
+        except ValidationError as refused:
+            form.add_error("email", refused)
+            return False
+        except LimitReached as reached:
+            form.add_error(None, str(reached))
+            return False
+        self._tell(request, sent)
+        return True
+
+    def _tell(self, request: HttpRequest, sent: invitations.Sent) -> None:
+        if sent.delivered:
+            text = f"The invitation to {sent.invitation.email} was sent."
+            self.message_user(request, text, messages.SUCCESS)
+        else:
+            text = (
+                f"The mail server did not take the invitation to {sent.invitation.email}. "
+                "Send it again when it works; the log has the reason."
+            )
+            self.message_user(request, text, messages.ERROR)
+
+    @admin.action(description="Send the chosen invitations again", permissions=["invite"])
+    def send_again(self, request: HttpRequest, chosen: QuerySet[Invitation]) -> None:
+        for invitation in chosen:
+            try:
+                sent = invitations.resend(
+                    invitation, actor=cast("User", request.user), request=request
+                )
+            except invitations.NotOpen:
+                text = f"{invitation.email}: was {invitation.state} already; invite anew."
+                self.message_user(request, text, messages.ERROR)
+            except LimitReached as reached:
+                self.message_user(request, f"{invitation.email}: {reached}", messages.ERROR)
+            else:
+                self._tell(request, sent)
+
+    @admin.action(description="Revoke the chosen invitations", permissions=["invite"])
+    def revoke(self, request: HttpRequest, chosen: QuerySet[Invitation]) -> None:
+        actor = cast("User", request.user)
+        revoked = sum(invitations.revoke(invitation, actor=actor) for invitation in chosen)
+        self.message_user(request, f"Invitations revoked: {revoked}.", messages.SUCCESS)
 
 
 def _may_touch(request: HttpRequest, user: User | None) -> bool:

@@ -1,11 +1,23 @@
 """Registers the accounts app and connects its signals."""
 
+from allauth.usersessions.apps import UserSessionsConfig as AllauthUserSessionsConfig
 from django.apps import AppConfig
 
 
 class AccountsConfig(AppConfig):
     name = "accounts"
+    default = True
     verbose_name = "People"
 
     def ready(self) -> None:
         from accounts import signals  # noqa: F401 - models exist only from here on
+
+
+class UserSessionsConfig(AllauthUserSessionsConfig):
+    """allauth's sessions without its signals: `accounts.sessions` notes them at every sign-in.
+
+    Its own handler reads each session of the user, one by one.
+    """
+
+    def ready(self) -> None:
+        """Connect nothing."""

@@ -128,9 +128,10 @@ KEY_ENTRY = Limit(
 )
 
 
-def is_news(key: str, wait: int) -> bool:
-    """Whether nobody was told of this lock-out yet."""
-    return bool(cache.add(f"{key}:told", 1, timeout=max(wait, 1)))
+def is_news(subject: str, wait: int) -> bool:
+    """Whether nobody was told yet that attempts for `subject` are refused."""
+    digest = hashlib.sha256(f"told\0{subject}".encode()).hexdigest()
+    return bool(cache.add(f"securestore:limit:{digest}", 1, timeout=max(wait, 1)))
 
 
 def wait_for(

@@ -1,4 +1,4 @@
-"""The user account.
+"""The user account, and the invitation to make one.
 
 An account never holds or derives a file's key: a forgotten or changed password costs no data.
 """
@@ -9,10 +9,11 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from django.contrib.auth import get_backends
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import AbstractUser, Group
 from django.contrib.auth.models import UserManager as DjangoUserManager
 from django.db import models, transaction
 from django.db.models.functions import Lower
+from django.utils import timezone
 
 import audit
 
@@ -54,6 +55,11 @@ class User(AbstractUser):
             ),
         )
 
+    @classmethod
+    def username_validators(cls) -> list[Any]:
+        """What a user name must satisfy, wherever it is typed."""
+        return [cls.username_validator]
+
     def save(
         self,
         *,
@@ -91,3 +97,61 @@ class User(AbstractUser):
         return self.is_active and any(
             backend.has_perm(self, perm, obj) for backend in get_backends()
         )
+
+
+class InvitationQuerySet(models.QuerySet["Invitation"]):
+    def waiting(self) -> InvitationQuerySet:
+        """Neither accepted nor revoked; they may have expired."""
+        return self.filter(accepted_at=None, revoked_at=None)
+
+    def open(self) -> InvitationQuerySet:
+        """Those whose link works now."""
+        return self.waiting().filter(expires_at__gt=timezone.now())
+
+
+class Invitation(models.Model):
+    """An invitation by e-mail to make an account. See `accounts.invitations`.
+
+    Kept as history: revoked, never deleted. Of its link's token only a hash is here.
+    """
+
+    email = models.EmailField("e-mail address")
+    token_hash = models.CharField(max_length=64, unique=True, editable=False)
+    groups = models.ManyToManyField(Group, blank=True, related_name="+")
+    invited_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    sent_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    accepted_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    revoked_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
+
+    objects = InvitationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-created_at",)
+        constraints = (
+            models.UniqueConstraint(
+                Lower("email"),
+                condition=models.Q(accepted_at=None, revoked_at=None),
+                name="accounts_invitation_one_waiting",
+                violation_error_message="This address is invited already.",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(accepted_at=None) | models.Q(revoked_at=None),
+                name="accounts_invitation_accepted_or_revoked",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.email
+
+    @property
+    def state(self) -> str:
+        """`accepted`, `revoked`, `expired` or `open`."""
+        if self.accepted_at is not None:
+            return "accepted"
+        if self.revoked_at is not None:
+            return "revoked"
+        return "open" if self.expires_at > timezone.now() else "expired"

@@ -1,4 +1,4 @@
-"""Records sign-in, failed sign-in and sign-out, whichever door they came through.
+"""Records sign-in, failed sign-in, sign-out and changed factors, whichever door they came through.
 
 A failed sign-in names the account that was tried only when there is one: what was typed into that
 field may be somebody's password.
@@ -8,26 +8,32 @@ from __future__ import annotations
 
 from typing import Any
 
+from allauth.account.signals import password_changed, password_reset, password_set
+from allauth.mfa.models import Authenticator
+from allauth.mfa.signals import authentication_failed, authenticator_reset, authenticator_used
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.db.models import Q
+from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
 from django.http import HttpRequest
 
 import audit
-from accounts import reauthentication
+from accounts import reauthentication, sessions
 from accounts.models import User
 
 
 @receiver(user_logged_in)
 def record_sign_in(user: User, request: HttpRequest, **_kwargs: Any) -> None:
     reauthentication.note_sign_in(request, user)
+    sessions.begin(request, user)
     audit.record(audit.Event.SIGNED_IN, actor=user)
 
 
 @receiver(user_logged_out)
-def record_sign_out(user: User | None, **_kwargs: Any) -> None:
+def record_sign_out(user: User | None, request: HttpRequest, **_kwargs: Any) -> None:
     # Signing out without being signed in is allowed, and no event.
     if user is not None:
+        sessions.end(request)
         audit.record(audit.Event.SIGNED_OUT, actor=user)
 
 
@@ -51,3 +57,54 @@ def account_tried(credentials: dict[str, Any]) -> User | None:
     for name in names:
         meant |= Q(username__iexact=name) | Q(email__iexact=name)
     return User.objects.filter(meant).order_by("pk").first()
+
+
+@receiver(password_changed)
+@receiver(password_set)
+def end_other_sessions(request: HttpRequest, user: User, **_kwargs: Any) -> None:
+    """Whoever else is signed in does not know the new password."""
+    sessions.begin(request, user)
+    sessions.revoke_others(request, user)
+
+
+@receiver(password_reset)
+def end_all_sessions(request: HttpRequest, user: User, **_kwargs: Any) -> None:
+    sessions.revoke_all(user)
+
+
+# Rows, not allauth's own signals: these come too when an administrator removes a factor.
+@receiver(post_save, sender=Authenticator)
+def record_new_factor(instance: Authenticator, created: bool, **_kwargs: Any) -> None:
+    if created:
+        _record_factor(instance, "added")
+
+
+@receiver(post_delete, sender=Authenticator)
+def record_removed_factor(instance: Authenticator, **_kwargs: Any) -> None:
+    _record_factor(instance, "removed")
+
+
+@receiver(authenticator_reset)
+def record_regenerated(authenticator: Authenticator, **_kwargs: Any) -> None:
+    _record_factor(authenticator, "regenerated")
+
+
+@receiver(authenticator_used)
+def record_used_up(authenticator: Authenticator, **_kwargs: Any) -> None:
+    """A recovery code is gone once it was used: that changes what the account has left."""
+    if authenticator.type == Authenticator.Type.RECOVERY_CODES:
+        _record_factor(authenticator, "used")
+
+
+def _record_factor(row: Authenticator, change: str) -> None:
+    audit.record(audit.Event.MFA_CHANGED, user_id=row.user_id, factor=str(row.type), change=change)
+
+
+@receiver(authentication_failed)
+def record_wrong_code(user: User, authenticator: Authenticator, **_kwargs: Any) -> None:
+    audit.record(
+        audit.Event.SIGN_IN_FAILED,
+        user_id=user.pk,
+        username=user.username,
+        factor=str(authenticator.type),
+    )

@@ -11,7 +11,11 @@ class Event(StrEnum):
     LOCKED_OUT = auto()
     PASSWORD_CHANGED = auto()
     MFA_CHANGED = auto()
+    PASSWORD_RESET_ASKED = auto()
+    SESSION_REVOKED = auto()
     USER_INVITED = auto()
+    INVITATION_ACCEPTED = auto()
+    INVITATION_REVOKED = auto()
 
     # Files
     FILE_UPLOADED = auto()

@@ -10,6 +10,7 @@ import logging
 import os
 import re
 import stat
+from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import ClassVar
@@ -179,6 +180,24 @@ def byte_size(env: environ.Env, name: str, default: str) -> int:
     if unit not in _UNITS or not digits.isdecimal() or int(digits) == 0:
         raise ImproperlyConfigured(f"{name} is not a size: write it like 5GiB or 1048576.")
     return int(digits) * _UNITS[unit]
+
+
+def one_of(env: environ.Env, name: str, choices: tuple[str, ...]) -> str:
+    """One of a few words, in any case; the first is the default."""
+    value = env.str(name, default="").strip().lower() or choices[0]
+    if value not in choices:
+        raise ImproperlyConfigured(f"{name} must be one of: {', '.join(choices)}.")
+    return value
+
+
+def positive(env: environ.Env, name: str, default: timedelta, *, unit: str = "seconds") -> int:
+    """A whole number of at least 1, in `unit`s; the default is a length of time."""
+    text = env.str(name, default="").strip()
+    if not text:
+        return int(default / timedelta(**{unit: 1}))
+    if not text.isdecimal() or int(text) == 0:
+        raise ImproperlyConfigured(f"{name} is a number of {unit}, at least 1.")
+    return int(text)
 
 
 def networks(env: environ.Env, name: str) -> list[IPv4Network | IPv6Network]:

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import logging
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.utils.cache import patch_vary_headers
 
+from accounts import lockouts
+from accounts.limits import in_words
+from accounts.mail import MailUnavailable
 from audit import context
 from files.crypto.errors import KeyServiceError
 from files.storage import StoreError
@@ -33,6 +36,7 @@ Outage = (
     | KeysMissing
     | KeyRetired
     | TooBusy
+    | MailUnavailable
 )
 
 
@@ -66,6 +70,11 @@ NOT_FOUND = Page(
     "Not found",
     "There is nothing at this address, or it was not shared with you. A grant may have ended: ask "
     "the person who shared it.",
+)
+TOO_MANY = Page(
+    429,
+    "Too many attempts",
+    "Nothing was done. Try again in {wait}.",
 )
 SERVER_ERROR = Page(
     500,
@@ -105,6 +114,19 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 def closed(request: HttpRequest) -> HttpResponse:
     """A path that a library opens and this site keeps shut."""
     return answer(request, NOT_FOUND)
+
+
+def too_many_requests(request: HttpRequest) -> HttpResponse:
+    """Answer 429 for one of allauth's limits."""
+    return too_many(request, lockouts.wait_of(request))
+
+
+def too_many(request: HttpRequest, wait: int) -> HttpResponse:
+    """Answer 429: no attempt is left for `wait` seconds."""
+    page = replace(TOO_MANY, text=TOO_MANY.text.format(wait=in_words(wait)))
+    response = answer(request, page)
+    response["Retry-After"] = str(wait)
+    return response
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

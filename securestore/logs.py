@@ -2,14 +2,17 @@
 
 Names, headers and paths that strangers chose end up in messages. What could begin a line that looks
 like another record, colour a terminal, or turn the reading direction around is shown as an escape.
+Links that were sent by mail hold a secret in their path: what is logged of them stops before it.
 """
 
 from __future__ import annotations
 
 import logging
+import re
 from typing import Any
 
 INDENT = "    "
+_LINK = re.compile(r"(/accounts/(?:invitation|confirm-email|password/reset/key)/)[^/\s'\"?]+")
 
 
 def visible(text: str) -> str:
@@ -32,7 +35,7 @@ class LineFormatter(logging.Formatter):
             parts.append(self.formatException(record.exc_info))
         if record.stack_info:
             parts.append(self.formatStack(record.stack_info))
-        return "\n".join(parts)
+        return _LINK.sub(r"\1…", "\n".join(parts))
 
     def formatException(self, ei: Any) -> str:  # noqa: N802 - the name is logging's.
         return _indented(super().formatException(ei))

@@ -5,6 +5,7 @@ Production is the default. Nothing here has a default secret, and nothing is eve
 """
 
 from datetime import timedelta
+from importlib.util import find_spec
 
 import django_stubs_ext
 from csp.constants import NONE, SELF
@@ -14,7 +15,9 @@ from securestore.configuration import (
     BASE_DIR,
     byte_size,
     networks,
+    one_of,
     optional_secret,
+    positive,
     read_environment,
     secret,
     url,
@@ -52,6 +55,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "accounts.apps.UserSessionsConfig",
     "csp",
 ]
 MIDDLEWARE = [
@@ -66,10 +70,13 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "accounts.middleware.LockOutMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "accounts.middleware.SecondFactorMiddleware",
+    "accounts.middleware.ReauthenticationMiddleware",
 ]
 ROOT_URLCONF = "securestore.urls"
 WSGI_APPLICATION = "securestore.wsgi.application"
@@ -147,13 +154,33 @@ ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_LOGOUT_ON_GET = False
 # Seconds after a sign-in or a confirmation in which what matters is not asked for again.
-ACCOUNT_REAUTHENTICATION_TIMEOUT = env.int("REAUTHENTICATION_TIMEOUT", default=15 * 60)
+ACCOUNT_REAUTHENTICATION_TIMEOUT = positive(env, "REAUTHENTICATION_TIMEOUT", timedelta(minutes=15))
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_EMAIL_NOTIFICATIONS = True
 MFA_ADAPTER = "accounts.adapter.MFAAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+# Accounts come from administrators, or confirmed their address when they signed up.
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+MFA_FORMS = {
+    "activate_totp": "accounts.forms.ActivateTOTPForm",
+    "add_webauthn": "accounts.forms.AddWebAuthnForm",
+    "authenticate_webauthn": "accounts.forms.AuthenticateWebAuthnForm",
+    "login_webauthn": "accounts.forms.LoginWebAuthnForm",
+    "reauthenticate_webauthn": "accounts.forms.ReauthenticateWebAuthnForm",
+}
+# Hours for which the link of an invitation works.
+INVITATION_EXPIRY_HOURS = positive(env, "INVITATION_EXPIRY_HOURS", timedelta(days=3), unit="hours")
+# Who must have a second factor to see any page at all: off, staff or all.
+REQUIRE_MFA = one_of(env, "REQUIRE_MFA", ("off", "staff", "all"))
+PASSWORD_RESET_TIMEOUT = int(timedelta(hours=24).total_seconds())
 
 SESSION_COOKIE_HTTPONLY = True
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 SESSION_COOKIE_SAMESITE = "Lax"
-SESSION_COOKIE_AGE = env.int("SESSION_AGE", default=int(timedelta(days=7).total_seconds()))
+SESSION_COOKIE_AGE = positive(env, "SESSION_AGE", timedelta(days=7))
+# Seconds without a request after which a session ends, whatever its age.
+SESSION_IDLE_TIMEOUT = positive(env, "SESSION_IDLE_TIMEOUT", timedelta(hours=12))
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SAMESITE = "Lax"
@@ -163,9 +190,19 @@ CSRF_FAILURE_VIEW = "securestore.errors.csrf_failure"
 
 # --- E-mail and caches ------------------------------------------------------------------------
 vars().update(env.email_url_config(url(env, "EMAIL_URL", "consolemail://")))
+# Seconds. A mail server that does not answer must not hold a page up for ever.
+EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="securestore@localhost")
 # Rate limits count in the cache, so all processes must share it: the database unless told better.
 CACHES = {"default": env.cache_url_config(url(env, "CACHE_URL", "dbcache://django_cache"))}
+if CACHES["default"]["BACKEND"] == "django.core.cache.backends.db.DatabaseCache":
+    # Django's own number is 300: a flood of addresses would push the counts of guesses out.
+    CACHES["default"].setdefault("OPTIONS", {}).setdefault("MAX_ENTRIES", 50_000)
+elif CACHES["default"]["BACKEND"].endswith("RedisCache") and find_spec("redis") is None:
+    raise ImproperlyConfigured(
+        "CACHE_URL names Redis, and the package redis is not installed: run "
+        "`.venv/bin/pip install redis`."
+    )
 
 # --- Object store -----------------------------------------------------------------------------
 S3_BUCKET = env.str("S3_BUCKET", default="")

@@ -13,9 +13,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("files/", include("files.urls")),
     path("uploads/", uploads.collection, name="uploads"),
     path("uploads/<uuid:upload_id>", uploads.member, name="upload"),
-    path("accounts/", include("allauth.urls")),
     # Django's redirect to "view on site" would tell any staff which ids exist.
     re_path("^admin/r/", closed, name="closed"),
+    path("accounts/", include("accounts.urls")),
     path("admin/", admin.site.urls),
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),
@@ -24,4 +24,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
 handler400 = "securestore.errors.bad_request"
 handler403 = "securestore.errors.permission_denied"
 handler404 = "securestore.errors.not_found"
+handler429 = "securestore.errors.too_many_requests"  # Asked for by allauth's limits.
 handler500 = "securestore.errors.server_error"

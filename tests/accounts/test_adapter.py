@@ -66,3 +66,68 @@ def test_a_reset_does_not_tell_who_has_an_account(
         reverse("account_reset_password_done"),
     )
     assert [message.to for message in mail.outbox] == [[address]]
+
+
+def test_a_reset_is_recorded_where_there_is_an_account(client: Client, alice: User) -> None:
+    for address in (alice.email, "nobody@example.org"):
+        client.post(reverse("account_reset_password"), {"email": address})
+    [event] = AuditEvent.objects.filter(event=Event.PASSWORD_RESET_ASKED)
+    assert event.data == {"user_id": alice.pk, "username": "alice"}
+    token = mail.outbox[0].body.split("/reset/key/")[1].split("/")[0]
+    assert token not in str(AuditEvent.objects.values())
+
+
+def test_a_mail_server_that_is_away_is_an_outage(
+    client: Client, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_arguments: object, **_options: object) -> int:
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr("django.core.mail.backends.locmem.EmailBackend.send_messages", refuse)
+    for address in (alice.email, "nobody@example.org"):
+        answer = client.post(reverse("account_reset_password"), {"email": address})
+        assert answer.status_code == 503
+
+
+def test_a_notification_that_cannot_be_sent_stops_nothing(
+    client: Client, alice: User, password: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_arguments: object, **_options: object) -> int:
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr("django.core.mail.backends.locmem.EmailBackend.send_messages", refuse)
+    client.force_login(alice)
+    new = dict.fromkeys(("password1", "password2"), "quite another password")
+    answer = client.post(reverse("account_change_password"), {"oldpassword": password, **new})
+    assert answer.status_code == 302
+    alice.refresh_from_db()
+    assert alice.check_password("quite another password")
+
+
+def test_mails_are_plain_short_and_our_own(client: Client, alice: User, password: str) -> None:
+    client.post(reverse("account_reset_password"), {"email": alice.email})
+    client.post(reverse("account_reset_password"), {"email": "nobody@example.org"})
+    client.force_login(alice)
+    new = dict.fromkeys(("password1", "password2"), "quite another password")
+    client.post(reverse("account_change_password"), {"oldpassword": password, **new})
+    client.post(reverse("account_email"), {"action_add": "", "email": "second@example.org"})
+    assert len(mail.outbox) == 4
+    for message in mail.outbox:
+        assert message.subject.startswith("[Securestore] ")
+        assert not getattr(message, "alternatives", [])
+        assert "Securestore at testserver" in message.body
+        assert len(message.body) < 800
+        assert "Thank you" not in message.body
+        assert "<" not in message.body
+
+
+def test_name_and_address_share_their_guesses(client: Client, alice: User, password: str) -> None:
+    page = reverse("account_login")
+    for login in ("alice", "ALICE", alice.email, "alice", alice.email):
+        client.post(page, {"login": login, "password": "wrong"})
+    answer = client.post(page, {"login": "alice", "password": password})
+    assert (answer.status_code, "_auth_user_id" in client.session) == (429, False)
+    assert 290 < int(answer["Retry-After"]) <= 300
+    assert b"Try again in 5 minutes" in answer.content
+    client.post(page, {"login": "alice", "password": password})
+    assert AuditEvent.objects.filter(event=Event.LOCKED_OUT).count() == 1

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
+from allauth.mfa.models import Authenticator
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+from django.core import mail
 from django.test import Client
 from django.urls import reverse
+from pytest_django import Settings
 
 from accounts.models import User
+from audit import Event
+from audit.models import AuditEvent
+from tests.accounts.credentials import CREDENTIAL
 
 ANONYMOUS = ["account_login", "account_signup", "account_reset_password"]
 ANONYMOUS += ["account_reset_password_done", "account_inactive"]
+ANONYMOUS += ["account_email_verification_sent", "account_reset_password_from_key_done"]
 SIGNED_IN = ["account_logout", "account_change_password", "account_email", "account_reauthenticate"]
+SIGNED_IN += ["mfa_index", "mfa_activate_totp", "mfa_add_webauthn", "mfa_list_webauthn"]
+SIGNED_IN += ["usersessions_list"]
+WITH_FACTORS = ["mfa_index", "mfa_deactivate_totp", "mfa_view_recovery_codes", "mfa_reauthenticate"]
+WITH_FACTORS += ["mfa_generate_recovery_codes", "mfa_list_webauthn", "mfa_reauthenticate_webauthn"]
 
 
 class Inline(HTMLParser):
@@ -32,8 +46,11 @@ class Inline(HTMLParser):
                 self.found.append(f"{tag} {name}={value}")
 
 
-def assert_clean(client: Client, name: str) -> None:
-    response = client.get(reverse(name))
+def assert_clean(client: Client, name: str, *arguments: object) -> None:
+    assert_page(client.get(reverse(name, args=arguments)))
+
+
+def assert_page(response: Any) -> None:
     assert response.status_code == 200
     policy = response["Content-Security-Policy"]
     assert "default-src 'none'" in policy
@@ -41,6 +58,9 @@ def assert_clean(client: Client, name: str) -> None:
     page = Inline()
     page.feed(response.content.decode())
     assert page.found == []
+    # In the site's own look: allauth's own layout has neither.
+    assert "css/site.css" in response.content.decode()
+    assert "Menu:" not in response.content.decode()
 
 
 @pytest.mark.parametrize("name", ANONYMOUS)
@@ -52,6 +72,76 @@ def test_pages_for_everybody(client: Client, db: None, name: str) -> None:
 def test_pages_for_people_who_are_signed_in(client: Client, alice: User, name: str) -> None:
     client.force_login(alice)
     assert_clean(client, name)
+
+
+@pytest.fixture
+def factors(client: Client, alice: User) -> Authenticator:
+    """Alice is signed in, and has one factor of each kind. Returns the passkey."""
+    TOTP.activate(alice, generate_totp_secret())
+    RecoveryCodes.activate(alice)
+    client.force_login(alice)
+    key: Authenticator = Authenticator.objects.create(
+        user=alice, type="webauthn", data={"name": "<b>Key</b>", "credential": CREDENTIAL}
+    )
+    return key
+
+
+@pytest.mark.parametrize("name", WITH_FACTORS)
+def test_pages_for_people_with_a_second_factor(
+    client: Client, factors: Authenticator, name: str
+) -> None:
+    assert_clean(client, name)
+
+
+@pytest.mark.parametrize("name", ["mfa_edit_webauthn", "mfa_remove_webauthn"])
+def test_pages_of_a_passkey(client: Client, factors: Authenticator, bob: User, name: str) -> None:
+    assert_clean(client, name, factors.pk)
+    client.force_login(bob)
+    assert client.get(reverse(name, args=[factors.pk])).status_code == 404
+
+
+def test_the_page_between_password_and_code(
+    client: Client, factors: Authenticator, password: str
+) -> None:
+    client.post(reverse("account_logout"))
+    client.post(reverse("account_login"), {"login": "alice", "password": password})
+    assert_clean(client, "mfa_authenticate")
+
+
+def test_pages_of_links_in_mails(client: Client, alice: User, settings: Settings) -> None:
+    for url in ("/accounts/password/reset/key/1-set-password/", "/accounts/confirm-email/x:y/"):
+        response = client.get(url)
+        assert_page(response)
+        assert b"This link does not work" in response.content
+    client.post(reverse("account_reset_password"), {"email": alice.email})
+    link = next(word for word in mail.outbox[0].body.split() if "/reset/key/" in word)
+    moved = client.get(link)
+    # The link's secret stands in no page's address, so in no Referer.
+    assert moved["Location"].endswith("-set-password/")
+    assert_page(client.get(moved["Location"]))
+
+
+def test_open_sign_up_has_a_page(client: Client, db: None, settings: Settings) -> None:
+    settings.ACCOUNT_OPEN_SIGNUP = True
+    assert_clean(client, "account_signup")
+
+
+def test_people_without_a_password_may_set_one(client: Client, alice: User) -> None:
+    alice.set_unusable_password()
+    alice.save()
+    client.force_login(alice)
+    assert_clean(client, "account_set_password")
+
+
+def test_too_many_attempts_have_a_page(client: Client, db: None) -> None:
+    for number in range(21):
+        address = f"nobody{number}@example.org"
+        response = client.post(reverse("account_reset_password"), {"email": address})
+    assert response.status_code == 429
+    assert 50 < int(response["Retry-After"]) <= 60
+    assert b"Try again in 1 minute" in response.content
+    event = AuditEvent.objects.get(event=Event.LOCKED_OUT)
+    assert event.data == {"action": "reset_password"}
 
 
 def test_the_way_back_is_kept_and_stays_on_this_site(

@@ -162,6 +162,15 @@ NO_FILE: dict[str, str] = {
     "mfa_view_recovery_codes": SIGNED_IN,
     "mfa_generate_recovery_codes": SIGNED_IN,
     "mfa_download_recovery_codes": SIGNED_IN,
+    "mfa_login_webauthn": OPEN,
+    "mfa_list_webauthn": SIGNED_IN,
+    "mfa_add_webauthn": SIGNED_IN,
+    "mfa_edit_webauthn": SIGNED_IN,
+    "mfa_remove_webauthn": SIGNED_IN,
+    "mfa_reauthenticate_webauthn": SIGNED_IN,
+    "usersessions_list": SIGNED_IN,
+    "invitation": OPEN,
+    "invitation_link": OPEN,
     # The admin
     "admin:index": STAFF,
     "admin:login": OPEN,
@@ -185,6 +194,7 @@ NO_FILE: dict[str, str] = {
     **model_admin(
         "auth_group",
         "accounts_user",
+        "accounts_invitation",
         "audit_auditevent",
         "account_emailaddress",
         "mfa_authenticator",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import stat
+from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -18,7 +19,9 @@ from securestore.configuration import (
     env_file,
     master_keys_files,
     networks,
+    one_of,
     optional_secret,
+    positive,
     read_environment,
     refuse_readable_by_others,
     secret,
@@ -245,3 +248,26 @@ def test_networks_are_read() -> None:
 def test_anything_else_is_no_network(text: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="NAME is not a list of networks"):
         networks(reader(NAME=text), "NAME")
+
+
+@pytest.mark.parametrize(("text", "word"), [("", "off"), (" Staff", "staff"), ("ALL", "all")])
+def test_one_of_a_few_words(text: str, word: str) -> None:
+    assert one_of(reader(NAME=text), "NAME", ("off", "staff", "all")) == word
+    assert one_of(reader(), "NAME", ("off", "staff")) == "off"
+
+
+def test_another_word_is_refused_with_the_choices() -> None:
+    with pytest.raises(ImproperlyConfigured, match="NAME must be one of: off, staff, all"):
+        one_of(reader(NAME="yes"), "NAME", ("off", "staff", "all"))
+
+
+def test_a_number_of_at_least_one() -> None:
+    assert positive(reader(), "NAME", timedelta(hours=2)) == 7200
+    assert positive(reader(), "NAME", timedelta(days=3), unit="hours") == 72
+    assert positive(reader(NAME="60"), "NAME", timedelta(hours=2)) == 60
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "1.5", "12h", "many"])
+def test_what_is_no_such_number_is_refused(text: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="NAME is a number of seconds, at least 1"):
+        positive(reader(NAME=text), "NAME", timedelta(hours=2))

@@ -1,0 +1,170 @@
+"""Forms: to accept an invitation; and allauth's for second factors, made safe.
+
+allauth's keep seeds in the session as they are, and let some nonsense through to its parsers.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from allauth.core import context
+from allauth.mfa.adapter import get_adapter
+from allauth.mfa.totp import forms as totp
+from allauth.mfa.totp.internal import auth as totp_auth
+from allauth.mfa.webauthn import forms as webauthn
+from django import forms
+from django.contrib.auth.forms import SetPasswordMixin
+from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
+
+import audit
+from accounts import members, second_factors
+from accounts.models import User
+from files.crypto.errors import CryptoError
+from files.errors import KeysMissing
+
+# What the parts below a credential raise when it is not one. All of it is the client's doing.
+_NONSENSE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+
+
+if TYPE_CHECKING:
+    BasePasswordMixin = SetPasswordMixin[User]
+else:
+    BasePasswordMixin = SetPasswordMixin  # Generic for the type checker only.
+
+
+class AcceptForm(BasePasswordMixin, forms.Form):
+    """A name and a password for the account that an invitation is for."""
+
+    username = forms.CharField(
+        label="User name",
+        max_length=150,
+        validators=User.username_validators(),
+        widget=forms.TextInput(attrs={"autocomplete": "username", "autocapitalize": "none"}),
+        help_text="Letters, digits and @ . + - _. You sign in with it, or with your address.",
+    )
+    password1, password2 = SetPasswordMixin.create_password_fields()
+
+    def __init__(self, *args: Any, email: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._email = email
+
+    def clean_username(self) -> str:
+        name = str(User.normalize_username(self.cleaned_data["username"]))
+        if User.objects.filter(username__iexact=name).exists():
+            raise ValidationError("An account with this user name exists already.")
+        return name
+
+    def clean(self) -> dict[str, Any]:
+        super().clean()
+        self.validate_passwords()
+        person = User(username=self.cleaned_data.get("username", ""), email=self._email)
+        self.validate_password_for_user(person)
+        return self.cleaned_data
+
+    def refuse(self, refused: ValidationError) -> None:
+        """Show what the database found: errors of fields that are not here stand at the top."""
+        for field, problems in refused.message_dict.items():
+            self.add_error(field if field in self.fields else None, problems)
+
+
+class InviteForm(forms.Form):
+    """Whom to invite; and, for superusers, into which groups."""
+
+    email = forms.EmailField(label="E-mail address", max_length=254)
+    groups = forms.ModelMultipleChoiceField(
+        Group.objects.order_by("name"),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="None chosen: Members.",
+    )
+
+    def __init__(self, *args: Any, may_choose_groups: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not may_choose_groups:
+            del self.fields["groups"]
+        else:
+            self.fields["groups"].initial = Group.objects.filter(name=members.NAME)
+
+
+class ActivateTOTPForm(totp.ActivateTOTPForm):
+    """As allauth's, but the seed waits in the session under the keyring, not as it is."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.user = kwargs.pop("user")
+        forms.Form.__init__(self, *args, **kwargs)
+        self.secret = self._seed()
+
+    def _seed(self) -> str:
+        session = context.request.session
+        if self.is_bound:
+            try:
+                return second_factors.decrypt(session.get(totp_auth.SECRET_SESSION_KEY, ""))
+            except (CryptoError, KeysMissing):
+                pass  # The session is new, or the key was retired: another seed is as good.
+        seed = str(totp_auth.generate_totp_secret())
+        session[totp_auth.SECRET_SESSION_KEY] = second_factors.encrypt(seed)
+        return seed
+
+
+class AddWebAuthnForm(webauthn.AddWebAuthnForm):
+    credential = forms.JSONField(
+        widget=forms.HiddenInput, error_messages={"required": "Adding a passkey needs JavaScript."}
+    )
+    name = forms.CharField(required=False, max_length=100)
+    passwordless = forms.BooleanField(
+        required=False,
+        help_text="Then the key makes sure of you: by a fingerprint, a face or a PIN.",
+    )
+
+    def clean(self) -> dict[str, Any]:
+        try:
+            return dict(super().clean())
+        except ValidationError:
+            raise
+        except _NONSENSE:
+            raise get_adapter().validation_error("incorrect_code") from None
+
+
+class _CredentialForm(webauthn.AuthenticateWebAuthnForm):
+    credential = forms.JSONField(
+        widget=forms.HiddenInput, error_messages={"required": "A passkey needs JavaScript."}
+    )
+
+    def clean_credential(self) -> Any:
+        try:
+            return super().clean_credential()
+        except ValidationError as refused:
+            self._record(refused)
+            raise
+        except _NONSENSE:
+            refusal = get_adapter().validation_error("incorrect_code")
+            self._record(refusal)
+            raise refusal from None
+
+    def _record(self, refused: ValidationError) -> None:
+        if refused.code == "incorrect_code":
+            audit.record(
+                audit.Event.SIGN_IN_FAILED,
+                user_id=self.user.pk if self.user else None,
+                username=self.user.username if self.user else None,
+                factor="webauthn",
+            )
+
+
+class AuthenticateWebAuthnForm(_CredentialForm):
+    reauthenticated = False
+    passwordless = False
+
+
+class ReauthenticateWebAuthnForm(_CredentialForm):
+    reauthenticated = True
+    passwordless = False
+
+
+class LoginWebAuthnForm(_CredentialForm):
+    reauthenticated = False
+    passwordless = True
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, user=None, **kwargs)

@@ -1,0 +1,155 @@
+"""What every request of a signed-in person must satisfy, whatever page it asks for.
+
+The order in `settings.MIDDLEWARE` is the order of the rules: the session still stands; a second
+factor is there where one is required; what matters is confirmed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from allauth.core.exceptions import ReauthenticationRequired
+from allauth.mfa.models import Authenticator
+from allauth.mfa.utils import is_mfa_enabled
+from django.conf import settings
+from django.contrib.auth.middleware import (
+    AuthenticationMiddleware as DjangoAuthenticationMiddleware,
+)
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+from django.utils.functional import SimpleLazyObject
+
+from accounts import reauthentication, sessions
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+
+
+class AuthenticationMiddleware(DjangoAuthenticationMiddleware):
+    """As Django's, and the session must still stand: see `sessions.user_of`.
+
+    As lazy as Django's, too: a page that asks for no user reads no session.
+    """
+
+    def process_request(self, request: HttpRequest) -> None:
+        super().process_request(request)
+        request.user = SimpleLazyObject(partial(sessions.user_of, request))  # type: ignore[assignment]
+
+    def process_response(
+        self, request: HttpRequest, response: HttpResponseBase
+    ) -> HttpResponseBase:
+        # Once more: an upload that took hours was no idle time.
+        sessions.note_again(request)
+        return response
+
+
+class LockOutMiddleware:
+    """Gives an answer that a limit refused its status and `Retry-After`, forms included."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        wait = getattr(request, "locked_out_for", None)
+        if wait is not None and response.status_code in {200, 429}:
+            response.status_code = 429
+            response["Retry-After"] = str(wait)
+        return response
+
+
+# Where people without a second factor may go: set-up, what it takes, and the way out.
+WITHOUT_SECOND_FACTOR = frozenset(
+    {
+        "healthz",
+        "readyz",
+        "account_logout",
+        "account_reauthenticate",
+        "mfa_index",
+        "mfa_activate_totp",
+        "mfa_add_webauthn",
+        "mfa_reauthenticate",
+        "mfa_reauthenticate_webauthn",
+    }
+)
+
+
+class SecondFactorMiddleware:
+    """Lets nobody past set-up whom `REQUIRE_MFA` asks for a second factor and who has none."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: Any
+    ) -> HttpResponseBase | None:
+        name = request.resolver_match.view_name if request.resolver_match else ""
+        if not is_missing(request):
+            return None
+        request.second_factor_missing = True  # type: ignore[attr-defined]
+        if name in WITHOUT_SECOND_FACTOR:
+            return None
+        if name in {"uploads", "upload"} or not request.accepts("text/html"):
+            return HttpResponse(
+                "This site requires a second factor: set one up in the browser first.\n",
+                content_type="text/plain; charset=utf-8",
+                status=403,
+            )
+        return redirect("mfa_index")
+
+
+def is_missing(request: HttpRequest) -> bool:
+    """Whether the signed-in user lacks a second factor that the site requires of them."""
+    required = settings.REQUIRE_MFA
+    if required == "off" or not request.user.is_authenticated:
+        return False
+    user = request.user
+    if required == "staff" and not (user.is_staff or user.is_superuser):
+        return False
+    kinds = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
+    return not is_mfa_enabled(user, kinds)
+
+
+class ReauthenticationMiddleware:
+    """Confirms who it is before deletions in the administration, and wherever allauth asks.
+
+    Stands after allauth's own middleware, and so before it on the way out: that one would keep what
+    was posted in the session.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: Any
+    ) -> HttpResponseBase | None:
+        if not _deletes_in_admin(request) or not request.user.is_authenticated:
+            return None
+        if reauthentication.is_recent(request):
+            return None
+        return reauthentication.ask(request, back_to=request.get_full_path())
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if not isinstance(error, ReauthenticationRequired):
+            return None
+        if not request.user.is_authenticated:
+            return redirect_to_login(request.get_full_path())
+        return reauthentication.ask(request, back_to=request.get_full_path())
+
+
+def _deletes_in_admin(request: HttpRequest) -> bool:
+    match = request.resolver_match
+    if match is None or match.namespaces != ["admin"]:
+        return False
+    if (match.url_name or "").endswith("_delete"):
+        return True
+    return request.method == "POST" and request.POST.get("action") == "delete_selected"

@@ -1,0 +1,180 @@
+"""Who is signed in where: sessions are noted, end when idle or old, and can be revoked.
+
+Each session has a row of allauth's beside Django's own. Reading it is one query for a request;
+writing when it was last seen happens at most once a minute. Whatever ends a session deletes
+Django's row too, so no page can be reached with its cookie again.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from allauth.account.adapter import get_adapter
+from allauth.usersessions.models import UserSession
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import HASH_SESSION_KEY, get_user
+from django.contrib.auth.models import AnonymousUser
+from django.contrib.sessions.models import Session
+from django.db import DatabaseError, transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare
+
+import audit
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+log = logging.getLogger(__name__)
+
+NOTED_EVERY = timedelta(minutes=1)
+SHOWN = 100
+OVER = {
+    "idle": "You were signed out, because you had not used the site for a while.",
+    "age": "You were signed out, because you had been signed in for so long.",
+}
+_AGENT_LENGTH = UserSession._meta.get_field("user_agent").max_length
+
+
+def begin(request: HttpRequest, user: User) -> None:
+    """Note the session of a sign-in."""
+    if not request.session.session_key:
+        request.session.save()
+    idle = timezone.now() - timedelta(seconds=settings.SESSION_IDLE_TIMEOUT)
+    UserSession.objects.filter(user=user, last_seen_at__lt=idle).delete()
+    UserSession.objects.update_or_create(
+        session_key=request.session.session_key,
+        defaults={"user": user, "created_at": timezone.now(), **_seen(request)},
+    )
+
+
+def end(request: HttpRequest) -> None:
+    """Forget the request's session, whose user signs out."""
+    UserSession.objects.filter(session_key=request.session.session_key).delete()
+
+
+def user_of(request: HttpRequest) -> User | AnonymousUser:
+    """Whose session the request comes with; nobody's, where it was idle too long or is too old."""
+    user = get_user(request)
+    if not user.is_authenticated:
+        return user
+    row = current(request)
+    if row is None:
+        begin(request, user)
+        return user
+    reason = why_over(row)
+    if reason is None:
+        note(request, row)
+        request.session_row = row  # type: ignore[attr-defined]
+        return user
+    # From here on the request is nobody's: the log must not ask it for its user again.
+    request.user = AnonymousUser()
+    with transaction.atomic():
+        row.delete()
+        audit.record(audit.Event.SIGNED_OUT, actor=user, reason=reason)
+    request.session.flush()
+    messages.info(request, OVER[reason], fail_silently=True)
+    return AnonymousUser()
+
+
+def current(request: HttpRequest) -> UserSession | None:
+    """The row of the request's own session."""
+    found: UserSession | None = UserSession.objects.filter(
+        session_key=request.session.session_key
+    ).first()
+    return found
+
+
+def note_again(request: HttpRequest) -> None:
+    """Note the end of a request that took long, if a signed-in user's."""
+    row = getattr(request, "session_row", None)
+    if row is not None:
+        note(request, row)
+
+
+def why_over(row: UserSession) -> str | None:
+    """Why a session has ended by the clock: `idle`, `age`, or None when it has not."""
+    now = timezone.now()
+    if now - row.last_seen_at > timedelta(seconds=settings.SESSION_IDLE_TIMEOUT):
+        return "idle"
+    if now - row.created_at > timedelta(seconds=settings.SESSION_COOKIE_AGE):
+        return "age"
+    return None
+
+
+def note(request: HttpRequest, row: UserSession) -> None:
+    """Note that a session is in use, unless that was done within the last minute."""
+    if timezone.now() - row.last_seen_at < NOTED_EVERY:
+        return
+    seen = _seen(request)
+    row.last_seen_at = seen["last_seen_at"]
+    try:
+        UserSession.objects.filter(pk=row.pk).update(**seen)
+    except DatabaseError as error:
+        # Busy with something larger. The page needs no write, and the next request notes it.
+        log.warning("a session's use was not noted: %s", type(error).__name__)
+
+
+def _seen(request: HttpRequest) -> dict[str, Any]:
+    agent = request.headers.get("User-Agent", "")[:_AGENT_LENGTH]
+    return {
+        "ip": get_adapter().get_client_ip(request),
+        "user_agent": agent.replace("\0", ""),
+        "last_seen_at": timezone.now(),
+    }
+
+
+def of(user: User) -> list[UserSession]:
+    """The live sessions of a user, the last used one first. Rows of dead ones are removed."""
+    rows = list(UserSession.objects.filter(user=user).order_by("-last_seen_at")[:SHOWN])
+    kept = Session.objects.filter(
+        session_key__in=[row.session_key for row in rows], expire_date__gt=timezone.now()
+    )
+    # A password that was changed since makes a session void.
+    password = user.get_session_auth_hash()
+    alive = {
+        session.session_key
+        for session in kept
+        if constant_time_compare(session.get_decoded().get(HASH_SESSION_KEY, ""), password)
+    }
+    live = [row for row in rows if row.session_key in alive and why_over(row) is None]
+    dead = {row.pk for row in rows} - {row.pk for row in live}
+    if dead:
+        UserSession.objects.filter(pk__in=dead).delete()
+    return live
+
+
+def revoke(user: User, number: int) -> bool:
+    """End one session of a user's; whether there was one."""
+    return _end(user, UserSession.objects.filter(user=user, pk=number)) > 0
+
+
+def revoke_others(request: HttpRequest, user: User) -> int:
+    """End every session of a user's but the one of this request; how many."""
+    others = UserSession.objects.filter(user=user).exclude(session_key=request.session.session_key)
+    return _end(user, others)
+
+
+def revoke_all(user: User) -> int:
+    """End every session of a user's; how many."""
+    return _end(user, UserSession.objects.filter(user=user))
+
+
+def _end(user: User, sessions: QuerySet[UserSession]) -> int:
+    with transaction.atomic():
+        rows = list(sessions)
+        Session.objects.filter(session_key__in=[row.session_key for row in rows]).delete()
+        UserSession.objects.filter(pk__in=[row.pk for row in rows]).delete()
+        for row in rows:
+            audit.record(
+                audit.Event.SESSION_REVOKED,
+                user_id=user.pk,
+                username=user.username,
+                session_address=row.ip,
+                session_agent=row.user_agent,
+            )
+    return len(rows)

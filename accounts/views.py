@@ -1,0 +1,114 @@
+"""Pages of one's own account that allauth does not have, or has for fewer cases.
+
+The address of `invitation_link` holds a secret, so it answers with nothing but a redirect: no page
+is shown there, and none is left from there.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import cast
+
+from django.contrib import messages
+from django.contrib.auth import login
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import ValidationError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods
+
+from accounts import invitations, lockouts, sessions
+from accounts.forms import AcceptForm
+from accounts.limits import Limit, LimitReached
+from accounts.models import User
+from securestore import errors
+
+_ROW_NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def own_sessions(request: HttpRequest) -> HttpResponse:
+    """Where one is signed in; end one of these sessions, or all others."""
+    user = cast("User", request.user)
+    if request.method != "POST":
+        context = {"sessions": sessions.of(user), "current": sessions.current(request)}
+        return render(request, "usersessions/usersession_list.html", context)
+    chosen = request.POST.get("end", "others")
+    if chosen == "others":
+        count = sessions.revoke_others(request, user)
+        messages.success(request, f"Sessions ended: {count}.")
+    elif not _ROW_NUMBER.fullmatch(chosen) or not sessions.revoke(user, int(chosen)):
+        raise Http404
+    else:
+        messages.success(request, "The session was ended.")
+    return redirect("usersessions_list")
+
+
+# --- Invitations -------------------------------------------------------------------------------
+
+_INVITATION = "invitation"
+"""Where the session keeps which invitation was opened: the hash of its token, as the database."""
+
+
+def invitation_link(request: HttpRequest, token: str) -> HttpResponse:
+    """The link of the mail: note which invitation it is for, and go to the page without a secret.
+
+    It uses nothing up: programs that look through mail follow links, too.
+    """
+    wait = _wait(request, invitations.OPENING)
+    if wait is None:
+        request.session[_INVITATION] = invitations.hash_of(token)
+    response = redirect("invitation")
+    response["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@sensitive_post_parameters("password1", "password2")
+def invitation(request: HttpRequest) -> HttpResponse:
+    """Make the account that the opened invitation is for."""
+    token_hash = request.session.get(_INVITATION, "")
+    try:
+        found = invitations.find(token_hash)
+    except invitations.NotOpen:
+        return render(request, "accounts/invitation_over.html", status=410)
+    if request.user.is_authenticated:
+        return render(request, "accounts/invitation_signed_in.html", {"invitation": found})
+    form = AcceptForm(request.POST if request.method == "POST" else None, email=found.email)
+    if request.method == "POST":
+        wait = _wait(request, invitations.ACCEPTING)
+        if wait is not None:
+            return errors.too_many(request, wait)
+        if form.is_valid() and _accepted(request, form, token_hash):
+            return redirect("files:list")
+    context = {"form": form, "invitation": found}
+    return render(request, "accounts/invitation.html", context, status=400 if form.errors else 200)
+
+
+def _wait(request: HttpRequest, limit: Limit) -> int | None:
+    try:
+        limit.take(request)
+    except LimitReached as reached:
+        lockouts.note(request, limit.action, reached.wait, new=reached.is_new)
+        return reached.wait
+    return None
+
+
+def _accepted(request: HttpRequest, form: AcceptForm, token_hash: str) -> bool:
+    given = form.cleaned_data
+    try:
+        user = invitations.accept(
+            token_hash, username=given["username"], password=given["password1"]
+        )
+    except ValidationError as refused:
+        form.refuse(refused)
+        return False
+    except invitations.NotOpen:  # Accepted or revoked while the page was open.
+        form.add_error(None, "This invitation was used or taken back meanwhile.")
+        return False
+    request.session.pop(_INVITATION, None)
+    login(request, user, backend="django.contrib.auth.backends.ModelBackend")
+    messages.success(request, "Your account is ready.")
+    return True
