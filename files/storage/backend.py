@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, Protocol, cast
 
+from botocore import UNSIGNED
 from botocore.config import Config
 from django.core.files import File
 from django.utils.module_loading import import_string
@@ -138,18 +139,25 @@ class EncryptedS3Storage(S3Storage):
         """The process's S3 client. A client may be shared between threads, a resource not."""
         with self._client_lock:
             if self._client is None:
-                self._client = cast(
-                    "S3Client",
-                    self._create_session().client(
-                        "s3",
-                        region_name=self.region_name,
-                        use_ssl=self.use_ssl,
-                        endpoint_url=self.endpoint_url,
-                        config=self.client_config,
-                        verify=self.verify,
-                    ),
-                )
+                self._client = self._new_client(self.client_config)
             return self._client
+
+    def anonymous_client(self) -> S3Client:
+        """A client without credentials, to see what strangers may do. The caller closes it."""
+        return self._new_client(self.client_config.merge(Config(signature_version=UNSIGNED)))
+
+    def _new_client(self, config: Config) -> S3Client:
+        return cast(
+            "S3Client",
+            self._create_session().client(
+                "s3",
+                region_name=self.region_name,
+                use_ssl=self.use_ssl,
+                endpoint_url=self.endpoint_url,
+                config=config,
+                verify=self.verify,
+            ),
+        )
 
     # What the vault uses: keys come with the call
 
@@ -249,11 +257,11 @@ class EncryptedS3Storage(S3Storage):
         """Abort one multipart upload and nothing else; whether the store confirmed it."""
         return discard(self.client, self.bucket_name, name, upload_id, whole=False)
 
-    def objects(self) -> Iterator[Listed]:
+    def objects(self, prefix: str = "") -> Iterator[Listed]:
         """Everything in the bucket, in the order of names, a page at a time. Raises StoreError."""
         with store_errors("list the bucket"):
             for page in self.client.get_paginator("list_objects_v2").paginate(
-                Bucket=self.bucket_name
+                Bucket=self.bucket_name, Prefix=prefix
             ):
                 for found in page.get("Contents", []):
                     yield Listed(found["Key"], found["Size"], found["LastModified"])

@@ -10,9 +10,11 @@ from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from accounts.models import User
-from files import sweeping, vault
+from files import bulk_verification, diagnosis, reconciliation, sweeping, vault
 from files.crypto.stream import FRAME_PAYLOAD, frames_per_part, object_length
 from files.models import FileRecord, StoredObject
+from files.verification import Outcome
+from securestore.findings import Level, examine
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -103,3 +105,39 @@ def test_a_bucket_that_is_missing_is_an_outage_and_no_damage(
     with pytest.raises(vault.StoreError):
         list(vault.open_file(record).chunks())
     assert StoredObject.objects.get(pk=record.current.pk).state == State.LIVE
+
+
+def test_the_store_passes_the_doctor_and_is_left_as_it_was(real_store: S3Client, db: None) -> None:
+    found = list(examine(diagnosis.probes()))
+    assert [str(line) for line in found if line.level != Level.OK] == []
+    assert len(found) == 12
+    assert left(real_store) == []
+
+
+def test_bucket_and_rows_are_compared_on_the_real_store(
+    real_store: S3Client, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many pages, in the store's own order; and multiparts that are young."""
+    monkeypatch.setattr(reconciliation, "PAGE", 3)
+    bucket = vault.storage().bucket_name
+    kept, lost = (vault.store(alice, [b"1"], name="a") for _ in range(2))
+    big = vault.Upload(alice, name="big")
+    big.write(bytes(2 * PART))
+    for number in range(5):
+        vault.store(alice, [], name=f"{number}")
+        real_store.put_object(Bucket=bucket, Key=f"{number}0/unknown", Body=b"?")
+    real_store.put_object(Bucket=bucket, Key=f"{kept.current.object_name}.tail", Body=b"?")
+    real_store.create_multipart_upload(Bucket=bucket, Key="00/of-nobody")
+    real_store.delete_object(Bucket=bucket, Key=lost.current.object_name)
+    young = reconciliation.reconcile(delete_unknown=True)
+    assert (young.unknown_objects, young.deleted, young.tails, young.aborted) == (5, 0, 0, 0)
+    assert young.missing == [(lost.pk, lost.current.object_name)]
+    tomorrow = timezone.now() + timedelta(days=1, minutes=1)
+    old = reconciliation.reconcile(now=tomorrow, delete_unknown=True)
+    assert (old.unknown_objects, old.deleted, old.tails, old.aborted) == (5, 5, 1, 1)
+    big.finish()
+    vault.publish([big])
+    done = reconciliation.reconcile(now=tomorrow, delete_unknown=True)
+    assert (done.unknown_objects, done.tails, done.aborted, done.missing_objects) == (0, 0, 0, 1)
+    found = bulk_verification.Run(bulk_verification.Selection(name="all")).start()
+    assert found.counts == {Outcome.OK: 7, Outcome.MISSING: 1}

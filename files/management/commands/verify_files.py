@@ -85,7 +85,14 @@ class Command(BaseCommand):
             )
 
     def _run(self, selection: Selection, options: dict[str, Any]) -> Done:
+        def tell(count: int) -> None:
+            bar.update(count)
+
+        run = Run(selection, restart=options["restart"], unmark=options["unmark"], progress=tell)
+        if run.done.resumed:
+            self.stderr.write(_resumed(run.done.since))
         bar: tqdm[Any] = tqdm(
+            total=run.total,
             unit="B",
             unit_scale=True,
             desc="Verifying",
@@ -95,15 +102,6 @@ class Command(BaseCommand):
             maxinterval=60,
         )
         with bar:
-            run = Run(
-                selection,
-                restart=options["restart"],
-                unmark=options["unmark"],
-                progress=bar.update,
-            )
-            bar.reset(total=run.total)
-            if run.done.resumed:
-                bar.write(_resumed(run.done.since), file=sys.stderr)
             return run.start(options["workers"])
 
     def _say(self, done: Done, seconds: float) -> None:

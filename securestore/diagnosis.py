@@ -1,0 +1,310 @@
+"""What `doctor` looks at beside store and keys: settings, database, cache, disk, mail, secrets.
+
+Each probe changes nothing that lasts: the cache entry that one of them writes expires by itself.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from stat import S_IMODE
+from typing import Any
+
+from django.conf import settings
+from django.core import mail
+from django.core.cache import cache
+from django.core.checks import ERROR, WARNING, CheckMessage, run_checks
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
+
+from audit import triggers
+from audit.models import AuditEvent
+from securestore.configuration import BASE_DIR, env_file, read_environment
+from securestore.findings import Level, Line, Probe, reason
+
+PATIENCE = 10
+"""Seconds to wait for a mail server."""
+
+CHILD_PATIENCE = 60
+"""Seconds to wait for a second process."""
+
+SCARCE, SPENT = 2 << 30, 256 << 20
+"""Free bytes on the database's disk that are a warning, and a failure."""
+
+NETWORK_DISKS = ("nfs", "cifs", "smb", "9p", "fuse.sshfs", "ceph", "glusterfs", "afs", "ncp")
+OLDEST_POSTGRESQL = 140_000
+SECRETS = (
+    *("SECRET_KEY", "AUDIT_KEY", "MASTER_KEYS", "AWS_SECRET_ACCESS_KEY"),
+    *("DATABASE_URL", "CACHE_URL", "EMAIL_URL"),
+)
+
+
+def probes() -> Iterator[tuple[str, Probe]]:
+    """Everything that this module looks at."""
+    yield "settings", check_settings
+    yield "database", check_database
+    yield "migrations", check_migrations
+    yield "audit log", check_audit_log
+    yield "database disk", check_disk
+    yield "cache", check_cache
+    yield "e-mail", check_mail
+    yield "clock", check_clock
+    yield "secrets", check_secrets
+
+
+# --- Settings ------------------------------------------------------------------------------------
+
+
+def check_settings() -> Iterator[Line]:
+    """Django's and our own system checks, as `check --deploy` runs them."""
+    try:
+        messages = run_checks(include_deployment_checks=True, databases=["default"])
+    except Exception:
+        # A database that is down has a line of its own.
+        messages = run_checks(include_deployment_checks=True)
+    loud = [message for message in messages if not message.is_silenced()]
+    errors = [message for message in loud if message.level >= ERROR]
+    warnings = [message for message in loud if WARNING <= message.level < ERROR]
+    said = f"{_counted(errors, 'error')}, {_counted(warnings, 'warning')}."
+    if not errors and not warnings:
+        yield Line(Level.OK, "settings", said)
+        return
+    level = Level.FAIL if errors else Level.WARN
+    remedy = "`manage.py check --deploy --database default` says what to do."
+    yield Line(level, "settings", said, remedy)
+
+
+def _counted(messages: list[CheckMessage], word: str) -> str:
+    number = len(messages)
+    ids = ", ".join(sorted({message.id or "without an id" for message in messages}))
+    return f"{number} {word}{'' if number == 1 else 's'}" + (f" ({ids})" if ids else "")
+
+
+# --- Database ------------------------------------------------------------------------------------
+
+
+def check_database() -> Iterator[Line]:
+    """Does it answer, and is it set as the vault needs it?"""
+    try:
+        connection.ensure_connection()
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except Exception as error:
+        remedy = "See to DATABASE_URL, and that the database runs."
+        yield Line(Level.FAIL, "database", reason(error), remedy)
+        return
+    if connection.vendor == "postgresql":
+        yield from _check_postgresql()
+    else:
+        yield from _check_sqlite()
+
+
+def _shown(statement: str) -> Any:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        return (cursor.fetchone() or [None])[0]
+
+
+def _check_postgresql() -> Iterator[Line]:
+    version = int(_shown("SHOW server_version_num"))
+    said = f"PostgreSQL {_shown('SHOW server_version')} answers."
+    if version < OLDEST_POSTGRESQL:
+        remedy = "Upgrade it to PostgreSQL 14 or newer."
+        yield Line(Level.FAIL, "database", said, remedy)
+    else:
+        yield Line(Level.OK, "database", said)
+    unsafe = [name for name in ("fsync", "synchronous_commit") if _shown(f"SHOW {name}") == "off"]
+    if unsafe:
+        remedy = "Set it to `on`: a power cut would lose what was confirmed."
+        yield Line(Level.WARN, "database safety", f"{' and '.join(unsafe)} off.", remedy)
+    else:
+        yield Line(Level.OK, "database safety", "every commit is synced.")
+
+
+def _check_sqlite() -> Iterator[Line]:
+    yield Line(Level.OK, "database", f"SQLite {_shown('SELECT sqlite_version()')} answers.")
+    wanted = (
+        ("journal_mode", _shown("PRAGMA journal_mode") == "wal" or _database_file() is None),
+        ("synchronous", int(_shown("PRAGMA synchronous")) >= 2),
+        ("foreign_keys", int(_shown("PRAGMA foreign_keys")) == 1),
+        ("busy_timeout", int(_shown("PRAGMA busy_timeout")) >= 1000),
+    )
+    wrong = [name for name, good in wanted if not good]
+    if wrong:
+        remedy = "Remove options from DATABASE_URL, and set DATABASE_TIMEOUT to 1 or more."
+        yield Line(Level.FAIL, "database safety", f"wrong: {', '.join(wrong)}.", remedy)
+    else:
+        said = "WAL, synchronous, foreign keys and busy timeout are right."
+        yield Line(Level.OK, "database safety", said)
+
+
+def check_migrations() -> Iterator[Line]:
+    """Is the database of the code's version?"""
+    executor = MigrationExecutor(connection)
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    if plan:
+        said = f"{len(plan)} are not applied, {plan[0][0]} first."
+        yield Line(Level.FAIL, "migrations", said, "Run `manage.py migrate`.")
+        return
+    yield Line(Level.OK, "migrations", "all are applied.")
+
+
+def check_audit_log() -> Iterator[Line]:
+    """Would the database refuse to change an event?"""
+    missing = sorted(triggers.missing())
+    if missing:
+        said = f"triggers are missing or off: {', '.join(missing)}."
+        remedy = "Run `manage.py migrate audit 0001` and `manage.py migrate`; then `verify_audit`."
+        yield Line(Level.FAIL, "audit log", said, remedy)
+        return
+    yield Line(Level.OK, "audit log", "the triggers that keep it append-only are there.")
+
+
+def _database_file() -> Path | None:
+    name = str(settings.DATABASES["default"]["NAME"])
+    if connection.vendor != "sqlite" or ":memory:" in name or "mode=memory" in name:
+        return None
+    return Path(name)
+
+
+def check_disk() -> Iterator[Line]:
+    """Is the database on a local disk with room on it?"""
+    path = _database_file()
+    if path is None:
+        yield Line(Level.OK, "database disk", "not on this host's disks: look at the server's own.")
+        return
+    kind = _file_system(path.parent)
+    if kind.startswith(NETWORK_DISKS):
+        remedy = "Move it to a local disk, or use PostgreSQL: locks do not hold there."
+        yield Line(Level.FAIL, "database disk", f"{path} is on a network disk ({kind}).", remedy)
+    free = shutil.disk_usage(path.parent).free
+    level = Level.FAIL if free < SPENT else Level.WARN if free < SCARCE else Level.OK
+    remedy = "" if level == Level.OK else "Make room: a full disk stops every upload."
+    yield Line(level, "database disk", f"{free >> 20} MiB are free.", remedy)
+
+
+def _file_system(folder: Path) -> str:
+    """The type of the file system that holds a folder (proc(5), mounts); empty where unknown."""
+    try:
+        mounts = Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return ""
+    best = ("", "")
+    for words in map(str.split, mounts):
+        point = words[1].replace("\\040", " ")
+        if folder.resolve().is_relative_to(point) and len(point) >= len(best[0]):
+            best = point, words[2]
+    return best[1]
+
+
+# --- Cache, mail, clock --------------------------------------------------------------------------
+
+_WRITE = """
+import sys, django
+django.setup()
+from django.core.cache import cache
+cache.set(sys.argv[1], sys.argv[2], 60)
+"""
+
+
+def check_cache() -> Iterator[Line]:
+    """Does one process see what another one counts?"""
+    key, value = f"doctor-{secrets.token_hex(8)}", secrets.token_hex(8)
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": settings.SETTINGS_MODULE or ""}
+    child = subprocess.run(  # noqa: S603  this Python, and nothing from outside
+        [sys.executable, "-c", _WRITE, key, value],
+        cwd=BASE_DIR,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=CHILD_PATIENCE,
+        check=False,
+    )
+    if child.returncode:
+        said = (child.stderr.strip().splitlines() or ["no reason given"])[-1]
+        remedy = "See to CACHE_URL; the default needs `manage.py setup_vault` once."
+        yield Line(Level.FAIL, "cache", f"it cannot be written ({said}).", remedy)
+        return
+    try:
+        shared = cache.get(key) == value
+    except Exception as error:
+        yield Line(Level.FAIL, "cache", reason(error), "See to CACHE_URL.")
+        return
+    if not shared:
+        said = "what one process writes, another one does not see: guesses would not be counted."
+        remedy = "Remove CACHE_URL, or set it to redis://host:6379/1."
+        yield Line(Level.FAIL, "cache", said, remedy)
+        return
+    yield Line(Level.OK, "cache", "shared between processes.")
+
+
+def check_mail() -> Iterator[Line]:
+    """Does the mail server let us in? Nothing is sent."""
+    backend = settings.EMAIL_BACKEND.split(".")[-2]
+    if backend != "smtp":
+        said = f"the {backend} backend delivers nothing."
+        remedy = "Set EMAIL_URL, or nobody can reset a password."
+        yield Line(Level.WARN, "e-mail", said, remedy)
+        return
+    try:
+        with mail.get_connection(timeout=PATIENCE):
+            pass
+    except Exception as error:
+        remedy = "See to EMAIL_URL: host, port, name and password."
+        yield Line(Level.FAIL, "e-mail", reason(error), remedy)
+        return
+    yield Line(Level.OK, "e-mail", f"{settings.EMAIL_HOST}:{settings.EMAIL_PORT} lets us in.")
+
+
+def check_clock() -> Iterator[Line]:
+    """Has the clock gone back behind what was recorded?"""
+    now = timezone.now()
+    said = f"{now:%Y-%m-%d %H:%M:%S} UTC; pages show {settings.TIME_ZONE}."
+    try:
+        last = AuditEvent.objects.order_by("-id").values_list("at", flat=True).first()
+    except Exception:
+        # A database that is down has a line of its own.
+        last = None
+    if last is not None and (last - now).total_seconds() > 60:
+        said = f"it says {now:%Y-%m-%d %H:%M:%S} UTC, and an event was recorded at {last:%H:%M:%S}"
+        remedy = "Let a time service (chrony, systemd-timesyncd) set it."
+        yield Line(Level.FAIL, "clock", f"{said} on {last:%Y-%m-%d}.", remedy)
+        return
+    yield Line(Level.OK, "clock", said)
+
+
+# --- Secrets -------------------------------------------------------------------------------------
+
+
+def check_secrets() -> Iterator[Line]:
+    """Who on this host may read the files that hold secrets, and the database?"""
+    files = [path for path in [env_file()] if path is not None]
+    environment = read_environment()
+    for name in SECRETS:
+        if source := environment.str(f"{name}_FILE", default=""):
+            files.append(Path(source))
+    database = _database_file()
+    for path in (*files, *([database] if database else [])):
+        if _open_to_others(path):
+            level = Level.WARN if path == database else Level.FAIL
+            said = f"every account on this host may read {path}."
+            yield Line(level, "secrets", said, f"Run `chmod 600 {path}`.")
+    if not any(map(_open_to_others, files)):
+        yield Line(Level.OK, "secrets", f"files that hold some, closed to others: {len(files)}.")
+
+
+def _open_to_others(path: Path) -> bool:
+    """Whether its mode, and those of all folders above it, let any account read it."""
+    try:
+        if not S_IMODE(path.stat().st_mode) & 0o004:
+            return False
+        return all(S_IMODE(above.stat().st_mode) & 0o001 for above in path.resolve().parents)
+    except OSError:
+        return False

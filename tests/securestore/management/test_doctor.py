@@ -1,0 +1,85 @@
+"""`doctor`: what it prints, and how it ends, whatever is broken."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from files import diagnosis as vaults
+from securestore import diagnosis
+from securestore.findings import Level, Line, Probe
+from tests.files.test_vault import StoreTrouble
+
+
+def doctor(*arguments: str) -> str:
+    out = StringIO()
+    call_command("doctor", *arguments, stdout=out)
+    return out.getvalue()
+
+
+@pytest.fixture
+def found(monkeypatch: pytest.MonkeyPatch) -> list[Line]:
+    """What the probes will say; nothing is looked at."""
+    kept: list[Line] = []
+
+    def probes() -> Iterator[tuple[str, Probe]]:
+        yield "all", lambda: iter(kept)
+
+    monkeypatch.setattr(diagnosis, "probes", probes)
+    monkeypatch.setattr(vaults, "probes", lambda: iter(()))
+    return kept
+
+
+def test_a_line_for_each(found: list[Line]) -> None:
+    found += [
+        Line(Level.OK, "store", "it answers."),
+        Line(Level.WARN, "e-mail", "none.", "Set EMAIL_URL."),
+    ]
+    assert doctor() == "ok    store: it answers.\nwarn  e-mail: none. Set EMAIL_URL.\n"
+
+
+def test_json(found: list[Line]) -> None:
+    found.append(Line(Level.WARN, "e-mail", "none.", "Set EMAIL_URL."))
+    assert json.loads(doctor("--json")) == {
+        "ok": True,
+        "lines": [{"level": "warn", "part": "e-mail", "said": "none.", "remedy": "Set EMAIL_URL."}],
+    }
+
+
+@pytest.mark.parametrize("arguments", [[], ["--json"]])
+def test_a_failure_is_an_error_after_all_lines(found: list[Line], arguments: list[str]) -> None:
+    found += [Line(Level.FAIL, "a", "broken.", "Mend."), Line(Level.OK, "b", "fine.")]
+    out = StringIO()
+    with pytest.raises(CommandError, match="1 of 2 fail") as error:
+        call_command("doctor", *arguments, stdout=out)
+    assert error.value.returncode == 1
+    assert "fine." in out.getvalue()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("broken", ["store", "everything"])
+def test_it_comes_to_its_end_whatever_is_broken(
+    monkeypatch: pytest.MonkeyPatch, s3: Any, broken: str
+) -> None:
+    StoreTrouble(monkeypatch, s3).begin()
+    if broken == "everything":
+        for module in (diagnosis, vaults):
+            for name in vars(module).copy():
+                if name.startswith("check_"):
+                    monkeypatch.setattr(module, name, explode)
+    out = StringIO()
+    with pytest.raises(CommandError):
+        call_command("doctor", stdout=out)
+    lines = out.getvalue().splitlines()
+    assert all(line.startswith(("ok    ", "warn  ", "FAIL  ")) for line in lines)
+    assert any(line.startswith("FAIL  store: ") for line in lines)
+    assert len(lines) >= 11
+
+
+def explode() -> Iterator[Line]:
+    raise RuntimeError("a fault of the doctor's own\nand more of it")
