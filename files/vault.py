@@ -150,7 +150,10 @@ class Upload:
                 doomed = doom(StoredObject.objects.filter(pk=self._row.pk, state=State.WRITING))
                 if doomed:
                     audit.record(Event.UPLOAD_ABORTED, file_id=self.file_id, size=self.size)
-            if doomed:
+            if doomed and self._writer.in_doubt:
+                # A request that got lost may arrive late: the row stays, for a sweep to look again.
+                storage().discard(self._row.object_name, self._row.multipart_id)
+            elif doomed:
                 purge(self._row)
         except DatabaseError:
             # The row expires. What was never finished cannot have been published, and goes now.

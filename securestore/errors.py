@@ -19,7 +19,7 @@ from accounts import lockouts
 from accounts.limits import in_words
 from accounts.mail import MailUnavailable
 from audit import context
-from files.crypto.errors import KeyServiceError
+from files.crypto.errors import Damaged, KeyServiceError
 from files.storage import StoreError
 from files.vault import KeyRetired, KeysMissing, TooBusy
 
@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 TEMPLATE = "errors/error.html"
 RETRY_AFTER = 5  # Seconds.
 # Locked and unreachable databases are the first; a connection lost in mid-use is the second.
+# Damage gets this far only from a write, and means that the store did not keep what it was given:
+# what a read finds is `FileDamaged`.
 Outage = (
     OperationalError
     | InterfaceError
@@ -37,6 +39,7 @@ Outage = (
     | KeyRetired
     | TooBusy
     | MailUnavailable
+    | Damaged
 )
 
 

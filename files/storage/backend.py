@@ -197,6 +197,7 @@ class EncryptedS3Storage(S3Storage):
             context=key.context,
             size=key.size,
             attempts=self.max_attempts,
+            patience=self.max_attempts * self.read_timeout,
         )
 
     def check_from_outside(

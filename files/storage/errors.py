@@ -12,7 +12,9 @@ from botocore.exceptions import (
     ChecksumError,
     ClientError,
     ConnectionError,
+    ConnectTimeoutError,
     CredentialRetrievalError,
+    EndpointConnectionError,
     FlexibleChecksumError,
     HTTPClientError,
     IncompleteReadError,
@@ -58,6 +60,10 @@ _TRANSIENT = (
 )
 """What is about this one try; botocore's other errors are about how it is configured."""
 
+_NEVER_SENT = (EndpointConnectionError, ConnectTimeoutError, ClientError)
+"""After these the store has done nothing, and will not do it later."""
+
+_LOST_PARTS = frozenset({"InvalidPart", "InvalidPartOrder"})
 _MISSING = frozenset({"404", "NoSuchKey", "NotFound", "NoSuchUpload"})
 
 
@@ -68,6 +74,11 @@ def _status(error: ClientError) -> int:
 def is_missing(error: ClientError) -> bool:
     """Whether the answer means that the object, or the multipart upload, does not exist."""
     return error.response.get("Error", {}).get("Code") in _MISSING
+
+
+def may_still_happen(error: StoreUnavailable) -> bool:
+    """Whether a request that failed like this may be under way, and be done later."""
+    return not isinstance(error.__cause__, _NEVER_SENT)
 
 
 @contextmanager
@@ -87,6 +98,8 @@ def store_errors(doing: str) -> Iterator[None]:
             raise Damaged(
                 f"{doing}: the object is shorter than its record", another_length=True
             ) from error
+        if code in _LOST_PARTS:
+            raise Damaged(f"{doing}: a part is not what the store had confirmed") from error
         if _is_busy(status, code):
             raise StoreUnavailable(said) from error
         raise StoreRefused(said) from error

@@ -12,6 +12,7 @@ import io
 import logging
 import queue
 import threading
+import time
 from collections.abc import Generator
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -48,8 +49,9 @@ class ObjectReader(io.RawIOBase):
     """A seekable, read-only view of one object's plaintext.
 
     `keys` must have been checked against the record's commitment, and `size` must come from the
-    sealed record. Raises from any read: Damaged, ObjectMissing, StoreUnavailable, StoreRefused.
-    Not to be shared between threads.
+    sealed record. A frame is asked for `attempts` times at most, and not again after `patience`
+    seconds without one. Raises from any read: Damaged, ObjectMissing, StoreUnavailable,
+    StoreRefused. Not to be shared between threads.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class ObjectReader(io.RawIOBase):
         context: Context,
         size: int,
         attempts: int = 3,
+        patience: float = 60.0,
     ) -> None:
         super().__init__()
         self._client = client
@@ -71,6 +74,7 @@ class ObjectReader(io.RawIOBase):
         self._frames = frame_count(size)
         self._decryptor = Decryptor(keys, context, size)
         self._attempts = attempts
+        self._patience = patience
         self._etag = ""
         self._position = 0
         self._chunks: Generator[bytes] | None = None
@@ -157,7 +161,7 @@ class ObjectReader(io.RawIOBase):
 
     def _tokens(self, first: int, last: int) -> Generator[bytes]:
         """Yield the frames as they lie in the store; go on where a broken connection stopped."""
-        index, failures = first, 0
+        index, failures, moved = first, 0, time.monotonic()
         while index <= last:
             try:
                 with self._get(index, last) as answer:
@@ -165,9 +169,12 @@ class ObjectReader(io.RawIOBase):
                         token = answer.read_exactly(self._fetched_length(index))
                         index, failures = index + 1, 0
                         yield token
+                        moved = time.monotonic()
             except StoreUnavailable:
                 failures += 1
-                if failures >= self._attempts:
+                # What fails at once is tried again; a store that hangs has been waited for.
+                waited = time.monotonic() - moved
+                if failures >= self._attempts or waited >= self._patience:
                     raise
 
     def _prefetched(self, first: int, last: int) -> Generator[bytes]:

@@ -43,6 +43,7 @@ from files.storage.errors import (
     PreconditionFailed,
     StoreError,
     StoreUnavailable,
+    may_still_happen,
     store_errors,
 )
 from files.storage.ranges import get_range
@@ -150,12 +151,18 @@ class ObjectWriter:
         self._etags = list(before.etags)
         self._sent = False
         self._confirmed = False
+        self._in_doubt = False
         self._open = True
 
     @property
     def size(self) -> int:
         """Plaintext bytes taken so far."""
         return self._encryptor.size
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether the object may still appear, though it could not be committed."""
+        return self._in_doubt
 
     def write(self, data: Buffer) -> int:
         """Take the next bytes of plaintext; chunks may have any length.
@@ -391,9 +398,13 @@ class ObjectWriter:
         taken, by ourselves.
         """
         self._sent = True
-        with suppress(ObjectMissing, PreconditionFailed):
-            yield
-            self._confirmed = True
+        try:
+            with suppress(ObjectMissing, PreconditionFailed):
+                yield
+                self._confirmed = True
+        except StoreUnavailable as error:
+            self._in_doubt = may_still_happen(error)
+            raise
 
     def _verify(self) -> str:
         """Read the last frame and the trailer back; return the object's ETag."""

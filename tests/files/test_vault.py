@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Self
 
 import pytest
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 from django.db import OperationalError, connection, transaction
+from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from accounts.models import User
@@ -195,6 +197,36 @@ def test_an_abort_leaves_nothing_wherever_it_comes(
     [event] = events("upload_aborted")
     assert event["file_id"] == upload.file_id
     assert event["size"] == upload.size
+
+
+@pytest.mark.parametrize("chunks", [[CONTENT], [bytes(2 * PART)]], ids=["put", "multipart"])
+def test_an_object_that_may_still_arrive_is_looked_for_by_a_sweep(
+    alice: User,
+    s3: S3Client,
+    chunks: list[bytes],
+    monkeypatch: pytest.MonkeyPatch,
+    store_is_empty: Nothing,
+    nothing_left: Nothing,
+) -> None:
+    client = vault.storage().client
+    original = client._make_api_call  # type: ignore[attr-defined]
+
+    def call(operation: str, parameters: dict[str, Any]) -> Any:
+        if operation in ("PutObject", "CompleteMultipartUpload"):
+            raise ReadTimeoutError(endpoint_url="http://store.invalid")
+        return original(operation, parameters)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(client, "_make_api_call", call)
+        with pytest.raises(vault.StoreError):
+            vault.store(alice, chunks, name="a")
+    assert store_is_empty()
+    row = StoredObject.objects.get()
+    assert row.state == State.DOOMED
+    # There it comes.
+    client.put_object(Bucket=vault.storage().bucket_name, Key=row.object_name, Body=b"late")
+    sweeping.sweep(now=timezone.now() + timedelta(hours=2))
+    assert nothing_left()
 
 
 def test_an_abort_after_publishing_changes_nothing(alice: User, s3: S3Client) -> None:

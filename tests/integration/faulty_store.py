@@ -31,9 +31,43 @@ WAIT = 30
 # --- What can go wrong ------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Answer:
-    """The store says this, and does nothing."""
+    """The store says this, and does nothing. With a code, in the words that S3 uses."""
 
     status: int
+    code: str = ""
+
+
+@dataclass(frozen=True)
+class AnswerAfter:
+    """The store does what it was asked to, and then says this: also 200, with an error in it."""
+
+    status: int
+    code: str
+
+
+@dataclass(frozen=True)
+class Delay:
+    """The request waits for so many seconds, or until `heal`, before the store gets it."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Serve:
+    """The store answers with these bytes, as if they were the object; and with this ETag.
+
+    That is how it looks when objects are swapped or rolled back, or when an ETag lies.
+    """
+
+    data: bytes = field(repr=False)
+    etag: str
+
+
+@dataclass(frozen=True)
+class Tag:
+    """The answer is right, and its ETag is another."""
+
+    etag: str
 
 
 @dataclass(frozen=True)
@@ -65,7 +99,7 @@ class Flip:
     offset: int
 
 
-Fault: TypeAlias = Answer | LoseAnswer | Reset | EndEarly | Flip
+Fault: TypeAlias = Answer | AnswerAfter | Delay | LoseAnswer | Reset | EndEarly | Flip | Serve | Tag
 
 
 @dataclass(frozen=True)
@@ -111,6 +145,7 @@ class FaultyStore(ThreadingTCPServer):
         self._rules: list[_Rule] = []
         self._answering = 0
         self._changed = threading.Condition()
+        self._healed = threading.Event()
         super().__init__((LOOPBACK, 0), _Exchange)
 
     @property
@@ -139,6 +174,9 @@ class FaultyStore(ThreadingTCPServer):
         with self._changed:
             self._rules.clear()
             self.requests.clear()
+            # Whoever waits, waits no longer; whoever comes now has an event of its own.
+            self._healed.set()
+            self._healed = threading.Event()
 
     def count(self, method: str, having: str = "") -> int:
         """How many such requests have come so far."""
@@ -176,6 +214,10 @@ class FaultyStore(ThreadingTCPServer):
                     rule.times -= 1
                     return rule.fault
         return None
+
+    def wait(self, seconds: float) -> None:
+        """Let a request wait, until it is healed or the time is over."""
+        self._healed.wait(seconds)
 
     @contextmanager
     def answering(self) -> Iterator[None]:
@@ -224,11 +266,11 @@ class _Exchange(StreamRequestHandler):
     def _answer(self, request: Request, fault: Fault | None) -> bool:
         """Answer a request; whether the connection goes on."""
         if isinstance(fault, Answer):
-            phrase = HTTPStatus(fault.status).phrase
-            self.wfile.write(
-                f"HTTP/1.1 {fault.status} {phrase}\r\nContent-Length: 0\r\n\r\n".encode()
-            )
-            return True
+            return self._say(fault.status, fault.code)
+        if isinstance(fault, Serve):
+            return self._serve(request, fault)
+        if isinstance(fault, Delay):
+            self.server.wait(fault.seconds)
         with socket.create_connection(self.server.store_address, WAIT) as store:
             store.sendall(request.head + b"Connection: close\r\n\r\n" + request.body)
             answer = http.client.HTTPResponse(store, method=request.method)
@@ -236,7 +278,37 @@ class _Exchange(StreamRequestHandler):
             if isinstance(fault, LoseAnswer):
                 answer.read()
                 return self._reset()
+            if isinstance(fault, AnswerAfter):
+                answer.read()
+                return self._say(fault.status, fault.code)
             return self._pass_on(request, answer, fault)
+
+    def _say(self, status: int, code: str) -> bool:
+        text = f"<Error><Code>{code}</Code><Message>?</Message></Error>" if code else ""
+        body = f'<?xml version="1.0" encoding="UTF-8"?>\n{text}'.encode() if code else b""
+        self._head(status, {"Content-Type": "application/xml", "Content-Length": str(len(body))})
+        self.wfile.write(body)
+        return True
+
+    def _serve(self, request: Request, fault: Serve) -> bool:
+        """Answer a GET, with a range or without, as a store that has those bytes does."""
+        found = re.fullmatch(r"bytes=(\d+)-(\d+)", request.header("Range"))
+        whole = len(fault.data)
+        first, last = (int(found[1]), min(int(found[2]), whole - 1)) if found else (0, whole - 1)
+        if first >= whole:
+            return self._say(416, "InvalidRange")
+        body = fault.data[first : last + 1]
+        headers = {"ETag": fault.etag, "Content-Length": str(len(body))}
+        if found:
+            headers["Content-Range"] = f"bytes {first}-{last}/{whole}"
+        self._head(206 if found else 200, headers)
+        self.wfile.write(body)
+        return True
+
+    def _head(self, status: int, headers: dict[str, str]) -> None:
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        phrase = HTTPStatus(status).phrase
+        self.wfile.write(f"HTTP/1.1 {status} {phrase}\r\n{lines}\r\n".encode("latin-1"))
 
     def _pass_on(
         self, request: Request, answer: http.client.HTTPResponse, fault: Fault | None
@@ -252,10 +324,10 @@ class _Exchange(StreamRequestHandler):
             whole = answer.read()
             length = str(len(whole))
         headers["Content-Length"] = length
-        head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        self.wfile.write(
-            f"HTTP/1.1 {answer.status} {answer.reason}\r\n{head}\r\n".encode("latin-1")
-        )
+        if isinstance(fault, Tag):
+            headers = {name: value for name, value in headers.items() if name.lower() != "etag"}
+            headers["ETag"] = fault.etag
+        self._head(answer.status, headers)
         sent = 0
         for piece in [whole] if whole else iter(lambda: answer.read(PIECE), b""):
             if isinstance(fault, (Reset, EndEarly)) and sent + len(piece) > fault.after:

@@ -15,6 +15,7 @@ from django.urls import path
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
+from files.crypto.errors import Damaged
 from files.storage import StoreUnavailable
 from securestore import errors
 from securestore.urls import handler400, handler403, handler404, handler500
@@ -175,6 +176,9 @@ def test_outages_are_found_behind_what_was_raised_last() -> None:
     error.__cause__.__suppress_context__ = True
     assert errors.outage_behind(error) is None
     assert errors.outage_behind(None) is None
+    # The store did not keep what an upload wrote.
+    damaged = Damaged("frame 0 is another frame")
+    assert errors.outage_behind(damaged) is damaged
 
 
 def test_a_loop_of_causes_ends() -> None:

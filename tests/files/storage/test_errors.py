@@ -7,6 +7,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
+    ClientError,
+    ConnectionClosedError,
     ConnectTimeoutError,
     CredentialRetrievalError,
     EndpointConnectionError,
@@ -23,8 +25,13 @@ from urllib3.exceptions import ProtocolError
 
 from files.crypto.errors import Damaged
 from files.storage import ObjectMissing, StoreError, StoreRefused, StoreUnavailable
-from files.storage.errors import PreconditionFailed, store_errors
+from files.storage.errors import PreconditionFailed, may_still_happen, store_errors
 from launcher.ports import LOOPBACK, free_port
+
+_SLOW_DOWN = ClientError(
+    {"Error": {"Code": "SlowDown"}, "ResponseMetadata": {"HTTPStatusCode": 503}},  # type: ignore[typeddict-item]
+    "PutObject",
+)
 
 
 @pytest.mark.parametrize(
@@ -38,6 +45,7 @@ from launcher.ports import LOOPBACK, free_port
         (412, "", PreconditionFailed),
         (409, "ConditionalRequestConflict", PreconditionFailed),
         (416, "InvalidRange", Damaged),
+        (400, "InvalidPart", Damaged),
         (500, "InternalError", StoreUnavailable),
         (502, "", StoreUnavailable),
         (503, "SlowDown", StoreUnavailable),
@@ -88,6 +96,25 @@ def test_an_error_without_an_answer_is_read_too(
     with pytest.raises(expected) as raised, store_errors("get an object"):
         raise error
     assert raised.value.__cause__ is error
+
+
+@pytest.mark.parametrize(
+    ("error", "late"),
+    [
+        (ReadTimeoutError(endpoint_url="http://store"), True),
+        (ConnectionClosedError(endpoint_url="http://store"), True),
+        (ProtocolError("reset"), True),
+        (ConnectTimeoutError(endpoint_url="http://store"), False),
+        (EndpointConnectionError(endpoint_url="http://store"), False),
+        (_SLOW_DOWN, False),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_was_sent_may_still_happen(error: Exception, late: bool) -> None:
+    with pytest.raises(StoreError) as raised, store_errors("put an object"):
+        raise error
+    assert isinstance(raised.value, StoreUnavailable)
+    assert may_still_happen(raised.value) == late
 
 
 def test_a_port_where_nobody_listens_is_unavailable() -> None:

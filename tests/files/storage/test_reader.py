@@ -10,12 +10,19 @@ from contextlib import closing
 from itertools import product
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from files.crypto.errors import Damaged, WrongKey
-from files.crypto.stream import FRAME_LENGTH, frame_count, object_length
-from files.storage import EncryptedS3Storage, ObjectKey, ObjectMissing, ObjectReader
+from files.crypto.stream import FRAME_LENGTH, derive_keys, frame_count, object_length
+from files.storage import (
+    EncryptedS3Storage,
+    ObjectKey,
+    ObjectMissing,
+    ObjectReader,
+    StoreUnavailable,
+)
 from files.storage.ranges import RangeAnswer
 from files.storage.reader import PREFETCH_FRAMES
 from tests.files.storage.objects import SIZES, F, Hands, content, encrypted, new_key
@@ -40,6 +47,30 @@ def boundaries(size: int) -> list[int]:
     """Every offset within one byte of a frame boundary or of the end."""
     edges = [*range(0, size, F), size]
     return sorted({n for edge in edges for n in (edge - 1, edge, edge + 1) if 0 <= n <= size})
+
+
+@pytest.mark.parametrize("patience", [0, 60])
+def test_a_store_that_hangs_is_not_waited_for_again_and_again(
+    storage: EncryptedS3Storage, hands: Hands, patience: float
+) -> None:
+    name, key = hands.place(content(F))
+    with (
+        ObjectReader(
+            storage.client,
+            storage.bucket_name,
+            name,
+            keys=derive_keys(key.dek, key.context),
+            context=key.context,
+            size=key.size,
+            patience=patience,
+        ) as reader,
+        hands.failing("GetObject", ReadTimeoutError(endpoint_url="http://store")),
+    ):
+        if patience:
+            assert reader.read() == content(F)
+        else:
+            with pytest.raises(StoreUnavailable):
+                reader.read()
 
 
 def test_every_range_at_the_frame_boundaries(opened: Opened) -> None:
