@@ -80,8 +80,11 @@ def check_master_keys() -> Iterator[Line]:
     ring = keyring()
     try:
         vault.check_keyring()
-    except vault.KeysMissing as error:
+    except vault.VaultError as error:
         yield Line(Level.FAIL, "master keys", str(error))
+    except KeyServiceError as error:
+        remedy = "See to the key service, and to the rights of its credentials."
+        yield Line(Level.FAIL, "master keys", reason(error), remedy)
     else:
         yield Line(Level.OK, "master keys", "every file's is configured.")
     retired = MasterKey.objects.filter(pk__in=ring.ids, retired_at__isnull=False)

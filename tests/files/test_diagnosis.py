@@ -186,11 +186,15 @@ def test_all_fingerprints_are_told_and_no_key(use_keys: UseKeys) -> None:
 
 
 @pytest.mark.usefixtures("s3")
-def test_a_retired_key_that_is_configured_is_a_warning() -> None:
-    MasterKey.objects.create(key_id=keyring().primary_id, retired_at=timezone.now())
+@pytest.mark.parametrize("primary", [True, False])
+def test_a_retired_key_that_is_configured_is_told(use_keys: UseKeys, primary: bool) -> None:
+    use_keys(generate_master_key(), generate_master_key())
+    key_id = keyring().ids[0 if primary else 1]
+    MasterKey.objects.create(key_id=key_id, retired_at=timezone.now())
     found = [line for line in examine(diagnosis.probes()) if line.part == "master keys"]
-    assert [line.level for line in found] == [Level.OK, Level.WARN]
-    assert "retired" in found[1].said
+    assert found[0].level == (Level.FAIL if primary else Level.OK)
+    assert found[-1].level == Level.WARN
+    assert key_id in found[-1].said
 
 
 @pytest.mark.usefixtures("s3")

@@ -1,0 +1,139 @@
+"""Verification and sweep as real processes, several at once and killed, on both databases."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from files.bulk_verification import PAGE
+from tests.conftest import Weed
+from tests.integration.faulty_store import Delay, FaultyStore
+from tests.integration.forms import eventually
+from tests.integration.installation import ROOT, Installation
+from tests.integration.postgresql import server
+
+LAST = 2
+FILES = 2 * PAGE + LAST
+"""Two full pages, and one of two objects."""
+
+STORE = """
+import sys
+from django.contrib.auth import get_user_model
+from files import vault
+from files.models import StoredObject
+
+alice = get_user_model().objects.create_user("alice", "alice@example.org", "x" * 20)
+for number in range(int(sys.argv[1])):
+    vault.store(alice, [b"%d" % number], name=f"{number}.bin")
+for name in StoredObject.objects.order_by("pk").values_list("object_name", flat=True):
+    print(name)
+"""
+
+DOOM = """
+import sys
+from files import vault
+from files.models import FileRecord, StoredObject
+
+FileRecord.objects.filter(current__object_name__in=sys.argv[1:]).delete()
+vault.doom(StoredObject.objects.filter(object_name__in=sys.argv[1:]))
+"""
+
+
+@dataclass
+class Site(Installation):
+    """An installation that reaches its store over a network that fails on demand."""
+
+    network: FaultyStore | None = None
+
+    def environment(self) -> dict[str, str]:
+        assert self.network is not None
+        return {
+            **super().environment(),
+            "DOOMED_GRACE_MINUTES": "0",
+            "S3_ENDPOINT_URL": self.network.endpoint_url,
+        }
+
+    def start(self, command: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, *shlex.split(command)],
+            cwd=ROOT,
+            env=self.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+
+def outcome(process: subprocess.Popen[str]) -> Any:
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    return json.loads(out)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def site(request: pytest.FixtureRequest, weed: Weed, tmp_path: Path) -> Iterator[Site]:
+    """A migrated installation on either database."""
+
+    def migrated(database_url: str = "") -> Site:
+        bucket = f"test-{secrets.token_hex(8)}"
+        made = Site(tmp_path, weed, bucket, database_url, network=network)
+        made.run("manage.py migrate --verbosity=0")
+        return made
+
+    with FaultyStore(weed.endpoint_url) as network:
+        if request.param == "sqlite":
+            yield migrated()
+            return
+        with server() as database:
+            path = f"{database['HOST']}/{database['NAME']}"
+            yield migrated(f"postgres://{database['USER']}@/{path}")
+
+
+def test_runs_share_the_work_and_one_takes_over_what_a_killed_one_had(site: Site) -> None:
+    network = site.network
+    assert network is not None
+    names = site.python(STORE, str(FILES))
+    assert len(names) == FILES
+    network.heal()
+    # The first run has noted its first page, and hangs in the second.
+    stuck = names[PAGE + 5]
+    network.fail(Delay(60), having=stuck)
+    command = "manage.py verify_files --workers=1 --json"
+    killed = site.start(command)
+    assert eventually(lambda: network.count("GET", stuck) == 1, 60)
+    survivor = site.start(command)
+    assert eventually(lambda: network.count("GET", names[-1]) == 1, 60)
+    assert survivor.poll() is None
+    killed.kill()
+    killed.communicate(timeout=30)
+    found = outcome(survivor)
+    assert (found["ok"], found["resumed"], found["objects"]) == (True, True, PAGE + LAST)
+    assert all(network.count("GET", name) == 1 for name in names[:PAGE])
+    # Both are over: the next one reads all of it, with many workers.
+    network.heal()
+    again = json.loads(site.run("manage.py verify_files --workers=3 --json").stdout)
+    assert (again["ok"], again["resumed"], again["objects"]) == (True, False, FILES)
+    _two_sweeps_at_once(site, names)
+
+
+def _two_sweeps_at_once(site: Site, names: list[str]) -> None:
+    """They do the work once between them, and find all else in its place."""
+    client = site.weed.client()
+    client.put_object(Bucket=site.bucket, Key="zz/unknown", Body=b"?")
+    doomed, kept = names[::2], names[1::2]
+    site.python(DOOM, *doomed)
+    sweeps = [outcome(one) for one in [site.start("manage.py sweep --json") for _ in range(2)]]
+    assert all(sweep["failed"] == sweep["missing_objects"] == 0 for sweep in sweeps)
+    assert sum(sweep["purged"] for sweep in sweeps) >= len(doomed)
+    assert all(sweep["unknown_objects"] == 1 for sweep in sweeps)
+    listed = client.list_objects_v2(Bucket=site.bucket)["Contents"]
+    assert [found["Key"] for found in listed] == sorted([*kept, "zz/unknown"])
