@@ -30,8 +30,8 @@ from files.masterkeys import keyring
 from files.models import HeldKey, StoredObject
 
 if TYPE_CHECKING:
+    from accounts.models import User
     from files.models import FileRecord
-
 
 log = logging.getLogger(__name__)
 
@@ -167,8 +167,13 @@ def offer_ends(row: StoredObject) -> datetime | None:
     return ends if held.offered is not None and ends > timezone.now() else None
 
 
-def offered_key(row: StoredObject) -> str | None:
-    """The key of a stream while it is still kept to be shown again, else None."""
+def offered_key(row: StoredObject, to: User) -> str | None:
+    """The key of a stream while it is still kept to be shown again, else None.
+
+    It is for who uploaded the file: who was made its owner since must get it from them.
+    """
+    if row.creator_id != to.pk:
+        return None
     fresh = StoredObject.objects.select_related("held_key").get(pk=row.pk)
     if offer_ends(fresh) is None or (sealed := fresh.held_key.sealed_offer) is None:
         return None

@@ -72,17 +72,17 @@ def is_fresh(record: FileRecord) -> bool:
     return held is not None and held.made_at + MOMENT > timezone.now()
 
 
-def just_made(record: FileRecord) -> str | None:
+def just_made(record: FileRecord, *, actor: User) -> str | None:
     """The key of a file that was completed a moment ago, for the client that did it.
 
     For as long as a client may be asking whether its upload is complete, and while it is offered.
     """
-    return custody.offered_key(record.current) if is_fresh(record) else None
+    return custody.offered_key(record.current, actor) if is_fresh(record) else None
 
 
 def show(record: FileRecord, *, actor: User) -> str:
     """The key of a new file once more, for its owner. Raises OfferOver."""
-    key = custody.offered_key(record.current)
+    key = custody.offered_key(record.current, actor)
     if key is None:
         raise vault.OfferOver
     audit.record(Event.KEY_SHOWN, actor=actor, file_id=record.pk)
@@ -96,7 +96,7 @@ def set_passphrase(record: FileRecord, passphrase: str, *, actor: User) -> None:
     Raises OfferOver, TooBusy, FileDamaged, KeysMissing.
     """
     row = record.current
-    old = custody.offered_key(row)
+    old = custody.offered_key(row, actor)
     if old is None:
         raise vault.OfferOver
     new = custody.UserKey.from_passphrase(passphrase)

@@ -113,10 +113,11 @@ def detail(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
 def key_context(request: HttpRequest, record: FileRecord) -> dict[str, Any]:
     """What a page says of a held file's key: never the key."""
     found = unlocking.unlocked(request, record)
+    mine = record.current.creator_id == user_of(request).pk
     return {
         "unlocked_until": found[1] if found else None,
         "has_passphrase": bool(custody.derivation_of(record.current)),
-        "offer_ends": custody.offer_ends(record.current),
+        "offer_ends": mine and custody.offer_ends(record.current),
     }
 
 

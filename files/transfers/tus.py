@@ -222,7 +222,7 @@ def _state(session: UploadSession, stored: FileRecord | None, *, status: int) ->
     if stored is not None:
         response["Securestore-File"] = str(stored.pk)
         # Also to a client that asks again: the answer that completed the upload may be lost.
-        if stored.is_held and (key := held.just_made(stored)):
+        if stored.is_held and (key := held.just_made(stored, actor=session.owner)):
             response["Securestore-Key"] = key
     return response
 

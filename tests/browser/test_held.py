@@ -78,7 +78,6 @@ def test_search_enter_the_key_download(
     page.context.grant_permissions(["clipboard-write"])
     sign_in(page, "alice")
     choose_held(page, original)
-    picture(page, "held-upload")
     send(page)
     [key] = shown_keys(page)
     picture(page, "held-key")
@@ -108,12 +107,10 @@ def test_search_enter_the_key_download(
     page.get_by_role("button", name="Unlock").click()
     expect(page.get_by_role("alert")).to_contain_text("Wrong key")
     expect(page.get_by_label("Key of this file")).to_be_focused()
-    picture(page, "held-wrong-key")
     page.get_by_label("Key of this file").press("Control+V")
     assert inputs(page)[-1] == key
     page.get_by_role("button", name="Unlock").click()
     expect(page.get_by_text("Unlocked in this browser until")).to_be_visible()
-    picture(page, "held-unlocked")
     assert fetched(page) == original.read_bytes()
 
     for secret in (key, wrong):
@@ -157,7 +154,7 @@ def test_a_passphrase_instead_of_a_key(page: Page, sign_in: SignIn, tmp_path: Pa
     first.fill("password1234")
     again.fill("password1234")
     send(page)
-    page.wait_for_function("document.querySelector('[name=passphrase]').validationMessage")
+    page.wait_for_function("() => document.querySelector('[name=passphrase]').validationMessage")
     assert "Too easy to guess" in first.evaluate("field => field.validationMessage")
     first.fill(PASSPHRASE)
     again.fill(PASSPHRASE)

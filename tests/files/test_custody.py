@@ -117,17 +117,17 @@ def test_keys_do_not_show_in_representations() -> None:
 
 def test_a_new_key_is_offered_until_it_is_confirmed(held_record: FileRecord) -> None:
     row = held_record.current
-    assert custody.offered_key(row) == KEY
+    assert custody.offered_key(row, held_record.owner) == KEY
     assert KEY.encode() not in bytes(held_key().offered or b"")
     assert custody.confirm(row)
     assert not custody.confirm(row)
-    assert custody.offered_key(row) is None
+    assert custody.offered_key(row, held_record.owner) is None
     assert held_key().offered is None
 
 
 def test_a_new_key_is_offered_for_so_long(held_record: FileRecord, settings: Settings) -> None:
     HeldKey.objects.update(made_at=timezone.now() - settings.KEY_OFFER)
-    assert custody.offered_key(held_record.current) is None
+    assert custody.offered_key(held_record.current, held_record.owner) is None
     assert held_key().offered is not None
     assert custody.forget_lapsed() == 1
     assert held_key().offered is None
@@ -157,14 +157,14 @@ def test_an_offer_of_another_file_is_not_taken(
     other = store(alice, key=UserKey.generated())
     moved = HeldKey.objects.get(object=held_record.current).offered
     HeldKey.objects.filter(object=other.current).update(offered=moved)
-    assert custody.offered_key(other.current) is None
+    assert custody.offered_key(other.current, other.owner) is None
 
 
 def test_an_installation_may_keep_none(store: Store, alice: User, settings: Settings) -> None:
     settings.KEY_OFFER = timedelta(0)
     record = store(alice, key=UserKey(KEY))
     assert held_key().offered is None
-    assert custody.offered_key(record.current) is None
+    assert custody.offered_key(record.current, record.owner) is None
 
 
 def test_the_database_keeps_no_key_that_was_confirmed(held_record: FileRecord) -> None:
@@ -183,5 +183,14 @@ def test_a_key_on_offer_outlives_the_master_key_that_sealed_it(
         retirement.retire(old_id)
     rewrapping.rewrap()
     use_keys(second)
-    assert custody.offered_key(held_record.current) == KEY
+    assert custody.offered_key(held_record.current, held_record.owner) == KEY
     assert retirement.retire(old_id)
+
+
+def test_an_offer_that_does_not_open_is_left_alone(
+    held_record: FileRecord, use_keys: UseKeys
+) -> None:
+    HeldKey.objects.update(offered=b"altered")
+    use_keys(generate_master_key(), os.environ["MASTER_KEYS"])
+    assert custody.rewrap_offers() == 0
+    assert bytes(held_key().offered or b"") == b"altered"

@@ -296,7 +296,7 @@ def test_the_key_as_a_file(owner: Client, held_record: FileRecord) -> None:
 def test_without_the_tick_nothing_is_confirmed(owner: Client, held_record: FileRecord) -> None:
     answer = owner.post("/files/keys/saved/", {"file": held_record.pk})
     assert answer["Location"] == page(held_record, "key")
-    assert custody.offered_key(held_record.current) == KEY
+    assert custody.offered_key(held_record.current, held_record.owner) == KEY
 
 
 def test_several_are_confirmed_at_once_and_all_or_none(
@@ -321,7 +321,7 @@ def test_the_script_of_the_upload_page_stays_there(owner: Client, held_record: F
 
 def test_the_owner_who_unlocks_it_has_confirmed_it(owner: Client, held_record: FileRecord) -> None:
     unlock(owner, held_record)
-    assert custody.offered_key(held_record.current) is None
+    assert custody.offered_key(held_record.current, held_record.owner) is None
     assert "Nobody has confirmed" not in owner.get(page(held_record)).text
 
 
@@ -360,7 +360,20 @@ def test_the_key_is_shown_to_nobody_but_the_owner(
         assert client.post(page(held_record, *steps), {"key": KEY}).status_code == 404
     fields = {"file": held_record.pk, "saved": "yes"}
     assert client.post("/files/keys/saved/", fields).status_code == 404
-    assert custody.offered_key(held_record.current) == KEY
+    assert custody.offered_key(held_record.current, held_record.owner) == KEY
+
+
+def test_who_is_made_the_owner_is_not_shown_the_key(
+    client: Client, held_record: FileRecord, bob: User
+) -> None:
+    FileRecord.objects.update(owner=bob)
+    client.force_login(bob)
+    assert page(held_record, "key") not in client.get(page(held_record)).text
+    assert client.get(page(held_record, "key"))["Location"] == page(held_record)
+    assert KEY.encode() not in client.post(page(held_record, "key", "file")).content
+    typed = {"passphrase": PASSPHRASE, "passphrase_again": PASSPHRASE}
+    assert client.post(page(held_record, "key", "passphrase"), typed).status_code == 409
+    assert unlock(client, held_record).status_code == 302
 
 
 # --- Encrypt anew -------------------------------------------------------------------------------
@@ -448,7 +461,7 @@ def test_a_passphrase_takes_the_place_of_a_new_key(
 def test_a_weak_one_does_not(owner: Client, held_record: FileRecord) -> None:
     typed = {"passphrase": "password1234", "passphrase_again": "password1234"}
     assert owner.post(page(held_record, "key", "passphrase"), typed).status_code == 400
-    assert custody.offered_key(held_record.current) == KEY
+    assert custody.offered_key(held_record.current, held_record.owner) == KEY
 
 
 # --- Pages cost the same ------------------------------------------------------------------------
