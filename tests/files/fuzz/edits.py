@@ -15,7 +15,7 @@ _KINDS: Final = ["flip", "set", "cut", "drop", "repeat", "insert", "swap", "zero
 def _place(length: int, share: float, marks: Sequence[int], near: int) -> int:
     """A place in `length` bytes: anywhere, or within two bytes of a place that matters."""
     if near >= 0 and marks:
-        return max(0, min(length, marks[near % len(marks)] + near % 5 - 2))
+        return max(0, min(length, marks[near % len(marks)] + (0, 0, 0, -2, -1, 1, 2)[near % 7]))
     return int(share * length)
 
 
