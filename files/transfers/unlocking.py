@@ -22,7 +22,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from files.crypto.errors import CryptoError
+from files.crypto.errors import Damaged, UnknownMasterKey
 from files.crypto.keyring import WrappedKey
 from files.masterkeys import keyring
 from files.models import FileRecord
@@ -73,7 +73,7 @@ def unlocked(request: HttpRequest, record: FileRecord) -> tuple[str, datetime] |
     try:
         token = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         secret = ring.unwrap_secret(WrappedKey(master_key_id, token), _purpose(request, record))
-    except (binascii.Error, ValueError, CryptoError):
+    except (binascii.Error, ValueError, Damaged, UnknownMasterKey):
         return None
     until = datetime.fromtimestamp(_END.unpack_from(secret)[0], tz=timezone.get_default_timezone())
     if until <= timezone.now():

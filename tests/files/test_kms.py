@@ -22,9 +22,10 @@ from files import kms, masterkeys, vault
 from files.checks import master_keys
 from files.crypto.errors import Damaged, KeyServiceRefused, KeyServiceUnavailable
 from files.crypto.keyring import LocalMasterKey, generate_master_key
+from files.custody import UserKey
 from files.masterkeys import keyring, read_keyring
 from files.models import FileRecord, StoredObject
-from tests.files.conftest import CONTENT, Store, UseKeys
+from tests.files.conftest import CONTENT, KEY, Store, UseKeys
 from tests.files.test_reencryption import holding
 from tests.files.test_vault import read
 
@@ -159,6 +160,28 @@ def test_files_are_stored_and_read_with_a_key_of_kms_alone(
     record = store(alice)
     assert under() == {arn}
     assert read(record) == CONTENT
+
+
+def test_held_files_are_unlocked_with_a_key_of_kms(
+    client: Client,
+    store: Store,
+    alice: User,
+    use_kms: UseKms,
+    new_key: Callable[[], str],
+    failing: Callable[[Exception], None],
+) -> None:
+    use_kms(new_key())
+    record = store(alice, key=UserKey(KEY))
+    client.force_login(alice)
+    base = f"/files/{record.pk}/"
+    assert KEY in client.get(f"{base}key/").text
+    assert client.post(f"{base}unlock/", {"key": KEY}).status_code == 302
+    answer: Any = client.get(f"{base}download/", headers={"Range": "bytes=4-8"})
+    assert (answer.status_code, b"".join(answer.streaming_content)) == (206, CONTENT[4:9])
+    # An outage is no lock, and costs nobody the file.
+    failing(EndpointConnectionError(endpoint_url="https://kms"))
+    for path in ("", "download/"):
+        assert client.get(base + path).status_code == 503
 
 
 def test_everything_moves_to_kms_between_its_keys_and_back(
