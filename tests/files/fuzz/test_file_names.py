@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+import re
 import unicodedata
 import zipfile
-from email.message import Message
 from types import SimpleNamespace
 from typing import Any, cast
+from urllib.parse import unquote
 
 from django.http import HttpResponse
 from hypothesis import example, given
@@ -58,7 +59,20 @@ def test_a_kept_name_is_safe_everywhere(raw: str) -> None:
     assert name == unicodedata.normalize("NFC", name)
 
 
+def _filename_in(header: str) -> str:
+    """The one parameter of an attachment (RFC 6266, RFC 8187); nothing may follow it."""
+    if header == "attachment":
+        return ""
+    found = re.fullmatch(
+        r'attachment; filename(?:="((?:[^"\\]|\\.)*)"|\*=utf-8\'\'([A-Za-z0-9%._~!$&+^`|-]*))',
+        header,
+    )
+    assert found, header
+    return re.sub(r"\\(.)", r"\1", found[1]) if found[2] is None else unquote(found[2])
+
+
 @given(anything)
+@example("<>")
 @example("%41\u20ac")
 @example('a"; filename="b.exe')
 @example("\\")
@@ -71,19 +85,13 @@ def test_a_header_tells_the_name_and_nothing_else(raw: str) -> None:
     header = response["Content-Disposition"]
     assert header.isascii()
     assert header.isprintable()
-    message = Message()
-    message["Content-Disposition"] = header
-    assert message.get_content_disposition() == "attachment"
-    parameters = [name for name, _ in cast("Any", message).get_params(header="Content-Disposition")]
-    assert set(parameters[1:]) <= {"filename"}
+    _filename_in(header)
     try:
         name = clean_name(raw)
     except BadName:
         return
     as_attachment(response, name)
-    del message["Content-Disposition"]
-    message["Content-Disposition"] = response["Content-Disposition"]
-    assert message.get_filename() == name
+    assert _filename_in(response["Content-Disposition"]) == name
 
 
 @given(st.lists(anything, min_size=1, max_size=6))
