@@ -331,7 +331,9 @@ class Run:
         self._try_again()
         self._settle_missing()
         done = self.done
-        if not done.stopped and not self._stopping.is_set():
+        through = not done.stopped and not self._stopping.is_set()
+        if through or not (done.resumed or done.counts):
+            # It came to its end, or did not even begin: nothing to go on with.
             unfinished = VerificationRun.objects.filter(started_at=done.since)
             unfinished.filter(pk=self._selection.name).delete()
         known = WELL | DAMAGE | {Outcome.UNREACHABLE}

@@ -347,6 +347,8 @@ def test_a_store_that_is_down_is_no_damage(
     assert done.stopped
     assert done.only_unreachable
     trouble.end()
+    # Nothing was done that the next one could go on with.
+    assert not VerificationRun.objects.exists()
     assert run().all_well
 
 
