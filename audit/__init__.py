@@ -11,7 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from audit.context import capture, command
+from audit.commands import command, note_run
+from audit.context import capture
 from audit.events import Event
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from audit.chain import Detail
     from audit.models import AuditEvent
 
-__all__ = ["Event", "capture", "command", "record"]
+__all__ = ["Event", "capture", "command", "note_run", "record"]
 
 
 def record(

@@ -16,9 +16,11 @@ from __future__ import annotations
 import hmac
 import json
 import re
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
@@ -27,6 +29,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from audit import context
+from audit.announcements import announce
 from audit.events import Event
 from audit.models import AuditEvent
 
@@ -59,6 +62,8 @@ MAX_DETAIL_LENGTH = 500  # Characters; longer text is cut, so that no event can 
 _ADVISORY_LOCK = 0x6175646974
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _SECRETS = frozenset({"key", "password", "passphrase", "secret", "token", "dek"})
+# Events go into the log of the process, too, where no file is named.
+_NAMES = frozenset({"name", "filename", "file_name"})
 
 
 def record(
@@ -75,8 +80,8 @@ def record(
     Joins the caller's transaction, or makes one of its own: the event stands if and only if that
     transaction commits. Writers queue from here to the end of the transaction, so record last.
 
-    Raises `ValueError` or `TypeError` for details that the log does not take: more than 16, a
-    name that promises a secret, anything but short flat values.
+    Raises `ValueError` or `TypeError` for details that the log does not take: more than 16, one
+    whose name promises a secret or a file's name, anything but short flat values.
     """
     details = {name: _clean_detail(name, value) for name, value in data.items()}
     if len(details) > MAX_DETAILS:
@@ -102,6 +107,7 @@ def record(
         )
         row.mac = mac_of([getattr(row, name) for name in FIELDS])
         row.save(force_insert=True)
+        announce(row)
     return row
 
 
@@ -144,7 +150,7 @@ def _clean(text: str, limit: int) -> str:
 
 
 def _clean_detail(name: str, value: Detail) -> str | int | bool | None:
-    if name in _SECRETS:
+    if name in _SECRETS or name in _NAMES:
         raise ValueError(f"the audit log takes no {name}")
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()
@@ -191,14 +197,53 @@ class BrokenChain(Exception):
         self.reason = reason
 
 
+def check_anchors(anchors: Iterable[Anchor]) -> int:
+    """Check that the log passes through each of them, in constant memory; how many there were.
+
+    Raises `BrokenChain` for the lowest that it does not pass through. MACs are believed: for a log
+    that `verify` has found whole.
+    """
+    count = 0
+    lowest: int | None = None
+    for batch in _batches(anchors, 500):
+        count += len(batch)
+        numbers = {anchor.number for anchor in batch}
+        found = dict(AuditEvent.objects.filter(id__in=numbers).values_list("id", "mac"))
+        found[0] = GENESIS
+        wrong = {one.number for one in batch if found.get(one.number) != one.mac}
+        lowest = min(wrong | ({lowest} if lowest is not None else set()), default=None)
+    if lowest is not None:
+        last = head().number
+        raise _cut(last, lowest) if lowest > last else _other(lowest)
+    return count
+
+
+def _cut(last: int, expected: int) -> BrokenChain:
+    return BrokenChain(last + 1, f"missing; the log was cut, an anchor names event {expected}")
+
+
+def _other(number: int) -> BrokenChain:
+    return BrokenChain(number, "not the event that the anchor names")
+
+
+def _batches(anchors: Iterable[Anchor], size: int) -> Iterator[list[Anchor]]:
+    remaining = iter(anchors)
+    while batch := list(islice(remaining, size)):
+        yield batch
+
+
 def verify(*anchors: Anchor, progress: Callable[[int], object] = lambda number: None) -> Anchor:
     """Read the whole log in constant memory and check every link. Returns the head.
 
     `progress` is called with the number of each event that holds. Raises `BrokenChain` for the
     first one that does not, or when the log does not pass through every one of `anchors`.
     """
-    expected = {anchor.number: anchor.mac for anchor in anchors}
+    expected: defaultdict[int, set[str]] = defaultdict(set)
+    for anchor in anchors:
+        expected[anchor.number].add(anchor.mac)
     link = Anchor(0, GENESIS)
+    if expected.get(0, {GENESIS}) != {GENESIS}:
+        raise _other(0)
     rows = AuditEvent.objects.order_by("id").values_list(*FIELDS, "mac")
     for *values, mac in rows.iterator(chunk_size=1000):
         number, previous_mac = values[0], values[-1]
@@ -208,13 +253,11 @@ def verify(*anchors: Anchor, progress: Callable[[int], object] = lambda number: 
             raise BrokenChain(number, "altered, or not written with this AUDIT_KEY")
         if previous_mac != link.mac:
             raise BrokenChain(number, "does not follow from the event before it")
-        if mac != expected.get(number, mac):
-            raise BrokenChain(number, "not the event that the anchor names")
+        if number in expected and expected[number] != {mac}:
+            raise _other(number)
         link = Anchor(number, mac)
         progress(number)
     last_expected = max(expected, default=0)
     if link.number < last_expected:
-        raise BrokenChain(
-            link.number + 1, f"missing; the log was cut, an anchor names event {last_expected}"
-        )
+        raise _cut(link.number, last_expected)
     return link

@@ -95,13 +95,6 @@ def active(context: Context) -> Iterator[None]:
         _current.reset(token)
 
 
-@contextmanager
-def command(name: str) -> Iterator[None]:
-    """The context of a management command, also as a decorator: `@audit.command("sweep")`."""
-    with active(Context(actor_name=f"command:{name}")):
-        yield
-
-
 class Captured:
     """A context kept for later. It may be entered any number of times, on any thread."""
 

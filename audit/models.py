@@ -46,3 +46,22 @@ class AuditEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.id} {self.event}"
+
+
+class LastRun(models.Model):
+    """The last run of a management command: when, and what it came to. Events are the history."""
+
+    name = models.CharField(max_length=64, primary_key=True)
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    succeeded_at = models.DateTimeField(null=True)
+    # `running` until it ends, and for ever where it was killed.
+    outcome = models.CharField(max_length=16)
+    seconds = models.PositiveIntegerField(null=True)
+    figures: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField(default=dict)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.outcome}"

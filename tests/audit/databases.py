@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from threading import Barrier
 from typing import Any
 
-from django.db import connection, connections
+from django.db import connection, connections, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.db.utils import load_backend
 
@@ -52,14 +52,20 @@ def write_at_once(configuration: Configuration, *, threads: int, events: int) ->
         list(pool.map(write, range(threads)))
 
 
-def write_quickly(count: int) -> None:
-    """Rows as `record` writes them, in few statements."""
+def write_quickly(count: int, *, batch: int = 500) -> None:
+    """Rows as `record` writes them, in few statements and little memory."""
     rows, link = [], chain.GENESIS
-    for number in range(1, count + 1):
-        row = AuditEvent(
-            id=number, at=datetime(2026, 1, 1, tzinfo=UTC), event=Event.SWEPT, data={"n": number}
-        )
-        row.previous_mac = link
-        row.mac = link = chain.mac_of([getattr(row, field) for field in chain.FIELDS])
-        rows.append(row)
-    AuditEvent.objects.bulk_create(rows, batch_size=500)
+    with transaction.atomic():
+        for number in range(1, count + 1):
+            row = AuditEvent(
+                id=number,
+                at=datetime(2026, 1, 1, tzinfo=UTC),
+                event=Event.SWEPT,
+                data={"n": number},
+            )
+            row.previous_mac = link
+            row.mac = link = chain.mac_of([getattr(row, field) for field in chain.FIELDS])
+            rows.append(row)
+            if len(rows) == batch or number == count:
+                AuditEvent.objects.bulk_create(rows)
+                rows.clear()

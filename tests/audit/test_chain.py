@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tracemalloc
-from datetime import UTC, timedelta
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -227,6 +228,83 @@ def test_a_true_event_of_another_chain_does_not_fit(five_events: list[AuditEvent
     assert where_it_breaks() == 3
 
 
+# What somebody with all rights in the database, and without the key, may do to a row or two.
+LENGTH = 6
+places = st.integers(1, LENGTH)
+texts = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=40)
+REPLACED: dict[str, st.SearchStrategy[Any]] = {
+    "at": st.datetimes(min_value=datetime(1900, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
+    "event": texts.filter(lambda text: len(text) <= 40),
+    "actor_id": st.none() | st.integers(-(2**63), 2**63 - 1),
+    "actor_name": texts,
+    "address": texts,
+    "user_agent": texts,
+    "request_id": st.text("0123456789abcdef", max_size=32),
+    "file_id": st.none() | st.uuids(),
+    "grant_id": st.none() | st.integers(-(2**63), 2**63 - 1),
+    "data": st.dictionaries(texts, st.none() | st.booleans() | st.integers() | texts, max_size=3),
+    "previous_mac": st.text("0123456789abcdef", min_size=64, max_size=64),
+    "mac": st.text("0123456789abcdef", min_size=64, max_size=64),
+}
+
+
+@st.composite
+def replaced(draw: st.DrawFn) -> tuple[str, int, int, dict[str, Any]]:
+    names = draw(st.sets(st.sampled_from(sorted(REPLACED)), min_size=1, max_size=3))
+    return "replace", draw(places), 0, {name: draw(REPLACED[name]) for name in sorted(names)}
+
+
+moves: st.SearchStrategy[tuple[str, int, int, dict[str, Any]]] = st.tuples(
+    st.sampled_from(["remove", "swap", "copy over", "move to the end"]),
+    places,
+    places,
+    st.just({}),
+)
+
+
+def tampered(how: str, one: int, other: int, changes: dict[str, Any]) -> None:
+    rows = AuditEvent.objects
+    if how == "replace":
+        rows.filter(id=one).update(**changes)
+    elif how == "remove":
+        rows.filter(id=one).delete()
+    elif how == "move to the end":
+        rows.filter(id=one).update(id=LENGTH + other)
+    elif how == "swap":
+        for old, new in ((one, 100), (other, one), (100, other)):
+            rows.filter(id=old).update(id=new)
+    else:
+        source = rows.filter(id=other).values(*(set(REPLACED) - {"previous_mac"})).get()
+        rows.filter(id=one).update(**source)
+
+
+@pytest.mark.django_db
+@given(tampering=replaced() | moves)
+def test_whatever_is_done_to_the_log_shows(
+    tampering: tuple[str, int, int, dict[str, Any]],
+) -> None:
+    """Any field of any row, any row removed or moved: found, and no later than where it was."""
+    with transaction.atomic():
+        for number in range(LENGTH):
+            record(Event.FILE_DOWNLOADED, file_id=FILE, grant_id=12, bytes=number)
+        anchor = chain.head()
+        before = list(AuditEvent.objects.order_by("id").values())
+        # A MAC that is there already the database refuses by itself.
+        with lifted(), suppress(IntegrityError), transaction.atomic():
+            tampered(*tampering)
+        after = list(AuditEvent.objects.order_by("id").values())
+        if after == before:
+            assert chain.verify(anchor) == anchor
+        else:
+            first = next(
+                number
+                for number in range(1, LENGTH + 1)
+                if after[number - 1 : number] != before[number - 1 : number]
+            )
+            assert where_it_breaks(anchor) == first
+        transaction.set_rollback(True)
+
+
 def test_a_cut_end_shows_only_against_an_anchor(five_events: list[AuditEvent]) -> None:
     anchor = chain.head()
     with lifted():
@@ -253,6 +331,30 @@ def test_anchors_hold_while_the_log_grows(five_events: list[AuditEvent]) -> None
 
 def test_an_anchor_is_read_as_it_was_printed(five_events: list[AuditEvent]) -> None:
     assert chain.Anchor.parse(f" {chain.head()}\n") == chain.head()
+
+
+def test_two_anchors_of_one_event_must_both_hold(five_events: list[AuditEvent]) -> None:
+    true = chain.Anchor(3, five_events[2].mac)
+    for pair in ((true, chain.Anchor(3, "ab" * 32)), (chain.Anchor(3, "ab" * 32), true)):
+        assert where_it_breaks(*pair) == 3
+    assert where_it_breaks(chain.Anchor(0, "ab" * 32)) == 0
+    assert chain.verify(chain.Anchor(0, chain.GENESIS)).number == 5
+
+
+def test_many_anchors_are_held_against_the_log_in_little_memory(
+    db: None, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    write_quickly(1200)
+    anchors = [chain.Anchor(*row) for row in AuditEvent.objects.values_list("id", "mac")]
+    with django_assert_num_queries(3):
+        assert chain.check_anchors(iter(anchors)) == 1200
+    wrong = [chain.Anchor(number, "ab" * 32) for number in (900, 40, 1100)]
+    with pytest.raises(chain.BrokenChain) as caught:
+        chain.check_anchors(iter([*anchors, *wrong]))
+    assert caught.value.number == 40
+    beyond = [chain.Anchor(1500, "ab" * 32), chain.Anchor(1400, "ab" * 32)]
+    with pytest.raises(chain.BrokenChain, match=r"event 1201: missing.*names event 1400"):
+        chain.check_anchors(beyond)
 
 
 @pytest.mark.parametrize("text", ["", "5", "5:xyz", "-1:" + "0" * 64, "5:" + "0" * 63])

@@ -52,17 +52,3 @@ def test_a_captured_context_works_on_another_thread() -> None:
     with ThreadPoolExecutor(1) as pool:
         assert pool.submit(context.current).result() == context.Context()
         assert pool.submit(elsewhere).result() == HERE
-
-
-def test_a_command_is_named_as_the_actor() -> None:
-    with audit.command("sweep"):
-        assert context.current() == context.Context(actor_name="command:sweep")
-
-
-def test_a_command_may_be_decorated() -> None:
-    @audit.command("sweep")
-    def handle() -> str:
-        return context.current().actor_name
-
-    assert [handle(), handle()] == ["command:sweep", "command:sweep"]
-    assert context.current() == context.Context()

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import json
+import logging
+import sys
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError, InterfaceError
 from tqdm import tqdm
 
-from audit import chain
+import audit
+from audit import anchors, chain
+
+log = logging.getLogger(__name__)
+
+BROKEN, NOT_CHECKED = 1, 2
 
 
 class Command(BaseCommand):
     help = (
         "Check that no event of the audit log was changed, moved or removed. Events cut off the "
-        "end show only against an anchor that audit_anchor printed earlier."
+        "end show only against an anchor: one that audit_anchor printed, or a line of the log of "
+        "the service. Exits 0 when all links hold, 1 when one does not, 2 when nothing could be "
+        "checked. Reads the whole log in constant memory."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -24,19 +36,83 @@ class Command(BaseCommand):
             metavar="NUMBER:MAC",
             help="an earlier head that the log must pass through (may be given several times)",
         )
+        parser.add_argument(
+            "--anchors-from",
+            type=Path,
+            metavar="FILE",
+            help="a file of anchors: lines of audit_anchor, or the service's log in JSON",
+        )
+        parser.add_argument("--json", action="store_true", help="print the outcome as JSON")
 
-    def handle(self, *, anchor: list[str], verbosity: int, **options: Any) -> None:
+    def handle(self, *, verbosity: int, **options: Any) -> None:
+        given, source = self._anchors(options["anchor"]), options["anchors_from"]
         try:
-            anchors = [chain.Anchor.parse(text) for text in anchor]
+            head, count = self._verify(given, source, shown=bool(verbosity))
+        except chain.BrokenChain as broken:
+            self._note("broken", broken_at=broken.number)
+            if options["json"]:
+                self._print(ok=False, broken_at=broken.number, reason=broken.reason)
+            raise CommandError(f"The audit log is broken at {broken}.", returncode=BROKEN) from None
+        except (DatabaseError, InterfaceError) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise CommandError(
+                f"The database did not answer ({reason}). Nothing was found out: try again.",
+                returncode=NOT_CHECKED,
+            ) from None
+        except OSError as error:
+            raise _unreadable(source, error) from None
+        self._note("complete", events=head.number, anchors=count)
+        if options["json"]:
+            self._print(ok=True, events=head.number, head=str(head), anchors=count)
+        elif verbosity:
+            held = f" {count} anchors were passed." if count else ""
+            self.stdout.write(f"All {head.number} events hold. The head is {head}.{held}")
+
+    def _anchors(self, texts: list[str]) -> list[chain.Anchor]:
+        try:
+            return [chain.Anchor.parse(text) for text in texts]
         except ValueError as error:
-            raise CommandError(f"--anchor: {error}.", returncode=2) from None
+            raise CommandError(f"--anchor: {error}.", returncode=NOT_CHECKED) from None
+
+    def _verify(
+        self, given: list[chain.Anchor], source: Path | None, *, shown: bool
+    ) -> tuple[chain.Anchor, int]:
+        """The head, and how many anchors the log was held against. Raises BrokenChain."""
+        if source is not None:
+            source.open("rb").close()  # Before the long part.
         # tqdm shows itself on a terminal only.
         with tqdm(
-            total=chain.head().number, unit=" events", disable=None if verbosity else True
+            total=chain.head().number,
+            unit=" events",
+            disable=None if shown else True,
+            file=sys.stderr,
         ) as bar:
-            try:
-                head = chain.verify(*anchors, progress=lambda _number: bar.update())
-            except chain.BrokenChain as broken:
-                raise CommandError(f"The audit log is broken at {broken}.") from None
-        if verbosity:
-            self.stdout.write(f"All {head.number} events hold. The head is {head}")
+            head = chain.verify(*given, progress=lambda _number: bar.update())
+        if source is None:
+            return head, len(given)
+        with source.open(encoding="utf-8", errors="replace") as lines:
+            found = chain.check_anchors(anchors.read(lines))
+        if not found:
+            raise CommandError(
+                f"{source} has no anchor in it: give lines of audit_anchor, or the service's log "
+                "in JSON.",
+                returncode=NOT_CHECKED,
+            )
+        return head, len(given) + found
+
+    def _print(self, **outcome: Any) -> None:
+        self.stdout.write(json.dumps(outcome))
+
+    def _note(self, outcome: str, **figures: int) -> None:
+        """Keep the outcome for the metrics; the log itself stays as it was found."""
+        try:
+            audit.note_run("verify_audit", outcome, **figures)
+        except (DatabaseError, InterfaceError) as error:
+            # A copy that may only be read is worth verifying, too.
+            log.warning("the outcome could not be kept: %s", error)
+
+
+def _unreadable(source: Path | None, error: OSError) -> CommandError:
+    return CommandError(
+        f"--anchors-from: {source} cannot be read ({error.strerror}).", returncode=NOT_CHECKED
+    )

@@ -47,15 +47,26 @@ class Command(BaseCommand):
         selection = self._selection(options)
         begun = time.monotonic()
         stopped_by = ""
-        with told_to_the_operator(), audit.command("rotate_file_keys"):
+        dry_run = options["dry_run"]
+        with (
+            told_to_the_operator(),
+            audit.command("rotate_file_keys", dry_run=dry_run) as run,
+        ):
             work = survey(selection)
-            if options["dry_run"]:
+            if dry_run:
                 done = Done(held=work.held, damaged=work.damaged)
             else:
                 try:
                     done = self._run(selection, work, options["workers"])
                 except TooManyFailures as failures:
                     done, stopped_by = failures.done, str(failures)
+            run.tell(
+                reencrypted=done.reencrypted,
+                bytes=done.bytes,
+                skipped=done.skipped,
+                damaged=len(done.damaged),
+                failed=len(done.failed),
+            )
         seconds = round(time.monotonic() - begun, 1)
         self._report(work, done, seconds, options)
         if stopped_by:

@@ -38,13 +38,17 @@ class Command(BaseCommand):
         begun = time.monotonic()
         with (
             told_to_the_operator(),
-            audit.command("rotate_master_key"),
+            audit.command("rotate_master_key", dry_run=options["dry_run"]) as run,
             _Bar(rewrapping.pending(), shared=not options["dry_run"]) as bar,
         ):
             done = rewrapping.rewrap(
                 batch_size=options["batch_size"],
                 progress=bar.advance,
                 dry_run=options["dry_run"],
+            )
+            run.tell(
+                rewrapped=done.rewrapped,
+                unreadable=done.unreadable + done.unreadable_secrets,
             )
         self._report(done, time.monotonic() - begun, options)
         unreadable = done.unreadable + done.unreadable_secrets

@@ -32,10 +32,12 @@ class Command(BaseCommand):
                 "and the AWS_* credentials."
             ) from None
         call_command("createcachetable", verbosity=0)
-        with audit.command("setup_vault"):
+        with audit.command("setup_vault") as run:
             group = ensure_members_group()
-            if not User.objects.filter(is_superuser=True).exists():
+            has_one = User.objects.filter(is_superuser=True).exists()
+            if not has_one:
                 self._create_administrator().groups.add(group)
+            run.tell(administrator_created=not has_one)
 
     def _create_administrator(self) -> User:
         username = os.environ.get("DJANGO_SUPERUSER_USERNAME") or "admin"

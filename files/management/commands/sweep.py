@@ -55,7 +55,7 @@ class Command(BaseCommand):
         now = timezone.now()
         with (
             told_to_the_operator(),
-            audit.command("sweep"),
+            audit.command("sweep", dry_run=self._dry_run) as run,
             # Where nobody looks, no bar: this runs every hour.
             tqdm(desc="Sweeping", unit=" objects", file=sys.stderr, disable=None) as bar,
         ):
@@ -68,6 +68,15 @@ class Command(BaseCommand):
                 dry_run=self._dry_run,
                 delete_unknown=options["delete_unknown"],
                 each=self._each,
+            )
+            run.tell(
+                purged=swept.purged,
+                abandoned=swept.abandoned,
+                multiparts=found.aborted,
+                unknown=found.unknown_objects,
+                deleted=found.deleted,
+                missing=found.missing_objects,
+                left=swept.failed + found.failed,
             )
         if options["json"]:
             self.stdout.write(json.dumps(self._as_json(swept, found)))

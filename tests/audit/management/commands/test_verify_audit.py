@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError, connection
 
-from audit import Event, record
-from audit.models import AuditEvent
+from audit import Event, chain, record
+from audit.models import AuditEvent, LastRun
 from tests.audit.flush import lifted
 
 pytestmark = pytest.mark.django_db
@@ -65,3 +68,122 @@ def test_a_malformed_anchor_is_a_mistake_in_the_call() -> None:
     with pytest.raises(CommandError, match="an anchor is") as caught:
         run("verify_audit", "--anchor", "yesterday")
     assert caught.value.returncode == 2
+
+
+# --- Anchors in a file ----------------------------------------------------------------------------
+
+
+def kept(path: Path) -> Path:
+    """The anchor of every event, as a collector of logs has them, with other lines between."""
+    with path.open("w") as lines:
+        for number, mac in AuditEvent.objects.order_by("-id").values_list("id", "mac"):
+            line = {"logger": "audit", "message": "", "number": number, "mac": mac}
+            lines.write(f"host granian[7]: {json.dumps(line)}\n{{}}\nnothing\n")
+    return path
+
+
+def test_anchors_of_the_services_log(tmp_path: Path) -> None:
+    three_events()
+    source = kept(tmp_path / "log")
+    assert "3 anchors were passed." in run("verify_audit", "--anchors-from", str(source))
+    three_events()
+    source = kept(tmp_path / "log")
+    with lifted():
+        AuditEvent.objects.filter(id__gt=4).delete()
+    assert run("verify_audit")
+    with pytest.raises(CommandError, match="broken at event 5: missing; the log was cut") as caught:
+        run("verify_audit", "--anchors-from", str(source))
+    assert caught.value.returncode == 1
+    record(Event.SWEPT)
+    with pytest.raises(CommandError, match="broken at event 5: not the event that the anchor"):
+        run("verify_audit", "--anchors-from", str(source))
+
+
+def test_an_end_written_anew_by_whoever_has_the_key_shows(tmp_path: Path) -> None:
+    three_events()
+    source = kept(tmp_path / "log")
+    with lifted():
+        AuditEvent.objects.filter(id__gt=1).delete()
+    for _ in range(5):
+        record(Event.SWEPT, purged=99)
+    assert run("verify_audit")
+    with pytest.raises(CommandError, match="broken at event 2: not the event that the anchor"):
+        run("verify_audit", "--anchors-from", str(source))
+
+
+@pytest.mark.parametrize("content", ["", "nothing here\n"])
+def test_a_file_without_anchors_is_a_mistake_in_the_call(tmp_path: Path, content: str) -> None:
+    source = tmp_path / "log"
+    source.write_text(content)
+    with pytest.raises(CommandError, match="has no anchor in it") as caught:
+        run("verify_audit", "--anchors-from", str(source))
+    assert caught.value.returncode == 2
+
+
+def test_a_file_that_is_not_there_is_told_before_the_long_part(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="cannot be read") as caught:
+        run("verify_audit", "--anchors-from", str(tmp_path / "gone"))
+    assert caught.value.returncode == 2
+    assert not LastRun.objects.exists()
+
+
+# --- For programs ---------------------------------------------------------------------------------
+
+
+def test_the_outcome_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    three_events()
+    head = chain.head()
+    assert json.loads(run("verify_audit", "--json", "--anchor", str(head))) == {
+        "ok": True,
+        "events": 3,
+        "head": str(head),
+        "anchors": 1,
+    }
+    with lifted():
+        AuditEvent.objects.filter(id=2).update(event="swept_not")
+    out = StringIO()
+    with pytest.raises(CommandError):
+        call_command("verify_audit", "--json", stdout=out)
+    assert json.loads(out.getvalue()) == {
+        "ok": False,
+        "broken_at": 2,
+        "reason": "altered, or not written with this AUDIT_KEY",
+    }
+
+
+def test_the_outcome_is_kept_and_adds_no_event() -> None:
+    three_events()
+    run("verify_audit")
+    good = LastRun.objects.get()
+    assert (good.name, good.outcome, good.figures["events"]) == ("verify_audit", "complete", 3)
+    assert AuditEvent.objects.count() == 3
+    with lifted():
+        AuditEvent.objects.filter(id=2).delete()
+    with pytest.raises(CommandError):
+        run("verify_audit")
+    assert LastRun.objects.get().outcome == "broken"
+
+
+def test_a_database_that_does_not_answer_is_neither_sound_nor_broken() -> None:
+    def refuse(*arguments: object) -> None:
+        raise OperationalError("host db.internal is down\nmore")
+
+    with (
+        connection.execute_wrapper(refuse),
+        pytest.raises(CommandError, match=r"did not answer \(host db.internal is down\)") as caught,
+    ):
+        run("verify_audit")
+    assert caught.value.returncode == 2
+
+
+def test_a_copy_that_may_only_be_read_is_verified(caplog: pytest.LogCaptureFixture) -> None:
+    three_events()
+
+    def refuse(execute: object, sql: str, *arguments: object) -> object:
+        if not sql.startswith("SELECT"):
+            raise OperationalError("attempt to write a readonly database")
+        return execute(sql, *arguments)  # type: ignore[operator]
+
+    with connection.execute_wrapper(refuse):
+        assert run("verify_audit").startswith("All 3 events hold.")
+    assert "the outcome could not be kept" in caplog.text
