@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from audit.commands import command, note_run
-from audit.context import capture
+from audit.context import Captured, capture
 from audit.events import Event
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from audit.chain import Detail
     from audit.models import AuditEvent
 
-__all__ = ["Event", "capture", "command", "note_run", "record"]
+__all__ = ["Captured", "Event", "capture", "command", "note_run", "record"]
 
 
 def record(

@@ -130,3 +130,10 @@ class OfferOver(VaultError):
             "The server no longer has this key: it was confirmed that it was saved, or its time is "
             "over."
         )
+
+
+class AccessEnded(VaultError):
+    """The person may no longer see the file: a grant ended between two questions."""
+
+    def __init__(self) -> None:
+        super().__init__("Your access to this file has ended.")

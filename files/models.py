@@ -279,6 +279,42 @@ class UploadSession(models.Model):
         return moved + expiry
 
 
+class DownloadSession(models.Model):
+    """A download under way: what was sent of it, until it is one event (`files.downloading`).
+
+    Like an event it has no foreign keys: it outlives what it names.
+    """
+
+    # What its later requests find it by; empty where none may join it.
+    slot = models.CharField(max_length=64, unique=True, null=True)  # noqa: DJ001
+    file_id = models.UUIDField()
+    size = models.PositiveBigIntegerField()
+    actor_id = models.BigIntegerField()
+    actor_name = models.CharField(max_length=150)
+    address = models.CharField(max_length=45)
+    user_agent = models.TextField()
+    request_id = models.CharField(max_length=32)
+    grant_id = models.BigIntegerField(null=True)
+    begun_at = models.DateTimeField()
+    seen_at = models.DateTimeField(db_index=True)
+    whole = models.BooleanField(help_text="One of its requests was for the whole file.")
+    requests = models.PositiveIntegerField()
+    running = models.PositiveIntegerField(help_text="Requests that have not ended.")
+    bytes = models.PositiveBigIntegerField(default=0)
+    covered: models.JSONField[list[list[int]], list[list[int]]] = models.JSONField(default=list)
+    settled = models.BooleanField(
+        default=False, help_text="Its event is written; some requests have not ended."
+    )
+
+    def __str__(self) -> str:
+        return f"download of {self.file_id}"
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every byte was sent at least once."""
+        return self.covered == ([[0, self.size]] if self.size else [])
+
+
 class FileRecord(models.Model):
     """A file as people know it. Its bytes are those of the `current` stored object."""
 

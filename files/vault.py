@@ -34,6 +34,7 @@ from files.crypto.stream import Context, derive_keys
 from files.crypto.tokens import Buffer
 
 # Re-exported: the callers of the use cases catch them from here.
+from files.errors import AccessEnded as AccessEnded  # noqa: PLC0414
 from files.errors import FileDamaged as FileDamaged  # noqa: PLC0414
 from files.errors import FileTooLarge as FileTooLarge  # noqa: PLC0414
 from files.errors import KeyNeeded as KeyNeeded  # noqa: PLC0414

@@ -146,6 +146,8 @@ def download(request: HttpRequest, file_id: uuid.UUID) -> HttpResponseBase:
     except (vault.KeyNeeded, vault.WrongFileKey):
         # A cookie that opens nothing has been overtaken by another key.
         return locked(request, record)
+    except vault.AccessEnded:
+        raise Http404 from None
     except vault.FileDamaged:
         return render(request, "files/damaged.html", {"record": record}, status=502)
 
@@ -169,7 +171,7 @@ def download_several(request: HttpRequest) -> HttpResponseBase:
     if held := [record for record in records if record.is_held]:
         return render(request, "files/zip_held.html", {"held": held}, status=403)
     try:
-        return archive.answer(records, partial(_still_allowed, user.pk))
+        return archive.answer(records, partial(_still_allowed, user.pk), user=user)
     except vault.FileDamaged:
         damaged = next((record for record in records if record.is_damaged), records[0])
         return render(request, "files/damaged.html", {"record": damaged}, status=502)

@@ -245,6 +245,8 @@ UNLOCK_TIME = timedelta(minutes=env.int("UNLOCK_MINUTES", default=15))
 KEY_OFFER = timedelta(minutes=env.int("KEY_OFFER_MINUTES", default=60))
 # Where `backup` puts copies of the database, and `restore_drill` finds them.
 BACKUP_DIR = BASE_DIR / env.str("BACKUP_DIR", default="var/backups")
+# How long a download may stand still and still be gone on with, before it is one event of the log.
+DOWNLOAD_IDLE = timedelta(minutes=env.int("DOWNLOAD_IDLE_MINUTES", default=15))
 FILES_PER_PAGE = 50
 GRANTS_PER_PAGE = 100
 # Plaintext must never reach a temporary file: this is the only upload handler there is.

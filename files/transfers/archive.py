@@ -10,16 +10,21 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
 from django.http import StreamingHttpResponse
 from zipstream import ZIP_STORED, ZipStream
 
+import audit
 from files import vault
 from files.crypto.errors import KeyServiceError
 from files.models import FileRecord
 from files.names import portable_name, same_file, shortened
 from files.transfers.byteranges import ByteRange
 from files.transfers.downloads import Body, as_attachment
+
+if TYPE_CHECKING:
+    from accounts.models import User
 
 log = logging.getLogger(__name__)
 
@@ -32,13 +37,14 @@ class _Stopped(Exception):
 
 
 def answer(
-    records: Sequence[FileRecord], still_allowed: Callable[[FileRecord], bool]
+    records: Sequence[FileRecord], still_allowed: Callable[[FileRecord], bool], *, user: User
 ) -> StreamingHttpResponse:
     """One archive of the files. Raises FileDamaged or KeysMissing when one cannot be opened."""
+    around = audit.capture()
     archive = ZipStream(compress_type=ZIP_STORED, sized=True)
     for name, record in zip(unique_names(records), records, strict=True):
         vault.open_file(record)
-        archive.add(_member(record, still_allowed), name, size=record.size)
+        archive.add(_member(record, still_allowed, user, around), name, size=record.size)
     response = StreamingHttpResponse(_sent(archive), content_type="application/zip")
     response["Content-Length"] = str(len(archive))
     as_attachment(response, NAME)
@@ -65,11 +71,22 @@ def _split(name: str) -> tuple[str, str]:
     return (stem, suffix) if len(suffix) <= LONGEST_SUFFIX else (name, "")
 
 
-def _member(record: FileRecord, still_allowed: Callable[[FileRecord], bool]) -> Generator[bytes]:
+def _member(
+    record: FileRecord,
+    still_allowed: Callable[[FileRecord], bool],
+    user: User,
+    around: audit.Captured,
+) -> Generator[bytes]:
     # Opened only now: a thousand open files would hold a thousand buffers.
     if not still_allowed(record):
         raise _Stopped
-    body = Body(vault.open_file(record), ByteRange(0, record.size), lambda: still_allowed(record))
+    with around:  # The request's own has ended: the answer is on its way.
+        body = Body(
+            vault.open_file(record),
+            ByteRange(0, record.size),
+            lambda: still_allowed(record),
+            user=user,
+        )
     try:
         yield from body
         if body.sent < record.size:

@@ -11,16 +11,18 @@ import logging
 import re
 from collections.abc import Callable, Generator, Iterator
 from itertools import chain
+from typing import TYPE_CHECKING, cast
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils.http import content_disposition_header, parse_etags
 
-import audit
-from audit import Event
-from files import vault
+from files import downloading, vault
 from files.models import FileRecord
 from files.names import JOINERS, UNKNOWN_TYPE
 from files.transfers.byteranges import ByteRange, Unsatisfiable, parse_range
+
+if TYPE_CHECKING:
+    from accounts.models import User
 
 log = logging.getLogger(__name__)
 
@@ -44,9 +46,10 @@ def answer(
 ) -> HttpResponseBase:
     """Answer a GET or HEAD for the file's bytes. A held file takes its own `key`.
 
-    Raises KeyNeeded, WrongFileKey, FileDamaged, KeysMissing, StoreError before any byte has been
-    sent.
+    Raises KeyNeeded, WrongFileKey, FileDamaged, KeysMissing, AccessEnded, StoreError before any byte
+    has been sent.
     """
+    user = cast("User", request.user)
     etag = etag_of(record)
     # Before anything is said of a held file's content, that it has not changed included.
     opened = vault.open_file(record, key) if record.is_held else None
@@ -68,7 +71,8 @@ def answer(
     if request.method == "HEAD":
         response: HttpResponseBase = HttpResponse()
     else:
-        body = Body(opened, part, still_allowed)
+        session = request.session.session_key or None
+        body = Body(opened, part, still_allowed, user=user, session=session)
         response = StreamingHttpResponse(body, status=206 if wanted else 200)
     response["Content-Length"] = str(part.length)
     if wanted:
@@ -134,23 +138,36 @@ def as_attachment(response: HttpResponseBase, name: str) -> None:
 
 
 class Body:
-    """The bytes of one download, as the iterator that a WSGI server sends.
+    """The bytes that one request sends of a file, as the iterator that a WSGI server takes.
 
     The first chunk is fetched at once: what is wrong from the start is raised from here. The
-    download is recorded when the body ends, however it ends.
+    download that the request is a part of is on record before, and learns how it ended.
     """
 
     def __init__(
-        self, opened: vault.OpenFile, part: ByteRange, still_allowed: Callable[[], bool]
+        self,
+        opened: vault.OpenFile,
+        part: ByteRange,
+        still_allowed: Callable[[], bool],
+        *,
+        user: User,
+        session: str | None = None,
     ) -> None:
         self._record = opened.record
-        self._part = part
         self._still_allowed = still_allowed
-        self.sent = 0
-        self._settled = False
-        self._context = audit.capture()
+        self.sent = self._taken = 0
+        self._sending = downloading.begin(
+            opened.record,
+            downloading.Part(part.start, part.stop),
+            user=user,
+            session=session,
+        )
         self._chunks = opened.chunks(part.start, part.stop)
-        first = next(self._chunks, None)
+        try:
+            first = next(self._chunks, None)
+        except BaseException:
+            self._end(downloading.FAILED)
+            raise
         self._all = self._send(chain(() if first is None else (first,), self._chunks))
 
     def __iter__(self) -> Iterator[bytes]:
@@ -163,38 +180,30 @@ class Body:
         """Called by the server when the client has everything, or has gone."""
         self._all.close()
         self._chunks.close()
-        self._settle("aborted")  # Unless it is: a body that nobody began has not been.
+        self._end(downloading.ABORTED)  # Where nobody had begun to iterate.
 
     def _send(self, chunks: Iterator[bytes]) -> Generator[bytes]:
-        outcome, checked = "aborted", 0
+        outcome, checked = downloading.ABORTED, 0
         try:
             for chunk in chunks:
                 if self.sent - checked >= RECHECK_BYTES:
                     checked = self.sent
                     if not self._still_allowed():
-                        outcome = "revoked"
+                        outcome = downloading.REVOKED
                         return
                 self.sent += len(chunk)
                 yield chunk
-            outcome = "complete"
+                # The server asks for the next one: this one is on its way.
+                self._taken = self.sent
+                self._sending.sent(self._taken)
+            outcome = downloading.COMPLETE
         except (vault.FileDamaged, vault.StoreError) as error:
             # To return is to end the body short, which the client notices; to raise would only
             # add a traceback to the server's log.
-            outcome = "failed"
+            outcome = downloading.FAILED
             log.error("download of file %s ended short: %s", self._record.id, error)
         finally:
-            self._settle(outcome)
+            self._end(outcome)
 
-    def _settle(self, outcome: str) -> None:
-        if self._settled:
-            return
-        self._settled = True
-        event = Event.DOWNLOAD_FAILED if outcome == "failed" else Event.FILE_DOWNLOADED
-        with self._context:
-            audit.record(
-                event,
-                file_id=self._record.id,
-                outcome=outcome,
-                bytes=self.sent,
-                offset=self._part.start,
-            )
+    def _end(self, outcome: str) -> None:
+        self._sending.end(outcome, self.sent, self._taken)

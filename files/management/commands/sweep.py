@@ -12,7 +12,7 @@ from django.utils import timezone
 from tqdm import tqdm
 
 import audit
-from files import vault
+from files import downloading, vault
 from files.management.failures import told_to_the_operator
 from files.reconciliation import LISTED, Reconciled, reconcile
 from files.sweeping import Act, Step, Swept, due, sweep
@@ -34,7 +34,8 @@ class Command(BaseCommand):
         "still past their expiry (UPLOAD_EXPIRY_HOURS). Then compare the bucket with the rows: "
         "abort multipart uploads that nobody will complete, delete what complete uploads left, "
         "mark files whose object is gone, and report objects that no row knows. Run it every hour, "
-        "also beside a running service. Exit code 1: something could not be removed, or is missing."
+        "also beside a running service. Downloads that stand still (DOWNLOAD_IDLE_MINUTES) get their "
+        "event. Exit code 1: something could not be removed, or is missing."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -69,6 +70,7 @@ class Command(BaseCommand):
                 delete_unknown=options["delete_unknown"],
                 each=self._each,
             )
+            settled = 0 if self._dry_run else downloading.settle_idle()
             run.tell(
                 purged=swept.purged,
                 abandoned=swept.abandoned,
@@ -77,6 +79,7 @@ class Command(BaseCommand):
                 deleted=found.deleted,
                 missing=found.missing_objects,
                 left=swept.failed + found.failed,
+                downloads=settled,
             )
         if options["json"]:
             self.stdout.write(json.dumps(self._as_json(swept, found)))
