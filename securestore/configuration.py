@@ -10,6 +10,7 @@ import logging
 import os
 import re
 import stat
+import sys
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -206,3 +207,13 @@ def networks(env: environ.Env, name: str) -> list[IPv4Network | IPv6Network]:
         return [ip_network(text.strip()) for text in env.list(name, default=[])]
     except ValueError as error:
         raise ImproperlyConfigured(f"{name} is not a list of networks: {error}.") from None
+
+
+def log_format(env: environ.Env) -> str:
+    """How the log is written, `json` or `plain`: by default plain to a terminal, else JSON."""
+    name: str = env.str("LOG_FORMAT", default="auto").strip().lower()
+    if name == "auto":
+        return "plain" if sys.stdout.isatty() and sys.stderr.isatty() else "json"
+    if name not in {"json", "plain"}:
+        raise ImproperlyConfigured("LOG_FORMAT is none of json, plain and auto.")
+    return name

@@ -1,4 +1,4 @@
-"""How a log record becomes lines: one for its message, and indented ones for a traceback.
+"""How a log record becomes lines: one JSON object, or a line for people and indented tracebacks.
 
 Names, headers and paths that strangers chose end up in messages. What could begin a line that looks
 like another record, colour a terminal, or turn the reading direction around is shown as an escape.
@@ -7,9 +7,14 @@ Links that were sent by mail hold a secret in their path: what is logged of them
 
 from __future__ import annotations
 
+import json
 import logging
 import re
-from typing import Any
+import sys
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+from audit import context
 
 INDENT = "    "
 _LINK = re.compile(r"(/accounts/(?:invitation|confirm-email|password/reset/key)/)[^/\s'\"?]+")
@@ -46,3 +51,65 @@ class LineFormatter(logging.Formatter):
 
 def _indented(text: str) -> str:
     return "\n".join(INDENT + visible(line) for line in text.splitlines())
+
+
+class JsonFormatter(logging.Formatter):
+    """A record as one JSON object on one line of ASCII: nothing in it can begin another.
+
+    What a caller gives as `extra={"fields": {...}}` becomes keys of the object.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        moment = datetime.fromtimestamp(record.created, UTC)
+        entry: dict[str, Any] = {
+            **getattr(record, "fields", {}),
+            "time": moment.isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": _LINK.sub(r"\1…", record.getMessage()),
+        }
+        if "request_id" not in entry and (request_id := context.request_id()):
+            entry["request_id"] = request_id
+        if record.exc_info:
+            entry["exception"] = _LINK.sub(r"\1…", self.formatException(record.exc_info))
+        if record.stack_info:
+            entry["stack"] = _LINK.sub(r"\1…", self.formatStack(record.stack_info))
+        return json.dumps(entry, default=str)
+
+
+class Console(logging.StreamHandler[TextIO]):
+    """Where the log goes: standard output of a server, standard error of everything else.
+
+    What commands print may be read by programs, and a key is printed alone: no line of a log may
+    come between. Looks the streams up each time, for they may be replaced.
+    """
+
+    serving = False
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> TextIO:
+        return sys.stdout if Console.serving else sys.stderr
+
+    @stream.setter
+    def stream(self, stream: TextIO) -> None:
+        raise AttributeError("the streams are looked up")
+
+
+class WithoutPath(logging.Filter):
+    """Puts the route in the place of the path, in what Django says of a request that went wrong.
+
+    The path of a link that resets a password is a secret until it has been used.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        request = getattr(record, "request", None)
+        path = getattr(request, "path", None)
+        if path and isinstance(record.args, tuple):
+            known = getattr(request, "resolver_match", None)
+            route = f"/{known.route}" if known else "an unknown path"
+            written = {path, path.encode("unicode_escape").decode("ascii")}
+            record.args = tuple(route if arg in written else arg for arg in record.args)
+        return True

@@ -14,6 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from securestore.configuration import (
     BASE_DIR,
     byte_size,
+    log_format,
     networks,
     one_of,
     optional_secret,
@@ -59,7 +60,9 @@ INSTALLED_APPS = [
     "csp",
 ]
 MIDDLEWARE = [
-    # First: every answer carries its request id, and every event the address it came from.
+    # Outside of all: one line of the log for each request, with what became of it.
+    "securestore.requestlog.RequestLogMiddleware",
+    # Every answer carries its request id, and every event the address it came from.
     "audit.middleware.RequestContextMiddleware",
     # Outside of all that answer by themselves: no answer lacks its headers.
     "securestore.middleware.SecurityHeadersMiddleware",
@@ -293,6 +296,7 @@ CONTENT_SECURITY_POLICY = {
 DEFAULT_EXCEPTION_REPORTER = "securestore.reporting.Reporter"
 DEFAULT_EXCEPTION_REPORTER_FILTER = "securestore.reporting.ReporterFilter"
 
+LOG_FORMAT = log_format(env)
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -301,12 +305,17 @@ LOGGING = {
             # Names and headers that strangers chose cannot forge a line.
             "()": "securestore.logs.LineFormatter",
             "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
-        }
+        },
+        "json": {"()": "securestore.logs.JsonFormatter"},
     },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
-    "root": {"handlers": ["stderr"], "level": "INFO"},
+    "filters": {"without_path": {"()": "securestore.logs.WithoutPath"}},
+    "handlers": {"console": {"class": "securestore.logs.Console", "formatter": LOG_FORMAT}},
+    "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {
         "django": {"handlers": [], "level": "INFO", "propagate": True},
+        # Only tracebacks: each request has a line of its own.
+        "django.request": {"level": "ERROR", "filters": ["without_path"]},
+        "django.security.csrf": {"filters": ["without_path"]},
         # Their debug output shows requests with their headers.
         "botocore": {"level": "WARNING"},
         "boto3": {"level": "WARNING"},

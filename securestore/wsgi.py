@@ -16,6 +16,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.wsgi import get_wsgi_application
 
+from securestore.logs import Console
+
 log = logging.getLogger(__name__)
 
 
@@ -24,6 +26,7 @@ def start() -> WSGIHandler:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "securestore.settings")
     try:
         django.setup(set_prefix=False)
+        Console.serving = True
         refuse_unsafe_settings()
         handler = get_wsgi_application()
         refuse_missing_keys()

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.test import RequestFactory
+from django.urls import resolve
 from hypothesis import given
 
-from securestore.logs import LineFormatter, visible
+from audit import context
+from securestore.configuration import log_format, read_environment
+from securestore.logs import Console, JsonFormatter, LineFormatter, WithoutPath, visible
 from tests.hostile import NASTY, hostile
 
 LOGGING: dict[str, Any] = settings.LOGGING
@@ -69,5 +76,107 @@ def test_a_traceback_cannot_forge_a_record(text: str) -> None:
 
 def test_the_site_logs_so() -> None:
     assert LOGGING["formatters"]["plain"]["()"] == "securestore.logs.LineFormatter"
+    assert LOGGING["formatters"]["json"]["()"] == "securestore.logs.JsonFormatter"
     handlers = LOGGING["handlers"].values()
-    assert {handler["formatter"] for handler in handlers} == {"plain"}
+    assert {handler["formatter"] for handler in handlers} <= {"plain", "json"}
+
+
+# --- JSON -----------------------------------------------------------------------------------------
+
+
+def as_json(one: logging.LogRecord) -> dict[str, Any]:
+    line = JsonFormatter().format(one)
+    assert line.isascii()
+    assert line.isprintable()
+    entry: dict[str, Any] = json.loads(line)
+    return entry
+
+
+@given(hostile)
+def test_a_json_record_is_one_line_of_ascii(text: str) -> None:
+    entry = as_json(record("name %s", text))
+    assert entry["message"] == f"name {text}"
+    assert (entry["logger"], entry["level"]) == ("files", "ERROR")
+    assert entry["time"].endswith("+00:00")
+
+
+def test_fields_are_keys_and_cannot_pass_for_others() -> None:
+    one = record("message")
+    one.fields = {"number": 5, "logger": "audit", "level": "DEBUG", "when": timedelta(1)}
+    entry = as_json(one)
+    assert (entry["number"], entry["logger"], entry["level"]) == (5, "files", "ERROR")
+    assert entry["when"] == "1 day, 0:00:00"
+
+
+def test_a_record_made_for_a_request_has_its_id() -> None:
+    with context.active(context.Context(request_id="ab" * 16)):
+        assert as_json(record("message"))["request_id"] == "ab" * 16
+    assert "request_id" not in as_json(record("message"))
+
+
+@pytest.mark.parametrize("text", NASTY)
+def test_a_traceback_stays_in_its_record(text: str) -> None:
+    try:
+        raise ValueError(text)
+    except ValueError:
+        failed = record("failed")
+        failed.exc_info = sys.exc_info()
+    failed.stack_info = f"Stack:\n{text}"
+    entry = as_json(failed)
+    assert "ValueError" in entry["exception"]
+    assert entry["stack"].startswith("Stack:")
+
+
+# --- Where it goes --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("serving", [True, False])
+def test_a_server_logs_to_standard_output_and_a_command_does_not(
+    serving: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Console, "serving", serving)
+    Console().handle(record("message"))
+    captured = capsys.readouterr()
+    assert [captured.out, captured.err] == (["message\n", ""] if serving else ["", "message\n"])
+
+
+@pytest.mark.parametrize(("given_as", "used"), [("json", "json"), (" Plain", "plain")])
+def test_the_format_can_be_chosen(
+    monkeypatch: pytest.MonkeyPatch, given_as: str, used: str
+) -> None:
+    monkeypatch.setenv("LOG_FORMAT", given_as)
+    assert log_format(read_environment()) == used
+
+
+def test_no_other_format_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOG_FORMAT", "xml")
+    with pytest.raises(ImproperlyConfigured, match="none of json, plain and auto"):
+        log_format(read_environment())
+
+
+@pytest.mark.parametrize(("terminal", "used"), [(True, "plain"), (False, "json")])
+def test_people_at_a_terminal_get_plain_lines(
+    monkeypatch: pytest.MonkeyPatch, terminal: bool, used: str
+) -> None:
+    monkeypatch.delenv("LOG_FORMAT", raising=False)
+    for stream in (sys.stdout, sys.stderr):
+        monkeypatch.setattr(stream, "isatty", lambda: terminal)
+    assert log_format(read_environment()) == used
+
+
+# --- No secret path -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("logger", ["django.request", "django.security.csrf"])
+def test_what_django_says_has_the_route_and_not_the_path(logger: str) -> None:
+    assert LOGGING["loggers"][logger]["filters"] == ["without_path"]
+    made = RequestFactory().get("/accounts/password/reset/key/1-secret/")
+    one = record("%s: %s", "Internal Server Error", made.path)
+    one.request = made
+    assert WithoutPath().filter(one)
+    assert one.getMessage() == "Internal Server Error: an unknown path"
+    made.resolver_match = resolve(made.path)
+    one.args = ("Internal Server Error", made.path)
+    assert WithoutPath().filter(one)
+    assert "secret" not in one.getMessage()
+    assert one.getMessage().startswith("Internal Server Error: /accounts/password/reset/key/")
