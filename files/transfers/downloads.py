@@ -46,8 +46,8 @@ def answer(
 ) -> HttpResponseBase:
     """Answer a GET or HEAD for the file's bytes. A held file takes its own `key`.
 
-    Raises KeyNeeded, WrongFileKey, FileDamaged, KeysMissing, AccessEnded, StoreError before any byte
-    has been sent.
+    Raises KeyNeeded, WrongFileKey, FileDamaged, KeysMissing, AccessEnded, StoreError before any
+    byte has been sent.
     """
     user = cast("User", request.user)
     etag = etag_of(record)

@@ -14,7 +14,6 @@ from django.db import DatabaseError
 from tqdm import tqdm
 
 import audit
-from audit import Event
 from files import backups
 
 
@@ -40,22 +39,18 @@ class Command(BaseCommand):
         if options["keep"] is not None and options["keep"] < 1:
             raise CommandError("--keep must be at least 1.")
         try:
-            with tqdm(unit="B", unit_scale=True, desc="Copying", file=sys.stderr) as bar:
+            with (
+                audit.command("backup") as run,
+                tqdm(unit="B", unit_scale=True, desc="Copying", file=sys.stderr) as bar,
+            ):
 
                 def tell(done: int, total: int | None) -> None:
                     bar.total = total
                     bar.update(done - bar.n)
 
                 path, removed = backups.back_up(folder, keep=options["keep"], progress=tell)
-            manifest = backups.Manifest.read(path)
-            with audit.command("backup"):
-                audit.record(
-                    Event.COMMAND_RUN,
-                    command="backup",
-                    file=manifest.file,
-                    sha256=manifest.sha256,
-                    removed=len(removed),
-                )
+                manifest = backups.Manifest.read(path)
+                run.tell(file=manifest.file, sha256=manifest.sha256, removed=len(removed))
         except backups.BackupFailed as error:
             raise CommandError(str(error)) from None
         except OSError as error:

@@ -46,10 +46,10 @@ def test_it_is_audited(
     db: None, tmp_path: Path, events: Callable[[str], list[dict[str, Any]]]
 ) -> None:
     run(to=tmp_path)
-    [event] = events("command_run")
-    assert event["command"] == "backup"
-    assert event["actor"] == "command:backup"
-    assert event["sha256"] == backups.Manifest.read(backups.find(tmp_path)[0]).sha256
+    started, ended = events("command_run")
+    assert (started["phase"], ended["phase"], ended["outcome"]) == ("started", "ended", "complete")
+    assert started["actor"] == ended["actor"] == "command:backup"
+    assert ended["sha256"] == backups.Manifest.read(backups.find(tmp_path)[0]).sha256
 
 
 @pytest.mark.parametrize("keep", [0, -1])
