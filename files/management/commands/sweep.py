@@ -34,8 +34,8 @@ class Command(BaseCommand):
         "still past their expiry (UPLOAD_EXPIRY_HOURS). Then compare the bucket with the rows: "
         "abort multipart uploads that nobody will complete, delete what complete uploads left, "
         "mark files whose object is gone, and report objects that no row knows. Run it every hour, "
-        "also beside a running service. Downloads that stand still (DOWNLOAD_IDLE_MINUTES) get their "
-        "event. Exit code 1: something could not be removed, or is missing."
+        "also beside a running service. Downloads that stand still get their event of the log. "
+        "Exit code 1: something could not be removed, or is missing."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

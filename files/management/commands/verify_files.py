@@ -72,8 +72,16 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         selection = _selection(options)
         begun = time.monotonic()
-        with told_to_the_operator(), audit.command("verify_files"):
+        with told_to_the_operator(), audit.command("verify_files") as run:
             done = self._run(selection, options)
+            run.tell(
+                all_well=done.all_well,
+                objects=sum(done.counts.values()),
+                ok=done.counts[Outcome.OK],
+                held=done.counts[Outcome.HELD],
+                bytes=done.bytes,
+                unmarked=len(done.unmarked),
+            )
         seconds = round(time.monotonic() - begun, 1)
         if options["json"]:
             self.stdout.write(json.dumps(_as_json(done, seconds)))
