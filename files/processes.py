@@ -49,3 +49,15 @@ def is_dead(lease: str) -> bool:
     if host != _host() or not started:
         return False
     return _started(int(pid)) != started
+
+
+def parent() -> str:
+    """Names the process that started this one, among all that ever run on this boot."""
+    pid = os.getppid()
+    return f"{pid}-{_started(pid)}"
+
+
+def is_running(name: str) -> bool:
+    """Whether the process of that name may still run; what is no such name never does."""
+    pid, _, started = name.partition("-")
+    return pid.isdecimal() and _started(int(pid)) == started

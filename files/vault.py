@@ -233,6 +233,7 @@ def create_record(row: StoredObject, *, owner: User, name: str, content_type: st
         file_id=record.id,
         size=record.size,
         custody=record.custody,
+        ms=round((timezone.now() - row.created_at).total_seconds() * 1000),
     )
     return record
 

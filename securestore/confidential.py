@@ -18,6 +18,8 @@ def own_secrets() -> Iterator[tuple[str, str]]:
     """The secrets that an operator makes for this site, by the name of their setting."""
     yield "SECRET_KEY", settings.SECRET_KEY
     yield "AUDIT_KEY", settings.AUDIT_KEY
+    if settings.METRICS_TOKEN:
+        yield "METRICS_TOKEN", settings.METRICS_TOKEN
     try:
         keys = optional_secret(read_environment(), "MASTER_KEYS") or ""
     except ImproperlyConfigured:

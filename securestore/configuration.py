@@ -123,10 +123,11 @@ def is_exposed(path: Path) -> bool:
     return bool(mode & (0o007 if handed_over else 0o077))
 
 
-def optional_secret(env: environ.Env, name: str) -> str | None:
+def optional_secret(env: environ.Env, name: str, *, minimum_length: int = 1) -> str | None:
     """The secret `name`, from `name` itself or from the file that `name_FILE` points to.
 
     Of a file that other accounts may read it warns, and refuses it where the secret opens files.
+    One that is there and shorter than that many characters is refused.
     """
     value = env.str(name, default="")
     source = env.str(f"{name}_FILE", default="")
@@ -149,18 +150,18 @@ def optional_secret(env: environ.Env, name: str) -> str | None:
             raise ImproperlyConfigured(
                 f"{name}_FILE names {path}, which cannot be read ({reason})."
             ) from None
+    if value and len(value) < minimum_length:
+        raise ImproperlyConfigured(f"{name} is shorter than {minimum_length} characters.")
     return value or None
 
 
 def secret(env: environ.Env, name: str, *, minimum_length: int = 1) -> str:
     """As `optional_secret`, but missing or too short (in characters) is refused."""
-    value = optional_secret(env, name)
+    value = optional_secret(env, name, minimum_length=minimum_length)
     if value is None:
         raise ImproperlyConfigured(
             f"{name} is not set. Set {name} or {name}_FILE (docs/operations.md, Configuration)."
         )
-    if len(value) < minimum_length:
-        raise ImproperlyConfigured(f"{name} is shorter than {minimum_length} characters.")
     return value
 
 

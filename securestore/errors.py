@@ -22,6 +22,7 @@ from audit import context
 from files.crypto.errors import Damaged, KeyServiceError
 from files.storage import StoreError
 from files.vault import KeyRetired, KeysMissing, TooBusy
+from securestore import metrics
 
 log = logging.getLogger(__name__)
 
@@ -142,6 +143,7 @@ def unavailable(request: HttpRequest, outage: Outage) -> HttpResponse:
     """Answer 503 and log the outage, by its kind and its own first line."""
     reason = (str(outage).splitlines() or [""])[0]
     log.error("unavailable: %s: %s", type(outage).__name__, reason)
+    metrics.note_failure(type(outage).__name__)
     response = answer_safely(request, UNAVAILABLE)
     response["Retry-After"] = str(RETRY_AFTER)
     return response

@@ -15,6 +15,8 @@ from uuid import UUID
 from django.http import FileResponse, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
+from securestore import metrics
+
 log = logging.getLogger("securestore.requests")
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
@@ -89,6 +91,7 @@ def write(request: HttpRequest, response: HttpResponseBase, begun: float, sent: 
         value = known.kwargs.get(name) if known else None
         if isinstance(value, UUID):
             fields[name] = str(value)
+    metrics.note_request(request.method or "", route, response.status_code, seconds)
     log.info(
         "%s %s %s, %s bytes in %s ms",
         *(request.method, route, response.status_code, sent, fields["duration_ms"]),

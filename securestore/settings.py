@@ -36,6 +36,8 @@ HTTPS = env.bool("HTTPS", default=True)
 ACCEPT_PLAIN_HTTP = env.bool("ACCEPT_PLAIN_HTTP", default=False)
 SECRET_KEY = secret(env, "SECRET_KEY", minimum_length=40)
 AUDIT_KEY = secret(env, "AUDIT_KEY", minimum_length=32)
+# Who has it may read /metrics; without one there is no such page.
+METRICS_TOKEN = optional_secret(env, "METRICS_TOKEN", minimum_length=20)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 # Networks (CIDR) of the proxies whose X-Forwarded-For is believed.
@@ -271,7 +273,7 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 SECURE_SSL_REDIRECT = HTTPS and env.bool("SSL_REDIRECT", default=True)
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_HSTS_SECONDS = int(timedelta(days=365).total_seconds()) if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS

@@ -28,6 +28,9 @@ def start() -> WSGIHandler:
         django.setup(set_prefix=False)
         Console.serving = True
         refuse_unsafe_settings()
+        from securestore import metrics  # Models exist only from here on.
+
+        metrics.start()
         handler = get_wsgi_application()
         refuse_missing_keys()
     except ImproperlyConfigured as error:

@@ -23,6 +23,7 @@ from launcher.ports import LOOPBACK, free_port
 from launcher.preflight import is_loopback
 from launcher.process import Child
 from launcher.store import EmbeddedStore
+from securestore import health
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -82,9 +83,10 @@ PASSWORD = "correct horse battery staple"
 
 @pytest.fixture(autouse=True)
 def _empty_cache() -> Iterator[None]:
-    """Rate limits of one test must not count in the next."""
+    """Rate limits of one test must not count in the next, nor what it learnt of the store."""
     yield
     cache.clear()
+    health.STORE.forget()
 
 
 def _person(name: str) -> "User":

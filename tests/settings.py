@@ -8,7 +8,14 @@ import os
 # Only what a test machine is free to choose comes from its environment; the rest is set here.
 for name in [name for name in os.environ if name.startswith(("AWS_", "S3_", "DJANGO_SUPERUSER_"))]:
     del os.environ[name]
-for name in ("MASTER_KEYS_FILE", "SECRET_KEY_FILE", "AUDIT_KEY_FILE", "KMS_KEY_ID", "CACHE_URL"):
+for name in (
+    "MASTER_KEYS_FILE",
+    "SECRET_KEY_FILE",
+    "AUDIT_KEY_FILE",
+    "KMS_KEY_ID",
+    "METRICS_TOKEN",
+    "CACHE_URL",
+):
     os.environ.pop(name, None)
 os.environ.update(
     SECURESTORE_ENV_FILE="",

@@ -134,6 +134,7 @@ NO_FILE: dict[str, str] = {
     "home": OPEN,
     "healthz": OPEN,
     "readyz": OPEN,
+    "metrics": OPEN,  # It has a token of its own, and does not exist without one.
     "files:list": SIGNED_IN,
     "files:upload": SIGNED_IN,
     "files:judge_passphrase": SIGNED_IN,

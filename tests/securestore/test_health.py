@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import OperationalError, connection
@@ -11,6 +15,8 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from files.models import StoredObject
+from securestore import health
+from securestore.health import Probe
 
 METHODS = ["post", "put", "patch", "delete"]
 
@@ -80,3 +86,102 @@ def test_not_ready_without_the_database(
     }
     assert b"internal" not in response.content
     assert "host db.internal is down" in caplog.text
+
+
+# --- A store that is slow, and many who ask -------------------------------------------------------
+
+
+class Slow:
+    """A question that is answered when the test says so."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.may_answer = threading.Event()
+        self.error: Exception | None = None
+
+    def __call__(self) -> None:
+        self.asked += 1
+        assert self.may_answer.wait(30)
+        if self.error is not None:
+            raise self.error
+
+
+@pytest.fixture
+def slow() -> Iterator[Slow]:
+    question = Slow()
+    yield question
+    question.may_answer.set()
+
+
+def settled(probe: Probe) -> None:
+    """Wait for the thread that asks to be done."""
+    if (done := probe._done) is not None:
+        assert done.wait(30)
+
+
+def test_a_store_that_hangs_holds_nobody_up(slow: Slow, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "PATIENCE", 0.05)
+    probe = Probe(slow)
+    begun = time.monotonic()
+    for _ in range(50):
+        with pytest.raises(TimeoutError, match="no answer within"):
+            probe.check()
+    # Only the first one waits, and it alone asks.
+    assert time.monotonic() - begun < 20 * health.PATIENCE + 1
+    assert slow.asked == 1
+    slow.may_answer.set()
+    settled(probe)
+    probe.check()
+
+
+def test_an_answer_is_good_for_a_while(slow: Slow, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow.may_answer.set()
+    monkeypatch.setattr(health, "FRESH", 3600.0)
+    probe = Probe(slow)
+    probe.forget()
+    for _ in range(5):
+        probe.check()
+    assert slow.asked == 1
+    slow.error = ZeroDivisionError("x")
+    probe.forget()
+    for _ in range(5):
+        with pytest.raises(ZeroDivisionError):
+            probe.check()
+    assert slow.asked == 2
+
+
+def test_an_answer_does_not_last(slow: Slow, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow.may_answer.set()
+    monkeypatch.setattr(health, "FRESH", 0.0)
+    probe = Probe(slow)
+    for _ in range(3):
+        probe.check()
+    assert slow.asked == 3
+
+
+def test_many_who_ask_at_once_ask_the_store_once(slow: Slow) -> None:
+    probe = Probe(slow)
+    together = threading.Barrier(9)
+
+    def ask() -> None:
+        together.wait(10)
+        probe.check()
+
+    with ThreadPoolExecutor(8) as pool:
+        asking = [pool.submit(ask) for _ in range(8)]
+        together.wait(10)
+        slow.may_answer.set()
+        for one in asking:
+            one.result(10)
+    assert slow.asked == 1
+
+
+@pytest.mark.usefixtures("s3")
+def test_readyz_says_so_of_a_store_that_hangs(
+    client: Client, db: None, slow: Slow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "PATIENCE", 0.05)
+    monkeypatch.setattr(health, "STORE", Probe(slow))
+    response = client.get("/readyz")
+    assert response.status_code == 503
+    assert response.json()["store"] == "failed"
