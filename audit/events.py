@@ -22,6 +22,7 @@ class Event(StrEnum):
     UPLOAD_ABORTED = auto()
     FILE_DOWNLOADED = auto()
     DOWNLOAD_DENIED = auto()
+    ACCESS_DENIED = auto()  # Another page of a file than its bytes.
     DOWNLOAD_FAILED = auto()
     WRONG_KEY = auto()
     FILE_UNLOCKED = auto()  # A held file's right key was given.
@@ -46,6 +47,7 @@ class Event(StrEnum):
     KEYS_IMPORTED = auto()  # One for each batch that was committed.
 
     # Operations
+    AUDIT_EXPORTED = auto()
     DAMAGE_FOUND = auto()
     DAMAGE_CLEARED = auto()  # It reads completely again, and an operator said so.
     FILES_VERIFIED = auto()  # One summary for a run.

@@ -32,6 +32,7 @@ class Permission(enum.StrEnum):
     UPLOAD = "files.add_filerecord"
     DOWNLOAD = "files.download_filerecord"
     SHARE = "files.add_grant"
+    READ_LOG = "audit.view_auditevent"
 
 
 class GrantQuerySet(models.QuerySet["Grant"]):

@@ -28,7 +28,15 @@ from files.forms import PassphraseForm
 from files.models import FileRecord
 from files.transfers import unlocking
 from files.transfers.downloads import as_attachment
-from files.views import ids_of, key_context, keys_page, locked, user_of, visible
+from files.views import (
+    ids_of,
+    key_context,
+    keys_page,
+    locked,
+    may_not_download,
+    user_of,
+    visible,
+)
 
 REFUSED = (vault.NotAKey, vault.WrongFileKey, vault.FileDamaged, limits.LimitReached)
 
@@ -42,7 +50,7 @@ def unlock(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
     record = visible(request, file_id)
     user = user_of(request)
     if not user.has_perm(Permission.DOWNLOAD):
-        return render(request, "files/may_not_download.html", {"record": record}, status=403)
+        return may_not_download(request, record)
     if not record.is_held:
         messages.info(request, "This file needs no key: whoever may see it may download it.")
         return redirect(record)

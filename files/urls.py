@@ -18,6 +18,7 @@ urlpatterns = [
     path("<uuid:file_id>/key/", keys.show, name="key"),
     path("<uuid:file_id>/key/file/", keys.key_file, name="key_file"),
     path("<uuid:file_id>/key/passphrase/", keys.set_passphrase, name="set_passphrase"),
+    path("<uuid:file_id>/history/", views.history, name="history"),
     path("<uuid:file_id>/grants/", views.grants, name="grants"),
     path("<uuid:file_id>/delete/", views.delete, name="delete"),
 ]

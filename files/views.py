@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -17,6 +17,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required, permission_required
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.paginator import Paginator
+from django.db.models import QuerySet
 from django.http import (
     Http404,
     HttpRequest,
@@ -33,9 +34,10 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.models import User
 from accounts.reauthentication import recently_authenticated
-from files import custody, sharing, vault
+from files import custody, denials, sharing, vault
 from files.access import Access, Permission, access_of
 from files.forms import ShareForm, UploadForm
+from files.history import page_of
 from files.listing import page_after, search
 from files.models import FileRecord, Grant
 from files.recipients import describe
@@ -58,13 +60,33 @@ def visible(request: HttpRequest, file_id: uuid.UUID) -> FileRecord:
     """The file, if the user may see it; 404 otherwise."""
     files = FileRecord.objects.visible_to(user_of(request))
     files = files.select_related("owner", "current__held_key")
-    return get_object_or_404(files, pk=file_id)
+    return _found(request, files, file_id)
 
 
 def managed(request: HttpRequest, file_id: uuid.UUID) -> FileRecord:
     """The file, if the user may share and delete it; 404 otherwise."""
     files = FileRecord.objects.managed_by(user_of(request)).select_related("owner", "current")
-    return get_object_or_404(files, pk=file_id)
+    return _found(request, files, file_id)
+
+
+def _found(request: HttpRequest, files: QuerySet[FileRecord], file_id: uuid.UUID) -> FileRecord:
+    try:
+        return get_object_or_404(files, pk=file_id)
+    except Http404:
+        denied(request, [file_id], denials.NOT_VISIBLE)
+        raise
+
+
+def denied(request: HttpRequest, wanted: Collection[uuid.UUID], reason: str) -> None:
+    """Record that the user was refused these files."""
+    door = request.resolver_match.view_name if request.resolver_match else ""
+    denials.note(user_of(request), wanted, reason=reason, door=door)
+
+
+def may_not_download(request: HttpRequest, record: FileRecord) -> HttpResponse:
+    """The page for who sees a file and lacks the permission to download any."""
+    denied(request, [record.pk], denials.NO_PERMISSION)
+    return render(request, "files/may_not_download.html", {"record": record}, status=403)
 
 
 def _query(parameters: dict[str, str]) -> str:
@@ -137,7 +159,7 @@ def download(request: HttpRequest, file_id: uuid.UUID) -> HttpResponseBase:
     record = visible(request, file_id)
     user = user_of(request)
     if not user.has_perm(Permission.DOWNLOAD):
-        return render(request, "files/may_not_download.html", {"record": record}, status=403)
+        return may_not_download(request, record)
     if downloads.is_part_of_a_page(request):
         raise PermissionDenied
     key = unlocking.key_of(request, record)
@@ -157,15 +179,17 @@ def download(request: HttpRequest, file_id: uuid.UUID) -> HttpResponseBase:
 def download_several(request: HttpRequest) -> HttpResponseBase:
     """The files named by the form's `file` fields, as one ZIP; 404 if one is not visible."""
     user = user_of(request)
-    if not user.has_perm(Permission.DOWNLOAD):
-        raise PermissionDenied
     wanted = ids_of(request.POST.getlist("file")[: settings.DATA_UPLOAD_MAX_NUMBER_FIELDS])
+    if not user.has_perm(Permission.DOWNLOAD):
+        denied(request, wanted, denials.NO_PERMISSION)
+        raise PermissionDenied
     if not wanted:
         messages.error(request, "Choose at least one file.")
         return redirect("files:list")
     files = FileRecord.objects.visible_to(user).select_related("current", "owner")
     records = list(files.filter(pk__in=wanted).order_by("name", "pk"))
     if len(records) < len(wanted):
+        denied(request, wanted - {record.pk for record in records}, denials.NOT_VISIBLE)
         raise Http404
     # What unlocks a held file is sent to its own pages alone.
     if held := [record for record in records if record.is_held]:
@@ -189,6 +213,26 @@ def _still_allowed(user_id: int, record: FileRecord) -> bool:
     # A fresh copy of the user: it may have been deactivated since.
     fresh = User.objects.filter(pk=user_id).first()
     return fresh is not None and fresh.has_perm(Permission.DOWNLOAD, record)
+
+
+@require_safe
+@login_required
+def history(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
+    """What happened to a file, for its owner and those who manage it."""
+    record = managed(request, file_id)
+    user = user_of(request)
+    before = request.GET.get("before", "")
+    number = int(before) if _ROW_NUMBER.fullmatch(before) else None
+    reads_log = user.is_staff and user.has_perm(Permission.READ_LOG)
+    context = {
+        "record": record,
+        "reads_log": reads_log,
+        "page": page_of(
+            record, before=number, length=settings.EVENTS_PER_PAGE, reads_log=reads_log
+        ),
+        "is_first": number is None,
+    }
+    return render(request, "files/history.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -32,6 +32,7 @@ FAILURES = {
     Event.SIGN_IN_FAILED: "sign_in",
     Event.LOCKED_OUT: "locked_out",
     Event.DOWNLOAD_DENIED: "denied",
+    Event.ACCESS_DENIED: "denied",
     Event.WRONG_KEY: "wrong_key",
     Event.DAMAGE_FOUND: "damage",
     Event.DOWNLOAD_FAILED: "download",

@@ -254,6 +254,7 @@ BACKUP_DIR = BASE_DIR / env.str("BACKUP_DIR", default="var/backups")
 DOWNLOAD_IDLE = timedelta(minutes=env.int("DOWNLOAD_IDLE_MINUTES", default=15))
 FILES_PER_PAGE = 50
 GRANTS_PER_PAGE = 100
+EVENTS_PER_PAGE = 50
 # Plaintext must never reach a temporary file: this is the only upload handler there is.
 FILE_UPLOAD_HANDLERS = ["files.transfers.refuse.RefusingUploadHandler"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1 << 20

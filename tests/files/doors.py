@@ -90,6 +90,7 @@ DOORS: dict[str, list[Door]] = {
         Door("POST", 403, manage=True),
         Door("POST", 403, manage=True, data={"revoke": "1"}),
     ],
+    "files:history": [Door(manage=True), Door("HEAD", manage=True)],
     "files:delete": [Door(manage=True), Door("HEAD", manage=True), Door("POST", 302, manage=True)],
     "files:unlock": [Door("POST", 302)],
     # For owners of held files, which this one is not: test_keys.py has those.

@@ -1,0 +1,64 @@
+"""What people asked for and did not get: the use case behind every 404 and 403 of a file.
+
+A file that is not theirs and one that does not exist are recorded alike, by the same queries, so
+that nothing of the answer tells them apart; the event says which it was, to those who may read the
+log. Of one person's attempts only so many an hour are recorded: no script fills the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+from django.utils import timezone
+
+import audit
+from audit import Event
+from audit.models import AuditEvent
+from files.models import FileRecord
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+NOT_VISIBLE: Final = "not visible"
+NO_PERMISSION: Final = "no permission"
+
+PER_HOUR = 60
+"""Attempts of one person that are recorded within an hour."""
+
+AT_ONCE = 10
+"""Files of one request that are recorded, at most."""
+
+DENIED = (Event.DOWNLOAD_DENIED, Event.ACCESS_DENIED)
+DOWNLOADS = frozenset({"files:download", "files:download_several", "files:unlock"})
+
+
+def note(user: User, wanted: Collection[UUID], *, reason: str, door: str) -> None:
+    """Record that the user was refused these files at that door, which is the name of its route."""
+    event = Event.DOWNLOAD_DENIED if door in DOWNLOADS else Event.ACCESS_DENIED
+    left = PER_HOUR - _recorded(user)
+    chosen = sorted(wanted)[:AT_ONCE]
+    existing = set(FileRecord.objects.filter(pk__in=chosen).values_list("pk", flat=True))
+    for file_id in chosen[: max(left, 0)]:
+        left -= 1
+        audit.record(
+            event,
+            actor=user,
+            file_id=file_id,
+            reason=reason,
+            door=door,
+            exists=file_id in existing,
+            files=len(wanted),
+            # More may follow, and will not be here.
+            last_of_this_hour=None if left else True,
+        )
+
+
+def _recorded(user: User) -> int:
+    """How many were recorded within the hour. Looks at the user's last events alone."""
+    since = timezone.now() - timedelta(hours=1)
+    last = AuditEvent.objects.filter(actor_id=user.pk).order_by("-id")
+    rows = last.values_list("event", "at")[: 2 * PER_HOUR]
+    return sum(event in DENIED and at > since for event, at in rows)
