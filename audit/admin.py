@@ -1,46 +1,40 @@
-"""The audit log in the admin: to be read, searched and filtered, and nothing else."""
+"""The audit log in the admin: to be read, filtered and exported, and nothing else."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponseBase
+from django.urls import URLPattern, path
+from django.utils.decorators import method_decorator
+from django.views.decorators.http import require_POST
 
-from audit.events import Event, label
+from audit import exports, filters
+from audit.events import label
 from audit.models import AuditEvent
 from securestore.administration import DiscreetHistory, SoundSelections
 
 if TYPE_CHECKING:
+    from accounts.models import User
+
     BaseAdmin = admin.ModelAdmin[AuditEvent]
 else:
     BaseAdmin = admin.ModelAdmin  # Generic for the type checker only.
 
 
-class EventFilter(admin.SimpleListFilter):
-    """Lists the events that there are, without asking a large table which occurred."""
-
-    title = "event"
-    parameter_name = "event"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(event.value, label(event)) for event in Event]
-
-    def queryset(
-        self, request: HttpRequest, queryset: QuerySet[AuditEvent]
-    ) -> QuerySet[AuditEvent]:
-        return queryset.filter(event=self.value()) if self.value() else queryset
-
-
 @admin.register(AuditEvent)
 class AuditEventAdmin(DiscreetHistory, SoundSelections, BaseAdmin):
     list_display = ("id", "at", "event_label", "actor_name", "address", "file_id", "data")
-    list_filter = (EventFilter, "at")
+    list_filter = (*filters.ALL, "at")
     search_fields = ("=actor_name", "=address", "=request_id", "=file_id")
     search_help_text = "A user name, an address, a request or a file, written in full"
     ordering = ("-id",)
     show_full_result_count = False
+    actions = ("export_csv", "export_json")
 
     @admin.display(description="event", ordering="event")
     def event_label(self, event: AuditEvent) -> str:
@@ -54,3 +48,39 @@ class AuditEventAdmin(DiscreetHistory, SoundSelections, BaseAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: AuditEvent | None = None) -> bool:
         return False
+
+    # --- Exports --------------------------------------------------------------------------------
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.export)
+        return [path("export/", view, name="audit_auditevent_export"), *super().get_urls()]
+
+    @method_decorator(require_POST)
+    def export(self, request: HttpRequest) -> HttpResponseBase:
+        """Everything that the list shows with the filters of the query, as a file."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        form = request.POST.get("format", "")
+        if form not in exports.FORMATS:
+            raise Http404
+        try:
+            events = self.get_changelist_instance(request).get_queryset(request)
+        except IncorrectLookupParameters:
+            raise Http404 from None
+        return exports.answer(
+            events, form, actor=cast("User", request.user), chosen_by=request.GET.urlencode()
+        )
+
+    @admin.action(description="Export the selected events as CSV", permissions=["view"])
+    def export_csv(self, request: HttpRequest, queryset: QuerySet[AuditEvent]) -> HttpResponseBase:
+        return self._export_selected(request, queryset, "csv")
+
+    @admin.action(description="Export the selected events as JSON", permissions=["view"])
+    def export_json(self, request: HttpRequest, queryset: QuerySet[AuditEvent]) -> HttpResponseBase:
+        return self._export_selected(request, queryset, "json")
+
+    def _export_selected(
+        self, request: HttpRequest, queryset: QuerySet[AuditEvent], form: str
+    ) -> HttpResponseBase:
+        actor = cast("User", request.user)
+        return exports.answer(queryset, form, actor=actor, chosen_by="selected by hand")

@@ -188,6 +188,7 @@ NO_FILE: dict[str, str] = {
     "admin:auth_user_password_change": STAFF,
     "admin:accounts_user_access": STAFF,
     "admin:accounts_user_transfer": STAFF,
+    "admin:audit_auditevent_export": STAFF,
     "admin:files_filerecord_changelist": STAFF,
     "admin:files_filerecord_add": STAFF,
     "admin:files_grant_changelist": STAFF,
