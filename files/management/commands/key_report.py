@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
+import audit
 from files import keyreport
 from files.keyreport import KeyLine
 from files.management.failures import told_to_the_operator
@@ -41,9 +42,12 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         with told_to_the_operator():
             if options["check"]:
-                with tqdm(
-                    total=needing_keys().count(), unit=" keys", desc="Checking", file=sys.stderr
-                ) as bar:
+                with (
+                    audit.command("key_report", check=True),
+                    tqdm(
+                        total=needing_keys().count(), unit=" keys", desc="Checking", file=sys.stderr
+                    ) as bar,
+                ):
                     lines = keyreport.report(check=True, progress=bar.update)
             else:
                 lines = keyreport.report()

@@ -1,0 +1,515 @@
+"""The table of every use case: which event it writes, or why it writes none.
+
+Every module of the applications is classified in `MODULES`, and every public function and method of
+a module of use cases stands in `WRITES` or in `NO_EVENT`. One without an entry fails the tests.
+
+To add a use case: if it changes something that a person may ask about later, it records an event in
+the transaction that does it; give it a `Case` in `WRITES`, whose scenario prepares everything and
+returns the one call. If it writes none, say why in `NO_EVENT`.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from django.contrib.auth.models import Group, Permission
+from django.utils import timezone
+
+from accounts import signals
+from accounts.models import User
+from audit import Event, exports
+from audit.models import AuditEvent
+from files import (
+    denials,
+    downloading,
+    held,
+    ownership,
+    reencryption,
+    resumable,
+    retirement,
+    sharing,
+    vault,
+    verification,
+)
+from files.crypto.errors import Damaged
+from files.crypto.keyring import generate_master_key
+from files.models import FileRecord, Grant, PastWrapping, StoredObject
+from tests.files.conftest import CONTENT, KEY
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("accounts", "audit", "files")
+
+WALKED = "its use cases are in the table"
+PAGES = "parses, calls a use case, answers"
+RULES = "decides, and changes nothing"
+READS = "reads only"
+WIRING = "wiring: Django calls it"
+SUMMARY = "its steps are use cases of their own, or one summary at the end tells of all of them"
+
+MODULES: dict[str, str] = {
+    "accounts.adapter": PAGES,
+    "accounts.admin": PAGES,
+    "accounts.apps": WIRING,
+    "accounts.limits": RULES,
+    "accounts.members": WALKED,
+    "accounts.models": WALKED,
+    "accounts.reauthentication": RULES,
+    "accounts.second_factors": WALKED,
+    "accounts.signals": WALKED,
+    "audit.addresses": READS,
+    "audit.admin": PAGES,
+    "audit.anchors": READS,
+    "audit.announcements": "tells of events",
+    "audit.apps": WIRING,
+    "audit.chain": "is the log",
+    "audit.commands": "is the log",
+    "audit.context": READS,
+    "audit.events": "the names of events",
+    "audit.exports": WALKED,
+    "audit.filters": READS,
+    "audit.middleware": WIRING,
+    "audit.models": "is the log",
+    "audit.spreadsheet": READS,
+    "files.access": RULES,
+    "files.admin": PAGES,
+    "files.admin_access": READS,
+    "files.admin_actions": PAGES,
+    "files.admin_people": PAGES,
+    "files.allowance": WALKED,
+    "files.apps": WIRING,
+    "files.backups": "copies the database; the command's run is the event",
+    "files.bulk_reencryption": SUMMARY,
+    "files.bulk_verification": SUMMARY,
+    "files.checks": READS,
+    "files.custody": WALKED,
+    "files.denials": WALKED,
+    "files.downloading": WALKED,
+    "files.drill": "works on a copy, apart from the vault",
+    "files.effective": READS,
+    "files.errors": RULES,
+    "files.forms": PAGES,
+    "files.held": WALKED,
+    "files.history": READS,
+    "files.intervals": RULES,
+    "files.key_admin": READS,
+    "files.keyexports": SUMMARY,
+    "files.keyimports": SUMMARY,
+    "files.keyreport": READS,
+    "files.keys": PAGES,
+    "files.kms": "changes nothing here",
+    "files.listing": READS,
+    "files.masterkeys": READS,
+    "files.models": "rows and their constraints",
+    "files.names": RULES,
+    "files.ownership": WALKED,
+    "files.passphrases": RULES,
+    "files.postgres": "runs programs for backups",
+    "files.processes": READS,
+    "files.recipients": READS,
+    "files.reconciliation": SUMMARY,
+    "files.reencryption": WALKED,
+    "files.resumable": WALKED,
+    "files.retirement": WALKED,
+    "files.rewrapping": SUMMARY,
+    "files.scratch": "works on a copy, apart from the vault",
+    "files.sharing": WALKED,
+    "files.sweeping": SUMMARY,
+    "files.uploads": PAGES,
+    "files.urls": WIRING,
+    "files.vault": WALKED,
+    "files.verification": WALKED,
+    "files.views": PAGES,
+}
+
+SUMMARIES = {
+    "files.bulk_reencryption": "file_reencrypted",
+    "files.bulk_verification": "files_verified",
+    "files.keyexports": "keys_exported",
+    "files.keyimports": "keys_imported",
+    "files.reconciliation": "swept",
+    "files.rewrapping": "key_rewrapped",
+    "files.sweeping": "swept",
+}
+"""What the modules of long work write; tests of their own show that they do."""
+
+STEP = "a step of one that writes an event, in its transaction"
+BYTES = "moves bytes; nobody sees a file before it is published"
+
+NO_EVENT: dict[str, str] = {
+    "accounts.members.ensure_members_group": "part of setup_vault, whose run is the event",
+    "accounts.models.User.has_perm": READS,
+    "accounts.models.UserManager.normalize_email": RULES,
+    "accounts.second_factors.decrypt": READS,
+    "accounts.second_factors.encrypt": RULES,
+    "accounts.second_factors.rewrap_secrets": STEP,
+    "accounts.second_factors.secrets_by_key": READS,
+    "accounts.second_factors.unreadable_by_key": READS,
+    "accounts.signals.account_tried": READS,
+    "files.allowance.Allowance.check": RULES,
+    "files.allowance.Allowance.check_quota": RULES,
+    "files.allowance.Allowance.cover": "reserves room for an upload under way",
+    "files.allowance.require_active": RULES,
+    "files.custody.UserKey.from_passphrase": RULES,
+    "files.custody.UserKey.generated": RULES,
+    "files.custody.carry_over": STEP,
+    "files.custody.confirm": STEP,
+    "files.custody.derivation_of": READS,
+    "files.custody.forget_lapsed": "the clock decides; the key was offered until then",
+    "files.custody.lock": RULES,
+    "files.custody.note": STEP,
+    "files.custody.offer_ends": READS,
+    "files.custody.offered_key": READS,
+    "files.custody.offers_by_key": READS,
+    "files.custody.renote": STEP,
+    "files.custody.rewrap_offers": STEP,
+    "files.custody.typed_key": RULES,
+    "files.custody.unlock": RULES,
+    "files.downloading.Sending.sent": "notes how far a download is that will be an event",
+    "files.downloading.begin": "notes a download that will be an event",
+    "files.held.is_fresh": READS,
+    "files.held.just_made": "part of the answer that completes the upload",
+    "files.reencryption.remove_dead": "takes away what killed runs left, which nobody could read",
+    "files.reencryption.select": READS,
+    "files.resumable.Continuation.write": BYTES,
+    "files.resumable.create": BYTES,
+    "files.resumable.settled": READS,
+    "files.retirement.configured_and_retired": READS,
+    "files.retirement.needs_of": READS,
+    "files.retirement.retired": READS,
+    "files.sharing.given_by": READS,
+    "files.sharing.may_withdraw": RULES,
+    "files.vault.OpenFile.chunks": "damage is marked by mark_damaged; the download is an event",
+    "files.vault.OpenFile.size": READS,
+    "files.vault.StoredObjectKeys.find": READS,
+    "files.vault.StoredObjectKeys.forget": "of objects that belong to no file",
+    "files.vault.StoredObjectKeys.issue": "of objects that belong to no file",
+    "files.vault.StoredObjectKeys.seal": "of objects that belong to no file",
+    "files.vault.Upload.file_id": READS,
+    "files.vault.Upload.finish": BYTES,
+    "files.vault.Upload.size": READS,
+    "files.vault.Upload.write": BYTES,
+    "files.vault.begin_object": BYTES,
+    "files.vault.check_keyring": READS,
+    "files.vault.check_store": READS,
+    "files.vault.doom": STEP,
+    "files.vault.exchange_key": STEP,
+    "files.vault.keys_needed": READS,
+    "files.vault.needing_keys": READS,
+    "files.vault.open_file": READS,
+    "files.vault.purge": "removes what was doomed by one that wrote an event",
+    "files.vault.refuse_retired": RULES,
+    "files.vault.remember_wrapping": STEP,
+    "files.vault.seal_object": STEP,
+    "files.vault.storage": READS,
+    "files.vault.wrapping_keyring": READS,
+    "files.verification.examine": READS,
+}
+
+
+# --- What each writes ---------------------------------------------------------------------------
+
+
+@dataclass
+class World:
+    """What scenarios work with: people, a file of Alice's, a held one of hers."""
+
+    alice: User
+    bob: User
+    record: FileRecord
+    held: FileRecord
+    request: Any
+
+    def given(self, **fields: Any) -> Grant:
+        """A grant for Bob that is there already."""
+        return Grant.objects.create(
+            file=self.record, user=self.bob, granted_by=self.alice, **fields
+        )
+
+    def new(self, **fields: Any) -> Grant:
+        """A grant for Bob that is yet to be made."""
+        return Grant(file=self.record, user=self.bob, **fields)
+
+    def upload(self) -> vault.Upload:
+        """An upload of which all bytes are in the store."""
+        upload = vault.Upload(self.alice, name="new.txt")
+        upload.write(CONTENT)
+        upload.finish()
+        return upload
+
+
+Call = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Case:
+    """The event of one use case, and a scenario that returns the call that writes it."""
+
+    event: Event
+    prepare: Callable[[World], Call]
+
+
+def _publish(world: World) -> Call:
+    uploads = [world.upload()]
+    return lambda: vault.publish(uploads)
+
+
+def _abort(world: World) -> Call:
+    upload = vault.Upload(world.alice, name="new.txt")
+    return upload.abort
+
+
+def _damaged(world: World) -> StoredObject:
+    row = world.record.current
+    StoredObject.objects.filter(pk=row.pk).update(state="damaged")
+    return row
+
+
+def _clear(world: World) -> Call:
+    row = _damaged(world)
+    return lambda: verification.clear_damage(row)
+
+
+def _verify(world: World) -> Call:
+    _damaged(world)
+    row = StoredObject.objects.select_related("file").get(pk=world.record.current_id)
+    return lambda: verification.verify(row, unmark=[verification.Outcome.OK])
+
+
+def _mark(world: World) -> Call:
+    row = StoredObject.objects.select_related("file").get(pk=world.record.current_id)
+    found = replace(
+        verification.examine(row),
+        outcome=verification.Outcome.DAMAGED,
+        error=Damaged("it is"),
+    )
+    return lambda: verification.mark(row, found)
+
+
+def _settle(world: World) -> Call:
+    session = resumable.create(world.alice, name="new.txt", length=len(CONTENT))
+    turn = resumable.Continuation(session, 0)
+    turn.write(CONTENT)
+
+    def settle() -> None:
+        with turn:
+            turn.settle()
+
+    return settle
+
+
+def _terminate(world: World) -> Call:
+    session = resumable.create(world.alice, name="new.txt", length=10)
+    return lambda: resumable.terminate(session)
+
+
+def _sending(world: World) -> downloading.Sending:
+    part = downloading.Part(0, world.record.size)
+    return downloading.begin(world.record, part, user=world.bob, session=None)
+
+
+def _end(world: World) -> Call:
+    world.given()
+    sending, size = _sending(world), world.record.size
+    return lambda: sending.end(downloading.COMPLETE, size, size)
+
+
+def _idle(world: World) -> Call:
+    world.given()
+    _sending(world)
+    later = timezone.now() + timedelta(hours=1)
+    return lambda: downloading.settle_idle(now=later)
+
+
+def _wrong_key(world: World) -> Call:
+    def unlock() -> None:
+        try:
+            held.unlock(world.held, generate_master_key(), actor=world.alice)
+        except vault.WrongFileKey:
+            return
+        raise AssertionError("it was taken")
+
+    return unlock
+
+
+def _retire(world: World) -> Call:
+    PastWrapping.objects.create(object=world.record.current, master_key_id="local:0123456789abcdef")
+    return lambda: retirement.retire("local:0123456789abcdef")
+
+
+def _revoke(world: World) -> Call:
+    grant = world.given()
+    return lambda: sharing.revoke(grant, actor=world.alice)
+
+
+def _withdraw(world: World) -> Call:
+    grant = world.given()
+    return lambda: sharing.withdraw(grant, actor=world.alice)
+
+
+def _change(world: World) -> Call:
+    grant = world.given()
+    grant.reason = "another"
+    return lambda: sharing.change(grant, actor=world.alice)
+
+
+def _share(world: World) -> Call:
+    world.alice.user_permissions.add(Permission.objects.get(codename="add_grant"))
+    alice = User.objects.get(pk=world.alice.pk)
+    return lambda: sharing.share(world.new(), actor=alice)
+
+
+def _grant_many(world: World) -> Call:
+    group = Group.objects.create(name="Team")
+    return lambda: sharing.grant_many(
+        [world.record, world.held],
+        [world.bob, group],
+        level="download",
+        starts_at=None,
+        expires_at=None,
+        reason="",
+        actor=world.alice,
+    )
+
+
+def _password(world: World) -> Call:
+    world.bob.set_password("a new one, long enough")
+    return world.bob.save
+
+
+def _export(world: World) -> Call:
+    everything = AuditEvent.objects.all()
+    return lambda: exports.answer(everything, "csv", actor=world.alice, chosen_by="")
+
+
+def _note(world: World) -> Call:
+    return lambda: denials.note(
+        world.bob, [world.record.pk], reason=denials.NOT_VISIBLE, door="files:download"
+    )
+
+
+WRITES: dict[str, list[Case]] = {
+    "accounts.models.User.save": [Case(Event.PASSWORD_CHANGED, _password)],
+    "accounts.signals.record_failure": [
+        Case(Event.SIGN_IN_FAILED, lambda w: lambda: signals.record_failure({"username": "bob"}))
+    ],
+    "accounts.signals.record_sign_in": [
+        Case(Event.SIGNED_IN, lambda w: lambda: signals.record_sign_in(w.bob, w.request))
+    ],
+    "accounts.signals.record_sign_out": [
+        Case(Event.SIGNED_OUT, lambda w: lambda: signals.record_sign_out(w.bob, request=w.request))
+    ],
+    "audit.exports.answer": [Case(Event.AUDIT_EXPORTED, _export)],
+    "files.denials.note": [Case(Event.DOWNLOAD_DENIED, _note)],
+    "files.downloading.Sending.end": [Case(Event.FILE_DOWNLOADED, _end)],
+    "files.downloading.settle_idle": [Case(Event.FILE_DOWNLOADED, _idle)],
+    "files.held.confirm": [
+        Case(Event.KEY_SAVED, lambda w: lambda: held.confirm(w.held, actor=w.alice))
+    ],
+    "files.held.reencrypt": [
+        Case(Event.FILE_REENCRYPTED, lambda w: lambda: held.reencrypt(w.held, KEY, actor=w.alice))
+    ],
+    "files.held.set_passphrase": [
+        Case(
+            Event.PASSPHRASE_SET,
+            lambda w: lambda: held.set_passphrase(w.held, "seven green bottles", actor=w.alice),
+        )
+    ],
+    "files.held.show": [Case(Event.KEY_SHOWN, lambda w: lambda: held.show(w.held, actor=w.alice))],
+    "files.held.unlock": [
+        Case(Event.FILE_UNLOCKED, lambda w: lambda: held.unlock(w.held, KEY, actor=w.alice)),
+        Case(Event.WRONG_KEY, _wrong_key),
+    ],
+    "files.ownership.transfer": [
+        Case(
+            Event.OWNERSHIP_TRANSFERRED,
+            lambda w: lambda: ownership.transfer([w.record], to=w.bob, actor=w.alice),
+        ),
+        Case(
+            Event.SELF_GRANTED,
+            lambda w: lambda: ownership.transfer([w.record], to=w.bob, actor=w.bob),
+        ),
+    ],
+    "files.reencryption.reencrypt": [
+        Case(
+            Event.FILE_REENCRYPTED,
+            lambda w: lambda: reencryption.reencrypt(w.record, actor=w.alice),
+        )
+    ],
+    "files.resumable.Continuation.settle": [Case(Event.FILE_UPLOADED, _settle)],
+    "files.resumable.terminate": [Case(Event.UPLOAD_ABORTED, _terminate)],
+    "files.retirement.retire": [Case(Event.KEY_RETIRED, _retire)],
+    "files.sharing.change": [Case(Event.GRANT_CHANGED, _change)],
+    "files.sharing.grant": [
+        Case(Event.GRANT_CREATED, lambda w: lambda: sharing.grant(w.new(), actor=w.alice)),
+        Case(Event.SELF_GRANTED, lambda w: lambda: sharing.grant(w.new(), actor=w.bob)),
+    ],
+    "files.sharing.grant_many": [Case(Event.GRANT_CREATED, _grant_many)],
+    "files.sharing.revoke": [Case(Event.GRANT_REVOKED, _revoke)],
+    "files.sharing.share": [Case(Event.GRANT_CREATED, _share)],
+    "files.sharing.withdraw": [Case(Event.GRANT_REVOKED, _withdraw)],
+    "files.vault.Upload.abort": [Case(Event.UPLOAD_ABORTED, _abort)],
+    "files.vault.create_record": [Case(Event.FILE_UPLOADED, _publish)],
+    "files.vault.mark_damaged": [
+        Case(
+            Event.DAMAGE_FOUND,
+            lambda w: lambda: vault.mark_damaged(w.record.current, Damaged("it is")),
+        )
+    ],
+    "files.vault.publish": [Case(Event.FILE_UPLOADED, _publish)],
+    "files.vault.remove": [
+        Case(Event.FILE_DELETED, lambda w: lambda: vault.remove(w.record, actor=w.alice))
+    ],
+    "files.vault.store": [
+        Case(Event.FILE_UPLOADED, lambda w: lambda: vault.store(w.alice, [CONTENT], name="a.txt"))
+    ],
+    "files.verification.clear_damage": [Case(Event.DAMAGE_CLEARED, _clear)],
+    "files.verification.mark": [Case(Event.DAMAGE_FOUND, _mark)],
+    "files.verification.verify": [Case(Event.DAMAGE_CLEARED, _verify)],
+}
+
+
+COMMANDS_WITHOUT_EVENT = {
+    "audit_anchor": "prints the head of the log",
+    "generate_master_key": "stores nothing, and takes no database",
+    "restore_drill": "works on a copy, and takes no database",
+    "verify_audit": "must not add to the log that it reads; its outcome is kept",
+}
+
+
+# --- What there is --------------------------------------------------------------------------------
+
+
+def modules() -> set[str]:
+    """Every module of the applications, by its dotted name."""
+    found = (path for package in PACKAGES for path in (ROOT / package).glob("*.py"))
+    return {f"{path.parent.name}.{path.stem}" for path in found if path.stem != "__init__"}
+
+
+def use_cases() -> Iterator[str]:
+    """The public functions and methods of the modules of use cases, exceptions aside."""
+    for module, kind in MODULES.items():
+        if kind != WALKED:
+            continue
+        tree = ast.parse((ROOT / f"{module.replace('.', '/')}.py").read_text())
+        for node in tree.body:
+            if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+                yield f"{module}.{node.name}"
+            elif isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                for inner in node.body:
+                    if isinstance(inner, ast.FunctionDef) and not inner.name.startswith("_"):
+                        yield f"{module}.{node.name}.{inner.name}"
+
+
+def commands() -> dict[str, str]:
+    """The source of each management command of ours, by its name."""
+    found = (
+        path
+        for package in (*PACKAGES, "securestore")
+        for path in (ROOT / package / "management" / "commands").glob("*.py")
+    )
+    return {path.stem: path.read_text() for path in found if path.stem != "__init__"}
