@@ -12,6 +12,7 @@ from allauth.account.signals import password_changed, password_reset, password_s
 from allauth.mfa.models import Authenticator
 from allauth.mfa.signals import authentication_failed, authenticator_reset, authenticator_used
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
+from django.db import transaction
 from django.db.models import Q
 from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
@@ -25,16 +26,18 @@ from accounts.models import User
 @receiver(user_logged_in)
 def record_sign_in(user: User, request: HttpRequest, **_kwargs: Any) -> None:
     reauthentication.note_sign_in(request, user)
-    sessions.begin(request, user)
-    audit.record(audit.Event.SIGNED_IN, actor=user)
+    with transaction.atomic():
+        sessions.begin(request, user)
+        audit.record(audit.Event.SIGNED_IN, actor=user)
 
 
 @receiver(user_logged_out)
 def record_sign_out(user: User | None, request: HttpRequest, **_kwargs: Any) -> None:
     # Signing out without being signed in is allowed, and no event.
     if user is not None:
-        sessions.end(request)
-        audit.record(audit.Event.SIGNED_OUT, actor=user)
+        with transaction.atomic():
+            sessions.end(request)
+            audit.record(audit.Event.SIGNED_OUT, actor=user)
 
 
 @receiver(user_login_failed)
@@ -63,8 +66,9 @@ def account_tried(credentials: dict[str, Any]) -> User | None:
 @receiver(password_set)
 def end_other_sessions(request: HttpRequest, user: User, **_kwargs: Any) -> None:
     """Whoever else is signed in does not know the new password."""
-    sessions.begin(request, user)
-    sessions.revoke_others(request, user)
+    with transaction.atomic():
+        sessions.begin(request, user)
+        sessions.revoke_others(request, user)
 
 
 @receiver(password_reset)

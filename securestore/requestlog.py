@@ -14,6 +14,7 @@ from uuid import UUID
 
 from django.http import FileResponse, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
+from django.utils.functional import LazyObject, empty
 
 from securestore import metrics
 
@@ -74,11 +75,9 @@ def write(request: HttpRequest, response: HttpResponseBase, begun: float, sent: 
     """Write the line of a request that has ended."""
     seconds = time.monotonic() - begun
     route = route_of(request, response)
-    # Only if somebody has asked who it is: the log must not be a reason to.
-    user = getattr(request, "_cached_user", None)
     fields: dict[str, Any] = {
         "request_id": response.get("X-Request-ID", ""),
-        "user_id": getattr(user, "pk", None),
+        "user_id": known_user(request),
         "method": request.method,
         "route": route,
         "status": response.status_code,
@@ -97,6 +96,14 @@ def write(request: HttpRequest, response: HttpResponseBase, begun: float, sent: 
         *(request.method, route, response.status_code, sent, fields["duration_ms"]),
         extra={"fields": fields},
     )
+
+
+def known_user(request: HttpRequest) -> int | None:
+    """The id of the signed-in user if somebody has asked who it is: the log is no reason to."""
+    user: Any = getattr(request, "user", None)
+    if isinstance(user, LazyObject) and object.__getattribute__(user, "_wrapped") is empty:
+        return None
+    return user.pk if user is not None else None
 
 
 def route_of(request: HttpRequest, response: HttpResponseBase) -> str:

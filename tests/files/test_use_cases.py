@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.apps import apps
+from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.backends.db import SessionStore
 from django.test import RequestFactory
 
@@ -36,9 +37,11 @@ from tests.files.use_cases import (
 )
 
 CASES = [(name, case) for name, cases in WRITES.items() for case in cases]
-each = pytest.mark.parametrize(
-    ("name", "case"), CASES, ids=[f"{name}-{case.event}" for name, case in CASES]
-)
+
+
+def cases(chosen: list[tuple[str, Case]]) -> pytest.MarkDecorator:
+    ids = [f"{name}-{case.event}" for name, case in chosen]
+    return pytest.mark.parametrize(("name", "case"), chosen, ids=ids)
 
 
 class Refused(Exception):
@@ -49,6 +52,7 @@ class Refused(Exception):
 def world(alice: User, bob: User, s3: object) -> World:
     request = RequestFactory().get("/")
     request.session = SessionStore()
+    request.user = AnonymousUser()
     record = vault.store(alice, [CONTENT], name="fox.txt")
     held = vault.store(alice, [CONTENT], name="held.txt", key=UserKey(KEY))
     return World(alice, bob, record, fresh(held), request)
@@ -112,10 +116,10 @@ def test_every_event_is_written_somewhere() -> None:
         if path.name != "events.py"
     )
     unwritten = {event.name for event in Event if not re.search(rf"Event\.{event.name}\b", source)}
-    assert unwritten <= LATER
+    assert unwritten == LATER
 
 
-LATER = {"FILE_RENAMED"} | {"MFA_CHANGED", "USER_INVITED"}
+LATER = {"FILE_RENAMED"}
 """Names that are kept for what is yet to come."""
 
 
@@ -129,7 +133,7 @@ def test_every_command_is_an_event_or_says_why_not() -> None:
 # --- And true -------------------------------------------------------------------------------------
 
 
-@each
+@cases(CASES)
 def test_it_writes_its_event(world: World, name: str, case: Case) -> None:
     call = case.prepare(world)
     before = AuditEvent.objects.count()
@@ -146,7 +150,7 @@ def test_it_writes_its_event(world: World, name: str, case: Case) -> None:
     assert chain.verify() == chain.head()
 
 
-@each
+@cases([(name, case) for name, case in CASES if not case.apart])
 def test_without_the_event_nothing_happens(
     world: World, name: str, case: Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:

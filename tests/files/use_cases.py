@@ -17,11 +17,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
+from django.contrib.auth import login
 from django.contrib.auth.models import Group, Permission
 from django.utils import timezone
 
-from accounts import signals
-from accounts.models import User
+from accounts import invitations, lockouts, sessions, signals
+from accounts.models import Invitation, User
 from audit import Event, exports
 from audit.models import AuditEvent
 from files import (
@@ -55,12 +58,20 @@ MODULES: dict[str, str] = {
     "accounts.adapter": PAGES,
     "accounts.admin": PAGES,
     "accounts.apps": WIRING,
+    "accounts.forms": PAGES,
+    "accounts.invitations": WALKED,
     "accounts.limits": RULES,
+    "accounts.lockouts": WALKED,
+    "accounts.mail": "hands mail over",
     "accounts.members": WALKED,
+    "accounts.middleware": WIRING,
     "accounts.models": WALKED,
     "accounts.reauthentication": RULES,
     "accounts.second_factors": WALKED,
+    "accounts.sessions": WALKED,
     "accounts.signals": WALKED,
+    "accounts.urls": WIRING,
+    "accounts.views": PAGES,
     "audit.addresses": READS,
     "audit.admin": PAGES,
     "audit.anchors": READS,
@@ -141,6 +152,22 @@ STEP = "a step of one that writes an event, in its transaction"
 BYTES = "moves bytes; nobody sees a file before it is published"
 
 NO_EVENT: dict[str, str] = {
+    "accounts.invitations.find": READS,
+    "accounts.invitations.hash_of": RULES,
+    "accounts.invitations.may_invite": RULES,
+    "accounts.invitations.refuse_address": RULES,
+    "accounts.lockouts.wait_of": READS,
+    "accounts.models.Invitation.state": READS,
+    "accounts.models.InvitationQuerySet.open": READS,
+    "accounts.models.InvitationQuerySet.waiting": READS,
+    "accounts.models.User.username_validators": RULES,
+    "accounts.sessions.begin": "a step of the sign-in, which is an event",
+    "accounts.sessions.current": READS,
+    "accounts.sessions.end": "a step of the sign-out, which is an event",
+    "accounts.sessions.note": "notes when a session was last seen",
+    "accounts.sessions.note_again": "notes when a session was last seen",
+    "accounts.sessions.of": READS,
+    "accounts.sessions.why_over": READS,
     "accounts.members.ensure_members_group": "part of setup_vault, whose run is the event",
     "accounts.models.User.has_perm": READS,
     "accounts.models.UserManager.normalize_email": RULES,
@@ -251,6 +278,8 @@ class Case:
 
     event: Event
     prepare: Callable[[World], Call]
+    apart: str = ""
+    """Why the event is not in one transaction of ours with the change, where it is not."""
 
 
 def _publish(world: World) -> Call:
@@ -392,7 +421,128 @@ def _note(world: World) -> Call:
     )
 
 
+def _invite(world: World) -> Call:
+    return lambda: invitations.invite("c@example.org", actor=world.alice, request=world.request)
+
+
+def _invited(world: World) -> Invitation:
+    sent = invitations.invite("c@example.org", actor=world.alice, request=world.request)
+    return sent.invitation
+
+
+def _resend(world: World) -> Call:
+    invitation = _invited(world)
+    return lambda: invitations.resend(invitation, actor=world.alice, request=world.request)
+
+
+def _take_back(world: World) -> Call:
+    invitation = _invited(world)
+    return lambda: invitations.revoke(invitation, actor=world.alice)
+
+
+def _accept(world: World) -> Call:
+    token_hash = _invited(world).token_hash
+    password = "seven green bottles on a wall"
+    return lambda: invitations.accept(token_hash, username="carol", password=password)
+
+
+def _session(world: World) -> int:
+    sessions.begin(world.request, world.bob)
+    return int(UserSession.objects.get(user=world.bob).pk)
+
+
+def _end_session(world: World) -> Call:
+    number = _session(world)
+    return lambda: sessions.revoke(world.bob, number)
+
+
+def _end_all_sessions(world: World) -> Call:
+    _session(world)
+    return lambda: sessions.revoke_all(world.bob)
+
+
+def _end_other_sessions(world: World) -> Call:
+    _session(world)
+    UserSession.objects.update(session_key="another")
+    return lambda: sessions.revoke_others(world.request, world.bob)
+
+
+def _password_reset(world: World) -> Call:
+    _session(world)
+    return lambda: signals.end_all_sessions(world.request, world.bob)
+
+
+def _password_set(world: World) -> Call:
+    _session(world)
+    UserSession.objects.update(session_key="another")
+    sessions.begin(world.request, world.bob)
+    return lambda: signals.end_other_sessions(world.request, world.bob)
+
+
+def _over(world: World) -> Call:
+    login(world.request, world.bob, backend="django.contrib.auth.backends.ModelBackend")
+    UserSession.objects.update(last_seen_at=timezone.now() - timedelta(days=400))
+    return lambda: sessions.user_of(world.request)
+
+
+def _factor(world: World) -> Authenticator:
+    made = Authenticator(user=world.bob, type=Authenticator.Type.RECOVERY_CODES, data={})
+    Authenticator.objects.bulk_create([made])  # Without the signal.
+    return Authenticator.objects.get()
+
+
+def _new_factor(world: World) -> Call:
+    kind = Authenticator.Type.TOTP
+    return lambda: Authenticator.objects.create(user=world.bob, type=kind, data={})
+
+
+def _of_factor(what: Callable[[Authenticator], object]) -> Callable[[World], Call]:
+    def prepare(world: World) -> Call:
+        row = _factor(world)
+        return lambda: what(row)
+
+    return prepare
+
+
 WRITES: dict[str, list[Case]] = {
+    "accounts.invitations.accept": [Case(Event.INVITATION_ACCEPTED, _accept)],
+    "accounts.invitations.invite": [Case(Event.USER_INVITED, _invite)],
+    "accounts.invitations.resend": [Case(Event.USER_INVITED, _resend)],
+    "accounts.invitations.revoke": [Case(Event.INVITATION_REVOKED, _take_back)],
+    "accounts.lockouts.note": [
+        Case(Event.LOCKED_OUT, lambda w: lambda: lockouts.note(w.request, "sign_in", 60))
+    ],
+    "accounts.lockouts.refusal": [
+        Case(
+            Event.LOCKED_OUT,
+            lambda w: lambda: lockouts.refusal(w.request, 60, action="a", code="b", key="c"),
+        )
+    ],
+    "accounts.sessions.revoke": [Case(Event.SESSION_REVOKED, _end_session)],
+    "accounts.sessions.revoke_all": [Case(Event.SESSION_REVOKED, _end_all_sessions)],
+    "accounts.sessions.revoke_others": [Case(Event.SESSION_REVOKED, _end_other_sessions)],
+    "accounts.sessions.user_of": [Case(Event.SIGNED_OUT, _over)],
+    "accounts.signals.end_all_sessions": [Case(Event.SESSION_REVOKED, _password_reset)],
+    "accounts.signals.end_other_sessions": [Case(Event.SESSION_REVOKED, _password_set)],
+    "accounts.signals.record_new_factor": [
+        Case(Event.MFA_CHANGED, _new_factor, "allauth saves the row; the event follows at once")
+    ],
+    "accounts.signals.record_regenerated": [
+        Case(Event.MFA_CHANGED, _of_factor(signals.record_regenerated))
+    ],
+    "accounts.signals.record_removed_factor": [
+        Case(
+            Event.MFA_CHANGED,
+            _of_factor(lambda row: row.delete()),
+            "in the transaction that Django makes for a deletion",
+        )
+    ],
+    "accounts.signals.record_used_up": [
+        Case(Event.MFA_CHANGED, _of_factor(signals.record_used_up))
+    ],
+    "accounts.signals.record_wrong_code": [
+        Case(Event.SIGN_IN_FAILED, _of_factor(lambda row: signals.record_wrong_code(row.user, row)))
+    ],
     "accounts.models.User.save": [Case(Event.PASSWORD_CHANGED, _password)],
     "accounts.signals.record_failure": [
         Case(Event.SIGN_IN_FAILED, lambda w: lambda: signals.record_failure({"username": "bob"}))
