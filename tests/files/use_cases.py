@@ -86,6 +86,7 @@ MODULES: dict[str, str] = {
     "audit.middleware": WIRING,
     "audit.models": "is the log",
     "audit.spreadsheet": READS,
+    "audit.triggers": READS,
     "files.access": RULES,
     "files.admin": PAGES,
     "files.admin_access": READS,
@@ -97,6 +98,7 @@ MODULES: dict[str, str] = {
     "files.bulk_reencryption": SUMMARY,
     "files.bulk_verification": SUMMARY,
     "files.checks": READS,
+    "files.diagnosis": READS,
     "files.custody": WALKED,
     "files.denials": WALKED,
     "files.downloading": WALKED,
@@ -625,6 +627,7 @@ WRITES: dict[str, list[Case]] = {
 
 COMMANDS_WITHOUT_EVENT = {
     "audit_anchor": "prints the head of the log",
+    "doctor": "looks, and leaves nothing",
     "generate_master_key": "stores nothing, and takes no database",
     "restore_drill": "works on a copy, and takes no database",
     "verify_audit": "must not add to the log that it reads; its outcome is kept",
