@@ -5,6 +5,10 @@ in the row of its download before its first byte, and what it sent when it ends.
 event and goes: when every byte has been sent and no request is left, at once when a request failed
 or the access ended, and otherwise when nothing has been heard of it for `DOWNLOAD_IDLE_MINUTES`.
 
+What is on its way is not received yet: a client that is cut off near the end asks for the rest of
+what is complete here. So a complete download stays a while, without another event, for a request
+that goes on to its end; any other request after it begins a new one.
+
 The requests of one download have user, session, address, user agent, grant and content in common,
 so that what the event says is true for all of its bytes. A second request for the whole file is
 another download. Nothing here decides who may read: it only notes which grant let them.
@@ -17,7 +21,7 @@ import logging
 import time
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
 from django.db import DatabaseError, IntegrityError, InterfaceError, transaction
@@ -43,6 +47,9 @@ REVOKED: Final = "revoked"
 
 BEAT = 60.0
 """Seconds between two notes of a request that sends for long: it must not look idle."""
+
+LATE = 32 * 1024 * 1024
+"""Bytes of a complete download that may be sent again: buffers on the way may have held them."""
 
 AT_ONCE = 20
 """Idle downloads that one request settles besides its own work, at most."""
@@ -88,7 +95,7 @@ def begin(record: FileRecord, part: Part, *, user: User, session: str | None) ->
     )
     if session is not None:
         new.slot = _slot(new, session, record)
-    return Sending(_enter(new), part)
+    return Sending(_enter(new, part), part)
 
 
 def _slot(row: DownloadSession, session: str, record: FileRecord) -> str:
@@ -99,7 +106,7 @@ def _slot(row: DownloadSession, session: str, record: FileRecord) -> str:
     return hashlib.sha256("\0".join(map(str, parts)).encode("utf-8", "replace")).hexdigest()
 
 
-def _enter(new: DownloadSession) -> DownloadSession:
+def _enter(new: DownloadSession, part: Part) -> DownloadSession:
     """Join the download that is under way in the row's slot, or begin it."""
     if new.slot is None:
         new.save(force_insert=True)
@@ -108,7 +115,7 @@ def _enter(new: DownloadSession) -> DownloadSession:
         try:
             with transaction.atomic():
                 found = _locked(slot=new.slot)
-                if found is not None and not _takes(found, new):
+                if found is not None and not _takes(found, new, part):
                     _leave(found)
                     found = None
                 if found is None:
@@ -133,18 +140,25 @@ def _locked(**which: object) -> DownloadSession | None:
     return rows.first()
 
 
-def _takes(found: DownloadSession, new: DownloadSession) -> bool:
+def _takes(found: DownloadSession, new: DownloadSession, part: Part) -> bool:
     """Whether the request belongs to that download, and does not begin another."""
-    return not _is_idle(found, new.seen_at) and not (found.whole and new.whole)
+    if _is_idle(found, new.seen_at):
+        return False
+    if found.settled:
+        goes_on = 0 < part.start < part.stop == found.size
+        return goes_on and found.bytes + part.stop - part.start <= LATE
+    return not (found.whole and new.whole)
 
 
 def _leave(found: DownloadSession) -> None:
     """Let no more requests join. What nobody is sending for any more is over."""
-    if found.running == 0 or _is_idle(found, timezone.now()):
-        _settle(found)
-    else:
+    if found.running and not _is_idle(found, timezone.now()):
         found.slot = None
         found.save(update_fields=["slot"])
+    elif found.settled:
+        found.delete()
+    else:
+        _settle(found)
 
 
 class Sending:
@@ -209,29 +223,31 @@ class Sending:
 def _after(row: DownloadSession, outcome: str | None) -> None:
     """Write the row, or settle it when there is nothing to wait for."""
     if row.settled:
-        # A request failed before: its event has been written, and is that of all of them.
-        if row.running == 0:
+        # Its event has been written, and is that of all of its requests.
+        if row.running == 0 and row.slot is None:
             row.delete()
         else:
             row.save()
     elif outcome in {FAILED, REVOKED}:
-        _settle(row, outcome)
+        row.slot = None
+        _settle(row, outcome, keep=row.running > 0)
     elif row.running == 0 and (row.is_complete or row.slot is None):
-        _settle(row)
+        _settle(row, keep=row.slot is not None)
     else:
         row.save()
 
 
-def _settle(row: DownloadSession, outcome: str | None = None) -> None:
-    """Turn the row into its event, in the transaction that takes it away."""
-    if row.running and outcome is not None:
-        # Others are still sending. The row stays to tell them, and nobody joins it any more.
-        row.slot, row.settled = None, True
+def _settle(row: DownloadSession, outcome: str | None = None, *, keep: bool = False) -> None:
+    """Turn the row into its event, in one transaction.
+
+    With `keep` the row stays, for requests that are still running or may yet go on to the end.
+    """
+    event, details = _told(row, outcome)
+    if keep:
+        row.settled, row.bytes, row.covered = True, 0, []
         row.save()
     elif row.pk is not None:
         row.delete()
-    ended = outcome or (COMPLETE if row.is_complete else ABORTED)
-    covered = intervals.length(row.covered)
     around = context.Context(
         actor_id=row.actor_id,
         actor_name=row.actor_name,
@@ -240,18 +256,23 @@ def _settle(row: DownloadSession, outcome: str | None = None) -> None:
         request_id=row.request_id,
     )
     with context.active(around):
-        audit.record(
-            Event.DOWNLOAD_FAILED if ended == FAILED else Event.FILE_DOWNLOADED,
-            file_id=row.file_id,
-            grant_id=row.grant_id,
-            outcome=ended,
-            bytes=row.bytes,
-            size=row.size,
-            ranges=row.requests,
-            ms=round((row.seen_at - row.begun_at).total_seconds() * 1000),
-            # Which bytes, where they are not all of them.
-            sent=None if covered == row.size else intervals.described(row.covered),
-        )
+        audit.record(event, file_id=row.file_id, grant_id=row.grant_id, **details)
+
+
+def _told(row: DownloadSession, outcome: str | None) -> tuple[Event, dict[str, Any]]:
+    """The event, and its details."""
+    ended = outcome or (COMPLETE if row.is_complete else ABORTED)
+    is_all = intervals.length(row.covered) == row.size
+    details = {
+        "outcome": ended,
+        "bytes": row.bytes,
+        "size": row.size,
+        "ranges": row.requests,
+        "ms": round((row.seen_at - row.begun_at).total_seconds() * 1000),
+        # Which bytes, where they are not all of them.
+        "sent": None if is_all else intervals.described(row.covered),
+    }
+    return Event.DOWNLOAD_FAILED if ended == FAILED else Event.FILE_DOWNLOADED, details
 
 
 def _is_idle(row: DownloadSession, now: datetime) -> bool:

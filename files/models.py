@@ -303,7 +303,7 @@ class DownloadSession(models.Model):
     bytes = models.PositiveBigIntegerField(default=0)
     covered: models.JSONField[list[list[int]], list[list[int]]] = models.JSONField(default=list)
     settled = models.BooleanField(
-        default=False, help_text="Its event is written; some requests have not ended."
+        default=False, help_text="Its event is written; some requests may still belong to it."
     )
 
     def __str__(self) -> str:

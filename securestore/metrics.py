@@ -142,7 +142,7 @@ def _known_to_the_database() -> Iterator[Metric]:
     yield Gauge(
         "securestore_downloads_open",
         "Downloads that are not an event yet",
-        value=DownloadSession.objects.count(),
+        value=DownloadSession.objects.filter(settled=False).count(),
     )
     yield Gauge("securestore_audit_head", "Number of the last event", value=chain.head().number)
     yield from _last_runs(Gauge)

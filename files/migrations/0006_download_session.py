@@ -30,7 +30,7 @@ class Migration(migrations.Migration):
                 ('running', models.PositiveIntegerField(help_text='Requests that have not ended.')),
                 ('bytes', models.PositiveBigIntegerField(default=0)),
                 ('covered', models.JSONField(default=list)),
-                ('settled', models.BooleanField(default=False, help_text='Its event is written; some requests have not ended.')),
+                ('settled', models.BooleanField(default=False, help_text='Its event is written; some requests may still belong to it.')),
             ],
         ),
     ]

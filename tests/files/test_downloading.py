@@ -99,7 +99,7 @@ def test_pieces_in_any_order_are_one_event(reader: Client, long: FileRecord) -> 
         assert told() == []
         assert fetch(reader, long, f"{start}-{stop - 1}") == WHOLE[start:stop]
     assert told() == [whole(6)]
-    assert not DownloadSession.objects.exists()
+    assert not DownloadSession.objects.filter(settled=False).exists()
 
 
 def test_four_connections_at_once_are_one_event(reader: Client, long: FileRecord) -> None:
@@ -147,8 +147,45 @@ def test_what_sends_no_byte_is_no_download(reader: Client, long: FileRecord) -> 
     reader.head(path, headers={"Range": "bytes=0-9"})
     for headers in ({"If-None-Match": "*"}, {"Range": f"bytes={SIZE}-"}):
         reader.get(path, headers=headers).close()
-    assert not DownloadSession.objects.exists()
+    assert not DownloadSession.objects.filter(settled=False).exists()
     assert told() == []
+
+
+def test_a_client_that_was_cut_off_near_the_end_goes_on_with_it(
+    reader: Client, long: FileRecord
+) -> None:
+    """All of it was handed over, and some of it was lost on its way: it is still one download."""
+    fetch(reader, long)
+    assert told() == [whole(1)]
+    for lost in (100, FRAME_PAYLOAD):
+        assert fetch(reader, long, f"{SIZE - lost}-") == WHOLE[-lost:]
+    take(request(reader, long, f"{SIZE - FRAME_PAYLOAD}-"), 1)
+    downloading.settle_idle(now=timezone.now() + LATER)
+    assert told() == [whole(1)]
+    assert not DownloadSession.objects.exists()
+
+
+@pytest.mark.parametrize("part", ["0-", "0-99", "100-199", f"{FRAME_PAYLOAD}-"])
+def test_what_is_no_such_end_is_another_download(
+    reader: Client, long: FileRecord, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    monkeypatch.setattr(downloading, "LATE", 4 * FRAME_PAYLOAD)
+    fetch(reader, long)
+    fetch(reader, long, part)
+    downloading.settle_idle(now=timezone.now() + LATER)
+    assert len(told()) == 2
+
+
+def test_no_file_is_had_twice_by_its_ends(
+    reader: Client, long: FileRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(downloading, "LATE", 4 * FRAME_PAYLOAD)
+    fetch(reader, long)
+    for _ in range(4):
+        fetch(reader, long, f"{4 * FRAME_PAYLOAD}-")
+    downloading.settle_idle(now=timezone.now() + LATER)
+    assert len(told()) == 2
+    assert told()[1]["bytes"] == 4 * FRAME_PAYLOAD
 
 
 # --- Several --------------------------------------------------------------------------------------
@@ -227,7 +264,7 @@ def test_each_member_of_a_zip_is_a_download(
         ("bob", "127.0.0.1", "zipper")
     }
     assert all(downloaded.values_list("request_id", flat=True))
-    assert not DownloadSession.objects.exists()
+    assert not DownloadSession.objects.filter(settled=False).exists()
 
 
 # --- Ends -----------------------------------------------------------------------------------------
@@ -297,7 +334,7 @@ def test_a_failure_is_told_at_once_and_for_all_connections(
     assert len(told()) == 1
     again.end("complete", SIZE, SIZE)
     assert told()[1:] == [whole(1)]
-    assert not DownloadSession.objects.exists()
+    assert not DownloadSession.objects.filter(settled=False).exists()
 
 
 def test_damage_before_the_first_byte_is_a_failure(
@@ -345,7 +382,7 @@ def test_a_client_that_stood_still_is_told_in_two_parts(reader: Client, long: Fi
     assert len(b"".join(body)) == SIZE - FRAME_PAYLOAD
     response.close()
     assert told()[1:] == [whole(1)]
-    assert not DownloadSession.objects.exists()
+    assert not DownloadSession.objects.filter(settled=False).exists()
 
 
 # --- What it costs --------------------------------------------------------------------------------

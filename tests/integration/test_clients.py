@@ -5,11 +5,16 @@ leaves on disk are compared with those that went in.
 """
 
 import hashlib
+import json
 import shutil
+import sqlite3
 import subprocess
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -123,8 +128,27 @@ def ranges_of(log: Path) -> set[str]:
     return {line for line in log.read_text().splitlines() if line.startswith("Range: ")}
 
 
+def downloads(stored: Stored, more_than: int) -> list[dict[str, Any]]:
+    """What the log says of downloads, once it says more than that many times."""
+    path = f"file:{stored.site.data / 'db.sqlite3'}?mode=ro"
+    deadline = time.monotonic() + 10
+    while True:
+        # The last bytes reach a client before the server has noted that they went out.
+        with closing(sqlite3.connect(path, uri=True)) as database:
+            rows = database.execute(
+                "SELECT data FROM audit_auditevent WHERE event = 'file_downloaded' ORDER BY id"
+            ).fetchall()
+        if len(rows) > more_than or time.monotonic() > deadline:
+            return [json.loads(data) for (data,) in rows]
+        time.sleep(0.05)
+
+
 def test_aria2_fetches_four_pieces_at_once(stored: Stored, tmp_path: Path) -> None:
+    before = len(downloads(stored, -1))
     run(*ARIA2, f"--header={stored.cookie}", stored.url, cwd=tmp_path)
+    [event] = downloads(stored, before)[before:]
+    assert event["outcome"] == "complete"
+    assert event["ranges"] >= 3
     assert stored.same_as(tmp_path / "out")
     assert len(ranges_of(tmp_path / "aria2.log")) >= 3, "it split the file"
 
