@@ -125,6 +125,14 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
 else:
     _database["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)
     _database["CONN_HEALTH_CHECKS"] = True
+    if _database["ENGINE"] == "django.db.backends.postgresql":
+        # Seconds and milliseconds (libpq): a server that is gone is noticed, not waited for.
+        # A query that takes long is none: its server acknowledges what it is sent.
+        _database["OPTIONS"] = {
+            "connect_timeout": 5,
+            "tcp_user_timeout": 5000,
+            **_database.get("OPTIONS", {}),
+        }
 
 # --- Who you are ------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"

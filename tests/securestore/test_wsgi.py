@@ -136,3 +136,23 @@ def test_unsafe_settings_are_told_in_one_line(
     assert result.stderr.count("\n") == 1
     for value in changes.values():
         assert len(value) < 30 or value not in result.stderr
+
+
+def test_a_database_server_that_is_gone_is_not_waited_for() -> None:
+    def options(url: str) -> str:
+        return subprocess.run(
+            [
+                *(sys.executable, "-c"),
+                "from securestore.settings import DATABASES as found;"
+                "print(sorted(found['default']['OPTIONS'].items()))",
+            ],
+            cwd=BASE_DIR,
+            env={**os.environ, "DATABASE_URL": url},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+
+    url = "postgres://u:p@db.internal/n"
+    assert options(url) == "[('connect_timeout', 5), ('tcp_user_timeout', 5000)]"
+    assert "('connect_timeout', 9)" in options(f"{url}?connect_timeout=9")
