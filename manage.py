@@ -15,6 +15,9 @@ def main() -> None:
     except ImproperlyConfigured as error:
         # An operator reads this: the message says what to do, a traceback would hide it.
         sys.exit(f"Configuration error: {error}")
+    except KeyboardInterrupt:
+        sys.stderr.write("\nStopped. What was done stays: run the command again.\n")
+        sys.exit(130)
 
 
 if __name__ == "__main__":

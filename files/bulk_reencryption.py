@@ -19,7 +19,7 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import Count, QuerySet, Sum
 
-from files import reencryption, vault
+from files import reencryption, retirement, vault
 from files.crypto.errors import KeyServiceError
 from files.masterkeys import keyring
 from files.models import Custody, FileRecord, StoredObject
@@ -78,13 +78,16 @@ class Selection:
         return found.filter(pk__in=self.files) if self.files else found
 
     def check(self) -> None:
-        """Raises NoSuchFiles, PrimaryKeySelected."""
+        """Raises NoSuchFiles, PrimaryKeySelected, UnknownKey of `files.retirement`."""
         known = set(FileRecord.objects.filter(pk__in=self.files).values_list("pk", flat=True))
         missing = [file_id for file_id in self.files if file_id not in known]
         if missing:
             raise NoSuchFiles(missing)
         if self.master_key_id == keyring().primary_id:
             raise PrimaryKeySelected(keyring().primary_id)
+        if self.master_key_id is not None:
+            # After a leak, a typing error must not look like work that is done.
+            retirement.check_known(self.master_key_id)
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,7 @@ class Done:
 
 
 def survey(selection: Selection) -> Work:
-    """Count what is to be done. Raises NoSuchFiles, PrimaryKeySelected."""
+    """Count what is to be done. Raises as `Selection.check`."""
     selection.check()
     found = selection.records().order_by()
     held = found.filter(custody=Custody.HELD).count()

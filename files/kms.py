@@ -30,7 +30,7 @@ from urllib3.exceptions import HTTPError as Urllib3Error
 
 from files.crypto.errors import Damaged, KeyServiceRefused, KeyServiceUnavailable
 from files.crypto.kms import KeyDescription, KmsMasterKey
-from securestore.configuration import optional_secret
+from securestore.configuration import endpoint, optional_secret, whole
 
 _KEY_ARN = re.compile(r"arn:[a-z-]+:kms:(?P<region>[a-z0-9-]+):\d{12}:key/[A-Za-z0-9-]+")
 
@@ -165,15 +165,15 @@ def _service(env: environ.Env, region: str) -> AwsKms:
     secret_name = "KMS_SECRET_ACCESS_KEY" if own else "AWS_SECRET_ACCESS_KEY"
     return AwsKms(
         region,
-        endpoint_url=env.str("KMS_ENDPOINT_URL", default="") or None,
+        endpoint_url=endpoint(env, "KMS_ENDPOINT_URL"),
         aws_access_key_id=own or env.str("AWS_ACCESS_KEY_ID", default="") or None,
         aws_secret_access_key=optional_secret(env, secret_name),
         config=Config(
-            connect_timeout=env.int("KMS_CONNECT_TIMEOUT", default=3),
-            read_timeout=env.int("KMS_READ_TIMEOUT", default=5),
+            connect_timeout=whole(env, "KMS_CONNECT_TIMEOUT", 3),
+            read_timeout=whole(env, "KMS_READ_TIMEOUT", 5),
             retries={
                 "mode": "standard",
-                "total_max_attempts": env.int("KMS_MAX_ATTEMPTS", default=3),
+                "total_max_attempts": whole(env, "KMS_MAX_ATTEMPTS", 3),
             },
             max_pool_connections=32,
             tcp_keepalive=True,

@@ -79,8 +79,8 @@ def retire(key_id: str, *, dry_run: bool = False) -> bool:
     ring = keyring()
     with transaction.atomic():
         known = MasterKey.objects.select_for_update().filter(pk=key_id).first()
-        if known is None and not _is_known(key_id):
-            raise UnknownKey(key_id)
+        if known is None:
+            check_known(key_id)
         if key_id == ring.primary_id:
             raise KeyIsPrimary(key_id)
         needs = needs_of(key_id)
@@ -117,10 +117,13 @@ def retired(key_ids: Iterable[str]) -> Iterable[str]:
     return found.order_by("pk").values_list("pk", flat=True)
 
 
-def _is_known(key_id: str) -> bool:
-    return (
+def check_known(key_id: str) -> None:
+    """Refuse the id of a key that was never here: a typing error. Raises UnknownKey."""
+    if not (
         key_id in keyring()
+        or MasterKey.objects.filter(pk=key_id).exists()
         or StoredObject.objects.filter(master_key_id=key_id).exists()
         or PastWrapping.objects.filter(master_key_id=key_id).exists()
         or key_id in second_factors.secrets_by_key()
-    )
+    ):
+        raise UnknownKey(key_id)

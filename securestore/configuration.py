@@ -11,10 +11,13 @@ import os
 import re
 import stat
 import sys
+import warnings
+from contextlib import suppress
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar, Final
+from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -200,6 +203,50 @@ def positive(env: environ.Env, name: str, default: timedelta, *, unit: str = "se
     if not text.isdecimal() or int(text) == 0:
         raise ImproperlyConfigured(f"{name} is a number of {unit}, at least 1.")
     return int(text)
+
+
+MOST: Final = 10_000_000
+"""More of anything than this is a typing error, and dates could not be computed with it."""
+
+
+def whole(env: environ.Env, name: str, default: int, *, least: int = 1) -> int:
+    """A whole number from `least` to `MOST`."""
+    text = env.str(name, default="").strip()
+    if not text:
+        return default
+    if not text.isdecimal() or len(text) > len(str(MOST)) or not least <= int(text) <= MOST:
+        raise ImproperlyConfigured(f"{name} is a whole number from {least} to {MOST}.")
+    return int(text)
+
+
+def endpoint(env: environ.Env, name: str) -> str | None:
+    """The address of a service, `https://host:port`; None where it is not set."""
+    text: str = env.str(name, default="").strip()
+    if not text:
+        return None
+    try:
+        parts = urlsplit(text)
+        sound = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # The port is no number, for one.
+        sound = False
+    if not sound or re.search(r"\s", text):
+        raise ImproperlyConfigured(f"{name} is not a URL like https://s3.example.org:9000.")
+    return text
+
+
+def database(env: environ.Env, default: str) -> dict[str, Any]:
+    """What `DATABASE_URL` names, as Django takes it. What is wrong with it is never repeated."""
+    found: dict[str, Any] = {}
+    # The library's warning of an unknown scheme would show the password.
+    with suppress(ValueError, KeyError), warnings.catch_warnings(action="ignore"):
+        found = env.db_url_config(url(env, "DATABASE_URL", default))
+    if not found.get("ENGINE", "").startswith("django."):
+        raise ImproperlyConfigured(
+            "DATABASE_URL is not the URL of a database: write it like "
+            "postgres://user:password@host:5432/name or sqlite:////path/db.sqlite3, and special "
+            "characters of a password as %40 and so on."
+        )
+    return found
 
 
 def networks(env: environ.Env, name: str) -> list[IPv4Network | IPv6Network]:

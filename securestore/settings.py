@@ -14,6 +14,8 @@ from django.core.exceptions import ImproperlyConfigured
 from securestore.configuration import (
     BASE_DIR,
     byte_size,
+    database,
+    endpoint,
     log_format,
     networks,
     one_of,
@@ -22,6 +24,7 @@ from securestore.configuration import (
     read_environment,
     secret,
     url,
+    whole,
 )
 
 # Lets generic classes of Django (`ModelAdmin[File]`) be written as the type checker reads them.
@@ -101,9 +104,7 @@ TEMPLATES = [
 ]
 
 # --- Database ---------------------------------------------------------------------------------
-DATABASES = {
-    "default": env.db_url_config(url(env, "DATABASE_URL", f"sqlite:///{BASE_DIR}/var/db.sqlite3"))
-}
+DATABASES = {"default": database(env, default=f"sqlite:///{BASE_DIR}/var/db.sqlite3")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 _database = DATABASES["default"]
 if _database["ENGINE"] == "django.db.backends.sqlite3":
@@ -113,7 +114,7 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
     _database.setdefault("OPTIONS", {})
     _database["OPTIONS"] = {
         # Writers queue for this long (seconds) before a request is answered 503.
-        "timeout": env.int("DATABASE_TIMEOUT", default=10),
+        "timeout": whole(env, "DATABASE_TIMEOUT", 10),
         # A transaction that reads and then writes would otherwise fail at once, not wait.
         "transaction_mode": "IMMEDIATE",
         # FULL: a commit that was answered survives a power cut, also in WAL mode.
@@ -123,7 +124,7 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
         **_database["OPTIONS"],
     }
 else:
-    _database["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)
+    _database["CONN_MAX_AGE"] = whole(env, "CONN_MAX_AGE", 60, least=0)
     _database["CONN_HEALTH_CHECKS"] = True
     if _database["ENGINE"] == "django.db.backends.postgresql":
         # Seconds and milliseconds (libpq): a server that is gone is noticed, not waited for.
@@ -221,11 +222,11 @@ elif CACHES["default"]["BACKEND"].endswith("RedisCache") and find_spec("redis") 
 S3_BUCKET = env.str("S3_BUCKET", default="")
 if not S3_BUCKET:
     raise ImproperlyConfigured("S3_BUCKET is not set: name the bucket that holds the objects.")
-S3_ENDPOINT_URL = env.str("S3_ENDPOINT_URL", default="") or None
+S3_ENDPOINT_URL = endpoint(env, "S3_ENDPOINT_URL")
 # Seconds. In one place: every call to the store is bounded by these.
-S3_CONNECT_TIMEOUT = env.int("S3_CONNECT_TIMEOUT", default=5)
-S3_READ_TIMEOUT = env.int("S3_READ_TIMEOUT", default=20)
-S3_MAX_ATTEMPTS = env.int("S3_MAX_ATTEMPTS", default=3)
+S3_CONNECT_TIMEOUT = whole(env, "S3_CONNECT_TIMEOUT", 5)
+S3_READ_TIMEOUT = whole(env, "S3_READ_TIMEOUT", 20)
+S3_MAX_ATTEMPTS = whole(env, "S3_MAX_ATTEMPTS", 3)
 STORAGES = {
     "default": {
         "BACKEND": "files.storage.EncryptedS3Storage",
@@ -249,17 +250,17 @@ MAX_UPLOAD_SIZE = byte_size(env, "MAX_UPLOAD_SIZE", default="5TiB")
 # Bytes that one person's files may take, unless the person has a quota of their own.
 USER_QUOTA = byte_size(env, "USER_QUOTA", default="") if env.str("USER_QUOTA", default="") else None
 # How long an upload may stand still before the sweep takes it for abandoned.
-UPLOAD_EXPIRY = timedelta(hours=env.int("UPLOAD_EXPIRY_HOURS", default=7 * 24))
+UPLOAD_EXPIRY = timedelta(hours=whole(env, "UPLOAD_EXPIRY_HOURS", 7 * 24))
 # How long a doomed object stays, so that downloads that are running can finish.
-DOOMED_GRACE = timedelta(minutes=env.int("DOOMED_GRACE_MINUTES", default=60))
+DOOMED_GRACE = timedelta(minutes=whole(env, "DOOMED_GRACE_MINUTES", 60, least=0))
 # How long the cookie that unlocks a held file lasts.
-UNLOCK_TIME = timedelta(minutes=env.int("UNLOCK_MINUTES", default=15))
+UNLOCK_TIME = timedelta(minutes=whole(env, "UNLOCK_MINUTES", 15))
 # How long a held file's new key can be shown again when nobody has confirmed that it was saved.
-KEY_OFFER = timedelta(minutes=env.int("KEY_OFFER_MINUTES", default=60))
+KEY_OFFER = timedelta(minutes=whole(env, "KEY_OFFER_MINUTES", 60, least=0))
 # Where `backup` puts copies of the database, and `restore_drill` finds them.
 BACKUP_DIR = BASE_DIR / env.str("BACKUP_DIR", default="var/backups")
 # How long a download may stand still and still be gone on with, before it is one event of the log.
-DOWNLOAD_IDLE = timedelta(minutes=env.int("DOWNLOAD_IDLE_MINUTES", default=15))
+DOWNLOAD_IDLE = timedelta(minutes=whole(env, "DOWNLOAD_IDLE_MINUTES", 15, least=0))
 FILES_PER_PAGE = 50
 GRANTS_PER_PAGE = 100
 EVENTS_PER_PAGE = 50

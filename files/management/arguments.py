@@ -11,6 +11,9 @@ from django.utils.dateparse import parse_date, parse_datetime
 from files.crypto.errors import MalformedKey
 from files.crypto.keyring import LocalMasterKey
 
+OLDEST = timedelta(days=365_000)
+"""Further back the calendar ends."""
+
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -19,7 +22,10 @@ def age(text: str) -> timedelta:
     match = re.fullmatch(r"(\d{1,6})([mhdw])", text.strip().lower())
     if match is None:
         raise ArgumentTypeError(f"{text!r} is not an age: write it like 90d, 12h, 30m or 2w")
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+    found = timedelta(**{_UNITS[match[2]]: int(match[1])})
+    if found > OLDEST:
+        raise ArgumentTypeError(f"{text!r} is longer than a thousand years: is it what you mean?")
+    return found
 
 
 def file_id(text: str) -> uuid.UUID:

@@ -16,6 +16,8 @@ from django.core.exceptions import ImproperlyConfigured
 from securestore import configuration
 from securestore.configuration import (
     byte_size,
+    database,
+    endpoint,
     env_file,
     master_keys_files,
     networks,
@@ -25,6 +27,7 @@ from securestore.configuration import (
     read_environment,
     refuse_readable_by_others,
     secret,
+    whole,
 )
 
 
@@ -271,3 +274,41 @@ def test_a_number_of_at_least_one() -> None:
 def test_what_is_no_such_number_is_refused(text: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="NAME is a number of seconds, at least 1"):
         positive(reader(NAME=text), "NAME", timedelta(hours=2))
+
+
+def test_whole_numbers_have_a_default_and_bounds() -> None:
+    assert whole(reader(), "NAME", 7) == 7
+    assert whole(reader(NAME=" 12 "), "NAME", 7) == 12
+    assert whole(reader(NAME="0"), "NAME", 7, least=0) == 0
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "x", "1.5", "10000001", "9" * 5000])
+def test_what_is_no_whole_number_is_refused(text: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="NAME is a whole number from 1 to"):
+        whole(reader(NAME=text), "NAME", 7)
+
+
+def test_endpoints_are_urls() -> None:
+    assert endpoint(reader(), "NAME") is None
+    assert endpoint(reader(NAME="http://[::1]:9000"), "NAME") == "http://[::1]:9000"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["store", "store:9000", "ftp://store", "http://", "http://store:x", "http://a b", "http://["],
+)
+def test_what_is_no_endpoint_is_refused(text: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="NAME is not a URL"):
+        endpoint(reader(NAME=text), "NAME")
+
+
+def test_databases_are_named_by_urls() -> None:
+    found = database(reader(), default="sqlite:////srv/db.sqlite3")
+    assert (found["ENGINE"], found["NAME"]) == ("django.db.backends.sqlite3", "/srv/db.sqlite3")
+
+
+@pytest.mark.parametrize("text", ["hunter2", "hunter2://x", "postgres://me:hunter2@host:port/name"])
+def test_what_is_no_database_is_refused_and_not_repeated(text: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="DATABASE_URL is not") as error:
+        database(reader(DATABASE_URL=text), default="")
+    assert "hunter2" not in str(error.value)

@@ -113,6 +113,19 @@ def test_a_run_without_a_selection_is_refused() -> None:
         rotate()
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+def test_a_key_that_was_never_here_is_a_typing_error(more: list[str]) -> None:
+    with pytest.raises(CommandError, match="No master key 0123456789abcdef is known here"):
+        rotate("--master-key=0123456789abcdef", *more)
+
+
+@pytest.mark.parametrize("option", ["--older-than=999999d", "--older-than=999999w"])
+def test_an_age_beyond_the_calendar_is_refused(option: str) -> None:
+    with pytest.raises(CommandError, match="longer than a thousand years"):
+        rotate(option)
+
+
 @pytest.mark.parametrize("wrong", ["--older-than=90", "--older-than=-1d", "--file=7"])
 def test_what_makes_no_sense_is_refused(wrong: str) -> None:
     with pytest.raises(CommandError, match="is not a"):
