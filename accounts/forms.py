@@ -16,6 +16,7 @@ from django import forms
 from django.contrib.auth.forms import SetPasswordMixin
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
+from django.forms.fields import InvalidJSONInput
 
 import audit
 from accounts import members, second_factors
@@ -107,8 +108,24 @@ class ActivateTOTPForm(totp.ActivateTOTPForm):
         return seed
 
 
+class CredentialField(forms.JSONField):
+    """As Django's, but brackets without end are no JSON either, and no failure of ours."""
+
+    def to_python(self, value: Any) -> Any:
+        try:
+            return super().to_python(value)
+        except RecursionError:
+            raise ValidationError(self.error_messages["invalid"], code="invalid") from None
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        try:
+            return super().bound_data(data, initial)
+        except RecursionError:
+            return InvalidJSONInput("")
+
+
 class AddWebAuthnForm(webauthn.AddWebAuthnForm):
-    credential = forms.JSONField(
+    credential = CredentialField(
         widget=forms.HiddenInput, error_messages={"required": "Adding a passkey needs JavaScript."}
     )
     name = forms.CharField(required=False, max_length=100)
@@ -127,7 +144,7 @@ class AddWebAuthnForm(webauthn.AddWebAuthnForm):
 
 
 class _CredentialForm(webauthn.AuthenticateWebAuthnForm):
-    credential = forms.JSONField(
+    credential = CredentialField(
         widget=forms.HiddenInput, error_messages={"required": "A passkey needs JavaScript."}
     )
 

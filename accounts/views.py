@@ -16,7 +16,7 @@ from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import invitations, lockouts, sessions
 from accounts.forms import AcceptForm
@@ -52,6 +52,7 @@ _INVITATION = "invitation"
 """Where the session keeps which invitation was opened: the hash of its token, as the database."""
 
 
+@require_safe
 def invitation_link(request: HttpRequest, token: str) -> HttpResponse:
     """The link of the mail: note which invitation it is for, and go to the page without a secret.
 

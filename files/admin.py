@@ -20,7 +20,7 @@ from django.utils import timezone
 from files import admin_access, admin_actions, sharing, vault
 from files.forms import computable
 from files.models import FileRecord, Grant, StoredObject
-from securestore.administration import DiscreetHistory, SoundSelections
+from securestore.administration import DiscreetHistory, SoundChoices, SoundSelections
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
@@ -89,7 +89,7 @@ class NewestGrants(forms.BaseInlineFormSet[Grant, FileRecord, forms.ModelForm[Gr
         return super().get_queryset()
 
 
-class GrantInline(admin.TabularInline[Grant, FileRecord]):
+class GrantInline(SoundChoices, admin.TabularInline[Grant, FileRecord]):
     model = Grant
     form = GrantForm
     formset = NewestGrants
@@ -262,7 +262,7 @@ class StatusFilter(admin.SimpleListFilter):
 
 
 @admin.register(Grant)
-class GrantAdmin(DiscreetHistory, SoundSelections, admin.ModelAdmin[Grant]):
+class GrantAdmin(DiscreetHistory, SoundChoices, SoundSelections, admin.ModelAdmin[Grant]):
     form = GrantForm
     list_display = ("file", "recipient", "level", "shown_status", "expires_at", "granted_by")
     list_filter = (StatusFilter, "level")

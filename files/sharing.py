@@ -121,7 +121,7 @@ def share(new: Grant, *, actor: User) -> Grant:
             raise ValidationError("You cannot share a file with yourself.")
         if access.until is not None and (new.expires_at is None or new.expires_at > access.until):
             raise ValidationError(
-                f"Your own access ends on {date_format(localtime(access.until), 'DATETIME_FORMAT')}"
+                f"Your own access ends on {date_format(localtime(access.until), 'j M Y, H:i')}"
                 ": choose an earlier end."
             )
         return grant(new, actor=actor)

@@ -36,7 +36,8 @@ class LineFormatter(logging.Formatter):
             record.asctime = self.formatTime(record, self.datefmt)
         parts = [visible(self.formatMessage(record))]
         # Not `record.exc_text`: another handler's formatter may have left its own there.
-        if record.exc_info:
+        # Django adds a traceback to every refusal, too, and anybody can ask for what is refused.
+        if record.exc_info and getattr(record, "status_code", 500) >= 500:
             parts.append(self.formatException(record.exc_info))
         if record.stack_info:
             parts.append(self.formatStack(record.stack_info))

@@ -317,6 +317,7 @@ def test_somebody_signed_in_is_asked_to_sign_out(office: Client, alice: User) ->
 def test_without_a_link_there_is_no_page(client: Client, db: None) -> None:
     assert client.get(reverse("invitation")).status_code == 410
     assert client.put(reverse("invitation")).status_code == 405
+    assert client.post(reverse("invitation_link", args=["x"])).status_code == 405
 
 
 def test_opening_links_is_limited(client: Client, db: None) -> None:

@@ -212,6 +212,7 @@ NONSENSE: list[Any] = [
     "",
     "x",
     "[]",
+    "[" * 100_000,
     "{}",
     "null",
     json.dumps({"response": []}),

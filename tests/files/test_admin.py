@@ -348,6 +348,27 @@ def test_a_grant_is_made_on_its_own_page(
     assert len(events("grant_created")) == 1
 
 
+@pytest.mark.parametrize("nonsense", ["x", "9" * 30, "\0"])
+@pytest.mark.parametrize("field", ["file", "user", "group"])
+def test_a_grant_to_no_id_is_an_error_of_the_form(
+    admin: Client, alice: User, bob: User, field: str, nonsense: str
+) -> None:
+    data = {"file": filed(alice).pk, "user": bob.pk, "level": "download", field: nonsense}
+    answer = admin.post(reverse("admin:files_grant_add"), data)
+    assert answer.status_code == 200
+    assert f"errors field-{field}" in answer.text
+    assert admin.get(reverse("admin:files_grant_add"), {field: nonsense}).status_code == 200
+    assert not Grant.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "query", ["created_at__year=99999", "expires_at__year=0", "id=" + "9" * 30]
+)
+def test_a_filter_that_makes_no_sense_leads_back_to_the_list(admin: Client, query: str) -> None:
+    answer = admin.get(f"{reverse(GRANTS)}?{query}", follow=True)
+    assert answer.status_code == 200
+
+
 def test_a_grant_to_oneself_is_allowed_and_audited_as_such(
     admin: Client, alice: User, root: User, events: Events
 ) -> None:

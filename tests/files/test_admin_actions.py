@@ -163,6 +163,9 @@ def test_a_selection_that_makes_no_sense_is_refused_in_words(
     data["action"] = "revoke_selected"
     answer = admin.post(reverse("admin:files_grant_changelist"), data, follow=True)
     assert answer.status_code == 200
+    data["_selected_action"] = "9" * 30
+    answer = admin.post(reverse("admin:files_grant_changelist"), data, follow=True)
+    assert "makes no sense" in answer.text
     assert FileRecord.objects.exists()
 
 

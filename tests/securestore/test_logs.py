@@ -57,6 +57,17 @@ def test_the_logger_name_and_every_other_field_too() -> None:
     assert formatter.format(odd).isprintable()
 
 
+@pytest.mark.parametrize(("status", "shown"), [(403, False), (500, True)])
+def test_a_refusal_has_no_traceback(status: int, shown: bool) -> None:
+    try:
+        raise ValueError
+    except ValueError:
+        refused = record("Forbidden")
+        refused.exc_info = sys.exc_info()
+    refused.status_code = status
+    assert ("Traceback" in formatter.format(refused)) is shown
+
+
 @pytest.mark.parametrize("text", NASTY)
 def test_a_traceback_cannot_forge_a_record(text: str) -> None:
     try:
