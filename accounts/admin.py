@@ -21,12 +21,14 @@ from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
 from django.db.models import ProtectedError, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern
 
+import audit
 from accounts import invitations, lockouts
 from accounts.forms import InviteForm
 from accounts.limits import Limit, LimitReached
@@ -39,7 +41,9 @@ if TYPE_CHECKING:
     BaseUserAdmin = DjangoUserAdmin[User]
     BaseFactorAdmin = admin.ModelAdmin[Authenticator]
     BaseInvitationAdmin = admin.ModelAdmin[Invitation]
+    BaseAudited = admin.ModelAdmin[Any]
 else:
+    BaseAudited = object
     BaseFactorAdmin = BaseInvitationAdmin = admin.ModelAdmin
     BaseUserAdmin = DjangoUserAdmin  # Generic for the type checker only.
 
@@ -65,11 +69,64 @@ def _change_password(request: HttpRequest, extra_context: Any = None) -> HttpRes
 
 admin.site.password_change = _change_password  # type: ignore[method-assign, assignment]
 
+
+class Audited(BaseAudited):
+    """Records what administrators do to accounts and groups: both decide who may read what."""
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        _record(obj, "added", request)
+        return super().log_addition(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        _record(obj, "changed", request)
+        return super().log_change(request, obj, message)
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        with transaction.atomic():
+            _record(obj, "deleted", request)
+            super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        with transaction.atomic():
+            for one in queryset:
+                _record(one, "deleted", request)
+            super().delete_queryset(request, queryset)
+
+
+def _record(subject: User | Group, change: str, request: HttpRequest) -> None:
+    """What the account or the group is after the change; before it, where it is deleted."""
+    if isinstance(subject, Group):
+        may = subject.permissions.order_by("codename").values_list("codename", flat=True)
+        audit.record(
+            audit.Event.GROUP_CHANGED,
+            actor=cast("User", request.user),
+            group_id=subject.pk,
+            group=subject.name,
+            change=change,
+            permissions=", ".join(may),
+        )
+        return
+    groups = subject.groups.order_by("name").values_list("name", flat=True)
+    may = subject.user_permissions.order_by("codename").values_list("codename", flat=True)
+    audit.record(
+        audit.Event.ACCOUNT_CHANGED,
+        actor=cast("User", request.user),
+        user_id=subject.pk,
+        username=subject.username,
+        change=change,
+        active=subject.is_active,
+        staff=subject.is_staff,
+        superuser=subject.is_superuser,
+        groups=", ".join(groups),
+        permissions=", ".join(may),
+    )
+
+
 POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 
 @admin.register(User)
-class UserAdmin(DiscreetHistory, SoundSelections, BaseUserAdmin):
+class UserAdmin(Audited, DiscreetHistory, SoundSelections, BaseUserAdmin):
     list_display = ("username", "email", "first_name", "last_name", "is_active", "is_staff")
     list_filter = ("is_active", "is_staff", "is_superuser", "groups")
     search_fields = ("username", "email", "first_name", "last_name")
@@ -126,7 +183,7 @@ admin.site.unregister(Group)
 
 
 @admin.register(Group)
-class GroupAdmin(DiscreetHistory, SoundSelections, DjangoGroupAdmin):
+class GroupAdmin(Audited, DiscreetHistory, SoundSelections, DjangoGroupAdmin):
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest
     ) -> tuple[list[Any], dict[Any, int], set[Any], list[Any]]:

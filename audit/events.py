@@ -16,6 +16,8 @@ class Event(StrEnum):
     USER_INVITED = auto()
     INVITATION_ACCEPTED = auto()
     INVITATION_REVOKED = auto()
+    ACCOUNT_CHANGED = auto()  # By an administrator: what it may do, and in which groups.
+    GROUP_CHANGED = auto()
 
     # Files
     FILE_UPLOADED = auto()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group, Permission
 from django.test import Client
 from django.urls import reverse
 
@@ -123,3 +123,44 @@ def test_the_old_password_is_not_guessed_in_the_admin(
     assert (answer.status_code, b"Try again in 5 minutes" in answer.content) == (429, True)
     root.refresh_from_db()
     assert root.check_password(password)
+
+
+# --- The log -----------------------------------------------------------------------------------
+
+
+def changes(name: Event) -> list[dict[str, object]]:
+    return [event.data for event in AuditEvent.objects.filter(event=name).order_by("pk")]
+
+
+def test_what_an_administrator_does_to_an_account_is_recorded(
+    client: Client, root: User, alice: User
+) -> None:
+    client.force_login(root)
+    group = Group.objects.create(name="Auditors")
+    client.post(page(alice), form(alice, groups=str(group.pk), is_staff="on"))
+    client.post(page(alice), {"username": alice.username, "email": alice.email})
+    client.post(reverse("admin:accounts_user_delete", args=[alice.pk]), {"post": "yes"})
+    granted, ended, deleted = changes(Event.ACCOUNT_CHANGED)
+    assert granted["user_id"] == alice.pk
+    assert (granted["groups"], granted["staff"], granted["active"]) == ("Auditors", True, True)
+    assert (ended["groups"], ended["staff"], ended["active"]) == ("", False, False)
+    assert (deleted["change"], deleted["username"]) == ("deleted", alice.username)
+    assert not User.objects.filter(pk=alice.pk).exists()
+    event = AuditEvent.objects.filter(event=Event.ACCOUNT_CHANGED).latest("pk")
+    assert event.actor_id == root.pk
+
+
+def test_what_an_administrator_does_to_a_group_is_recorded(client: Client, root: User) -> None:
+    client.force_login(root)
+    share = Permission.objects.get(codename="add_grant")
+    address = reverse("admin:auth_group_add")
+    client.post(address, {"name": "Sharers", "permissions": str(share.pk)})
+    chosen = {"action": "delete_selected", "post": "yes"}
+    group = Group.objects.get(name="Sharers")
+    client.post(
+        reverse("admin:auth_group_changelist"), {**chosen, "_selected_action": str(group.pk)}
+    )
+    added, deleted = changes(Event.GROUP_CHANGED)
+    assert (added["change"], added["permissions"]) == ("added", "add_grant")
+    assert (deleted["change"], deleted["group"]) == ("deleted", "Sharers")
+    assert not Group.objects.filter(name="Sharers").exists()
