@@ -207,6 +207,7 @@ NO_EVENT: dict[str, str] = {
     "files.resumable.Continuation.write": BYTES,
     "files.resumable.create": BYTES,
     "files.resumable.settled": READS,
+    "files.retirement.check_known": READS,
     "files.retirement.configured_and_retired": READS,
     "files.retirement.needs_of": READS,
     "files.retirement.retired": READS,
