@@ -67,11 +67,12 @@ def run(
     sample: str,
     export: KeyExport | None = None,
     progress: Progress = lambda size: None,
+    expect: Progress = lambda size: None,
 ) -> Iterator[Check]:
     """Check the restored database, which is this process's own, and files of the real store.
 
     With `export` the files' keys come from there, and not from the master keys. `progress` is told
-    the bytes of each file of the sample.
+    the bytes of each file of the sample, and `expect` before that the bytes of all of them.
     """
     yield _counts(manifest)
     yield _migrations(manifest)
@@ -84,7 +85,9 @@ def run(
     except vault.StoreError as error:
         yield Check("store", False, f"it does not answer ({error})")
         return
-    ids = _sample(sample)
+    sizes = _sample(sample)
+    expect(sum(sizes.values()))
+    ids = list(sizes)
     if export is None:
         yield _read_all(map(_from_master_keys, _records(ids)), len(ids), progress)
         return
@@ -157,10 +160,10 @@ def _known_damage() -> Check:
 # --- Reading files -----------------------------------------------------------------------------
 
 
-def _sample(text: str) -> list[UUID]:
+def _sample(text: str) -> dict[UUID, int]:
     """Random live files."""
     live = FileRecord.objects.filter(current__state=State.LIVE)
-    return list(live.order_by("?").values_list("pk", flat=True)[: sample_size(text, live.count())])
+    return dict(live.order_by("?").values_list("pk", "size")[: sample_size(text, live.count())])
 
 
 def _records(ids: list[UUID]) -> Iterator[FileRecord]:

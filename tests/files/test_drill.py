@@ -62,6 +62,16 @@ def test_a_whole_backup_passes(
     assert "2 files read to their last byte" in checks["sample"].detail
 
 
+def test_what_is_to_be_read_is_told_before_what_was(
+    manifest: Callable[[], backups.Manifest], store: Store, alice: User
+) -> None:
+    store(alice, b"x" * 300_000, name="big")
+    expected: list[int] = []
+    read: list[int] = []
+    run(manifest(), expect=expected.append, progress=read.append)
+    assert expected == [sum(read)]
+
+
 def test_a_sample_is_no_larger_than_asked_for(
     manifest: Callable[[], backups.Manifest], store: Store, alice: User
 ) -> None:

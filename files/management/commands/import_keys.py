@@ -17,6 +17,7 @@ from tqdm import tqdm
 import audit
 from files import keyimports, vault
 from files.crypto.errors import CryptoError, Damaged, KeyServiceError
+from files.crypto.keyexport import KeyExport
 from files.crypto.rescue.keys import open_with
 from files.crypto.secretinput import SecretMissing
 
@@ -44,7 +45,9 @@ class Command(BaseCommand):
                 vault.check_store()
                 with (
                     audit.command("import_keys"),
-                    tqdm(unit=" keys", desc="Importing", file=sys.stderr) as bar,
+                    tqdm(
+                        total=_count(export), unit=" keys", desc="Importing", file=sys.stderr
+                    ) as bar,
                 ):
                     done = keyimports.import_keys(export, progress=bar.update)
         except OSError as error:
@@ -80,3 +83,14 @@ class Command(BaseCommand):
             self.stdout.write(
                 f"New accounts, not active and without a password: {', '.join(done.new_owners)}."
             )
+
+
+def _count(export: KeyExport) -> int | None:
+    """How many entries there are, for the time left; None where the export is damaged.
+
+    Reading them is nothing beside looking each of their objects up.
+    """
+    try:
+        return sum(1 for _ in export.entries())
+    except Damaged:
+        return None

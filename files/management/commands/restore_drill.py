@@ -195,7 +195,11 @@ class Command(BaseCommand):
         manifest = backups.Manifest.read(options["inside"])
         with tqdm(desc="Reading", unit="B", unit_scale=True, file=sys.stderr) as bar:
             if options["keys_export"] is None:
-                self._tell(drill.run(manifest, sample=options["sample"], progress=bar.update))
+                self._tell(
+                    drill.run(
+                        manifest, sample=options["sample"], progress=bar.update, expect=bar.reset
+                    )
+                )
                 return
             with options["keys_export"].open("rb") as source:
                 header = read_header(source)
@@ -207,7 +211,11 @@ class Command(BaseCommand):
                     return
                 self._tell(
                     drill.run(
-                        manifest, sample=options["sample"], export=export, progress=bar.update
+                        manifest,
+                        sample=options["sample"],
+                        export=export,
+                        progress=bar.update,
+                        expect=bar.reset,
                     )
                 )
 

@@ -37,8 +37,9 @@ def run(export: Path, **options: Any) -> str:
     return out.getvalue()
 
 
-def test_it_says_what_it_did(export: Path, key: str) -> None:
+def test_it_says_what_it_did(export: Path, key: str, capfd: pytest.CaptureFixture[str]) -> None:
     assert "1 files made anew, 0 keys wrapped anew" in run(export, export_key_file=key)
+    assert "Importing: 100%" in capfd.readouterr().err
     assert json.loads(run(export, export_key_file=key, json=True))["present"] == 1
 
 
