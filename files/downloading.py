@@ -5,9 +5,10 @@ in the row of its download before its first byte, and what it sent when it ends.
 event and goes: when every byte has been sent and no request is left, at once when a request failed
 or the access ended, and otherwise when nothing has been heard of it for `DOWNLOAD_IDLE_MINUTES`.
 
-What is on its way is not received yet: a client that is cut off near the end asks for the rest of
-what is complete here. So a complete download stays a while, without another event, for a request
-that goes on to its end; any other request after it begins a new one.
+What is on its way is not received yet: a client that is cut off near the end, or fetches in pieces
+what its first request was handed already, asks again for parts of what is complete here. So a
+complete download stays a while and takes a few of them, without another event; a request from the
+beginning is a new one.
 
 The requests of one download have user, session, address, user agent, grant and content in common,
 so that what the event says is true for all of its bytes. A second request for the whole file is
@@ -145,8 +146,7 @@ def _takes(found: DownloadSession, new: DownloadSession, part: Part) -> bool:
     if _is_idle(found, new.seen_at):
         return False
     if found.settled:
-        goes_on = 0 < part.start < part.stop == found.size
-        return goes_on and found.bytes + part.stop - part.start <= LATE
+        return part.start > 0 and found.bytes + part.stop - part.start <= LATE
     return not (found.whole and new.whole)
 
 
@@ -240,7 +240,7 @@ def _after(row: DownloadSession, outcome: str | None) -> None:
 def _settle(row: DownloadSession, outcome: str | None = None, *, keep: bool = False) -> None:
     """Turn the row into its event, in one transaction.
 
-    With `keep` the row stays, for requests that are still running or may yet go on to the end.
+    With `keep` the row stays, for requests that are still running or may yet come for a part.
     """
     event, details = _told(row, outcome)
     if keep:

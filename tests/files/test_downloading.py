@@ -165,8 +165,19 @@ def test_a_client_that_was_cut_off_near_the_end_goes_on_with_it(
     assert not DownloadSession.objects.exists()
 
 
-@pytest.mark.parametrize("part", ["0-", "0-99", "100-199", f"{FRAME_PAYLOAD}-"])
-def test_what_is_no_such_end_is_another_download(
+def test_pieces_of_what_was_handed_over_already_are_one_download_still(
+    reader: Client, long: FileRecord
+) -> None:
+    """As aria2 does on a fast line: its first request ends early, when it was handed all of it."""
+    fetch(reader, long)
+    for start in (3, 2, 4):
+        fetch(reader, long, f"{start * FRAME_PAYLOAD}-{(start + 1) * FRAME_PAYLOAD - 1}")
+    downloading.settle_idle(now=timezone.now() + LATER)
+    assert told() == [whole(1)]
+
+
+@pytest.mark.parametrize("part", ["", "0-", "0-99", f"{FRAME_PAYLOAD}-"])
+def test_what_is_no_such_part_is_another_download(
     reader: Client, long: FileRecord, monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
     monkeypatch.setattr(downloading, "LATE", 4 * FRAME_PAYLOAD)
