@@ -86,7 +86,6 @@ class CrashSite(Server):
                 env={
                     **self._env,
                     "FAULT_POINTS": str(self.agent_points),
-                    "UPLOAD_EXPIRY_HOURS": "0",
                     "DOOMED_GRACE_MINUTES": "0",
                 },
                 stdin=subprocess.PIPE,
