@@ -24,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
         with Supervisor(ROOT) as supervisor:
             serve(supervisor, options.host, options.port, options.data.resolve())
     except StopRequested:
-        print("\nSecurestore has stopped.", flush=True)
+        say("\nSecurestore has stopped.")
     except LaunchError as error:
         print(f"Securestore: {error}", file=sys.stderr)
         return 1
@@ -56,15 +56,21 @@ def serve(supervisor: Supervisor, host: str, port: int, data: Path) -> None:
             "way reads passwords and files. Put a TLS proxy before it.",
             file=sys.stderr,
         )
-    print(f"Securestore is ready at {site.url}", flush=True)
+    say(f"Securestore is ready at {site.url}")
     supervisor.watch()
+
+
+def say(text: str) -> None:
+    """A line in one piece: the site's log goes to the same place at the same time."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 def configure(data: Path) -> environment.Environment:
     """Write the `.env` of a new installation; return what the configuration says."""
     path = Path(os.environ.get("SECURESTORE_ENV_FILE") or ROOT / ".env")
     if environment.create(path, root=ROOT, data=data):
-        print(f"Wrote {path} with new keys: keep a copy of it in a safe place.", flush=True)
+        say(f"Wrote {path} with new keys: keep a copy of it in a safe place.")
     return environment.read()
 
 
