@@ -55,7 +55,7 @@ unit: $(VENV)/dev.stamp ## Unit tests, on every core
 
 .PHONY: integration
 integration: packages $(VENV)/dev.stamp $(VENDOR)/stamp ## Tests against the real object store
-	$(PYTEST) -m integration -n 2 --dist loadfile
+	$(PYTEST) -m integration
 
 .PHONY: browser
 browser: packages $(VENV)/dev.stamp $(VENDOR)/stamp ## Tests in Chromium against the running site
