@@ -13,7 +13,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import codec, rewrap, transfers
+from benchmarks import bounds, codec, rewrap, transfers
 from benchmarks.measure import MIB, Figure
 
 RESULTS = Path(__file__).with_name("results.json")
@@ -21,6 +21,7 @@ RESULTS = Path(__file__).with_name("results.json")
 SUITES: dict[str, Callable[[int, int], Iterator[Figure]]] = {
     "codec": codec.figures,
     "transfers": transfers.figures,
+    "bounds": bounds.figures,
     "rewrap": rewrap.figures,
 }
 UNITS = {"MIB": MIB, "GIB": 1024 * MIB}

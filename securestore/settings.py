@@ -167,6 +167,9 @@ ACCOUNT_EMAIL_VERIFICATION = "mandatory" if ACCOUNT_OPEN_SIGNUP else "optional"
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_LOGOUT_ON_GET = False
+# A whole office may sign in from one address. Guesses have limits of their own, which are tighter:
+# allauth's `login_failed`.
+ACCOUNT_RATE_LIMITS = {"login": "120/m/ip"}
 # Seconds after a sign-in or a confirmation in which what matters is not asked for again.
 ACCOUNT_REAUTHENTICATION_TIMEOUT = positive(env, "REAUTHENTICATION_TIMEOUT", timedelta(minutes=15))
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
