@@ -41,9 +41,9 @@ if TYPE_CHECKING:
     BaseUserAdmin = DjangoUserAdmin[User]
     BaseFactorAdmin = admin.ModelAdmin[Authenticator]
     BaseInvitationAdmin = admin.ModelAdmin[Invitation]
-    BaseAudited = admin.ModelAdmin[Any]
+    BaseAnyAdmin = admin.ModelAdmin[Any]
 else:
-    BaseAudited = object
+    BaseAnyAdmin = object
     BaseFactorAdmin = BaseInvitationAdmin = admin.ModelAdmin
     BaseUserAdmin = DjangoUserAdmin  # Generic for the type checker only.
 
@@ -70,7 +70,7 @@ def _change_password(request: HttpRequest, extra_context: Any = None) -> HttpRes
 admin.site.password_change = _change_password  # type: ignore[method-assign, assignment]
 
 
-class Audited(BaseAudited):
+class Audited(BaseAnyAdmin):
     """Records what administrators do to accounts and groups: both decide who may read what."""
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
@@ -125,8 +125,20 @@ def _record(subject: User | Group, change: str, request: HttpRequest) -> None:
 POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 
+class ToldObstacles(BaseAnyAdmin):
+    """Says in words what stands in the way of a deletion, and names no file."""
+
+    def get_deleted_objects(
+        self, objs: Any, request: HttpRequest
+    ) -> tuple[list[Any], dict[Any, int], set[Any], list[Any]]:
+        obstacles = admin_people.obstacles(objs)
+        if obstacles:
+            return [], {}, set(), obstacles
+        return super().get_deleted_objects(objs, request)
+
+
 @admin.register(User)
-class UserAdmin(Audited, DiscreetHistory, SoundSelections, BaseUserAdmin):
+class UserAdmin(Audited, ToldObstacles, DiscreetHistory, SoundSelections, BaseUserAdmin):
     list_display = ("username", "email", "first_name", "last_name", "is_active", "is_staff")
     list_filter = ("is_active", "is_staff", "is_superuser", "groups")
     search_fields = ("username", "email", "first_name", "last_name")
@@ -154,15 +166,6 @@ class UserAdmin(Audited, DiscreetHistory, SoundSelections, BaseUserAdmin):
         if change and "is_active" in form.changed_data:
             admin_people.note_left_files(request, obj)
 
-    def get_deleted_objects(
-        self, objs: Any, request: HttpRequest
-    ) -> tuple[list[Any], dict[Any, int], set[Any], list[Any]]:
-        """As Django's, but what stands in the way is said in words, and names no file."""
-        obstacles = admin_people.obstacles(objs)
-        if obstacles:
-            return [], {}, set(), obstacles
-        return super().get_deleted_objects(objs, request)
-
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: Any = None
     ) -> HttpResponse:
@@ -183,15 +186,8 @@ admin.site.unregister(Group)
 
 
 @admin.register(Group)
-class GroupAdmin(Audited, DiscreetHistory, SoundSelections, DjangoGroupAdmin):
-    def get_deleted_objects(
-        self, objs: Any, request: HttpRequest
-    ) -> tuple[list[Any], dict[Any, int], set[Any], list[Any]]:
-        """As Django's, but what stands in the way is said in words."""
-        obstacles = admin_people.obstacles(objs)
-        if obstacles:
-            return [], {}, set(), obstacles
-        return super().get_deleted_objects(objs, request)
+class GroupAdmin(Audited, ToldObstacles, DiscreetHistory, SoundSelections, DjangoGroupAdmin):
+    """Groups, whose changes are audited."""
 
 
 @admin.register(Authenticator)
