@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from benchmarks import bounds, codec, rewrap, transfers
 from benchmarks.measure import MIB, Figure
@@ -45,8 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
         "size": options.size,
         "runs": options.runs,
         "figures": {
-            name: [{**asdict(figure), "ratio": figure.ratio} for figure in figures]
-            for name, figures in measured.items()
+            name: [described(figure) for figure in figures] for name, figures in measured.items()
         },
     }
     RESULTS.write_text(json.dumps(outcome, indent=2) + "\n")
@@ -55,10 +55,27 @@ def main(arguments: list[str] | None = None) -> int:
 
 def line(figure: Figure) -> str:
     """One row of the table."""
-    row = f"{figure.name:<32}{figure.value:>8.0f} {figure.unit:<7}"
+    row = f"{figure.name:<32}{figure.value:>9.4g} {figure.unit:<7}"
     if figure.ratio is not None:
-        row += f"{figure.ratio:>6.2f} x {figure.peer_value:.0f}, {figure.peer}"
+        least, most = min(figure.ratios), max(figure.ratios)
+        row += f"{figure.ratio:>7.3g} x [{least:.3g}-{most:.3g}] {figure.peer_value:.4g} "
+        row += figure.peer
+    if figure.reached is not None:
+        sign = "<=" if figure.at_most else ">="
+        row += f": {'reached' if figure.reached else 'MISSED'}, {sign} {figure.reach:g}"
     return row.rstrip() + "\n"
+
+
+def described(figure: Figure) -> dict[str, Any]:
+    """As JSON keeps it: each round's values, their medians, and what was to be reached."""
+    return {
+        **asdict(figure),
+        "value": figure.value,
+        "peer_value": figure.peer_value,
+        "ratio": figure.ratio,
+        "ratios": figure.ratios,
+        "reached": figure.reached,
+    }
 
 
 def byte_count(text: str) -> int:

@@ -37,7 +37,7 @@ def figures(size: int, runs: int) -> Iterator[Figure]:
             return work
 
         def added(name: str, work: Callable[[], object], share: int = 1) -> Figure:
-            return Figure(f"Memory added: {name}", growth(site, work) / share / MIB, "MiB")
+            return Figure(f"Memory added: {name}", "MiB", [growth(site, work) / share / MIB])
 
         yield added("4 GiB by tus", lambda: visitor.upload_tus("tus", LARGE, body_of(LARGE)))
         yield added("4 GiB by form", lambda: visitor.upload_form("form", LARGE, body_of(LARGE)))

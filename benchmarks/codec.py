@@ -11,7 +11,7 @@ from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives import hashes, hmac
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from benchmarks.measure import MIB, Figure, against, by_turns, rates
+from benchmarks.measure import MIB, Figure, Peer, against, by_turns, rates
 from files.crypto.stream import (
     FRAME_LENGTH,
     FRAME_PAYLOAD,
@@ -25,7 +25,8 @@ from files.crypto.stream import (
 AT_MOST = 256 * MIB
 """More would measure the same for longer."""
 
-PEERS = {"limit": "AES-128-CBC and HMAC-SHA256 alone", "stock": "stock Fernet and Base64"}
+LIMIT = Peer("AES-128-CBC and HMAC-SHA256 alone", 0.90)
+STOCK = "stock Fernet and Base64"
 
 
 def figures(size: int, runs: int) -> Iterator[Figure]:
@@ -39,22 +40,23 @@ def figures(size: int, runs: int) -> Iterator[Figure]:
         "stock": lambda: stock_seal(payload, frames),
     }
     measured = rates(amount, by_turns(sealing, runs=runs))
-    yield from against("Frames sealed", "MiB/s", measured, ours="ours", peers=PEERS)
+    peers = {"limit": LIMIT, "stock": Peer(STOCK, 6)}
+    yield from against("Frames sealed", "MiB/s", measured, ours="ours", peers=peers)
     opening = {
         "ours": opener(payload, frames),
         "limit": lambda: primitives(payload, frames, decrypt=True),
         "stock": stock_opener(payload, frames),
     }
     measured = rates(amount, by_turns(opening, runs=runs))
-    yield from against("Frames opened", "MiB/s", measured, ours="ours", peers=PEERS)
+    peers = {"limit": LIMIT, "stock": Peer(STOCK, 10)}
+    yield from against("Frames opened", "MiB/s", measured, ours="ours", peers=peers)
     threads = {
         "two": lambda: in_threads(2, lambda: seal(payload, frames // 2)),
         "one": lambda: in_threads(1, lambda: seal(payload, frames // 2 * 2)),
     }
     measured = rates(amount, by_turns(threads, runs=runs))
-    yield from against(
-        "Sealed in two threads", "MiB/s", measured, ours="two", peers={"one": "in one thread"}
-    )
+    peers = {"one": Peer("in one thread", 1.8)}
+    yield from against("Sealed in two threads", "MiB/s", measured, ours="two", peers=peers)
 
 
 def _context() -> Context:

@@ -1,32 +1,64 @@
-"""Fair comparisons: ours and its peers by turns, in one process, so that noise meets them all."""
+"""Fair comparisons: ours and its peers by turns, in one process, so that noise meets them all.
 
+A ratio is taken within each round, where both met the same machine, and then its median over the
+rounds counts, with the least and the greatest beside it.
+"""
+
+import gc
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 MIB = 2**20
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One thing measured: the median of its runs in `unit`, and how it compares with its peer."""
+    """One thing measured in `unit`, once in each round, and its peer in the same rounds."""
 
     name: str
-    value: float
     unit: str
+    ours: Sequence[float]
     peer: str = ""
-    peer_value: float | None = None
-    """The peer's, in the same unit; None where there is nothing to compare with."""
+    theirs: Sequence[float] = field(default=())
+    """The peer's, in the same unit and the same order; none where there is nothing to compare."""
+    reach: float | None = None
+    """The ratio that we want."""
+    at_most: bool = False
+    """Whether less is better: then the ratio must stay below `reach`."""
+
+    @property
+    def value(self) -> float:
+        """The median of ours."""
+        return statistics.median(self.ours)
+
+    @property
+    def peer_value(self) -> float | None:
+        """The median of the peer's."""
+        return statistics.median(self.theirs) if self.theirs else None
+
+    @property
+    def ratios(self) -> list[float]:
+        """Ours divided by the peer's, round by round."""
+        return [ours / theirs for ours, theirs in zip(self.ours, self.theirs, strict=False)]
 
     @property
     def ratio(self) -> float | None:
-        """Ours divided by the peer's."""
-        return None if self.peer_value is None else self.value / self.peer_value
+        """The median of the rounds' ratios."""
+        return statistics.median(self.ratios) if self.theirs else None
+
+    @property
+    def reached(self) -> bool | None:
+        """Whether the median ratio is what we want; None where nothing is asked."""
+        if self.ratio is None or self.reach is None:
+            return None
+        return self.ratio <= self.reach if self.at_most else self.ratio >= self.reach
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """How long it takes."""
+    """How long it takes. The garbage of what ran before is not its own."""
+    gc.collect()
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
@@ -42,14 +74,30 @@ def by_turns(
     return {name: [taken[name] for taken in rounds] for name in contenders}
 
 
-def rates(amount: float, times: Mapping[str, list[float]]) -> dict[str, float]:
-    """The median amount per second of each."""
-    return {name: amount / statistics.median(taken) for name, taken in times.items()}
+def rates(amount: float, times: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
+    """The amount per second of each, in each round."""
+    return {name: [amount / each for each in taken] for name, taken in times.items()}
+
+
+@dataclass(frozen=True)
+class Peer:
+    """What ours is compared with, in words, and how far ours shall reach."""
+
+    words: str
+    reach: float | None = None
+    at_most: bool = False
 
 
 def against(
-    name: str, unit: str, measured: Mapping[str, float], *, ours: str, peers: Mapping[str, str]
+    name: str,
+    unit: str,
+    measured: Mapping[str, Sequence[float]],
+    *,
+    ours: str,
+    peers: Mapping[str, Peer],
 ) -> Iterator[Figure]:
-    """A figure for each peer; `peers` says in words what each key stands for."""
-    for key, words in peers.items():
-        yield Figure(name, measured[ours], unit, words, measured[key])
+    """A figure for each peer, by the key of its measurements."""
+    for key, peer in peers.items():
+        yield Figure(
+            name, unit, measured[ours], peer.words, measured[key], peer.reach, peer.at_most
+        )

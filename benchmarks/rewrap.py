@@ -17,12 +17,12 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet, MultiFernet
 
-from benchmarks.measure import Figure, against, rates, seconds
+from benchmarks.measure import Figure, Peer, against, rates, seconds
 from benchmarks.site import ROOT
 from launcher import environment
 
 RECORDS = 20_000
-PEERS = {"peer": "MultiFernet.rotate in memory"}
+PEERS = {"peer": Peer("MultiFernet.rotate in memory", 0.5)}
 
 
 def figures(size: int, runs: int) -> Iterator[Figure]:

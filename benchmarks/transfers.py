@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 import boto3
 from botocore.config import Config
 
-from benchmarks.measure import MIB, Figure, against, rates, seconds
+from benchmarks.measure import MIB, Figure, Peer, against, rates, seconds
 from benchmarks.site import MeasuredSite, growth, launched
 from benchmarks.visitor import CHUNK, Visitor, body_of
 
@@ -24,8 +24,11 @@ MEMORY = Path("/dev/shm")  # noqa: S108 - a file system in memory; the folder is
 NAME = "peer"
 RANGE = 8 * MIB
 
-UPLOADS = {"boto up": "boto3 upload_fileobj to the store"}
-DOWNLOADS = {"boto down": "GET from the store", "boto ranges": "GETs of 8 MiB from the store"}
+UPLOADS = {"boto up": Peer("boto3 upload_fileobj to the store", 0.95)}
+DOWNLOADS = {
+    "boto down": Peer("GET from the store"),
+    "boto ranges": Peer("GETs of 8 MiB from the store"),
+}
 
 
 class Endless(io.RawIOBase):
@@ -57,7 +60,7 @@ def figures(size: int, runs: int) -> Iterator[Figure]:
     yield from against("Upload by tus", "MiB/s", measured, ours="tus", peers=UPLOADS)
     yield from against("Download", "MiB/s", measured, ours="download", peers=DOWNLOADS)
     for name, peaks in grown.items():
-        yield Figure(f"Peak memory added: {name}", max(peaks) / MIB, "MiB")
+        yield Figure(f"Peak memory added: {name}", "MiB", [peak / MIB for peak in peaks])
 
 
 def _one_run(
