@@ -1,14 +1,13 @@
 """Files that appear whole or not at all, readable by their owner only.
 
-What is written goes to a temporary name beside the final one, which is never overwritten. A killed
-process leaves at most the temporary file, `.<name>.<random>.part`.
+What is written goes to a temporary name beside the final one, which is overwritten only by whoever
+asks for that. A killed process leaves at most the temporary file, `.<name>.<random>.part`.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,22 +17,25 @@ _LONGEST_NAME: Final = 200
 
 
 @contextmanager
-def new_file(path: Path, *, mode: int = 0o600) -> Iterator[BinaryIO]:
+def new_file(path: Path, *, mode: int = 0o600, replace: bool = False) -> Iterator[BinaryIO]:
     """Write a new file; it gets its name when the block ends, synced to disk, unless it raises.
 
-    Raises FileExistsError when there is a file of that name, at the beginning or at the end, and
-    OSError as the file system does.
+    Raises FileExistsError when there is a file of that name, at the beginning or at the end,
+    unless it is to `replace` that; and OSError as the file system does.
     """
-    if os.path.lexists(path):
+    if not replace and os.path.lexists(path):
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
-    temporary = path.with_name(f".{path.name[:_LONGEST_NAME]}.{secrets.token_hex(4)}.part")
+    temporary = path.with_name(f".{path.name[:_LONGEST_NAME]}.{os.urandom(4).hex()}.part")
     descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
     try:
         with os.fdopen(descriptor, "w+b") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        _give_name(temporary, path)
+        if replace:
+            temporary.replace(path)
+        else:
+            _give_name(temporary, path)
         sync_folder(path.parent)
     finally:
         with suppress(FileNotFoundError):

@@ -242,7 +242,7 @@ def salvage(source: BinaryIO, keys: StreamKeys, context: Context) -> Iterator[Fo
         window = source.read(FRAME_LENGTH + TRAILER_LENGTH)
         opened = _open_any(codec, header, window, context, rest=length - position)
         if opened is None:
-            position = _find(source, header, position + 1)
+            position = find(source, header, position + 1)
         else:
             token, found = opened
             yield found
@@ -287,7 +287,7 @@ def _parse(plaintext: bytes) -> Found | None:
     return Found(index, final, payload)
 
 
-def _find(source: BinaryIO, header: bytes, position: int) -> int | None:
+def find(source: BinaryIO, header: bytes, position: int) -> int | None:
     """Where `header` occurs next, from `position` on, or None."""
     source.seek(position)
     kept = b""

@@ -122,6 +122,11 @@ class Context:
             _MAGIC, _VERSION, self.file_id.bytes, self.stream_id.bytes, self.created_at
         )
 
+    @staticmethod
+    def magic() -> bytes:
+        """What every encoded context begins with: magic, version and 7 zero bytes."""
+        return _CONTEXT.pack(_MAGIC, _VERSION, b"", b"", 0)[:BLOCK]
+
     @classmethod
     def decode(cls, data: bytes) -> Self:
         """Read what ``encode`` wrote. Raises Damaged on anything else, spare bytes included."""
@@ -166,6 +171,40 @@ def _random_iv(_index: int) -> bytes:
     return os.urandom(BLOCK)
 
 
+class Sealer:
+    """Seals the frames of one stream straight into memory of the caller's, in any order.
+
+    It does not watch over the stream: whoever uses it gives each index from 0 on once, all but the
+    last frame full, and the last one, and only that one, as ``final``; the trailer follows.
+    `Encryptor` is for those who have chunks. Threads may share one. ``iv_for`` as there.
+    """
+
+    def __init__(
+        self, dek: bytes, context: Context, *, iv_for: Callable[[int], bytes] = _random_iv
+    ) -> None:
+        keys = derive_keys(dek, context)
+        self._codec = TokenCodec(keys.frame_key)
+        self._created_at = context.created_at
+        self._iv_for = iv_for
+        self.commitment: Final = keys.commitment
+        self.trailer: Final = context.encode() + keys.commitment
+
+    def seal_into(self, out: memoryview, index: int, payload: Buffer, *, final: bool) -> None:
+        """Write frame ``index`` into ``out``, which has ``frame_length(len(payload))`` bytes.
+
+        Raises StreamTooLong when a stream has no frame of that index.
+        """
+        if index >= MAX_FRAMES:
+            raise StreamTooLong(f"a stream holds at most {MAX_SIZE} bytes")
+        self._codec.seal_into(
+            out,
+            _PREFIX.pack(b"frame\0", final, index),
+            payload,
+            timestamp=self._created_at,
+            iv=self._iv_for(index),
+        )
+
+
 class Encryptor:
     """Turns chunks of any size into the frames and the trailer of one stream.
 
@@ -192,12 +231,8 @@ class Encryptor:
     ) -> None:
         if not 0 <= first_frame < MAX_FRAMES:
             raise ValueError(f"a stream has no frame {first_frame}")
-        keys = derive_keys(dek, context)
-        self._codec = TokenCodec(keys.frame_key)
-        self._context = context
-        self._commitment = keys.commitment
+        self._sealer = Sealer(dek, context, iv_for=iv_for)
         self._reserve = reserve
-        self._iv_for = iv_for
         self._first = self._index = first_frame
         self._size = first_frame * FRAME_PAYLOAD
         self._pending = memoryview(bytearray(FRAME_PAYLOAD))
@@ -207,7 +242,7 @@ class Encryptor:
     @property
     def commitment(self) -> bytes:
         """The 32 bytes that the record keeps, to tell a wrong key from damage."""
-        return self._commitment
+        return self._sealer.commitment
 
     @property
     def size(self) -> int:
@@ -246,7 +281,7 @@ class Encryptor:
         if not self._held and self._first:
             raise ValueError("a continued stream needs at least one more byte")
         self._emit(self._pending[: self._held], final=True)
-        self._view(TRAILER_LENGTH)[:] = self._context.encode() + self._commitment
+        self._view(TRAILER_LENGTH)[:] = self._sealer.trailer
 
     def suspend(self) -> bytes:
         """Stop between two frames; return the plaintext, one frame at most, that is in none yet.
@@ -264,13 +299,8 @@ class Encryptor:
         self._usable = False
 
     def _emit(self, payload: memoryview, *, final: bool) -> None:
-        self._codec.seal_into(
-            self._view(frame_length(len(payload))),
-            _PREFIX.pack(b"frame\0", final, self._index),
-            payload,
-            timestamp=self._context.created_at,
-            iv=self._iv_for(self._index),
-        )
+        room = self._view(frame_length(len(payload)))
+        self._sealer.seal_into(room, self._index, payload, final=final)
         self._index += 1
 
     def _view(self, length: int) -> memoryview:
@@ -306,6 +336,11 @@ def encrypt(
 # Reading
 
 
+def opening_room(payload: int) -> int:
+    """Bytes of memory that opening a frame with ``payload`` bytes of plaintext takes."""
+    return _PREFIX.size + payload + BLOCK + SLACK
+
+
 class Decryptor:
     """Opens the frames of one stream, in any order.
 
@@ -319,11 +354,18 @@ class Decryptor:
         self._context = context
         self._size = size
         self._codec = TokenCodec(keys.frame_key)
-        widest = min(size, FRAME_PAYLOAD) + _PREFIX.size + BLOCK
-        self._scratch = memoryview(bytearray(widest + SLACK))
+        self._scratch = memoryview(bytearray(opening_room(min(size, FRAME_PAYLOAD))))
 
     def open_frame(self, index: int, token: Buffer) -> bytes:
         """Return the payload of frame ``index``. Raises Damaged, ValueError for no such frame."""
+        return bytes(self.open_frame_into(index, token, self._scratch))
+
+    def open_frame_into(self, index: int, token: Buffer, room: memoryview) -> memoryview:
+        """Decrypt frame ``index`` into ``room``; return the part of it that is the payload.
+
+        ``room`` has at least ``opening_room`` bytes. Threads may share this method. Raises as
+        ``open_frame``; ``room`` then holds nothing that anyone may use.
+        """
         if not 0 <= index < self._count:
             raise ValueError(f"a stream of {self._size} bytes has no frame {index}")
         final = index == self._count - 1
@@ -331,14 +373,14 @@ class Decryptor:
         if len(token) != frame_length(payload):
             raise Damaged(f"frame {index} has another length")
         try:
-            end = self._codec.open_into(token, self._scratch, timestamp=self._context.created_at)
+            end = self._codec.open_into(token, room, timestamp=self._context.created_at)
         except Damaged as damaged:
             raise Damaged(f"frame {index}: {damaged.reason}") from None
-        if self._scratch[: _PREFIX.size] != _PREFIX.pack(b"frame\0", final, index):
+        if room[: _PREFIX.size] != _PREFIX.pack(b"frame\0", final, index):
             raise Damaged(f"frame {index} is another frame")
         if end != _PREFIX.size + payload:
             raise Damaged(f"frame {index} has another payload length")
-        return bytes(self._scratch[_PREFIX.size : end])
+        return room[_PREFIX.size : end]
 
     def check_trailer(self, trailer: bytes) -> None:
         """Compare the object's trailer with what it must be. Raises Damaged.

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-import time
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO, NoReturn
+from typing import BinaryIO
 
 from files.crypto.errors import CryptoError, Damaged, MalformedKey, WrongKey
 from files.crypto.keyexport import Entry, KeyExport
 from files.crypto.output import new_file
+from files.crypto.progress import Progress
 from files.crypto.rescue.folder import Objects, restore_all
 from files.crypto.rescue.keys import NoEntry, UserKeys, find_entry, open_with, parse_file_key
 from files.crypto.rescue.names import safe_name
@@ -29,6 +27,7 @@ from files.crypto.rescue.outcome import (
 )
 from files.crypto.rescue.restore import restore
 from files.crypto.secretinput import SecretMissing, read_secret
+from files.crypto.stopping import stopping_cleanly
 
 DESCRIPTION = """\
 Get files back from the objects of a Securestore bucket. No server and no database are needed,
@@ -136,28 +135,13 @@ class _Report:
 
     def __init__(self, *, json: bool, total: int) -> None:
         self._json = json
-        self._total = total
-        self._done = 0
-        self._began = self._shown = time.monotonic()
+        self._progress = Progress(total)
+        self.progress = self._progress.add
         self.counts: Counter[Status] = Counter()
-
-    def progress(self, done: int) -> None:
-        """More bytes are through. Twice a second, on a terminal only."""
-        self._done += done
-        now = time.monotonic()
-        if now - self._shown < 0.5 or not sys.stderr.isatty():
-            return
-        self._shown = now
-        rate = self._done / (now - self._began)
-        left = max(0, self._total - self._done) / rate
-        sys.stderr.write(
-            f"\r{self._done / 1e6:,.0f} of {self._total / 1e6:,.0f} MB, {rate / 1e6:,.0f} MB/s, "
-            f"{left:,.0f} s left \r"
-        )
-        sys.stderr.flush()
 
     def tell(self, outcome: Outcome) -> None:
         self.counts[outcome.status] += 1
+        self._progress.clear()
         text = as_json(outcome.as_dict()) if self._json else outcome.line()
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
@@ -281,29 +265,13 @@ def _run(options: Namespace) -> int:
     return _all(options) if options.all else _single(options)
 
 
-def _stopped(number: int, _frame: object) -> NoReturn:
-    raise SystemExit(128 + number)
-
-
-@contextmanager
-def _stopping_cleanly() -> Iterator[None]:
-    """End by a signal as by an exception, so that temporary files go."""
-    numbers = (signal.SIGTERM, signal.SIGHUP)
-    before = [signal.signal(number, _stopped) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code."""
     parser = _parser()
     options = parser.parse_args(arguments)
     _check(parser, options)
     try:
-        with _stopping_cleanly():
+        with stopping_cleanly():
             return _run(options)
     except _Stop as stop:
         return _fail(stop.code, str(stop))

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
-import re
 from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +10,7 @@ from typing import BinaryIO, Final
 
 from files.crypto import shares
 from files.crypto.errors import Damaged, MalformedKey, WrongKey
+from files.crypto.filekey import parse_data_key
 from files.crypto.keyexport import (
     Entry,
     Header,
@@ -25,7 +23,6 @@ from files.crypto.keyexport import (
 from files.crypto.keyring import Custody, parse_key
 from files.crypto.salvage import read_trailer
 from files.crypto.secretinput import read_secret
-from files.crypto.stream import DEK_LENGTH
 
 
 class NoEntry(Exception):
@@ -83,28 +80,15 @@ def parse_file_key(text: str) -> bytes | Entry:
 
     Raises MalformedKey, Damaged.
     """
-    text = text.strip()
-    if text.startswith("{"):
-        try:
-            return Entry.from_dict(json.loads(text))
-        except json.JSONDecodeError:
-            raise MalformedKey(
-                "this looks like an entry of a key export, but is not whole"
-            ) from None
-    if re.fullmatch(r"[0-9A-Fa-f]{64}", text):
-        return bytes.fromhex(text)
-    if re.fullmatch(r"[A-Za-z0-9+/_-]{43}=?", text):
-        standard = text.rstrip("=").replace("-", "+").replace("_", "/") + "="
-        try:
-            key = base64.b64decode(standard, validate=True)
-        except binascii.Error:
-            key = b""
-        if len(key) == DEK_LENGTH:
-            return key
-    raise MalformedKey(
-        f"this is not the key of a file: expected 64 hexadecimal digits or 44 characters of "
-        f"base64, and got {len(text)} characters"
-    )
+    return parse_entry(text) if text.lstrip().startswith("{") else parse_data_key(text)
+
+
+def parse_entry(text: str) -> Entry:
+    """An entry as `--write-entry` wrote it. Raises MalformedKey, Damaged."""
+    try:
+        return Entry.from_dict(json.loads(text))
+    except json.JSONDecodeError:
+        raise MalformedKey("this looks like an entry of a key export, but is not whole") from None
 
 
 def find_entry(export: KeyExport, source: BinaryIO | None, wanted: str | None) -> Entry:
