@@ -49,13 +49,16 @@ contracts: $(VENV)/dev.stamp ## Layers: who may import whom
 migrations: $(VENV)/dev.stamp ## Models: no migration is missing
 	DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python manage.py makemigrations --check --dry-run
 
+# Each starts sites and stores of its own; the tests of one file share theirs.
+TWO_AT_ONCE := -n 2 --dist loadfile
+
 .PHONY: unit
 unit: $(VENV)/dev.stamp ## Unit tests, on every core
 	$(PYTEST) -n auto
 
 .PHONY: integration
 integration: packages $(VENV)/dev.stamp $(VENDOR)/stamp ## Tests against the real object store
-	$(PYTEST) -m integration
+	$(PYTEST) -m integration $(TWO_AT_ONCE)
 
 .PHONY: browser
 browser: packages $(VENV)/dev.stamp $(VENDOR)/stamp ## Tests in Chromium against the running site

@@ -26,6 +26,7 @@ MASTER_KEYS={master_key}
 AUDIT_KEY={audit_key}
 
 DATABASE_URL=sqlite:///{database}
+STATIC_ROOT={static}
 
 # The store that `make run` starts. With EMBEDDED_STORE=false, name your own S3 store here.
 EMBEDDED_STORE=true
@@ -82,15 +83,14 @@ def create(path: Path, *, root: Path, data: Path) -> bool:
             f"{data} holds data, but {path}, which has the keys to it, is gone. Put that file back "
             f"from your copy; or move {data} away to begin anew."
         )
-    database = data / "db.sqlite3"
-    if database.is_relative_to(root):
-        # Relative, so that the whole folder can be moved.
-        database = database.relative_to(root)
+    # Relative, so that the whole folder can be moved.
+    folder = data.relative_to(root) if data.is_relative_to(root) else data
     content = TEMPLATE.format(
         secret_key=secrets.token_urlsafe(64),
         master_key=_key(),
         audit_key=_key(),
-        database=database,
+        database=folder / "db.sqlite3",
+        static=folder / "static",
         loopback=LOOPBACK,
         store_port=free_port(),
         access_key=secrets.token_hex(10).upper(),

@@ -274,7 +274,8 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 100
 
 # --- Web --------------------------------------------------------------------------------------
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "var" / "static"
+# Where `collectstatic` puts what is served: each installation's own, since it is written anew.
+STATIC_ROOT = BASE_DIR / env.str("STATIC_ROOT", default="var/static")
 STATICFILES_DIRS = [BASE_DIR / "static"]
 # No other site has a use for our scripts and styles.
 WHITENOISE_ALLOW_ALL_ORIGINS = False

@@ -51,7 +51,7 @@ def large(visitor: Visitor) -> str:
     return visitor.upload_form("large", SIZE, body_of(SIZE))
 
 
-def until(true: Callable[[], bool], seconds: float = 10) -> bool:
+def until(true: Callable[[], bool], seconds: float = 30) -> bool:
     """Whether it comes true in time: what another process does has no event to wait for."""
     deadline = time.monotonic() + seconds
     while not true():

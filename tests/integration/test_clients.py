@@ -131,7 +131,7 @@ def ranges_of(log: Path) -> set[str]:
 def ended(stored: Stored, agent: str) -> list[dict[str, Any]]:
     """What the log says of this client's downloads, once none of them is under way."""
     path = f"file:{stored.site.data / 'db.sqlite3'}?mode=ro"
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while True:
         # The last bytes reach a client before the server has noted that they went out.
         with closing(sqlite3.connect(path, uri=True)) as database:

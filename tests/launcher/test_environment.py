@@ -45,14 +45,16 @@ def test_every_secret_is_its_own(tmp_path: Path, written: dict[str, str]) -> Non
     assert len(set(secrets)) == 2 * len(names)
 
 
-def test_the_database_moves_with_the_folder(written: dict[str, str]) -> None:
+def test_the_data_moves_with_the_folder(written: dict[str, str]) -> None:
     assert written["DATABASE_URL"] == "sqlite:///var/db.sqlite3"
+    assert written["STATIC_ROOT"] == "var/static"
 
 
 def test_data_elsewhere_is_named_in_full(tmp_path: Path) -> None:
     environment.create(tmp_path / "env", root=tmp_path / "project", data=tmp_path / "data")
-    url = parse(tmp_path / "env")["DATABASE_URL"]
-    assert url == f"sqlite:///{tmp_path}/data/db.sqlite3"
+    values = parse(tmp_path / "env")
+    assert values["DATABASE_URL"] == f"sqlite:///{tmp_path}/data/db.sqlite3"
+    assert values["STATIC_ROOT"] == f"{tmp_path}/data/static"
 
 
 def test_an_existing_one_is_never_touched(tmp_path: Path) -> None:
