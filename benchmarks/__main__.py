@@ -14,13 +14,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks import bounds, codec, rewrap, transfers
+from benchmarks import bounds, codec, rewrap, tool, transfers
 from benchmarks.measure import MIB, Figure
 
 RESULTS = Path(__file__).with_name("results.json")
 # The last one loads the site into this process.
 SUITES: dict[str, Callable[[int, int], Iterator[Figure]]] = {
     "codec": codec.figures,
+    "tool": tool.figures,
     "transfers": transfers.figures,
     "bounds": bounds.figures,
     "rewrap": rewrap.figures,
