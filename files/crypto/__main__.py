@@ -65,6 +65,13 @@ _STANDARD: Final = Path("-")
 _SPOOL_BLOCK: Final = 1 << 20
 
 
+class _Help(RawDescriptionHelpFormatter):
+    """As wide as the texts above; to ask the terminal takes several imports, help or no help."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=98)
+
+
 class Stop(Exception):
     """The end of it all, with an exit code and a reason."""
 
@@ -78,12 +85,14 @@ def _parser() -> ArgumentParser:
         prog="python -m files.crypto",
         description=DESCRIPTION,
         epilog=EPILOG,
-        formatter_class=RawDescriptionHelpFormatter,
+        formatter_class=_Help,
         allow_abbrev=False,
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in ("encrypt", "decrypt"):
-        command = commands.add_parser(name, help=f"{name} a file", allow_abbrev=False)
+        command = commands.add_parser(
+            name, help=f"{name} a file", formatter_class=_Help, allow_abbrev=False
+        )
         command.add_argument(
             "input",
             nargs="?",
@@ -107,7 +116,9 @@ def _parser() -> ArgumentParser:
         key.add_argument(
             "--passphrase-file", metavar="FILE", help="the passphrase; - for a line of input"
         )
-    make = commands.add_parser("make-key", help="write a new random key", allow_abbrev=False)
+    make = commands.add_parser(
+        "make-key", help="write a new random key", formatter_class=_Help, allow_abbrev=False
+    )
     make.add_argument("output", type=Path, metavar="FILE", help="a name that is not taken")
     return parser
 

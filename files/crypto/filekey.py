@@ -5,12 +5,10 @@ Also where a file's key comes from for `python -m files.crypto`: such a text, or
 
 from __future__ import annotations
 
-import base64
 import binascii
 import re
 
 from files.crypto.errors import MalformedKey
-from files.crypto.passphrase import Derivation
 from files.crypto.stream import DEK_LENGTH, Context
 
 
@@ -22,7 +20,7 @@ def parse_data_key(text: str) -> bytes:
     if re.fullmatch(r"[A-Za-z0-9+/_-]{43}=?", text):
         standard = text.rstrip("=").replace("-", "+").replace("_", "/") + "="
         try:
-            key = base64.b64decode(standard, validate=True)
+            key = binascii.a2b_base64(standard, strict_mode=True)
         except binascii.Error:
             key = b""
         if len(key) == DEK_LENGTH:
@@ -39,5 +37,7 @@ def from_passphrase(passphrase: str, context: Context) -> bytes:
     The file's own random id is the salt, so that each file has a key of its own and needs nothing
     but the passphrase. Takes 64 MiB and some tenths of a second.
     """
-    text = Derivation(context.file_id.bytes).derive(passphrase)
-    return base64.urlsafe_b64decode(text)
+    # Here: whoever has a key file need not wait for what this takes to import.
+    from files.crypto.passphrase import Derivation
+
+    return parse_data_key(Derivation(context.file_id.bytes).derive(passphrase))

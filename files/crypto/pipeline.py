@@ -1,23 +1,27 @@
-"""Blocks through a few threads and out again in order, in bounded memory.
+"""Blocks through a few threads: read in turn, worked on at once, written in the order of reading.
 
-For work that leaves the interpreter lock alone, as the cipher and the MAC do. Reading the blocks
-and using the results stay in the caller's thread, so an interrupt or an error there ends it all.
+For work that leaves the interpreter lock alone, as the cipher, the MAC and the system's reading
+and writing do. Each thread carries its block from end to end in buffers of its own: what a core
+has read it works on and writes itself, while it is still in that core's cache, and memory is
+bounded by the number of threads.
 """
 
 from __future__ import annotations
 
 import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from queue import SimpleQueue
+from collections.abc import Callable
 from threading import Lock, Thread
 from typing import Final, Generic, TypeVar
 
+Room = TypeVar("Room")
 Block = TypeVar("Block")
 Result = TypeVar("Result")
 
 MOST_THREADS: Final = 8
-"""More would only hold more memory: reading and writing are one thread's."""
+"""More would only wait for each other to read and write, and hold more memory."""
+
+_PATIENCE: Final = 5.0
+"""Seconds that an interrupted run waits for the writing that it has begun."""
 
 
 def thread_count() -> int:
@@ -26,68 +30,82 @@ def thread_count() -> int:
     return max(1, min(MOST_THREADS, cores or 1))
 
 
-def in_order(
-    blocks: Iterable[Block], work: Callable[[Block], Result], *, threads: int, ahead: int
-) -> Iterator[Result]:
-    """Yield `work` of each block, in the order of the blocks.
+class Pipeline(Generic[Room, Block, Result]):
+    """`read` fills a room and returns a block, or None at the end; then `work`, then `write`.
 
-    A block is taken from `blocks` only when fewer than `ahead` others are under way and the
-    result before has been used: a ring of `ahead` buffers is enough. What `work` raises is raised
-    at that block's turn. When the iterator is closed, no thread is left at work.
+    `read` and `write` are never called by two threads at once. A result lies in the room that its
+    block was read into, and is used before that is read into again. `run` raises the first error,
+    by the order of blocks: all blocks before it have been written, and none after it.
     """
-    jobs: SimpleQueue[_Job[Block, Result] | None] = SimpleQueue()
-    pending: deque[_Job[Block, Result]] = deque()
-    # Daemons: an interrupt during the clean-up below must not keep the process from ending.
-    workers = [Thread(target=_serve, args=(jobs, work), daemon=True) for _ in range(threads)]
-    for worker in workers:
-        worker.start()
-    try:
-        for block in blocks:
-            pending.append(_Job(block))
-            jobs.put(pending[-1])
-            if len(pending) == ahead:
-                yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()
-    finally:
-        for job in pending:
-            job.wanted = False
-        for _ in workers:
-            jobs.put(None)
-        for worker in workers:
-            worker.join()
 
-
-class _Job(Generic[Block, Result]):
-    """One block on its way."""
-
-    __slots__ = ("_block", "_done", "_error", "_result", "wanted")
-
-    def __init__(self, block: Block) -> None:
-        self._block = block
-        self._done = Lock()
-        self._done.acquire()
+    def __init__(
+        self,
+        room: Callable[[], Room],
+        read: Callable[[Room], Block | None],
+        work: Callable[[Block], Result],
+        write: Callable[[Result], object],
+    ) -> None:
+        self._room = room
+        self._read = read
+        self._work = work
+        self._write = write
+        self._reading = Lock()
+        self._read_all = False
+        self._stopped = False
         self._error: BaseException | None = None
-        self.wanted = True
+        self._last = Lock()  # Free when every block that was read has been written.
 
-    def do(self, work: Callable[[Block], Result]) -> None:
-        """In a worker."""
+    def run(self, threads: int) -> None:
+        """Until the end, an error, or an exception in this thread, as of an interrupt."""
+        rooms = [self._room() for _ in range(threads)]
+        # Daemons: one that waits for its input must not keep an interrupted process from ending.
+        workers = [Thread(target=self._serve, args=(room,), daemon=True) for room in rooms]
         try:
-            if self.wanted:
-                self._result = work(self._block)
-        except BaseException as error:  # Raised again where the result is asked for.
-            self._error = error
-        finally:
-            self._done.release()
-
-    def result(self) -> Result:
-        """Wait for it. In the thread that has asked, so that an interrupt arrives."""
-        self._done.acquire()
+            for worker in workers:
+                worker.start()
+            for worker in workers:
+                worker.join()
+        except BaseException:
+            self._stopped = True
+            self._last.acquire(timeout=_PATIENCE)
+            raise
         if self._error is not None:
             raise self._error
-        return self._result
 
+    def _serve(self, room: Room) -> None:
+        while (taken := self._take(room)) is not None:
+            block, before, done = taken
+            try:
+                try:
+                    result = self._work(block)
+                finally:
+                    before.acquire()
+                if self._error is None and not self._stopped:
+                    self._write(result)
+            except BaseException as error:  # Raised again by `run`.
+                self._fail(error)
+            finally:
+                done.release()
 
-def _serve(jobs: SimpleQueue[_Job[Block, Result] | None], work: Callable[[Block], Result]) -> None:
-    while (job := jobs.get()) is not None:
-        job.do(work)
+    def _take(self, room: Room) -> tuple[Block, Lock, Lock] | None:
+        """The next block; a lock that is free when those before it are written; and its own."""
+        with self._reading:
+            if self._read_all or self._stopped:
+                return None
+            try:
+                block = self._read(room)
+            except BaseException as error:
+                with self._last:
+                    self._fail(error)
+                return None
+            if block is None or self._stopped:
+                self._read_all = True
+                return None
+            before, self._last = self._last, Lock()
+            self._last.acquire()
+            return block, before, self._last
+
+    def _fail(self, error: BaseException) -> None:
+        """Called when all blocks before the failed one are done with: the first error stays."""
+        self._read_all = True
+        self._error = self._error or error

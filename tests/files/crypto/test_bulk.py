@@ -56,8 +56,7 @@ def opened(path: Path, data: bytes, dek: bytes = DEK) -> bytes:
     path.write_bytes(data)
     collected = Collected()
     with FileIO(path) as source:
-        size = decrypt_file(source, collected, WholeObject(source, dek))
-    assert size == len(collected.data)
+        decrypt_file(source, collected, WholeObject(source, dek))
     return collected.data
 
 

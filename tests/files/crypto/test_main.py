@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from files.crypto.__main__ import main
+from files.crypto.pipeline import thread_count
 from files.crypto.rescue.__main__ import main as rescue
 from files.crypto.stream import (
     CONTEXT_LENGTH,
@@ -509,5 +510,5 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path, key: Path) -> None:
     assert out.stat().st_size == 96 << 20
     for smaller, larger in zip(*peaks, strict=True):
         assert larger - smaller < 2048, peaks
-        # KiB: Python and its libraries, and a ring of buffers of 2 MiB for each thread and two.
-        assert larger < (34 + 2 * ((os.cpu_count() or 1) + 2)) * 1024, peaks
+        # KiB: Python and its libraries, and two buffers of 2 MiB for each thread.
+        assert larger < (34 + 4 * thread_count()) * 1024, peaks
