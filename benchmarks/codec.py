@@ -20,12 +20,13 @@ from files.crypto.stream import (
     Encryptor,
     derive_keys,
     encrypt,
+    opening_room,
 )
 
 AT_MOST = 256 * MIB
 """More would measure the same for longer."""
 
-LIMIT = Peer("AES-128-CBC and HMAC-SHA256 alone", 0.90)
+LIMIT = Peer("AES-128-CBC, then HMAC-SHA256, alone", 0.90)
 STOCK = "stock Fernet and Base64"
 
 
@@ -36,18 +37,20 @@ def figures(size: int, runs: int) -> Iterator[Figure]:
     payload = os.urandom(FRAME_PAYLOAD)
     sealing = {
         "ours": lambda: seal(payload, frames),
-        "limit": lambda: primitives(payload, frames, decrypt=False),
+        "cipher": lambda: cipher(payload, frames, decrypt=False),
+        "mac": lambda: mac(payload, frames),
         "stock": lambda: stock_seal(payload, frames),
     }
-    measured = rates(amount, by_turns(sealing, runs=runs))
+    measured = _with_limit(rates(amount, by_turns(sealing, runs=runs)))
     peers = {"limit": LIMIT, "stock": Peer(STOCK, 6)}
     yield from against("Frames sealed", "MiB/s", measured, ours="ours", peers=peers)
     opening = {
         "ours": opener(payload, frames),
-        "limit": lambda: primitives(payload, frames, decrypt=True),
+        "cipher": lambda: cipher(payload, frames, decrypt=True),
+        "mac": lambda: mac(payload, frames),
         "stock": stock_opener(payload, frames),
     }
-    measured = rates(amount, by_turns(opening, runs=runs))
+    measured = _with_limit(rates(amount, by_turns(opening, runs=runs)))
     peers = {"limit": LIMIT, "stock": Peer(STOCK, 10)}
     yield from against("Frames opened", "MiB/s", measured, ours="ours", peers=peers)
     threads = {
@@ -57,6 +60,12 @@ def figures(size: int, runs: int) -> Iterator[Figure]:
     measured = rates(amount, by_turns(threads, runs=runs))
     peers = {"one": Peer("in one thread", 1.8)}
     yield from against("Sealed in two threads", "MiB/s", measured, ours="two", peers=peers)
+
+
+def _with_limit(measured: dict[str, list[float]]) -> dict[str, list[float]]:
+    """The rate of cipher and MAC one after the other, were nothing else to do."""
+    both = zip(measured["cipher"], measured["mac"], strict=True)
+    return measured | {"limit": [1 / (1 / cipher + 1 / mac) for cipher, mac in both]}
 
 
 def _context() -> Context:
@@ -73,28 +82,33 @@ def seal(payload: bytes, frames: int) -> None:
 
 
 def opener(payload: bytes, frames: int) -> Callable[[], None]:
-    """Opens the first frame of a stream of many, over and over."""
+    """Opens the first frame of a stream of many, over and over, into one buffer."""
     dek, context = os.urandom(32), _context()
     token = next(encrypt(dek, context, [payload + b"more"]))
     decryptor = Decryptor(derive_keys(dek, context), context, 2 * FRAME_PAYLOAD)
+    room = memoryview(bytearray(opening_room(FRAME_PAYLOAD)))
 
     def work() -> None:
         for _ in range(frames):
-            decryptor.open_frame(0, token)
+            decryptor.open_frame_into(0, token, room)
 
     return work
 
 
-def primitives(payload: bytes, frames: int, *, decrypt: bool) -> None:
-    """The same bytes through the cipher and the MAC, and nothing else: nobody can be faster."""
-    key, out = os.urandom(16), bytearray(FRAME_PAYLOAD + 15)
+def cipher(payload: bytes, frames: int, *, decrypt: bool) -> None:
+    """The same bytes through AES-128-CBC alone: one context, one buffer."""
+    whole = Cipher(algorithms.AES128(os.urandom(16)), modes.CBC(os.urandom(16)))
+    context = whole.decryptor() if decrypt else whole.encryptor()
+    out = bytearray(FRAME_PAYLOAD + 15)
     for _ in range(frames):
-        cipher = Cipher(algorithms.AES128(key), modes.CBC(os.urandom(16)))
-        context = cipher.decryptor() if decrypt else cipher.encryptor()
         context.update_into(payload, out)
-        mac = hmac.HMAC(key, hashes.SHA256())
-        mac.update(payload)
-        mac.finalize()
+
+
+def mac(payload: bytes, frames: int) -> None:
+    """The same bytes through HMAC-SHA256 alone."""
+    context = hmac.HMAC(os.urandom(16), hashes.SHA256())
+    for _ in range(frames):
+        context.update(payload)
 
 
 def stock_seal(payload: bytes, frames: int) -> None:

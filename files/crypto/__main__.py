@@ -385,4 +385,8 @@ def _fail(code: int, reason: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    ended = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Every file is closed: to take the interpreter apart as well would only keep a person waiting.
+    os._exit(ended)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from io import FileIO
+from mmap import mmap
 from typing import Final, TypeAlias
 
 from files.crypto.errors import Damaged
@@ -56,6 +57,11 @@ def writer(descriptor: int) -> Write:
     return write
 
 
+def _memory(size: int) -> memoryview:
+    """Memory of which the system gives only what is used: a short file takes little of it."""
+    return memoryview(mmap(-1, size))
+
+
 def encrypt_file(source: FileIO, write: Write, dek: bytes, context: Context) -> int:
     """Write the object of what `source` has, to its end. Return its length in bytes.
 
@@ -65,8 +71,8 @@ def encrypt_file(source: FileIO, write: Write, dek: bytes, context: Context) -> 
     next_frame, carried, length = 0, b"", 0
 
     def room() -> tuple[memoryview, memoryview]:
-        plaintext = bytearray(_ALIGNED + BLOCK_FRAMES * FRAME_PAYLOAD + 1)
-        return memoryview(plaintext), memoryview(bytearray(BLOCK_FRAMES * FRAME_LENGTH))
+        plaintext = _memory(_ALIGNED + BLOCK_FRAMES * FRAME_PAYLOAD + 1)
+        return plaintext, _memory(BLOCK_FRAMES * FRAME_LENGTH)
 
     def read(room: tuple[memoryview, memoryview]) -> _Plain | None:
         # Only what follows tells whether a frame is the last one: one byte more is read than the
@@ -116,9 +122,8 @@ def decrypt_file(source: FileIO, write: Write, whole: WholeObject) -> None:
     source.seek(0)
 
     def room() -> tuple[memoryview, Pieces]:
-        tokens = memoryview(bytearray(BLOCK_FRAMES * FRAME_LENGTH + TRAILER_LENGTH))
-        opening = opening_room(FRAME_PAYLOAD)
-        return tokens, [memoryview(bytearray(opening)) for _ in range(BLOCK_FRAMES)]
+        tokens = _memory(BLOCK_FRAMES * FRAME_LENGTH + TRAILER_LENGTH)
+        return tokens, [_memory(opening_room(FRAME_PAYLOAD)) for _ in range(BLOCK_FRAMES)]
 
     def read(room: tuple[memoryview, Pieces]) -> _Sealed | None:
         nonlocal next_frame, left

@@ -236,6 +236,8 @@ class Encryptor:
         self._first = self._index = first_frame
         self._size = first_frame * FRAME_PAYLOAD
         self._pending = memoryview(bytearray(FRAME_PAYLOAD))
+        # What is held back: in `_pending`, or a chunk as it came.
+        self._waiting = self._pending
         self._held = 0
         self._usable = True
 
@@ -258,13 +260,17 @@ class Encryptor:
         self._size += len(chunk)
         while chunk:
             if self._held == FRAME_PAYLOAD:
-                self._emit(self._pending, final=False)
-                self._held = 0
+                self._emit(self._waiting, final=False)
+                self._waiting, self._held = self._pending, 0
             if not self._held and len(chunk) > FRAME_PAYLOAD:
                 # More follows within the chunk itself, so the frame needs no holding back.
                 self._emit(chunk[:FRAME_PAYLOAD], final=False)
                 chunk = chunk[FRAME_PAYLOAD:]
                 continue
+            if not self._held and len(chunk) == FRAME_PAYLOAD and isinstance(chunk.obj, bytes):
+                # Nobody can change it while it waits: no need to copy it.
+                self._waiting, self._held = chunk, FRAME_PAYLOAD
+                break
             taken = min(len(chunk), FRAME_PAYLOAD - self._held)
             self._pending[self._held : self._held + taken] = chunk[:taken]
             self._held += taken
@@ -280,7 +286,7 @@ class Encryptor:
         self._claim()
         if not self._held and self._first:
             raise ValueError("a continued stream needs at least one more byte")
-        self._emit(self._pending[: self._held], final=True)
+        self._emit(self._waiting[: self._held], final=True)
         self._view(TRAILER_LENGTH)[:] = self._sealer.trailer
 
     def suspend(self) -> bytes:
@@ -290,7 +296,7 @@ class Encryptor:
         takes these bytes first. Whoever keeps them encrypts them (`files.crypto.carry`).
         """
         self._claim()
-        return bytes(self._pending[: self._held])
+        return bytes(self._waiting[: self._held])
 
     def _claim(self) -> None:
         """Refuse use after the end; and until the caller of this succeeds, refuse the next."""

@@ -311,6 +311,25 @@ def test_one_frame_is_held_back_until_more_comes() -> None:
     assert [len(view) for view in sink.views] == [FRAME_LENGTH, frame_length(1), TRAILER_LENGTH]
 
 
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_a_buffer_is_the_callers_again_when_update_returns(kind: Callable[[bytes], Any]) -> None:
+    whole, sink = NOISE[: 3 * F], Sink()
+    encryptor = Encryptor(DEK, CONTEXT, sink.reserve, iv_for=known_iv)
+    for start in range(0, len(whole), F):
+        chunk = kind(whole[start : start + F])
+        encryptor.update(chunk)
+        if isinstance(chunk, bytearray):
+            chunk[:] = bytes(F)
+    encryptor.finish()
+    assert sink.data == b"".join(encrypt(DEK, CONTEXT, [whole], iv_for=known_iv))
+
+
+def test_a_whole_frame_that_is_held_back_is_given_back_at_a_suspension() -> None:
+    encryptor = Encryptor(DEK, CONTEXT, lambda length: memoryview(bytearray(length)))
+    encryptor.update(NOISE[:F])
+    assert encryptor.suspend() == NOISE[:F]
+
+
 def test_the_commitment_is_the_derived_one() -> None:
     encryptor = Encryptor(DEK, CONTEXT, Sink().reserve)
     assert encryptor.commitment == derive_keys(DEK, CONTEXT).commitment
