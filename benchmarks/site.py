@@ -5,9 +5,11 @@ folder that the caller names and throws away.
 """
 
 import os
+import sqlite3
 import sys
+import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +38,22 @@ class MeasuredSite:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    def configured(self, name: str) -> str:
+        """A line of the site's environment file. Raises KeyError."""
+        for line in self.env_file.read_text().splitlines():
+            if line.startswith(f"{name}="):
+                return line.partition("=")[2]
+        raise KeyError(name)
+
+    def object_name(self, file_id: str) -> str:
+        """Where a file's bytes lie in the store."""
+        with closing(sqlite3.connect(f"file:{self.data / 'db.sqlite3'}?mode=ro", uri=True)) as data:
+            [(name,)] = data.execute(
+                "SELECT object_name FROM files_storedobject WHERE file_id = ? AND state = 'live'",
+                [uuid.UUID(file_id).hex],
+            ).fetchall()
+        return str(name)
 
     def resident(self) -> int:
         """Bytes of memory that the web process holds now."""
@@ -68,7 +86,11 @@ class MeasuredSite:
 
 @contextmanager
 def launched(
-    folder: Path, *, temp: Path | None = None, wrapper: Sequence[str] = ()
+    folder: Path,
+    *,
+    temp: Path | None = None,
+    wrapper: Sequence[str] = (),
+    settings: str = "securestore.settings",
 ) -> Iterator[MeasuredSite]:
     """Launch a site below `folder` and stop it at the end.
 
@@ -87,6 +109,7 @@ def launched(
             # Byte code is written when a module is first imported: not while we watch files.
             "PYTHONDONTWRITEBYTECODE": "1",
             "SECURESTORE_ENV_FILE": str(env_file),
+            "DJANGO_SETTINGS_MODULE": settings,
             "DJANGO_SUPERUSER_USERNAME": NAME,
             "DJANGO_SUPERUSER_EMAIL": f"{NAME}@example.org",
             "DJANGO_SUPERUSER_PASSWORD": PASSWORD,

@@ -1,117 +1,124 @@
 """Uploads and downloads through the running site, beside a client that uses its store directly.
 
-The peer encrypts nothing, asks nobody's permission and speaks to the same SeaweedFS. Every run
-has a site of its own in memory, so that runs cannot fill it and no disk is measured.
+The peers encrypt nothing and ask nobody's permission: boto3 sends the same bytes to the same
+SeaweedFS, and a view of the same server (`peer_urls`) streams the same object as it lies there.
+Every round has a site of its own in memory, so that rounds cannot fill it and no disk is measured.
 """
 
-import io
+import os
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import boto3
-from botocore.config import Config
 
 from benchmarks.measure import MIB, Figure, Peer, against, rates, seconds
-from benchmarks.site import MeasuredSite, growth, launched
-from benchmarks.visitor import CHUNK, Visitor, body_of
+from benchmarks.site import MeasuredSite, launched
+from benchmarks.visitor import Slice, Visitor, body_of
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - a file system in memory; the folder is made by tempfile
 NAME = "peer"
-RANGE = 8 * MIB
+TUS_CHUNK = 64 * MIB
 
 UPLOADS = {"boto up": Peer("boto3 upload_fileobj to the store", 0.95)}
 DOWNLOADS = {
+    "view": Peer("a view that decrypts nothing", 0.85),
     "boto down": Peer("GET from the store"),
-    "boto ranges": Peer("GETs of 8 MiB from the store"),
 }
 
 
-class Endless(io.RawIOBase):
-    """A file of `size` bytes that are made while they are read."""
+@dataclass(frozen=True)
+class Bench:
+    """A site in memory, somebody who is signed in, the store's own client, and a file to send."""
 
-    def __init__(self, size: int) -> None:
-        super().__init__()
-        self._left = size
-        self._chunk = next(body_of(CHUNK))
+    site: MeasuredSite
+    visitor: Visitor
+    store: "S3Client"
+    bucket: str
+    input: Path
 
-    def readable(self) -> bool:
-        return True
 
-    def read(self, size: int = -1) -> bytes:
-        wanted = self._left if size < 0 else min(size, self._left)
-        self._left -= wanted
-        return (self._chunk * (wanted // CHUNK + 1))[:wanted]
+@contextmanager
+def bench(size: int) -> Iterator[Bench]:
+    """A site with a warm web process, and a file of `size` random bytes beside it."""
+    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
+        path = Path(folder) / "input"
+        with path.open("wb") as file:
+            for start in range(0, size, MIB):
+                file.write(os.urandom(min(MIB, size - start)))
+        with launched(Path(folder), settings="benchmarks.peer_settings") as site:
+            visitor = Visitor(site.port)
+            visitor.sign_in()
+            store = client(site)
+            bucket = store.list_buckets()["Buckets"][0]["Name"]
+            warm = visitor.upload_form("warm", MIB, body_of(MIB))
+            visitor.upload_tus("warm", MIB, body_of(MIB))
+            visitor.download(warm)
+            store.put_object(Bucket=bucket, Key="warm", Body=b"warm")
+            yield Bench(site, visitor, store, bucket, path)
 
 
 def figures(size: int, runs: int) -> Iterator[Figure]:
-    """Rates of each way in and out, then what they cost the web process in memory."""
+    """Rates of each way in and out."""
     times: dict[str, list[float]] = {}
-    grown: dict[str, list[int]] = {}
-    for _ in range(runs):
-        with tempfile.TemporaryDirectory(dir=MEMORY) as folder, launched(Path(folder)) as site:
-            _one_run(site, size, times, grown)
+    for number in range(runs):
+        with bench(size) as ready:
+            # What the store has taken already costs whoever comes next: they take turns.
+            for name, work in sorted(_uploads(ready, size), reverse=bool(number % 2)):
+                times.setdefault(name, []).append(seconds(work))
+            for name, work in sorted(_downloads(ready), reverse=bool(number % 2)):
+                times.setdefault(name, []).append(seconds(work))
     measured = rates(size / MIB, times)
     yield from against("Upload by form", "MiB/s", measured, ours="form", peers=UPLOADS)
-    yield from against("Upload by tus", "MiB/s", measured, ours="tus", peers=UPLOADS)
+    yield from against("Upload by tus, 64 MiB", "MiB/s", measured, ours="tus", peers=UPLOADS)
     yield from against("Download", "MiB/s", measured, ours="download", peers=DOWNLOADS)
-    for name, peaks in grown.items():
-        yield Figure(f"Peak memory added: {name}", "MiB", [peak / MIB for peak in peaks])
 
 
-def _one_run(
-    site: MeasuredSite, size: int, times: dict[str, list[float]], grown: dict[str, list[int]]
-) -> None:
-    visitor, client = Visitor(site.port), _client(site)
-    bucket = client.list_buckets()["Buckets"][0]["Name"]
-    visitor.sign_in()
-    warm = visitor.upload_form("warm", MIB, body_of(MIB))
-    visitor.upload_tus("warm", MIB, body_of(MIB))
-    visitor.download(warm)
-
-    def timed(name: str, work: Callable[[], object]) -> None:
-        times.setdefault(name, []).append(seconds(work))
-
-    def measured(name: str, work: Callable[[], object]) -> None:
-        grown.setdefault(name, []).append(growth(site, lambda: timed(name, work)))
-
-    measured("form", lambda: visitor.upload_form("form", size, body_of(size)))
-    measured("tus", lambda: visitor.upload_tus("tus", size, body_of(size)))
-    timed("boto up", lambda: client.upload_fileobj(cast("IO[bytes]", Endless(size)), bucket, NAME))
-    stored = visitor.find("form")
-    measured("download", lambda: visitor.download(stored))
-    timed("boto down", lambda: _drain(client.get_object(Bucket=bucket, Key=NAME)["Body"]))
-    timed("boto ranges", lambda: _ranges(client, bucket, size))
+Work = tuple[str, Callable[[], object]]
 
 
-def _ranges(client: "S3Client", bucket: str, size: int) -> None:
-    for start in range(0, size, RANGE):
-        wanted = f"bytes={start}-{min(start + RANGE, size) - 1}"
-        _drain(client.get_object(Bucket=bucket, Key=NAME, Range=wanted)["Body"])
+def _uploads(ready: Bench, size: int) -> Iterator[Work]:
+    def boto() -> None:
+        with ready.input.open("rb") as file:
+            ready.store.upload_fileobj(file, ready.bucket, NAME)
+
+    whole = Slice(ready.input, 0, size)
+    yield "form", lambda: ready.visitor.upload_form("form", size, [whole])
+    yield "tus", lambda: ready.visitor.upload_chunks("tus", ready.input, TUS_CHUNK)
+    yield "boto up", boto
 
 
-def _drain(body: Any) -> None:
-    while body.read(CHUNK):
-        pass
+def _downloads(ready: Bench) -> Iterator[Work]:
+    file_id = ready.visitor.find("form")
+    name = ready.site.object_name(file_id)
+    yield "download", lambda: ready.visitor.download(file_id)
+    yield "view", lambda: ready.visitor.fetch(f"/peer/{name}")
+    yield (
+        "boto down",
+        lambda: drain(ready.store.get_object(Bucket=ready.bucket, Key=name)["Body"]),
+    )
 
 
-def _client(site: MeasuredSite) -> "S3Client":
-    lines = site.env_file.read_text().splitlines()
-    values = {name: value for name, _, value in (line.partition("=") for line in lines)}
+def drain(body: Any) -> int:
+    """Read an answer of the store to nowhere; the bytes that came."""
+    total = 0
+    while piece := body.read(MIB):
+        total += len(piece)
+    return total
+
+
+def client(site: MeasuredSite) -> "S3Client":
+    """boto3 with its default settings, at the site's store."""
     return boto3.client(
         "s3",
-        endpoint_url=values["S3_ENDPOINT_URL"],
-        region_name=values["AWS_DEFAULT_REGION"],
-        aws_access_key_id=values["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=values["AWS_SECRET_ACCESS_KEY"],
-        # As the site's own client: see files.storage.
-        config=Config(
-            s3={"addressing_style": "path"},
-            request_checksum_calculation="when_required",
-            response_checksum_validation="when_required",
-        ),
+        endpoint_url=site.configured("S3_ENDPOINT_URL"),
+        region_name=site.configured("AWS_DEFAULT_REGION"),
+        aws_access_key_id=site.configured("AWS_ACCESS_KEY_ID"),
+        aws_secret_access_key=site.configured("AWS_SECRET_ACCESS_KEY"),
     )

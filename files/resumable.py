@@ -300,6 +300,7 @@ class Continuation:
                 dek=self._dek,
                 context=row.context,
                 size=size,
+                exact=size is not None,
                 on_multipart=self._note_multipart,
                 on_progress=on_progress,
                 resume=resume,

@@ -58,6 +58,9 @@ class Site:
     def environment(self) -> dict[str, str]:
         env = {**os.environ, "ALLOWED_HOSTS": ",".join(self.allowed_hosts)}
         env.pop("DJANGO_SUPERUSER_PASSWORD", None)
+        # glibc would keep the large buffers of transfers, for it raises this with each one freed.
+        env.setdefault("MALLOC_MMAP_THRESHOLD_", str(1024 * 1024))
+        env.setdefault("MALLOC_TRIM_THRESHOLD_", str(4 * 1024 * 1024))
         if not is_loopback(self.host):
             # Asked for by name, and warned of: the site would refuse it by itself.
             env["ACCEPT_PLAIN_HTTP"] = "true"

@@ -7,6 +7,7 @@ that nobody outside the process has. Like every store it sees only ciphertext, a
 import http.client
 import os
 import secrets
+import shutil
 import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +63,7 @@ class EmbeddedStore:
             "admin.ui": "false",
             "webdav": "false",
             "master.telemetry": "false",
+            "master.volumeSizeLimitMB": self._volume_size(),
             "filer.exposeDirectoryData": "false",
             "filer.disableDirListing": "true",
             # A typing error in S3_BUCKET must not make a bucket, nor an order remove a full one.
@@ -69,6 +71,11 @@ class EmbeddedStore:
             "s3.allowDeleteBucketNotEmpty": "false",
         }
         return [str(program()), "mini", *(f"-{key}={value}" for key, value in options.items())]
+
+    def _volume_size(self) -> int:
+        """MiB of one volume. Where one is full, writes stand still for a second."""
+        free = shutil.disk_usage(self.data).free // 2**20
+        return min(max(free // VOLUMES, MIN_VOLUME), MAX_VOLUME)
 
     def environment(self) -> dict[str, str]:
         """Its whole environment: nothing of ours that it does not need."""
@@ -98,6 +105,12 @@ class EmbeddedStore:
             )
         return status == http.client.FORBIDDEN
 
+
+VOLUMES = 24
+"""How many volumes the free space shall be good for: the store begins seven at a time."""
+
+MIN_VOLUME, MAX_VOLUME = 128, 4096
+"""MiB; the store's own choice is a 64th of the space."""
 
 PARTS = ("master", "volume", "filer", "admin")
 DOORS = ("SIGNING", "SIGNING_READ", "FILER_SIGNING", "FILER_SIGNING_READ")

@@ -211,7 +211,8 @@ class Encryptor:
     ``reserve(n)`` gives a writable view of exactly ``n`` bytes, the next ones of the object; a
     frame is encrypted straight into it, and complete when the next call of anything begins.
     One frame of plaintext is held back until it is known whether more follows, for the last frame
-    says so and is empty only in an empty stream.
+    says so and is empty only in an empty stream. ``size``, the whole stream's plaintext bytes, is
+    for who knows them beforehand: then no full frame waits.
 
     ``first_frame`` continues a stream whose earlier frames are already stored. They were not
     final, so at least one byte must follow. ``iv_for`` gives a frame's IV by its index; it exists
@@ -227,14 +228,16 @@ class Encryptor:
         reserve: Callable[[int], memoryview],
         *,
         first_frame: int = 0,
+        size: int | None = None,
         iv_for: Callable[[int], bytes] = _random_iv,
     ) -> None:
         if not 0 <= first_frame < MAX_FRAMES:
             raise ValueError(f"a stream has no frame {first_frame}")
         self._sealer = Sealer(dek, context, iv_for=iv_for)
         self._reserve = reserve
-        self._first = self._index = first_frame
+        self._index = first_frame
         self._size = first_frame * FRAME_PAYLOAD
+        self._promised = size or 0
         self._pending = memoryview(bytearray(FRAME_PAYLOAD))
         # What is held back: in `_pending`, or a chunk as it came.
         self._waiting = self._pending
@@ -258,12 +261,13 @@ class Encryptor:
         if self._size + len(chunk) > MAX_SIZE:
             raise StreamTooLong(f"a stream holds at most {MAX_SIZE} bytes")
         self._size += len(chunk)
+        more = self._size < self._promised
         while chunk:
             if self._held == FRAME_PAYLOAD:
                 self._emit(self._waiting, final=False)
                 self._waiting, self._held = self._pending, 0
-            if not self._held and len(chunk) > FRAME_PAYLOAD:
-                # More follows within the chunk itself, so the frame needs no holding back.
+            if not self._held and len(chunk) + more > FRAME_PAYLOAD:
+                # More follows, in the chunk itself or after it: the frame needs no holding back.
                 self._emit(chunk[:FRAME_PAYLOAD], final=False)
                 chunk = chunk[FRAME_PAYLOAD:]
                 continue
@@ -275,17 +279,20 @@ class Encryptor:
             self._pending[self._held : self._held + taken] = chunk[:taken]
             self._held += taken
             chunk = chunk[taken:]
+        if more and self._held == FRAME_PAYLOAD:
+            self._emit(self._waiting, final=False)
+            self._waiting, self._held = self._pending, 0
         self._usable = True
 
     def finish(self) -> None:
         """Write the last frame and the trailer.
 
-        Raises ValueError when a continued stream got no further byte: its last frame is stored
-        already, and not as the last.
+        Raises ValueError when a continued stream got no further byte, or one with a ``size`` not
+        all of it: its last frame is written already, and not as the last.
         """
         self._claim()
-        if not self._held and self._first:
-            raise ValueError("a continued stream needs at least one more byte")
+        if not self._held and self._index:
+            raise ValueError("the stream needs at least one more byte")
         self._emit(self._waiting[: self._held], final=True)
         self._view(TRAILER_LENGTH)[:] = self._sealer.trailer
 

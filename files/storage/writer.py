@@ -1,9 +1,10 @@
 """The one way into the store: plaintext in, a verified object of stream format 1 out.
 
-Frames are encrypted straight into the buffer of the next part while the part before it travels:
-two parts of memory at most, and never more than was written. An object that was not committed
-does not exist: any exception aborts. Never writes plaintext anywhere, never overwrites an object,
-never deletes one that somebody else wrote.
+Frames are encrypted straight into the buffer of the next part while the parts before it travel.
+Each writer has two buffers of a part; a few more are there for whichever writers come first, so
+that one alone is fast and many together stay small. An object that was not committed does not
+exist: any exception aborts. Never writes plaintext anywhere, never overwrites an object, never
+deletes one that somebody else wrote.
 
 A writer can also be suspended, and another one, in another process, continues (docs/uploads.md).
 What does not fill a part then waits as a *tail*, an object of whole frames beside the object, and
@@ -14,12 +15,13 @@ from __future__ import annotations
 
 import logging
 import secrets
+import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import IO, TYPE_CHECKING, NamedTuple, Self, cast
 
 from files.crypto.carry import open_carry, seal_carry
 from files.crypto.errors import Damaged, StreamTooLong
@@ -28,6 +30,7 @@ from files.crypto.stream import (
     FRAME_PAYLOAD,
     MAX_PARTS,
     MAX_SIZE,
+    PART_FRAMES,
     TRAILER_LENGTH,
     Context,
     Decryptor,
@@ -38,6 +41,7 @@ from files.crypto.stream import (
     object_length,
 )
 from files.crypto.tokens import Buffer
+from files.storage.body import BufferBody
 from files.storage.errors import (
     ObjectMissing,
     PreconditionFailed,
@@ -55,6 +59,12 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CONTENT_TYPE = "application/octet-stream"
+
+AT_ONCE = 3
+"""Parts of one object that travel at once, at most."""
+
+_SHARED = threading.BoundedSemaphore(AT_ONCE - 1)
+"""Buffers beyond the two of each writer, for all writers of this process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +112,19 @@ class Progress:
         return len(self.etags) * self.part_frames + self.waiting_frames
 
 
+class SentPart(NamedTuple):
+    """A part that the store has confirmed, and the buffer that it was sent from."""
+
+    number: int
+    etag: str
+    buffer: bytearray
+
+
 class ObjectWriter:
     """Writes one object. Use as a context manager; leaving it without `commit` aborts.
 
-    `size`, where it is known, is the plaintext's length in bytes and chooses the part size.
+    `size`, where it is known, is the plaintext's length in bytes and chooses the part size; with
+    `exact` no other length can be committed, and no full frame waits to learn whether it is last.
     `on_multipart` is told the id of a multipart upload before its first part is sent, so that
     somebody can abort it should this process die. `resume` continues a suspended writer, and
     `on_progress` is told what has become safe after each confirmed part; both run on the caller's
@@ -121,6 +140,7 @@ class ObjectWriter:
         dek: bytes,
         context: Context,
         size: int | None = None,
+        exact: bool = False,
         on_multipart: Callable[[str], None] | None = None,
         on_progress: Callable[[Progress], None] | None = None,
         resume: Progress | None = None,
@@ -140,12 +160,21 @@ class ObjectWriter:
         self._tails = before.tails
         self._in_tails = self._used = before.waiting_frames * FRAME_LENGTH
         self._part = bytearray(self._used)
-        self._spare = bytearray()
-        self._encryptor = Encryptor(dek, context, self._reserve, first_frame=before.frames)
+        self._spares: list[bytearray] = []
+        self._encryptor = Encryptor(
+            dek,
+            context,
+            self._reserve,
+            first_frame=before.frames,
+            size=size if exact else None,
+        )
         if before.carry:
             self._encryptor.update(open_carry(dek, context, before.frames, before.carry))
         self._pool: ThreadPoolExecutor | None = None
-        self._travelling: Future[None] | None = None
+        self._travelling: set[Future[SentPart]] = set()
+        self._arrived: dict[int, str] = {}
+        self._next_part = len(before.etags) + 1
+        self._shared = 0
         self._multipart_id = before.multipart_id
         self._multipart_begun = bool(before.multipart_id)
         self._etags = list(before.etags)
@@ -203,6 +232,9 @@ class ObjectWriter:
         """
         if not self._open:
             raise ValueError("the writer is closed")
+        if self._used == self._part_length:
+            # Another frame will follow, in another part: this one is complete.
+            self._send_part()
         self._wait()
         carry = self._encryptor.suspend()
         offset = self._encryptor.size
@@ -261,48 +293,73 @@ class ObjectWriter:
         start, self._used = self._used, self._used + length
         if self._used > len(self._part):
             # A buffer grows with what is written, for a declared size costs its declarer nothing.
-            self._part.extend(bytes(self._used - len(self._part)))
+            # By doubling, in place: pieces that are given back in all sizes stay with the process.
+            more = min(len(self._part), self._part_length - len(self._part))
+            self._part.extend(bytes(max(more, self._used - len(self._part))))
         return memoryview(self._part)[start : self._used]
 
     def _send_part(self) -> None:
-        """Hand the full buffer to the thread that sends, and go on with the other one."""
+        """Hand the full buffer to a thread that sends it, and go on with another one."""
         if not self._multipart_begun:
             self._create()
-        self._wait()
+        self._make_room()
         self._fetch_tails()
-        number = len(self._etags) + 1
+        number = self._next_part
         if number > MAX_PARTS:
             raise StreamTooLong(f"{MAX_PARTS} parts do not hold more than the declared size")
         if self._pool is None:
-            self._pool = ThreadPoolExecutor(1, thread_name_prefix="part")
+            self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="part")
         body = self._part
         length = min(self._used, self._part_length)
         # Some stores demand that all parts but the last are equal: the trailer's end goes alone.
         beyond = body[length : self._used]
-        del body[length:]
-        self._part, self._spare = self._spare, body
+        self._part = self._spares.pop() if self._spares else bytearray(len(body))
         self._part[: len(beyond)] = beyond
         self._used = len(beyond)
-        self._travelling = self._pool.submit(self._upload_part, number, body)
+        self._travelling.add(self._pool.submit(self._upload_part, number, body, length))
+        self._next_part += 1
 
-    def _upload_part(self, number: int, body: bytearray) -> None:
-        with store_errors("upload a part"):
+    def _upload_part(self, number: int, buffer: bytearray, length: int) -> SentPart:
+        with (
+            memoryview(buffer)[:length] as part,
+            BufferBody(part) as body,
+            store_errors("upload a part"),
+        ):
             answer = self._client.upload_part(
                 Bucket=self._bucket,
                 Key=self._name,
                 UploadId=self._multipart_id,
                 PartNumber=number,
-                Body=body,  # type: ignore[arg-type]  # botocore takes bytearray too
+                Body=cast("IO[bytes]", body),
             )
-        self._etags.append(answer["ETag"])
+        return SentPart(number, answer["ETag"], buffer)
+
+    def _make_room(self) -> None:
+        """Wait until one more part may travel: a buffer of our own or a shared one is free."""
+        self._arrive(timeout=0)
+        if len(self._travelling) > self._shared:
+            # Parts of huge files are larger than those that the shared ones are meant for.
+            may_share = self._part_frames == PART_FRAMES and self._shared < AT_ONCE - 1
+            if may_share and _SHARED.acquire(blocking=False):
+                self._shared += 1
+            else:
+                self._arrive()
 
     def _wait(self, *, tell: bool = True) -> None:
-        """Wait for the part that travels, and tell that it is safe."""
-        travelling, self._travelling = self._travelling, None
-        if travelling is None:
-            return
-        travelling.result()
-        if tell and self._on_progress is not None:
+        """Wait for all parts that travel, and tell that they are safe."""
+        while self._travelling:
+            self._arrive(tell=tell)
+
+    def _arrive(self, *, timeout: float | None = None, tell: bool = True) -> None:
+        """Wait for whichever part is there first, and tell up to where all parts are safe."""
+        done, self._travelling = wait(self._travelling, timeout, FIRST_COMPLETED)
+        for part in [future.result() for future in done]:
+            self._arrived[part.number] = part.etag
+            self._spares.append(part.buffer)
+        safe = len(self._etags)
+        while (etag := self._arrived.pop(len(self._etags) + 1, None)) is not None:
+            self._etags.append(etag)
+        if tell and len(self._etags) > safe and self._on_progress is not None:
             offset = len(self._etags) * self._part_frames * FRAME_PAYLOAD
             self._on_progress(
                 Progress(self._part_frames, self._multipart_id, tuple(self._etags), offset=offset)
@@ -314,11 +371,15 @@ class ObjectWriter:
             f"{self._name}.{secrets.token_hex(8)}",
             (self._used - self._in_tails) // FRAME_LENGTH,
         )
-        with store_errors("put a tail"):
+        with (
+            memoryview(self._part)[self._in_tails : self._used] as waiting,
+            BufferBody(waiting) as body,
+            store_errors("put a tail"),
+        ):
             self._client.put_object(
                 Bucket=self._bucket,
                 Key=tail.name,
-                Body=bytes(memoryview(self._part)[self._in_tails : self._used]),
+                Body=cast("IO[bytes]", body),
                 ContentType=CONTENT_TYPE,
                 IfNoneMatch="*",
             )
@@ -380,12 +441,16 @@ class ObjectWriter:
 
     def _put(self) -> None:
         self._fetch_tails()
-        del self._part[self._used :]
-        with self._verified_anyway(), store_errors("put an object"):
+        with (
+            memoryview(self._part)[: self._used] as whole,
+            BufferBody(whole) as body,
+            self._verified_anyway(),
+            store_errors("put an object"),
+        ):
             self._client.put_object(
                 Bucket=self._bucket,
                 Key=self._name,
-                Body=self._part,  # type: ignore[arg-type]  # botocore takes bytearray too
+                Body=cast("IO[bytes]", body),
                 ContentType=CONTENT_TYPE,
                 IfNoneMatch="*",
             )
@@ -436,7 +501,12 @@ class ObjectWriter:
         self._open = False
         if self._pool is not None:
             self._pool.shutdown(wait=True)
-        self._part = self._spare = bytearray()
+        self._part = bytearray()
+        self._spares.clear()
+        self._travelling.clear()
+        while self._shared:
+            self._shared -= 1
+            _SHARED.release()
 
 
 def discard(client: S3Client, bucket: str, name: str, multipart_id: str, *, whole: bool) -> bool:

@@ -1,6 +1,7 @@
 """The embedded store: shut to everyone without its keys, at every door."""
 
 import http.client
+import shutil
 import stat
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -36,6 +37,18 @@ def test_everything_listens_on_loopback_and_nothing_optional_runs(tmp_path: Path
     assert {"-webdav=false", "-admin.ui=false", "-s3.iam=false", "-master.telemetry=false"} <= set(
         command
     )
+
+
+@pytest.mark.parametrize(
+    ("free", "volume"), [(0, 128), (4_800, 200), (24_000, 1_000), (10_000_000, 4_096)]
+)
+def test_volumes_suit_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, volume: int
+) -> None:
+    usage = shutil.disk_usage(tmp_path)._replace(free=free * 2**20)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    command = EmbeddedStore(tmp_path, 20_000, "a", "s").command()
+    assert f"-master.volumeSizeLimitMB={volume}" in command
 
 
 def test_it_is_told_nothing_that_it_does_not_need(

@@ -240,8 +240,8 @@ def test_round_trip(size: int) -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.sampled_from([s for s in SIZES if s <= 2 * F + 1]), st.data())
-def test_chunking_does_not_change_the_object(size: int, data: st.DataObject) -> None:
+@given(st.sampled_from([s for s in SIZES if s <= 2 * F + 1]), st.booleans(), st.data())
+def test_chunking_does_not_change_the_object(size: int, known: bool, data: st.DataObject) -> None:
     near = st.sampled_from([0, 1, F - 1, F, F + 1, 2 * F - 1, 2 * F, 2 * F + 1])
     cuts = data.draw(st.lists(near | st.integers(0, size), max_size=8))
     edges = [0, *sorted(min(cut, size) for cut in cuts), size]
@@ -249,10 +249,13 @@ def test_chunking_does_not_change_the_object(size: int, data: st.DataObject) -> 
         st.sampled_from([bytes, bytearray, memoryview])
     )
     sink = Sink()
-    encryptor = Encryptor(DEK, CONTEXT, sink.reserve, iv_for=known_iv)
+    promised = size if known else None
+    encryptor = Encryptor(DEK, CONTEXT, sink.reserve, size=promised, iv_for=known_iv)
     for start, end in pairwise(edges):
         encryptor.update(wrap(NOISE[start:end]))
         assert encryptor.size == end
+        if known and end < size:
+            assert len(sink.data) == frame_offset(end // F), "no full frame waits"
     encryptor.finish()
     assert encryptor.size == size
     assert sink.data == b"".join(encrypt(DEK, CONTEXT, [NOISE[:size]], iv_for=known_iv))
@@ -373,6 +376,14 @@ def test_too_long_is_refused_before_anything_is_encrypted() -> None:
 def test_no_stream_begins_outside_its_frames(first: int) -> None:
     with pytest.raises(ValueError, match="no frame"):
         Encryptor(DEK, CONTEXT, Sink().reserve, first_frame=first)
+
+
+@pytest.mark.parametrize("got", [F, 2 * F])
+def test_a_stream_of_known_size_needs_all_of_it(got: int) -> None:
+    encryptor = Encryptor(DEK, CONTEXT, Sink().reserve, size=2 * F + 1)
+    encryptor.update(NOISE[:got])
+    with pytest.raises(ValueError, match="at least one more byte"):
+        encryptor.finish()
 
 
 def test_a_continued_stream_needs_more_bytes() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile, File
@@ -222,3 +223,20 @@ def test_keys_may_be_named_in_the_settings(moto: EncryptedS3Storage) -> None:
     moto.keys = "tests.files.storage.objects.KeysInMemory"
     name = moto.save("fox.txt", ContentFile(b"fox"))
     assert moto.open(name).read() == b"fox"
+
+
+@pytest.mark.parametrize(
+    ("url", "signed"),
+    [
+        ("http://127.0.0.1:8333", False),
+        ("http://[::1]:8333", False),
+        ("http://10.0.0.1:8333", True),
+        ("http://store.example:8333", True),
+        ("https://127.0.0.1.example", True),
+        (None, True),
+    ],
+)
+def test_bodies_are_hashed_for_the_wire(url: str | None, signed: bool) -> None:
+    storage = EncryptedS3Storage(bucket_name="b", endpoint_url=url, region_name="us-east-1")
+    config: Any = storage.client_config
+    assert config.s3.get("payload_signing_enabled", True) is signed

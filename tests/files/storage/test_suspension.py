@@ -20,15 +20,16 @@ from files.storage import (
 )
 from files.storage.backend import random_object_name
 from files.storage.ranges import RangeAnswer
-from files.storage.writer import ObjectWriter
+from files.storage.writer import AT_ONCE, ObjectWriter
 from tests.files.storage.objects import PART, F, Hands, content, decrypted, new_context
 
 
 class Relay:
     """One object written by one writer after another."""
 
-    def __init__(self, storage: EncryptedS3Storage) -> None:
+    def __init__(self, storage: EncryptedS3Storage, size: int | None = None) -> None:
         self.storage = storage
+        self.size = size
         self.name = random_object_name()
         self.dek: bytes = os.urandom(32)
         self.context: Context = new_context()
@@ -40,6 +41,8 @@ class Relay:
             self.name,
             dek=self.dek,
             context=self.context,
+            size=self.size,
+            exact=self.size is not None,
             resume=self.progress,
             on_progress=self.told.append,
         )
@@ -73,12 +76,14 @@ LEGS = st.one_of(
     max_examples=8,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.data_too_large],
 )
-@given(legs=st.lists(LEGS, max_size=3), last=st.sampled_from([1, F - 1, F, PART]))
+@given(
+    legs=st.lists(LEGS, max_size=3), last=st.sampled_from([1, F - 1, F, PART]), known=st.booleans()
+)
 def test_any_number_of_writers_make_one_object(
-    storage: EncryptedS3Storage, hands: Hands, legs: list[int], last: int
+    storage: EncryptedS3Storage, hands: Hands, legs: list[int], last: int, known: bool
 ) -> None:
-    relay, whole, at = Relay(storage), content(3 * PART), 0
     total = min(sum(legs) + last, 3 * PART)
+    relay, whole, at = Relay(storage, total if known else None), content(3 * PART), 0
     for leg in legs:
         end = min(at + leg, total - 1)
         assert relay.run(whole[at:end]).offset == end
@@ -92,10 +97,26 @@ def test_any_number_of_writers_make_one_object(
     assert hands.traces(relay.name) == []
 
 
+def test_whole_parts_of_a_known_size_wait_nowhere(
+    storage: EncryptedS3Storage, hands: Hands
+) -> None:
+    """What a client sends in multiples of a part is put into the store once."""
+    relay = Relay(storage, 2 * PART + 1)
+    with hands.calls() as calls:
+        for _ in range(2):
+            progress = relay.run(content(PART))
+    assert [call.operation for call in calls if call.operation != "CreateMultipartUpload"] == [
+        "UploadPart",
+        "UploadPart",
+    ]
+    assert (progress.offset, progress.tails, progress.carry) == (2 * PART, (), b"")
+    assert decrypted(relay.finish(b"!"), hands.get(relay.name)) == 2 * content(PART) + b"!"
+
+
 def test_what_was_told_last_is_where_a_killed_writer_is_continued(
     relay: Relay, hands: Hands
 ) -> None:
-    whole = content(2 * PART + 5 * F)
+    whole = content(PART) * (AT_ONCE + 2) + content(5 * F)
     killed = relay.writer()
     killed.write(whole)
     killed.release()

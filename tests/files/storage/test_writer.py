@@ -6,7 +6,7 @@ import os
 import threading
 import tracemalloc
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 
 import pytest
@@ -22,8 +22,11 @@ from files.storage import (
     StoreError,
     StoreRefused,
     StoreUnavailable,
+    writer,
 )
 from files.storage.backend import random_object_name
+from files.storage.body import BufferBody
+from files.storage.writer import AT_ONCE
 from tests.files.storage.objects import (
     PART,
     SIZES,
@@ -102,12 +105,55 @@ def test_all_parts_but_the_last_are_equal(
     assert decrypted(key, hands.get(name)) == content(size)
 
 
-def test_parts_travel_from_two_buffers(storage: EncryptedS3Storage, hands: Hands) -> None:
-    with hands.calls() as calls:
-        write(storage, pieces(3 * PART))
-    bodies = [call.parameters["Body"] for call in calls if call.operation == "UploadPart"]
-    assert len(bodies) == 4
-    assert len({id(body) for body in bodies}) == 2
+@pytest.fixture
+def buffers(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """The buffer of each request's body, in the order of the requests."""
+    sent: list[object] = []
+
+    class Watched(BufferBody):
+        def __init__(self, buffer: memoryview) -> None:
+            super().__init__(buffer)
+            sent.append(buffer.obj)
+
+    monkeypatch.setattr(writer, "BufferBody", Watched)
+    return sent
+
+
+def distinct(buffers: list[object]) -> int:
+    return len({id(buffer) for buffer in buffers})
+
+
+def test_one_writer_alone_has_four_buffers_at_most(
+    storage: EncryptedS3Storage, buffers: list[object]
+) -> None:
+    for _ in range(2):  # It gives back those that it shares.
+        buffers.clear()
+        write(storage, [content(PART)] * 6)
+        assert len(buffers) == 7
+        assert 2 <= distinct(buffers) <= AT_ONCE + 1
+
+
+def test_where_others_have_the_shared_buffers_two_are_enough(
+    storage: EncryptedS3Storage, buffers: list[object]
+) -> None:
+    with ExitStack() as others:
+        while writer._SHARED.acquire(blocking=False):
+            others.callback(writer._SHARED.release)
+        write(storage, [content(PART)] * 4)
+        assert (len(buffers), distinct(buffers)) == (5, 2)
+
+
+def test_an_exact_size_is_kept(storage: EncryptedS3Storage, hands: Hands) -> None:
+    name = random_object_name()
+    with (
+        storage.writer(
+            name, dek=os.urandom(32), context=new_context(), size=2 * F, exact=True
+        ) as writer,
+        pytest.raises(ValueError, match="one more byte"),
+    ):
+        writer.write(content(F))
+        writer.commit()
+    assert hands.traces(name) == []
 
 
 @pytest.mark.parametrize("declared", [0, F, PART + 1, 10**12])
@@ -302,8 +348,8 @@ def test_a_writer_that_has_failed_takes_no_more(storage: EncryptedS3Storage, han
         storage.writer(name, dek=os.urandom(32), context=new_context()) as writer,
     ):
         with pytest.raises(StoreRefused):
-            for piece in pieces(LARGE):
-                writer.write(piece)
+            for _ in range(AT_ONCE + 2):
+                writer.write(content(PART))
         for use in (writer.commit, lambda: writer.write(b"more")):
             with pytest.raises(CryptoError):
                 use()
