@@ -23,6 +23,7 @@ from files.crypto.keyring import Custody as KeyCustody
 from files.crypto.keyring import WrappedKey
 from files.crypto.stream import Context
 from files.names import MAX_NAME_BYTES, UNKNOWN_TYPE, fold_name
+from files.places import FilePlaceField, PlaceField
 
 
 class Custody(models.TextChoices):
@@ -115,6 +116,9 @@ class StoredObject(models.Model):
             models.Index(fields=["state", "state_changed_at"], name="storedobject_by_state"),
             models.Index(fields=["master_key_id", "id"], name="storedobject_by_key"),
             models.Index(fields=["verified_at", "id"], name="storedobject_by_verified"),
+            models.Index(
+                fields=["creator"], condition=Q(state="writing"), name="storedobject_writing_by"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -333,16 +337,16 @@ class FileRecord(models.Model):
     # Changes with the bytes and with nothing else, so that a re-encryption does not break a resume.
     version = models.UUIDField(default=uuid.uuid4, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    place = PlaceField(unique=True, editable=False, help_text="In lists: greater is newer.")
     updated_at = models.DateTimeField(auto_now=True)
 
     objects = FileRecordQuerySet.as_manager()
 
     class Meta:
-        ordering: ClassVar[list[str]] = ["-created_at", "-id"]
+        ordering: ClassVar[list[str]] = ["-place"]
         permissions = (("download_filerecord", "Can download files"),)
         indexes: ClassVar[list[models.Index]] = [
-            models.Index(fields=["-created_at", "-id"], name="filerecord_newest"),
-            models.Index(fields=["owner", "-created_at", "-id"], name="filerecord_owner_newest"),
+            models.Index(fields=["owner", "-place"], name="filerecord_owner_newest"),
         ]
 
     def __str__(self) -> str:
@@ -369,6 +373,24 @@ class FileRecord(models.Model):
         return self.current.state == StoredObject.State.DAMAGED
 
 
+class Usage(models.Model):
+    """How many files a person owns, and their bytes. Triggers keep it (migration 0009); read only.
+
+    A quota is asked for several times in every upload, and must not add up all of a person's files.
+    No foreign key: a person who is gone owns nothing.
+    """
+
+    owner_id = models.BigIntegerField(primary_key=True)
+    files = models.BigIntegerField(default=0)
+    bytes = models.BigIntegerField(default=0)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.files} files of {self.owner_id}"
+
+
 class Grant(models.Model):
     """Permission for one user or one group to read one file. Never deleted: it is history."""
 
@@ -376,16 +398,27 @@ class Grant(models.Model):
         DOWNLOAD = "download", "Download"
         MANAGE = "manage", "Manage: download, share and delete"
 
-    file = models.ForeignKey(FileRecord, on_delete=models.CASCADE, related_name="grants")
+    # The indexes below begin with each of the three: shorter ones would mislead PostgreSQL.
+    file = models.ForeignKey(
+        FileRecord, on_delete=models.CASCADE, related_name="grants", db_index=False
+    )
+    # Triggers see to it that it is the file's (migration 0009).
+    file_place = FilePlaceField(editable=False)
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.CASCADE,
         null=True,
         blank=True,
         related_name="grants",
+        db_index=False,
     )
     group = models.ForeignKey(
-        Group, on_delete=models.CASCADE, null=True, blank=True, related_name="file_grants"
+        Group,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="file_grants",
+        db_index=False,
     )
     level = models.CharField(max_length=8, choices=Level, default=Level.DOWNLOAD)
     starts_at = models.DateTimeField(null=True, blank=True, help_text="Empty: at once.")
@@ -430,6 +463,18 @@ class Grant(models.Model):
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["user", "file"], name="grant_user_file"),
             models.Index(fields=["group", "file"], name="grant_group_file"),
+            models.Index(fields=["file", "-created_at", "-id"], name="grant_file_newest"),
+            # What a list is made of. By the times a grant is skipped without a look at its row.
+            models.Index(
+                fields=["user", "-file_place", "starts_at", "expires_at"],
+                condition=Q(revoked_at__isnull=True, user__isnull=False),
+                name="grant_user_newest",
+            ),
+            models.Index(
+                fields=["group", "-file_place", "starts_at", "expires_at"],
+                condition=Q(revoked_at__isnull=True, group__isnull=False),
+                name="grant_group_newest",
+            ),
         ]
 
     def __str__(self) -> str:

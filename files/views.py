@@ -34,11 +34,10 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.models import User
 from accounts.reauthentication import recently_authenticated
-from files import custody, denials, sharing, vault
+from files import custody, denials, listing, sharing, vault
 from files.access import Access, Permission, access_of
 from files.forms import ShareForm, UploadForm
 from files.history import page_of
-from files.listing import page_after, search
 from files.models import FileRecord, Grant
 from files.recipients import describe
 from files.transfers import archive, downloads, unlocking
@@ -99,12 +98,14 @@ def file_list(request: HttpRequest) -> HttpResponse:
     """Own and shared files, newest first, searched by name."""
     query = request.GET.get("q", "").strip()[:200]
     cursor = request.GET.get("after", "")
-    files = search(FileRecord.objects.visible_to(user_of(request)), query)
-    page = page_after(files, cursor, length=settings.FILES_PER_PAGE)
+    page = listing.page_of(
+        user_of(request), query=query, cursor=cursor, length=settings.FILES_PER_PAGE
+    )
     kept = {"q": query} if query else {}
     context = {
         "query": query,
         "records": page.records,
+        "is_cut": page.is_cut,
         "next_url": _query({**kept, "after": page.next_cursor}) if page.next_cursor else "",
         "first_url": _query(kept) if cursor else "",
     }

@@ -135,6 +135,13 @@ class TheRule(TestCase):
         seen = {record for record, of_it in zip(files, held, strict=True) if of_it}
         managed = {r for r, of_it in zip(files, held, strict=True) if of_it and max(of_it)[0] > 0}
         assert set(FileRecord.objects.visible_to(user)) == seen
+        places = sorted((record.place for record in seen), reverse=True)
+        for at_most in (1, 2, 3):
+            newest = FileRecord.objects.newest_places(user, at_most=at_most)
+            assert list(newest) == places[:at_most]
+        for before in places:
+            older = FileRecord.objects.newest_places(user, before=before, at_most=3)
+            assert list(older) == [place for place in places if place < before]
         assert set(FileRecord.objects.managed_by(user)) == managed
         assert set(withheld(user)) <= set(files) - seen
         reasons = explain_files(user, files, now=timezone.now(), live=True)
@@ -253,6 +260,7 @@ def test_an_anonymous_visitor_sees_nothing(alice: User) -> None:
     nobody = AnonymousUser()
     assert not FileRecord.objects.visible_to(nobody).exists()
     assert not FileRecord.objects.managed_by(nobody).exists()
+    assert not FileRecord.objects.newest_places(nobody, at_most=9).exists()
     assert not any(nobody.has_perm(perm, record) for perm in (*CONTENT, *MANAGE))
 
 
@@ -321,6 +329,20 @@ def test_access_is_explained_by_the_widest_and_longest_grant(alice: User, bob: U
     access = access_of(bob, record)
     assert access
     assert (access.level, access.until, access.via) == ("manage", soon, "group \u201cTeam\u201d")
+
+
+def test_grants_to_more_groups_than_are_merged_count_too(
+    alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("files.access.MERGED_GROUPS", 1)
+    records = []
+    for number in range(4):
+        group = Group.objects.create(name=f"Team {number}")
+        bob.groups.add(group)
+        records.append(filed(alice))
+        Grant.objects.create(file=records[-1], group=group)
+    places = [record.place for record in reversed(records)]
+    assert list(FileRecord.objects.newest_places(bob, at_most=9)) == places
 
 
 def test_a_person_is_shown_once_a_file_granted_thrice(alice: User, bob: User) -> None:

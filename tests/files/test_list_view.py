@@ -127,6 +127,21 @@ def test_a_search_without_a_match_says_so(session: Client) -> None:
     assert "<b>" not in page
 
 
+def test_a_search_that_is_not_at_its_end_says_so_and_leads_on(
+    session: Client, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("files.listing.WALKED", 2)
+    filed(alice, name="az")
+    for number in range(3):
+        filed(alice, name=str(number))
+    response = session.get(LIST, {"q": "az"})
+    assert names(response) == []
+    assert "No name matches so far" in response.text
+    assert "Search on in older files" in response.text
+    response = session.get(LIST + response.context["next_url"])
+    assert names(response) == ["az"]
+
+
 def test_a_search_finds_nobody_elses_files(session: Client, bob: User) -> None:
     filed(bob, name="secret")
     assert names(session.get(LIST, {"q": "secret"})) == []
@@ -178,7 +193,7 @@ def test_a_cursor_without_meaning_is_answered_all_the_same(
     assert session.get(LIST, {"after": cursor}).status_code == 200
 
 
-@pytest.mark.parametrize("query", ["", "a"])
+@pytest.mark.parametrize(("query", "few", "many"), [("", 8, 8), ("a", 8, 7), ("txt", 8, 8)])
 def test_the_number_of_queries_does_not_depend_on_the_number_of_files(
     session: Client,
     alice: User,
@@ -186,15 +201,18 @@ def test_the_number_of_queries_does_not_depend_on_the_number_of_files(
     give: Callable[..., Grant],
     django_assert_num_queries: DjangoAssertNumQueries,
     query: str,
+    few: int,
+    many: int,
 ) -> None:
     filed(alice)
     session.get(LIST)
-    # Session, user, files, and the permissions of the user and of the groups.
-    with django_assert_num_queries(6):
+    # Session, user, groups, files, the permissions of the user and of the groups, what is proposed
+    # or where the search came to its end.
+    with django_assert_num_queries(few):
         session.get(LIST, {"q": query})
     for number in range(60):
         record = filed(bob if number % 2 else alice, name=f"a{number}")
         give(record, alice)
-    with django_assert_num_queries(6):
-        assert len(names(session.get(LIST, {"q": query}))) == 50
+    with django_assert_num_queries(many):
+        assert len(names(session.get(LIST, {"q": query}))) == (1 if query == "txt" else 50)
     assert FileRecord.objects.count() == 61

@@ -1,0 +1,115 @@
+"""PostgreSQL: how many rows a page costs where there are many, and what a name's index needs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.test.utils import CaptureQueriesContext
+from pytest_django import DjangoDbBlocker
+
+from accounts.models import User
+from benchmarks.population import Population, populate
+from files import listing
+from files.access import access_of
+from files.models import FileRecord
+from tests.audit.databases import as_default
+from tests.integration.postgresql import server
+
+SIZE = 20_000
+BOUND = 100
+"""Files that a search walks through, and files that the index of names proposes, at most."""
+
+
+@pytest.fixture(scope="module")
+def population(django_db_blocker: DjangoDbBlocker) -> Iterator[Population]:
+    """A filled database on a server of its own, as the default one."""
+    with server() as configuration, django_db_blocker.unblock(), as_default(configuration):
+        call_command("migrate", verbosity=0)
+        yield populate(SIZE)
+
+
+def most_rows(work: Callable[[], object]) -> int:
+    """The rows that the busiest step of its queries reads."""
+    with CaptureQueriesContext(connection) as captured:
+        work()
+    most = 0
+    for query in captured.captured_queries:
+        with connection.cursor() as cursor:
+            cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {query['sql']}")
+            [[plans]] = cursor.fetchall()
+        [found] = json.loads(plans) if isinstance(plans, str) else plans
+        most = max(most, _busiest(found["Plan"]))
+    return most
+
+
+def _busiest(node: dict[str, Any]) -> int:
+    names = ("Actual Rows", "Rows Removed by Filter", "Rows Removed by Index Recheck")
+    here = sum(int(node.get(name, 0)) for name in names) * int(node["Actual Loops"])
+    return max([here, *(_busiest(child) for child in node.get("Plans", []))])
+
+
+@pytest.mark.parametrize("who", ["owner", "reader", "newcomer"])
+def test_no_page_reads_more_than_its_bounds(
+    population: Population, who: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "WALKED", BOUND)
+    monkeypatch.setattr(listing, "PROPOSED", BOUND)
+    user = User.objects.get(username=who)
+    deep = listing._encode(population.middle_place)
+    for query in ("", "pdf", "0012345", "nothing", "qz", "report pdf", "---"):
+        for cursor in ("", deep):
+            page = partial(listing.page_of, user, query=query, cursor=cursor, length=50)
+            rows = most_rows(page)
+            assert rows <= 10 * BOUND, (who, query, cursor)
+
+
+@pytest.mark.parametrize("who", ["owner", "reader", "newcomer"])
+def test_one_file_costs_no_more_for_its_many_grants(population: Population, who: str) -> None:
+    user = User.objects.get(username=who)
+
+    def look() -> None:
+        record = FileRecord.objects.get(pk=population.newest)
+        access_of(user, record)
+        FileRecord.objects.visible_to(user).filter(pk=record.pk).first()
+        FileRecord.objects.managed_by(user).filter(pk=record.pk).first()
+        list(record.grants.select_related("user", "group", "granted_by")[:100])
+
+    assert most_rows(look) <= 500
+
+
+def test_a_rare_name_is_found_by_trigrams(population: Population) -> None:
+    owner = User.objects.get(pk=population.owner)
+    found = FileRecord.objects.filter(folded_name__contains="0012345").order_by("-place")
+    assert "filerecord_names" in found.explain()
+    page = listing.page_of(owner, query="0012345", length=50)
+    assert page.records == list(found)
+    assert len(page.records) == 1
+
+
+def test_a_role_that_may_not_make_the_extension_is_told_what_to_do(
+    population: Population,
+) -> None:
+    migration = import_module("files.migrations.0009_names_and_usage")
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE ROLE stranger LOGIN")
+        cursor.execute("CREATE DATABASE bare TEMPLATE template0")
+    configuration = {**connection.settings_dict, "NAME": "bare", "USER": "stranger"}
+    refused = pytest.raises(CommandError, match="CREATE EXTENSION pg_trgm")
+    with as_default(configuration), connection.schema_editor() as editor, refused:
+        migration._create_trigrams(editor)
+
+
+def test_the_migration_can_be_taken_back_and_made_again(population: Population) -> None:
+    for target in ("0006_download_session", "0009_names_and_usage"):
+        MigrationExecutor(connection).migrate([("files", target)])
+    owner = User.objects.get(pk=population.owner)
+    assert len(listing.page_of(owner, query="0012345", length=50).records) == 1
