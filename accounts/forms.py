@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from allauth.core import context
 from allauth.mfa.adapter import get_adapter
+from allauth.mfa.models import Authenticator
 from allauth.mfa.totp import forms as totp
 from allauth.mfa.totp.internal import auth as totp_auth
 from allauth.mfa.webauthn import forms as webauthn
@@ -95,6 +96,13 @@ class ActivateTOTPForm(totp.ActivateTOTPForm):
         self.user = kwargs.pop("user")
         forms.Form.__init__(self, *args, **kwargs)
         self.secret = self._seed()
+
+    def clean_code(self) -> str:
+        code = str(super().clean_code())
+        # As at a sign-in: whoever saw it being typed cannot sign in with it.
+        if not totp_auth.TOTP(Authenticator(user=self.user))._mark_code_used(code):
+            raise get_adapter().validation_error("incorrect_code")
+        return code
 
     def _seed(self) -> str:
         session = context.request.session

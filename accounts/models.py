@@ -68,16 +68,18 @@ class User(AbstractUser):
         using: str | None = None,
         update_fields: Iterable[str] | None = None,
     ) -> None:
-        """As Django's, and record a password that was changed.
+        """As Django's, and record a password or an e-mail address that was changed.
 
-        Passwords change through the site, through two pages of the admin and through a command.
-        All of them save here, so none can forget the record. Setting the first password of a new
-        account is no change.
+        Both change through the site and through pages of the admin, passwords also through a
+        command. All of them save here, so none can forget the record. The first ones of a new
+        account are no change.
         """
         # Set by `set_password`, and not when a hash is only brought up to date at sign-in.
         new_password: str | None = getattr(self, "_password", None)
         password_changed = new_password is not None and not self._state.adding
+        email_is_saved = update_fields is None or "email" in update_fields
         with transaction.atomic(using=using):
+            former = self._saved_email() if email_is_saved and not self._state.adding else None
             super().save(
                 force_insert=force_insert,
                 force_update=force_update,
@@ -86,6 +88,18 @@ class User(AbstractUser):
             )
             if password_changed:
                 audit.record(audit.Event.PASSWORD_CHANGED, user_id=self.pk, username=self.username)
+            if former is not None and former != self.email:
+                audit.record(
+                    audit.Event.EMAIL_CHANGED,
+                    user_id=self.pk,
+                    change="of the account",
+                    email=self.email,
+                    previous=former,
+                )
+
+    def _saved_email(self) -> str | None:
+        saved = User.objects.filter(pk=self.pk)
+        return saved.values_list("email", flat=True).first()
 
     def has_perm(self, perm: str, obj: Any = None) -> bool:
         """As Django's, but a superuser has no shortcut where one object is concerned.

@@ -76,6 +76,10 @@ def end_all_sessions(request: HttpRequest, user: User, **_kwargs: Any) -> None:
     sessions.revoke_all(user)
 
 
+# allauth saves outside of any transaction: so row and event stand together, or neither.
+Authenticator.save = transaction.atomic(Authenticator.save)
+
+
 # Rows, not allauth's own signals: these come too when an administrator removes a factor.
 @receiver(post_save, sender=Authenticator)
 def record_new_factor(instance: Authenticator, created: bool, **_kwargs: Any) -> None:

@@ -10,6 +10,7 @@ class Event(StrEnum):
     SIGNED_OUT = auto()
     LOCKED_OUT = auto()
     PASSWORD_CHANGED = auto()
+    EMAIL_CHANGED = auto()
     MFA_CHANGED = auto()
     PASSWORD_RESET_ASKED = auto()
     SESSION_REVOKED = auto()

@@ -1,4 +1,4 @@
-"""What people asked for and did not get: the use case behind every 404 and 403 of a file.
+"""What people asked for and did not get: the use case behind every 404 and 403 of a file or upload.
 
 A file that is not theirs and one that does not exist are recorded alike, by the same queries, so
 that nothing of the answer tells them apart; the event says which it was, to those who may read the
@@ -17,7 +17,7 @@ from django.utils import timezone
 import audit
 from audit import Event
 from audit.models import AuditEvent
-from files.models import FileRecord
+from files.models import FileRecord, UploadSession
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -38,7 +38,7 @@ DOWNLOADS = frozenset({"files:download", "files:download_several", "files:unlock
 def note(user: User, wanted: Collection[UUID], *, reason: str, door: str) -> None:
     """Record that the user was refused these files at that door, which is the name of its route."""
     event = Event.DOWNLOAD_DENIED if door in DOWNLOADS else Event.ACCESS_DENIED
-    left = PER_HOUR - _recorded(user)
+    left = _left(user)
     chosen = sorted(wanted)[:AT_ONCE]
     existing = set(FileRecord.objects.filter(pk__in=chosen).values_list("pk", flat=True))
     for file_id in chosen[: max(left, 0)]:
@@ -56,9 +56,25 @@ def note(user: User, wanted: Collection[UUID], *, reason: str, door: str) -> Non
         )
 
 
-def _recorded(user: User) -> int:
-    """How many were recorded within the hour. Looks at the user's last events alone."""
+def note_upload(user: User, upload_id: UUID) -> None:
+    """Record that the user asked for an upload that is not theirs, or that does not exist."""
+    left = _left(user)
+    exists = UploadSession.objects.filter(pk=upload_id).exists()
+    if left > 0:
+        audit.record(
+            Event.ACCESS_DENIED,
+            actor=user,
+            reason=NOT_VISIBLE,
+            door="upload",
+            upload=upload_id,
+            exists=exists,
+            last_of_this_hour=True if left == 1 else None,
+        )
+
+
+def _left(user: User) -> int:
+    """How many more may be recorded within the hour. Looks at the user's last events alone."""
     since = timezone.now() - timedelta(hours=1)
     last = AuditEvent.objects.filter(actor_id=user.pk).order_by("-id")
     rows = last.values_list("event", "at")[: 2 * PER_HOUR]
-    return sum(event in DENIED and at > since for event, at in rows)
+    return PER_HOUR - sum(event in DENIED and at > since for event, at in rows)

@@ -21,7 +21,7 @@ import hashlib
 import logging
 import time
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
@@ -51,6 +51,9 @@ BEAT = 60.0
 
 LATE = 32 * 1024 * 1024
 """Bytes of a complete download that may be sent again: buffers on the way may have held them."""
+
+TO_COUNT = timedelta(minutes=5)
+"""How much longer `sweep` leaves them where a server counts: it closes them when it is asked."""
 
 AT_ONCE = 20
 """Idle downloads that one request settles besides its own work, at most."""

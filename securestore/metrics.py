@@ -26,6 +26,7 @@ from django.views.decorators.http import require_safe
 from audit import chain
 from audit.announcements import recorded
 from audit.models import AuditEvent, LastRun
+from files import downloading
 from files.models import DownloadSession, FileRecord, StoredObject
 from files.processes import is_running, parent
 
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from securestore.counters import Counters
 
 log = logging.getLogger(__name__)
+
+SETTLED_AT_ONCE = 100
+"""Idle downloads that one reading of the metrics closes, at most."""
 
 _counters: Counters | None = None
 
@@ -104,6 +108,8 @@ def metrics(request: HttpRequest) -> HttpResponse:
         refusal = HttpResponse("A bearer token is needed.\n", content_type="text/plain", status=401)
         refusal["WWW-Authenticate"] = 'Bearer realm="metrics"'
         return refusal
+    # Here they are counted; in the sweep's process they would not be.
+    downloading.settle_idle(at_most=SETTLED_AT_ONCE)
     from prometheus_client import CollectorRegistry, generate_latest
     from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 

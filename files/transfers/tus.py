@@ -17,13 +17,12 @@ from typing import Any, Final, cast
 from django.conf import settings
 from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
-from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import http_date
 
 from accounts.models import User
-from files import held, resumable, vault
+from files import denials, held, resumable, vault
 from files.models import Custody, FileRecord, StoredObject, UploadSession
 from files.names import BadName
 from files.transfers.bodies import declared_length
@@ -99,8 +98,12 @@ def options() -> HttpResponse:
 
 def session_of(request: HttpRequest, upload_id: uuid.UUID) -> UploadSession:
     """The user's own upload; 404 for any other, 410 for one that has expired or was given up."""
-    own = UploadSession.objects.filter(owner=cast("User", request.user)).select_related("object")
-    session: UploadSession = get_object_or_404(own, pk=upload_id)
+    user = cast("User", request.user)
+    own = UploadSession.objects.filter(owner=user).select_related("object")
+    session: UploadSession | None = own.filter(pk=upload_id).first()
+    if session is None:
+        denials.note_upload(user, upload_id)
+        raise Http404
     if session.expires_at <= timezone.now():
         raise Refusal(410, "This upload has expired. Please upload again.")
     if not session.completed_at and session.object.state != StoredObject.State.WRITING:

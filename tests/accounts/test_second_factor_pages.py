@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from allauth.mfa.models import Authenticator
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import (
     SECRET_SESSION_KEY,
     TOTP,
@@ -16,6 +18,7 @@ from allauth.mfa.totp.internal.auth import (
     generate_totp_secret,
     hotp_value,
 )
+from allauth.mfa.webauthn.internal.auth import WebAuthn
 from django.core import mail
 from django.test import Client
 from django.urls import reverse
@@ -23,7 +26,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from accounts import second_factors
 from accounts.models import User
-from audit import Event
+from audit import Event, chain
 from audit.models import AuditEvent
 
 
@@ -79,6 +82,38 @@ def test_an_app_is_set_up_and_its_seed_is_nowhere_in_the_clear(
     assert "authenticator app was set up" in mail.outbox[-1].body
 
 
+def test_the_code_of_the_set_up_lets_nobody_in(client: Client, alice: User, password: str) -> None:
+    client.force_login(alice)
+    page = client.get(reverse("mfa_activate_totp")).content.decode()
+    found = re.search(r'id="authenticator_secret">([A-Z2-7]+)<', page)
+    assert found is not None
+    code = code_of(found[1])
+    assert client.post(reverse("mfa_activate_totp"), {"code": code}).status_code == 302
+    onlooker = Client()
+    onlooker.post(reverse("account_login"), {"login": "alice", "password": password})
+    answer = onlooker.post(reverse("mfa_authenticate"), {"code": code})
+    assert b"Incorrect code" in answer.content
+    assert "_auth_user_id" not in onlooker.session
+
+
+@pytest.mark.parametrize("kind", ["totp", "webauthn", "recovery_codes"])
+def test_a_factor_that_cannot_be_recorded_is_not_added(
+    alice: User, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*arguments: object, **details: object) -> None:
+        raise RuntimeError("the log is full")
+
+    monkeypatch.setattr(chain, "record", refuse)
+    add: Callable[[], Any] = {
+        "totp": lambda: TOTP.activate(alice, generate_totp_secret()),
+        "webauthn": lambda: WebAuthn.add(alice, "Passkey", {}),
+        "recovery_codes": lambda: RecoveryCodes.activate(alice),
+    }[kind]
+    with pytest.raises(RuntimeError, match="full"):
+        add()
+    assert not Authenticator.objects.exists()
+
+
 def test_a_wrong_code_sets_nothing_up(client: Client, alice: User) -> None:
     client.force_login(alice)
     client.get(reverse("mfa_activate_totp"))
@@ -132,8 +167,6 @@ def test_the_code_lets_in_and_only_once(half_way: Client, seed: str, password: s
 def test_a_recovery_code_lets_in_once_and_is_recorded(
     half_way: Client, alice: User, password: str
 ) -> None:
-    from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
-
     code = RecoveryCodes.activate(alice).generate_codes()[3]
     assert half_way.post(reverse("mfa_authenticate"), {"code": code})["Location"] == "/files/"
     assert events(Event.MFA_CHANGED)[-1]["change"] == "used"

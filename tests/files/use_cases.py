@@ -17,6 +17,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.contrib.auth import login
@@ -56,6 +57,7 @@ SUMMARY = "its steps are use cases of their own, or one summary at the end tells
 
 MODULES: dict[str, str] = {
     "accounts.adapter": PAGES,
+    "accounts.addresses": WALKED,
     "accounts.admin": PAGES,
     "accounts.apps": WIRING,
     "accounts.forms": PAGES,
@@ -156,6 +158,7 @@ STEP = "a step of one that writes an event, in its transaction"
 BYTES = "moves bytes; nobody sees a file before it is published"
 
 NO_EVENT: dict[str, str] = {
+    "accounts.addresses.note_former": READS,
     "accounts.invitations.find": READS,
     "accounts.invitations.hash_of": RULES,
     "accounts.invitations.may_invite": RULES,
@@ -426,6 +429,45 @@ def _note(world: World) -> Call:
     )
 
 
+def _note_upload(world: World) -> Call:
+    session = resumable.create(world.alice, name="new.txt", length=10)
+    return lambda: denials.note_upload(world.bob, session.pk)
+
+
+def _address(world: World) -> EmailAddress:
+    made = EmailAddress(user=world.bob, email="bobby@example.org")
+    EmailAddress.objects.bulk_create([made])  # Without the signals.
+    return EmailAddress.objects.get()
+
+
+def _new_address(world: World) -> Call:
+    return lambda: EmailAddress.objects.create(user=world.bob, email="bobby@example.org")
+
+
+def _confirm_address(world: World) -> Call:
+    address = _address(world)
+    done: Call = address.set_verified
+    return done
+
+
+def _prefer_address(world: World) -> Call:
+    address = _address(world)
+    address.primary = True
+    done: Call = address.save
+    return done
+
+
+def _remove_address(world: World) -> Call:
+    address = _address(world)
+    done: Call = address.delete
+    return done
+
+
+def _own_address(world: World) -> Call:
+    world.bob.email = "bobby@example.org"
+    return world.bob.save
+
+
 def _invite(world: World) -> Call:
     return lambda: invitations.invite("c@example.org", actor=world.alice, request=world.request)
 
@@ -510,6 +552,18 @@ def _of_factor(what: Callable[[Authenticator], object]) -> Callable[[World], Cal
 
 
 WRITES: dict[str, list[Case]] = {
+    "accounts.addresses.record_removed": [
+        Case(
+            Event.EMAIL_CHANGED,
+            _remove_address,
+            "in the transaction that Django makes for a deletion",
+        )
+    ],
+    "accounts.addresses.record_saved": [
+        Case(Event.EMAIL_CHANGED, _new_address),
+        Case(Event.EMAIL_CHANGED, _confirm_address),
+        Case(Event.EMAIL_CHANGED, _prefer_address),
+    ],
     "accounts.invitations.accept": [Case(Event.INVITATION_ACCEPTED, _accept)],
     "accounts.invitations.invite": [Case(Event.USER_INVITED, _invite)],
     "accounts.invitations.resend": [Case(Event.USER_INVITED, _resend)],
@@ -529,9 +583,7 @@ WRITES: dict[str, list[Case]] = {
     "accounts.sessions.user_of": [Case(Event.SIGNED_OUT, _over)],
     "accounts.signals.end_all_sessions": [Case(Event.SESSION_REVOKED, _password_reset)],
     "accounts.signals.end_other_sessions": [Case(Event.SESSION_REVOKED, _password_set)],
-    "accounts.signals.record_new_factor": [
-        Case(Event.MFA_CHANGED, _new_factor, "allauth saves the row; the event follows at once")
-    ],
+    "accounts.signals.record_new_factor": [Case(Event.MFA_CHANGED, _new_factor)],
     "accounts.signals.record_regenerated": [
         Case(Event.MFA_CHANGED, _of_factor(signals.record_regenerated))
     ],
@@ -548,7 +600,10 @@ WRITES: dict[str, list[Case]] = {
     "accounts.signals.record_wrong_code": [
         Case(Event.SIGN_IN_FAILED, _of_factor(lambda row: signals.record_wrong_code(row.user, row)))
     ],
-    "accounts.models.User.save": [Case(Event.PASSWORD_CHANGED, _password)],
+    "accounts.models.User.save": [
+        Case(Event.PASSWORD_CHANGED, _password),
+        Case(Event.EMAIL_CHANGED, _own_address),
+    ],
     "accounts.signals.record_failure": [
         Case(Event.SIGN_IN_FAILED, lambda w: lambda: signals.record_failure({"username": "bob"}))
     ],
@@ -560,6 +615,7 @@ WRITES: dict[str, list[Case]] = {
     ],
     "audit.exports.answer": [Case(Event.AUDIT_EXPORTED, _export)],
     "files.denials.note": [Case(Event.DOWNLOAD_DENIED, _note)],
+    "files.denials.note_upload": [Case(Event.ACCESS_DENIED, _note_upload)],
     "files.downloading.Sending.end": [Case(Event.FILE_DOWNLOADED, _end)],
     "files.downloading.settle_idle": [Case(Event.FILE_DOWNLOADED, _idle)],
     "files.held.confirm": [

@@ -7,20 +7,24 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from datetime import timedelta
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db import OperationalError, connection
 from django.test import Client
+from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks, Settings
 
 import audit
 from accounts.models import User
 from audit import Event
-from files import vault
-from files.models import StoredObject
+from files import downloading, vault
+from files.models import DownloadSession, StoredObject
 from files.processes import is_running, parent
 from securestore import metrics
 from securestore.configuration import BASE_DIR
@@ -138,6 +142,31 @@ def test_transfers_are_counted(
     assert sample(found, "request_duration_seconds_count", route="files:download") == 2
 
 
+def test_a_download_that_stands_still_is_closed_and_counted(
+    alice: User,
+    s3: object,
+    read: Read,
+    settings: Settings,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    record = vault.store(alice, [b"x" * 1000], name=NAME)
+    part = downloading.Part(0, record.size)
+    sending = downloading.begin(record, part, user=alice, session="s")
+    sending.end(downloading.ABORTED, 400, 400)
+    with django_capture_on_commit_callbacks(execute=True):
+        assert sample(read(), "transfers_total", direction="out", outcome="aborted") is None
+        still = timezone.now() - settings.DOWNLOAD_IDLE
+        DownloadSession.objects.update(seen_at=still - timedelta(seconds=1))
+        # Not by the sweep, which nobody counts.
+        call_command("sweep", stdout=StringIO())
+        assert DownloadSession.objects.filter(settled=False).exists()
+        read()
+    found = read()
+    assert sample(found, "transfers_total", direction="out", outcome="aborted") == 1
+    assert sample(found, "transfer_bytes_total", direction="out") == 400
+    assert sample(found, "downloads_open") == 0
+
+
 def test_failures_are_counted_by_kind(
     client: Client,
     read: Read,
@@ -187,7 +216,7 @@ def test_the_number_of_queries_is_fixed(
     alice: User, s3: object, read: Read, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     for _ in range(2):
-        with django_assert_num_queries(5):
+        with django_assert_num_queries(6):
             read()
         vault.store(alice, [b"x"], name=NAME)
         with audit.command("sweep"):

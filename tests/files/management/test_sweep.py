@@ -14,9 +14,9 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from accounts.models import User
-from files import reconciliation, vault
+from files import downloading, reconciliation, vault
 from files.management.commands import sweep as command
-from files.models import FileRecord, StoredObject
+from files.models import DownloadSession, FileRecord, StoredObject
 from tests.files.conftest import Store
 from tests.files.test_vault import StoreTrouble
 
@@ -35,6 +35,21 @@ def sweep(*arguments: str) -> str:
     out = StringIO()
     call_command("sweep", *arguments, stdout=out)
     return out.getvalue()
+
+
+@pytest.mark.parametrize(("token", "minutes"), [(None, 0), ("t" * 20, 5)])
+def test_it_closes_downloads_that_stand_still(
+    record: FileRecord, alice: User, settings: Any, token: str | None, minutes: int
+) -> None:
+    """Where a server counts them, it is left the time to do it."""
+    settings.METRICS_TOKEN = token
+    part = downloading.Part(0, record.size)
+    downloading.begin(record, part, user=alice, session="s").end(downloading.ABORTED, 9, 9)
+    due = timezone.now() - settings.DOWNLOAD_IDLE - timedelta(minutes=minutes)
+    for seen_at, left in ((due + timedelta(minutes=1), 1), (due - timedelta(seconds=1), 0)):
+        DownloadSession.objects.update(seen_at=seen_at)
+        sweep()
+        assert DownloadSession.objects.count() == left
 
 
 @pytest.mark.usefixtures("doomed")

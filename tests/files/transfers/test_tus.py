@@ -10,13 +10,17 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from django.db import connection
 from django.http import HttpResponse
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import User
-from files import held, resumable, rewrapping, sweeping, vault
+from audit import Event
+from audit.models import AuditEvent
+from files import denials, held, resumable, rewrapping, sweeping, vault
 from files.crypto.keyring import generate_master_key
 from files.crypto.stream import FRAME_PAYLOAD, frames_per_part
 from files.models import FileRecord, HeldKey, StoredObject, UploadSession
@@ -353,6 +357,41 @@ def test_anothers_upload_is_as_one_that_never_was(client: Tus, mallory: User, ro
             assert his == none
             assert his[0] == 404
     assert client.head(url)["Upload-Offset"] == "0"
+
+
+def test_who_asks_for_anothers_upload_is_on_record(client: Tus, mallory: User) -> None:
+    url = client.begin()
+    session = UploadSession.objects.get()
+    nothing = uuid.uuid4()
+    for method in ("HEAD", "PATCH", "DELETE"):
+        Tus(mallory).request(method, url, b"x", headers={"Upload-Offset": "0"}, **BYTES)
+    Tus(mallory).head(url.rpartition("/")[0] + f"/{nothing}")
+    denied = AuditEvent.objects.filter(event=Event.ACCESS_DENIED).order_by("id")
+    assert {event.actor_name for event in denied} == {"mallory"}
+    assert [(event.data["upload"], event.data["exists"]) for event in denied] == [
+        *[(str(session.pk), True)] * 3,
+        (str(nothing), False),
+    ]
+    assert {(event.data["door"], event.data["reason"]) for event in denied} == {
+        ("upload", denials.NOT_VISIBLE)
+    }
+
+
+def test_no_script_that_asks_for_uploads_fills_the_log(
+    client: Tus, mallory: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(denials, "PER_HOUR", 3)
+    url = client.begin()
+    nowhere = url.rpartition("/")[0] + f"/{uuid.uuid4()}"
+    counts, script = [], Tus(mallory)
+    for path in (url, nowhere, url, nowhere, url):
+        with CaptureQueriesContext(connection) as captured:
+            assert script.head(path).status_code == 404
+        counts.append(len(captured))
+    assert AuditEvent.objects.filter(event=Event.ACCESS_DENIED).count() == 3
+    # Nothing tells the one from the other, before the limit and after it.
+    assert counts[0] == counts[1]
+    assert counts[3] == counts[4]
 
 
 # --- Checksums -----------------------------------------------------------------------------------
