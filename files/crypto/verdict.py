@@ -50,7 +50,10 @@ def verdict(source: BinaryIO, data_key: DataKey, damaged: Damaged) -> tuple[Kind
     end, other_key = _end(source, data_key, length)
     if end is not None:
         rest = length - end
-        return Kind.LENGTHENED, f"{rest} bytes follow its end" if rest > 1 else "a byte follows it"
+        return (
+            Kind.LENGTHENED,
+            f"{rest} bytes follow its end" if rest > 1 else "a byte follows its end",
+        )
     try:
         trailer = read_trailer(source)
     except Damaged:
