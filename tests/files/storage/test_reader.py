@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import closing
-from itertools import product
+from itertools import pairwise, product
 
 import pytest
 from botocore.exceptions import ReadTimeoutError
@@ -15,7 +15,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from files.crypto.errors import Damaged, WrongKey
-from files.crypto.stream import FRAME_LENGTH, derive_keys, frame_count, object_length
+from files.crypto.stream import (
+    FRAME_LENGTH,
+    TRAILER_LENGTH,
+    derive_keys,
+    frame_count,
+    object_length,
+)
 from files.storage import (
     EncryptedS3Storage,
     ObjectKey,
@@ -24,11 +30,11 @@ from files.storage import (
     StoreUnavailable,
 )
 from files.storage.ranges import RangeAnswer
-from files.storage.reader import PREFETCH_FRAMES
+from files.storage.reader import BATCH, PREFETCH_BATCHES
 from tests.files.storage.objects import SIZES, F, Hands, content, encrypted, new_key
 
 SIZE = 3 * F + 5
-LONG = (3 * PREFETCH_FRAMES + 2) * F - 1
+LONG = (8 * BATCH + 2) * F - 1
 WAIT = 10
 """Seconds within which another thread must have done what it is about to do."""
 
@@ -208,7 +214,7 @@ class Meter:
         def read_exactly(answer: RangeAnswer, length: int) -> bytes:
             token = genuine(answer, length)
             with self._changed:
-                self.arrived += 1
+                self.arrived += -(-(length - TRAILER_LENGTH) // FRAME_LENGTH)
                 self.furthest = max(self.furthest, self.arrived - self.asked_for)
                 self._changed.notify_all()
             return token
@@ -232,11 +238,12 @@ def test_a_slow_reader_has_a_few_frames_waiting_and_no_more(
             meter.asked_for = taken
             received += next(chunks)
             # A slow reader: it comes back only when the thread has gone as far as it may.
-            assert meter.wait_for(min(taken + PREFETCH_FRAMES, frames))
+            batch = 0 if taken == 1 else 1 + (taken - 2) // BATCH
+            assert meter.wait_for(min(1 + BATCH * (batch + PREFETCH_BATCHES), frames))
         assert next(chunks, None) is None
     assert received == content(LONG)
     assert meter.arrived == frames
-    assert 1 < meter.furthest <= PREFETCH_FRAMES
+    assert BATCH < meter.furthest < BATCH * (PREFETCH_BATCHES + 1)
 
 
 def prefetching() -> list[threading.Thread]:
@@ -344,12 +351,16 @@ def test_bits_that_flipped_on_the_way_are_fetched_again(
     genuine = RangeAnswer.read_exactly
     seen = set()
 
-    def read_exactly(answer: RangeAnswer, length: int) -> bytes:
-        token = genuine(answer, length)
+    def once_damaged(token: bytes) -> bytes:
         if token in seen:
             return token
         seen.add(token)
         return token[:-1] + bytes([token[-1] ^ 1])
+
+    def read_exactly(answer: RangeAnswer, length: int) -> bytes:
+        batch, count = genuine(answer, length), -(-(length - TRAILER_LENGTH) // FRAME_LENGTH)
+        edges = [*(number * FRAME_LENGTH for number in range(count)), length]
+        return b"".join(once_damaged(batch[start:end]) for start, end in pairwise(edges))
 
     monkeypatch.setattr(RangeAnswer, "read_exactly", read_exactly)
     assert b"".join(reader.chunks()) == content(SIZE)
