@@ -140,7 +140,8 @@ class Continuation:
     Use as a context manager. Within it `write` as often as bytes arrive, then `settle` once. An
     exception leaves the upload at the last point that was safe. `length` declares what was left
     open when the upload was created. With `provisional`, nothing is safe before `settle`: for
-    bytes whose checksum is not known to be right yet.
+    bytes whose checksum is not known to be right yet. `first` is for the turn of the request that
+    created the upload, before anybody else could know of it.
     """
 
     def __init__(
@@ -150,6 +151,7 @@ class Continuation:
         *,
         length: int | None = None,
         provisional: bool = False,
+        first: bool = False,
     ) -> None:
         """Raises UploadBusy, WrongOffset, WrongLength, FileTooLarge, UploadLost."""
         self._row = _acquire(session)
@@ -157,6 +159,7 @@ class Continuation:
         self.session: UploadSession = self._row.session
         self._lease = self._row.lease
         self._holding = True
+        self._first = first
         self._allowance = Allowance(self.session.owner)
         self._beaten = time.monotonic()
         self._size = offset
@@ -223,13 +226,20 @@ class Continuation:
             session.completed_at = timezone.now()
             session.save(update_fields=["completed_at"])
         self._holding = False
-        # All of them, not only those on record: a process may have died between a tail and its
-        # note. What cannot be reached now does not make the file less complete.
-        try:
-            vault.storage().discard_tails(row.object_name)
-        except StoreError as error:
-            log.warning("tails of %s were left in the store: %s", row.object_name, error)
+        if not self._first:
+            self._discard_tails()
         return record
+
+    def _discard_tails(self) -> None:
+        """Delete what waited for its part, all of it and not only what is on record.
+
+        A process may have died between a tail and its note. What cannot be reached now does not
+        make the file less complete.
+        """
+        try:
+            vault.storage().discard_tails(self._row.object_name)
+        except StoreError as error:
+            log.warning("tails of %s were left in the store: %s", self._row.object_name, error)
 
     def _commit(self) -> SealedObject:
         if time.monotonic() - self._beaten > BEAT:

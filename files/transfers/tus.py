@@ -132,7 +132,7 @@ def create(request: HttpRequest) -> HttpResponse:
     )
     if length == 0 or request.content_type == CONTENT_TYPE:
         try:
-            response = _receive(request, session, 0, status=201)
+            response = _receive(request, session, 0, status=201, first=True)
         except BaseException:
             # The client learns no address, so nobody could ever continue it.
             resumable.terminate(session)
@@ -189,6 +189,7 @@ def _receive(
     *,
     status: int,
     length: int | None = None,
+    first: bool = False,
 ) -> HttpResponse:
     """Stream the body into the upload, and answer where it stands."""
     expected = _body_length(request)
@@ -197,7 +198,9 @@ def _receive(
         raise Refusal(413, "More bytes are announced than this upload may have.")
     digest, checksum = _checksum(request)
     provisional = digest is not None
-    with resumable.Continuation(session, offset, length=length, provisional=provisional) as turn:
+    with resumable.Continuation(
+        session, offset, length=length, provisional=provisional, first=first
+    ) as turn:
         received = 0
         while received < expected and (data := _read(request, min(CHUNK, expected - received))):
             turn.write(data)

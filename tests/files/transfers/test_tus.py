@@ -198,6 +198,21 @@ def test_creation_with_upload(client: Tus) -> None:
     assert content_of(client.patch(partly["Location"], CONTENT[7:], 7)) == CONTENT
 
 
+def test_a_small_file_is_one_request_and_two_calls_of_the_store(client: Tus) -> None:
+    """Put, and read back: nothing else could be there to be looked for."""
+    events, calls = vault.storage().client.meta.events, []
+
+    def note(model: Any, **_: Any) -> None:
+        calls.append(model.name)
+
+    events.register("before-call.s3", note)
+    try:
+        client.create(CONTENT, Upload_Length=str(len(CONTENT)))
+    finally:
+        events.unregister("before-call.s3", note)
+    assert calls == ["PutObject", "GetObject"]
+
+
 def test_a_creation_that_fails_leaves_nothing(
     client: Tus, nothing_left: Callable[[], bool]
 ) -> None:

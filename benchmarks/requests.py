@@ -1,0 +1,129 @@
+"""What is asked of a running site besides one large transfer: the end of a large file, many
+downloads at once, many small files, and the verification of all that is stored.
+
+The peers speak to the same store without us: no permission, no key, no record, no audit.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+from benchmarks.measure import MIB, Figure, Peer, against, by_turns, rates, seconds
+from benchmarks.site import ROOT
+from benchmarks.transfers import Bench, bench, drain
+from benchmarks.visitor import body_of
+
+LARGE = 4096 * MIB
+END = 64 * 1024
+ASKED = 50
+"""Requests for the end of the large file in each round: one alone would measure a timer."""
+
+AT_ONCE = 16
+SMALL, COUNT = 4096, 500
+
+
+def figures(size: int, runs: int) -> Iterator[Figure]:
+    """All of them on one site, whose files are larger than `size` would make them."""
+    del size
+    with bench(0) as ready:
+        large = ready.visitor.upload_form("large", LARGE, body_of(LARGE))
+        yield from _ranges(ready, large, runs)
+        yield from _at_once(ready, runs)
+        yield from _small(ready, runs)
+        yield from _verification(ready, runs)
+
+
+def _ranges(ready: Bench, large: str, runs: int) -> Iterator[Figure]:
+    visitor, name = ready.visitor, ready.site.object_name(large)
+    ours = {"Range": f"bytes={LARGE - END}-{LARGE - 1}"}
+    length = ready.store.head_object(Bucket=ready.bucket, Key=name)["ContentLength"]
+    theirs = f"bytes={length - END}-{length - 1}"
+
+    def download() -> None:
+        with visitor.keep_alive():
+            for _ in range(ASKED):
+                _expect(END, visitor.fetch(f"/files/{large}/download/", status=206, **ours))
+
+    def raw() -> None:
+        for _ in range(ASKED):
+            answer = ready.store.get_object(Bucket=ready.bucket, Key=name, Range=theirs)
+            _expect(END, drain(answer["Body"]))
+
+    times = by_turns({"ours": download, "raw": raw}, runs=runs)
+    each = {who: [1000 * taken / ASKED for taken in found] for who, found in times.items()}
+    peers = {"raw": Peer("a ranged GET from the store", 2, at_most=True)}
+    yield from against("Last 64 KiB of 4 GiB", "ms", each, ours="ours", peers=peers)
+
+
+def _at_once(ready: Bench, runs: int) -> Iterator[Figure]:
+    size = 256 * MIB
+    file_id = ready.visitor.upload_form("shared", size, body_of(size))
+    slowest: list[float] = []
+    mean: list[float] = []
+
+    def one() -> float:
+        return size / MIB / seconds(lambda: _expect(size, ready.visitor.download(file_id)))
+
+    def together() -> None:
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            each = list(pool.map(lambda _: one(), range(AT_ONCE)))
+        slowest.append(min(each))
+        mean.append(sum(each) / AT_ONCE)
+
+    times = by_turns({"one": one, "together": together}, runs=runs)
+    measured = {
+        "one": rates(size / MIB, times)["one"],
+        "together": [AT_ONCE * size / MIB / taken for taken in times["together"]],
+    }
+    peers = {"one": Peer("one download", 1.0)}
+    yield from against("16 downloads at once", "MiB/s", measured, ours="together", peers=peers)
+    # The first one did not count.
+    fair = {"slowest": slowest[1:], "mean": mean[1:]}
+    peers = {"mean": Peer("the mean of them", 0.5)}
+    yield from against("The slowest of the 16", "MiB/s", fair, ours="slowest", peers=peers)
+
+
+def _small(ready: Bench, runs: int) -> Iterator[Figure]:
+    content = os.urandom(SMALL)
+
+    def upload() -> None:
+        with ready.visitor.keep_alive():
+            for number in range(COUNT):
+                ready.visitor.upload_at_once(f"small {number}", content)
+
+    def put() -> None:
+        for _ in range(COUNT):
+            key = f"peer/{os.urandom(8).hex()}"
+            ready.store.put_object(Bucket=ready.bucket, Key=key, Body=content)
+
+    measured = rates(COUNT, by_turns({"ours": upload, "put": put}, runs=runs))
+    peers = {"put": Peer("put_object to the store", 0.4)}
+    yield from against("Small files uploaded", "files/s", measured, ours="ours", peers=peers)
+
+
+def _verification(ready: Bench, runs: int) -> Iterator[Figure]:
+    objects = ready.store.get_paginator("list_objects_v2").paginate(Bucket=ready.bucket)
+    listed = [found for page in objects for found in page.get("Contents", [])]
+    # Those of the peer above are nobody's.
+    names = [found["Key"] for found in listed if not found["Key"].startswith(("peer/", "warm"))]
+    total = sum(found["Size"] for found in listed if found["Key"] in set(names))
+    env = {**os.environ, "SECURESTORE_ENV_FILE": str(ready.site.env_file)}
+
+    def verify() -> None:
+        command = [sys.executable, "manage.py", "verify_files"]
+        subprocess.run(command, cwd=ROOT, env=env, check=True, capture_output=True)  # noqa: S603 - our own
+
+    def read() -> None:
+        for name in names:
+            drain(ready.store.get_object(Bucket=ready.bucket, Key=name)["Body"])
+
+    measured = rates(total / MIB, by_turns({"ours": verify, "raw": read}, runs=runs))
+    peers = {"raw": Peer("GET of all objects", 0.7)}
+    yield from against("verify_files", "MiB/s", measured, ours="ours", peers=peers)
+
+
+def _expect(wanted: int, got: int) -> None:
+    if wanted != got:
+        raise RuntimeError(f"{got} bytes came, not {wanted}")
