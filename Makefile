@@ -74,8 +74,9 @@ fuzz: $(VENV)/dev.stamp ## Fuzz each parser for ten minutes (FUZZ_SECONDS=60: fo
 	FUZZ_SECONDS="$(FUZZ_SECONDS)" $(PYTEST) -n auto tests/files/fuzz
 
 .PHONY: bench
-bench: peers $(VENV)/dev.stamp $(VENDOR)/stamp ## Measure throughput and memory
+bench: peers $(VENV)/bench.stamp $(VENDOR)/stamp ## Measure throughput and memory
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.plots
 
 .PHONY: screenshots
 screenshots: packages $(VENV)/dev.stamp $(VENDOR)/stamp ## Take the pictures in docs/images anew
@@ -88,7 +89,7 @@ format: $(VENV)/dev.stamp ## Rewrite the code in the house style
 
 .PHONY: lock
 lock: $(VENV)/dev.stamp ## Renew requirements*.txt and package-lock.json (UPGRADE=1: newest versions)
-	for set in requirements requirements-store requirements-dev; do \
+	for set in requirements requirements-store requirements-dev requirements-bench; do \
 	    UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --universal \
 	        --python-version 3.11 --generate-hashes --no-emit-index-url \
 	        $(if $(UPGRADE),--upgrade) $$set.in --output-file $$set.txt || exit; \
@@ -123,6 +124,11 @@ $(VENV)/runtime.stamp: $(VENV)/created.stamp requirements.txt requirements-store
 $(VENV)/dev.stamp: $(VENV)/runtime.stamp requirements-dev.txt
 	@echo "Installing development requirements"
 	@$(PIP) -r requirements-dev.txt
+	@touch $@
+
+$(VENV)/bench.stamp: $(VENV)/dev.stamp requirements-bench.txt
+	@echo "Installing what benchmarks compare with"
+	@$(PIP) -r requirements-bench.txt
 	@touch $@
 
 node_modules/stamp: package.json package-lock.json .npmrc

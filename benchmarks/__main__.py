@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks import bounds, codec, requests, rewrap, tool, transfers
+from benchmarks import bounds, codec, growth, requests, rewrap, tool, transfers
 from benchmarks.measure import MIB, Figure
 
 RESULTS = Path(__file__).with_name("results.json")
@@ -24,6 +24,7 @@ SUITES: dict[str, Callable[[int, int], Iterator[Figure]]] = {
     "tool": tool.figures,
     "transfers": transfers.figures,
     "requests": requests.figures,
+    "growth": growth.figures,
     "bounds": bounds.figures,
     "rewrap": rewrap.figures,
 }
@@ -32,32 +33,32 @@ UNITS = {"MIB": MIB, "GIB": 1024 * MIB}
 
 def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
-    measured: dict[str, list[Figure]] = {}
+    # What was not asked for this time stays from the time before.
+    suites = json.loads(RESULTS.read_text())["suites"] if RESULTS.exists() else {}
     for name in options.only or SUITES:
-        measured[name] = []
+        began = {"when": datetime.now(UTC).isoformat(timespec="seconds"), "load": os.getloadavg()}
+        figures = []
         for figure in SUITES[name](options.size, options.runs):
-            measured[name].append(figure)
+            figures.append(described(figure))
             sys.stdout.write(line(figure))
             sys.stdout.flush()
-    outcome = {
-        "when": datetime.now(UTC).isoformat(timespec="seconds"),
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-        "cores": os.cpu_count(),
-        "load": os.getloadavg(),
-        "size": options.size,
-        "runs": options.runs,
-        "figures": {
-            name: [described(figure) for figure in figures] for name, figures in measured.items()
-        },
-    }
-    RESULTS.write_text(json.dumps(outcome, indent=2) + "\n")
+        suites[name] = {
+            **began,
+            "python": platform.python_version(),
+            "machine": platform.machine(),
+            "cores": os.cpu_count(),
+            "size": options.size,
+            "runs": options.runs,
+            "figures": figures,
+        }
+        RESULTS.write_text(json.dumps({"suites": suites}, indent=2) + "\n")
     return 0
 
 
 def line(figure: Figure) -> str:
     """One row of the table."""
-    row = f"{figure.name:<32}{figure.value:>9.4g} {figure.unit:<7}"
+    name = figure.name if figure.at is None else f"{figure.name} at {figure.at:g}"
+    row = f"{name:<32}{figure.value:>9.4g} {figure.unit:<7}"
     if figure.ratio is not None:
         least, most = min(figure.ratios), max(figure.ratios)
         row += f"{figure.ratio:>7.3g} x [{least:.3g}-{most:.3g}] {figure.peer_value:.4g} "

@@ -27,6 +27,8 @@ class Figure:
     """The ratio that we want."""
     at_most: bool = False
     """Whether less is better: then the ratio must stay below `reach`."""
+    at: float | None = None
+    """For a point of a curve: what it is drawn over. `name` then names the curve."""
 
     @property
     def value(self) -> float:

@@ -128,7 +128,7 @@ def _series(ours: Contender, folder: Path, size: int, runs: int) -> Iterator[Fig
         measured = _measure([ours], source, folder, runs)[ours]
         for direction in ("encrypt", "decrypt"):
             taken = [run.seconds for run in measured[direction]]
-            yield Figure(f"Time to {direction} {mib} MiB", "s", taken)
+            yield Figure(f"Command, {direction}", "s", taken, at=mib)
 
 
 def _measure(
