@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import OuterRef, Subquery, Sum
 
 from files.errors import AccountClosed, FileTooLarge, QuotaExceeded, UploadLost
-from files.models import FileRecord, StoredObject
+from files.models import StoredObject, Usage
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -83,12 +83,20 @@ class Allowance:
         row.reserved = reserved
 
     def _left(self, quota: int, *, beside: StoredObject | None) -> int:
-        stored = FileRecord.objects.filter(owner=self._owner).aggregate(n=Sum("size"))["n"] or 0
-        others = StoredObject.objects.filter(creator=self._owner, state=StoredObject.State.WRITING)
+        others = StoredObject.objects.filter(
+            creator=OuterRef("pk"), state=StoredObject.State.WRITING
+        )
         if beside is not None:
             others = others.exclude(pk=beside.pk)
-        reserved = others.aggregate(n=Sum("reserved"))["n"] or 0
-        return max(quota - int(stored) - int(reserved), 0)
+        summed = others.order_by().values("creator").annotate(n=Sum("reserved")).values("n")
+        # One statement, so that an upload that is published meanwhile counts once in it. What is
+        # stored is known, and what is reserved has an index: neither takes longer with more files.
+        taken = get_user_model().objects.annotate(
+            stored=Subquery(Usage.objects.filter(pk=OuterRef("pk")).values("bytes")),
+            reserved=Subquery(summed),
+        )
+        found = taken.filter(pk=self._owner.pk).values_list("stored", "reserved").first()
+        return max(quota - sum(number or 0 for number in found or ()), 0)
 
     @staticmethod
     def _require(size: int, left: int) -> None:

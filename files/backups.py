@@ -173,12 +173,26 @@ def _copy_sqlite(target: Path, progress: Progress) -> dict[str, Any]:
 
 
 def check_sqlite(database: sqlite3.Connection) -> str:
-    """What `integrity_check` and `foreign_key_check` say against a database; empty: nothing."""
+    """What SQLite's checks say against a database and its index of names; empty: nothing."""
     [(said, *_), *_] = database.execute("PRAGMA integrity_check(1)").fetchall()
     if said != "ok":
         return str(said)
     dangling = database.execute("PRAGMA foreign_key_check").fetchone()
-    return f"a row of {dangling[0]} points nowhere" if dangling else ""
+    if dangling:
+        return f"a row of {dangling[0]} points nowhere"
+    tables = "SELECT 1 FROM sqlite_master WHERE name = 'files_name_index'"
+    if database.execute(tables).fetchone():  # Older copies have none.
+        try:
+            # The way in which FTS5 is told to compare itself with the names.
+            database.execute(
+                "INSERT INTO files_name_index (files_name_index, rank)"
+                " VALUES ('integrity-check', 1)"
+            )
+        except sqlite3.DatabaseError:
+            return "the index of names is not in step with the files: `doctor` says what to do"
+        finally:
+            database.rollback()
+    return ""
 
 
 def _dump_postgresql(target: Path, progress: Progress) -> dict[str, Any]:

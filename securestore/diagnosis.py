@@ -25,6 +25,7 @@ from django.utils import timezone
 
 from audit import triggers
 from audit.models import AuditEvent
+from files import upkeep
 from securestore.configuration import BASE_DIR, env_file, read_environment
 from securestore.findings import Level, Line, Probe, reason
 
@@ -51,6 +52,7 @@ def probes() -> Iterator[tuple[str, Probe]]:
     yield "database", check_database
     yield "migrations", check_migrations
     yield "audit log", check_audit_log
+    yield "search index", check_upkeep
     yield "database disk", check_disk
     yield "cache", check_cache
     yield "e-mail", check_mail
@@ -164,6 +166,20 @@ def check_audit_log() -> Iterator[Line]:
         yield Line(Level.FAIL, "audit log", said, remedy)
         return
     yield Line(Level.OK, "audit log", "the triggers that keep it append-only are there.")
+
+
+def check_upkeep() -> Iterator[Line]:
+    """Does the database keep the index of names, and what people store, in step?"""
+    part = "search index"
+    remedy = "Run `manage.py migrate files 0008` and `manage.py migrate`, which make it anew."
+    if missing := sorted(upkeep.missing()):
+        said = f"missing or off: {', '.join(missing)}."
+        yield Line(Level.FAIL, part, said, remedy)
+    elif differing := [f"{what} ({number})" for what, number in upkeep.out_of_step()]:
+        yield Line(Level.FAIL, part, f"out of step: {', '.join(differing)}.", remedy)
+    else:
+        said = "names, places and what people store are in step with the files."
+        yield Line(Level.OK, part, said)
 
 
 def _database_file() -> Path | None:

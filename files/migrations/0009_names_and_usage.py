@@ -185,15 +185,15 @@ def uninstall(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     """The extension stays: somebody else may use it."""
     if schema_editor.connection.vendor == "sqlite":
         for name in SQLITE_TRIGGERS:
-            schema_editor.execute(f"DROP TRIGGER {name}")
-        schema_editor.execute("DROP TABLE files_name_index")
+            schema_editor.execute(f"DROP TRIGGER IF EXISTS {name}")
+        schema_editor.execute("DROP TABLE IF EXISTS files_name_index")
         return
     for name in POSTGRESQL_TRIGGERS:
-        schema_editor.execute(f"DROP TRIGGER {name} ON {TABLE_OF[name.split('_')[0]]}")
+        schema_editor.execute(f"DROP TRIGGER IF EXISTS {name} ON {TABLE_OF[name.split('_')[0]]}")
     for function in ("files_place_fixed()", "files_grant_place()", "files_usage()"):
         schema_editor.execute(f"DROP FUNCTION {function}")
     schema_editor.execute("DROP FUNCTION files_count(bigint, bigint, bigint)")
-    schema_editor.execute("DROP INDEX filerecord_names")
+    schema_editor.execute("DROP INDEX IF EXISTS filerecord_names")
 
 
 class Migration(migrations.Migration):

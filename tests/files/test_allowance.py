@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
+from django.db import connection, transaction
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import Settings
 
 from files import resumable, vault
 from files.allowance import Allowance
 from files.errors import FileTooLarge, QuotaExceeded, UploadLost
-from files.models import StoredObject, UploadSession
+from files.models import FileRecord, StoredObject, UploadSession, Usage
+from tests.files.test_models import filed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +24,6 @@ if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
     from accounts.models import User
-    from files.models import FileRecord
 
     Store = Callable[..., FileRecord]
 
@@ -136,3 +139,36 @@ def test_the_form_answers_413_and_says_what_is_left(
     assert answer.status_code == 413
     assert "10000 bytes are left" in answer.content.decode()
     assert not StoredObject.objects.exists()
+
+
+def usage_of(user: User) -> tuple[int, int]:
+    found = Usage.objects.filter(pk=user.pk).values_list("files", "bytes").first()
+    return found or (0, 0)
+
+
+@pytest.mark.django_db
+def test_what_a_person_stores_is_known_without_adding_up(alice: User, bob: User) -> None:
+    records = [filed(alice, size=size) for size in (5, 7, 0)]
+    assert (usage_of(alice), usage_of(bob)) == ((3, 12), (0, 0))
+    FileRecord.objects.filter(pk=records[1].pk).update(owner=bob)
+    assert (usage_of(alice), usage_of(bob)) == ((2, 5), (1, 7))
+    records[0].size = 6
+    records[0].save()
+    assert usage_of(alice) == (2, 6)
+    records[0].delete()
+    FileRecord.objects.filter(owner=bob).delete()
+    assert (usage_of(alice), usage_of(bob)) == ((1, 0), (0, 0))
+    with suppress(ZeroDivisionError), transaction.atomic():
+        filed(bob, size=3)
+        raise ZeroDivisionError
+    assert usage_of(bob) == (0, 0)
+
+
+def test_a_quota_is_asked_for_by_one_query_that_adds_up_no_files(limited: User) -> None:
+    filed(limited, size=QUOTA - 1)
+    with CaptureQueriesContext(connection) as captured:
+        Allowance(limited).check(1)
+    [query] = captured.captured_queries
+    assert "files_filerecord" not in query["sql"]
+    with pytest.raises(QuotaExceeded):
+        Allowance(limited).check(2)

@@ -136,6 +136,7 @@ MODULES: dict[str, str] = {
     "files.searching": READS,
     "files.sharing": WALKED,
     "files.sweeping": SUMMARY,
+    "files.upkeep": READS,
     "files.uploads": PAGES,
     "files.urls": WIRING,
     "files.vault": WALKED,
