@@ -14,11 +14,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks import bounds, codec, growth, requests, rewrap, tool, transfers
+from benchmarks import bounds, codec, growth, requests, rewrap, scale, tool, transfers
 from benchmarks.measure import MIB, Figure
 
 RESULTS = Path(__file__).with_name("results.json")
-# The last one loads the site into this process.
+# The last two load the site into this process.
 SUITES: dict[str, Callable[[int, int], Iterator[Figure]]] = {
     "codec": codec.figures,
     "tool": tool.figures,
@@ -27,6 +27,7 @@ SUITES: dict[str, Callable[[int, int], Iterator[Figure]]] = {
     "growth": growth.figures,
     "bounds": bounds.figures,
     "rewrap": rewrap.figures,
+    "scale": scale.figures,
 }
 UNITS = {"MIB": MIB, "GIB": 1024 * MIB}
 

@@ -10,8 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from benchmarks.measure import MIB, Figure
-from benchmarks.site import growth, launched
-from benchmarks.transfers import MEMORY
+from benchmarks.site import MEMORY, growth, launched
 from benchmarks.visitor import Visitor, body_of
 
 LARGE = 4096 * MIB

@@ -147,12 +147,18 @@ def _grants(user: str, group: str, condition: str, source: str = "files_filereco
 
 @contextmanager
 def _indexed_at_the_end() -> Iterator[None]:
-    """PostgreSQL builds the index of names much faster than it keeps it."""
-    if _on_sqlite():
-        yield
-        return
+    """Both databases build the index of names much faster than they keep it."""
+    migration = import_module("files.migrations.0009_names_and_usage")
     with connection.cursor() as cursor:
-        cursor.execute("DROP INDEX filerecord_names")
-        yield
-        migration = import_module("files.migrations.0009_names_and_usage")
-        cursor.execute(migration.POSTGRESQL_INDEX)
+        if _on_sqlite():
+            cursor.execute("PRAGMA cache_size = -400000")
+            cursor.execute("DROP TRIGGER filerecord_name_added")
+            yield
+            cursor.execute("INSERT INTO files_name_index (files_name_index) VALUES ('rebuild')")
+            trigger = migration.SQLITE_TRIGGERS["filerecord_name_added"]
+            cursor.execute(f"CREATE TRIGGER filerecord_name_added {trigger}")
+            cursor.execute("PRAGMA cache_size = -2000")
+        else:
+            cursor.execute("DROP INDEX filerecord_names")
+            yield
+            cursor.execute(migration.POSTGRESQL_INDEX)

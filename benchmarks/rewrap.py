@@ -1,52 +1,71 @@
 """Rotation of the master key over many records, beside a loop of `MultiFernet.rotate`.
 
-Ours is the real command on a real database: it reads, checks, rewraps and commits. The peer only
-rotates tokens that lie in memory ready to be used.
+Ours is the real command on a real database: it reads, checks, rewraps and commits. The peer, one
+loop on one core, only rotates tokens that lie in memory ready to be used.
 """
+
+from __future__ import annotations
 
 import base64
 import contextlib
 import io
 import os
-import tempfile
+import sys
 import time
 import uuid
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from cryptography.fernet import Fernet, MultiFernet
 
 from benchmarks.measure import Figure, Peer, against, rates, seconds
-from benchmarks.site import ROOT
-from launcher import environment
+from benchmarks.site import MEMORY, set_up
+from tests.integration.postgresql import PostgresMissing, server
 
-RECORDS = 20_000
+RECORDS = 200_000
 PEERS = {"peer": Peer("MultiFernet.rotate in memory", 0.5)}
 
 
 def figures(size: int, runs: int) -> Iterator[Figure]:
     """Keys rewrapped each second; `size` says nothing here, for no file is read."""
     del size
-    with tempfile.TemporaryDirectory() as folder:
-        env_file, data = Path(folder) / "env", Path(folder) / "var"
-        data.mkdir()
-        environment.create(env_file, root=ROOT, data=data)
-        os.environ.update(
-            SECURESTORE_ENV_FILE=str(env_file), DJANGO_SETTINGS_MODULE="securestore.settings"
-        )
-        import django
+    env_file = set_up()
+    yield from _on("SQLite", env_file, runs)
+    from django.db import connections
 
-        django.setup()
-        records = _fill()
-        times: dict[str, list[float]] = {"ours": [], "peer": []}
-        for _ in range(runs):
-            new, old = _new_primary(env_file)
-            times["ours"].append(seconds(_rotate))
-            tokens = list(map(Fernet(old).encrypt, records))
-            times["peer"].append(seconds(partial(_rotate_tokens, new, old, tokens)))
-        measured = rates(RECORDS, times)
-    yield from against("Keys rewrapped", "keys/s", measured, ours="ours", peers=PEERS)
+    original = connections["default"]
+    try:
+        with server(MEMORY) as configuration:
+            connections["default"] = _wrapper(configuration)
+            yield from _on("PostgreSQL", env_file, runs)
+            connections["default"].close()
+    except PostgresMissing as missing:
+        sys.stderr.write(f"PostgreSQL is left out. {missing}\n")
+    finally:
+        connections["default"] = original
+
+
+def _wrapper(configuration: dict[str, Any]) -> Any:
+    from django.db import connections
+    from django.db.utils import load_backend
+
+    settings = connections.configure_settings({"default": configuration})["default"]
+    return load_backend(settings["ENGINE"]).DatabaseWrapper(settings, "default")
+
+
+def _on(database: str, env_file: Path, runs: int) -> Iterator[Figure]:
+    records = _fill()
+    times: dict[str, list[float]] = {"ours": [], "peer": []}
+    for _ in range(runs):
+        new, old = _new_primary(env_file)
+        times["ours"].append(seconds(_rotate))
+        tokens = list(map(Fernet(old).encrypt, records))
+        times["peer"].append(seconds(partial(_rotate_tokens, new, old, tokens)))
+    measured = rates(RECORDS, times)
+    name = f"Keys rewrapped, {database}"
+    yield from against(name, "keys/s", measured, ours="ours", peers=PEERS)
 
 
 def _fill() -> list[bytes]:

@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.measure import MIB, Figure
-from benchmarks.site import ROOT
-from benchmarks.transfers import MEMORY
+from benchmarks.site import MEMORY, ROOT
 
 SERIES = (1, 4, 16, 64, 256, 1024)
 """MiB of the files that show how time grows with size."""

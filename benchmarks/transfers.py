@@ -16,13 +16,12 @@ from typing import TYPE_CHECKING, Any
 import boto3
 
 from benchmarks.measure import MIB, Figure, Peer, against, rates, seconds
-from benchmarks.site import MeasuredSite, launched
+from benchmarks.site import MEMORY, MeasuredSite, launched
 from benchmarks.visitor import Slice, Visitor, body_of
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
-MEMORY = Path("/dev/shm")  # noqa: S108 - a file system in memory; the folder is made by tempfile
 NAME = "peer"
 TUS_CHUNK = 64 * MIB
 

@@ -27,10 +27,10 @@ from files.models import FileRecord
 from files.names import fold_name
 from files.places import FIRST
 
-WALKED = 2000
+WALKED = 1000
 """Files of one's own that a search looks through by itself, from where its page begins."""
 
-PROPOSED = 1000
+PROPOSED = 500
 """Files of anybody's that the index of names proposes for one page at most."""
 
 

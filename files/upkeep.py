@@ -18,7 +18,8 @@ SQLITE = frozenset(
 )
 POSTGRESQL = frozenset(
     {
-        *("filerecord_place_fixed", "grant_place", "filerecord_usage", "filerecord_usage_changed"),
+        *("filerecord_place_fixed", "grant_place"),
+        *("filerecord_usage_added", "filerecord_usage_changed", "filerecord_usage_removed"),
         "filerecord_names",  # An index.
     }
 )

@@ -132,6 +132,8 @@ else:
         _database["OPTIONS"] = {
             "connect_timeout": 5,
             "tcp_user_timeout": 5000,
+            # Compiling a query takes a second at times, and no query of ours ever gains as much.
+            "options": "-c jit=off",
             **_database.get("OPTIONS", {}),
         }
 

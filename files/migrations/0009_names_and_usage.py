@@ -98,24 +98,32 @@ POSTGRESQL_FUNCTIONS = f"""
         RETURN NEW;
     END
     $$;
-    CREATE OR REPLACE FUNCTION files_count(owner bigint, number bigint, size bigint)
-    RETURNS void LANGUAGE sql AS $$
-        INSERT INTO files_usage AS kept (owner_id, files, bytes) VALUES (owner, number, size)
-            ON CONFLICT (owner_id)
-            DO UPDATE SET files = kept.files + number, bytes = kept.bytes + size
-    $$;
-    CREATE OR REPLACE FUNCTION files_usage() RETURNS trigger LANGUAGE plpgsql AS $$
+    CREATE OR REPLACE FUNCTION files_usage_added() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
-        -- The lesser number first, so that two that hand files to each other never deadlock.
-        IF TG_OP = 'UPDATE' AND NEW.owner_id < OLD.owner_id THEN
-            PERFORM files_count(NEW.owner_id, 1, NEW.size);
-        END IF;
-        IF TG_OP <> 'INSERT' THEN
-            PERFORM files_count(OLD.owner_id, -1, -OLD.size);
-        END IF;
-        IF TG_OP = 'INSERT' OR TG_OP = 'UPDATE' AND NEW.owner_id >= OLD.owner_id THEN
-            PERFORM files_count(NEW.owner_id, 1, NEW.size);
-        END IF;
+        INSERT INTO files_usage AS kept (owner_id, files, bytes)
+            SELECT owner_id, count(*), sum(size) FROM added GROUP BY owner_id ORDER BY owner_id
+            ON CONFLICT (owner_id) DO UPDATE
+            SET files = kept.files + excluded.files, bytes = kept.bytes + excluded.bytes;
+        RETURN NULL;
+    END
+    $$;
+    CREATE OR REPLACE FUNCTION files_usage_removed() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        INSERT INTO files_usage AS kept (owner_id, files, bytes)
+            SELECT owner_id, -count(*), -sum(size) FROM removed GROUP BY owner_id ORDER BY owner_id
+            ON CONFLICT (owner_id) DO UPDATE
+            SET files = kept.files + excluded.files, bytes = kept.bytes + excluded.bytes;
+        RETURN NULL;
+    END
+    $$;
+    CREATE OR REPLACE FUNCTION files_usage_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        INSERT INTO files_usage AS kept (owner_id, files, bytes)
+            SELECT owner_id, sum(files), sum(bytes) FROM (
+                VALUES (OLD.owner_id, -1, -OLD.size), (NEW.owner_id, 1, NEW.size)
+            ) AS moved (owner_id, files, bytes) GROUP BY owner_id ORDER BY owner_id
+            ON CONFLICT (owner_id) DO UPDATE
+            SET files = kept.files + excluded.files, bytes = kept.bytes + excluded.bytes;
         RETURN NULL;
     END
     $$;
@@ -129,15 +137,22 @@ POSTGRESQL_TRIGGERS = {
         "BEFORE INSERT OR UPDATE OF file_id, file_place ON files_grant FOR EACH ROW"
         " EXECUTE FUNCTION files_grant_place()"
     ),
-    "filerecord_usage": (
-        "AFTER INSERT OR DELETE ON files_filerecord FOR EACH ROW EXECUTE FUNCTION files_usage()"
+    # In the order of owners, so that two that hand files to each other never deadlock.
+    "filerecord_usage_added": (
+        "AFTER INSERT ON files_filerecord REFERENCING NEW TABLE AS added FOR EACH STATEMENT"
+        " EXECUTE FUNCTION files_usage_added()"
+    ),
+    "filerecord_usage_removed": (
+        "AFTER DELETE ON files_filerecord REFERENCING OLD TABLE AS removed FOR EACH STATEMENT"
+        " EXECUTE FUNCTION files_usage_removed()"
     ),
     "filerecord_usage_changed": (
         "AFTER UPDATE OF owner_id, size ON files_filerecord FOR EACH ROW"
         " WHEN (NEW.owner_id <> OLD.owner_id OR NEW.size <> OLD.size)"
-        " EXECUTE FUNCTION files_usage()"
+        " EXECUTE FUNCTION files_usage_changed()"
     ),
 }
+FUNCTIONS = ("place_fixed", "grant_place", "usage_added", "usage_removed", "usage_changed")
 TABLE_OF = {"filerecord": "files_filerecord", "grant": "files_grant"}
 COUNT = """
     INSERT INTO files_usage (owner_id, files, bytes)
@@ -190,9 +205,8 @@ def uninstall(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
         return
     for name in POSTGRESQL_TRIGGERS:
         schema_editor.execute(f"DROP TRIGGER IF EXISTS {name} ON {TABLE_OF[name.split('_')[0]]}")
-    for function in ("files_place_fixed()", "files_grant_place()", "files_usage()"):
-        schema_editor.execute(f"DROP FUNCTION {function}")
-    schema_editor.execute("DROP FUNCTION files_count(bigint, bigint, bigint)")
+    for function in FUNCTIONS:
+        schema_editor.execute(f"DROP FUNCTION IF EXISTS files_{function}()")
     schema_editor.execute("DROP INDEX IF EXISTS filerecord_names")
 
 

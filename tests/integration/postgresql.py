@@ -36,13 +36,16 @@ def programs() -> Path:
 
 
 @contextmanager
-def server() -> Iterator[dict[str, Any]]:
-    """Start a server and give Django's configuration of its database; stop and remove it after."""
+def server(above: Path | None = None) -> Iterator[dict[str, Any]]:
+    """Start a server and give Django's configuration of its database; stop and remove it after.
+
+    Its folder is made below `above`, by default where temporary files go.
+    """
     bin_folder = programs()
     account = ACCOUNT if os.geteuid() == 0 else None
     # Short, and not under pytest's own folder: a socket's path may have 107 bytes, and that folder
     # is closed to other accounts.
-    with tempfile.TemporaryDirectory(prefix="pg", ignore_cleanup_errors=True) as name:
+    with tempfile.TemporaryDirectory(prefix="pg", dir=above, ignore_cleanup_errors=True) as name:
         folder = Path(name)
         if account:
             shutil.chown(folder, account)
@@ -75,6 +78,7 @@ def server() -> Iterator[dict[str, Any]]:
                 "NAME": "postgres",
                 "USER": ACCOUNT,
                 "HOST": str(folder),
+                "OPTIONS": {"options": "-c jit=off"},  # As in the settings.
             }
         finally:
             run("pg_ctl", "stop", "--wait", "-D", data, "-m", "immediate")
