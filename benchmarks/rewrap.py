@@ -33,26 +33,28 @@ def figures(size: int, runs: int) -> Iterator[Figure]:
     del size
     env_file = set_up()
     yield from _on("SQLite", env_file, runs)
-    from django.db import connections
-
-    original = connections["default"]
     try:
-        with server(MEMORY) as configuration:
-            connections["default"] = _wrapper(configuration)
+        with server(MEMORY) as configuration, _default(configuration):
             yield from _on("PostgreSQL", env_file, runs)
-            connections["default"].close()
     except PostgresMissing as missing:
         sys.stderr.write(f"PostgreSQL is left out. {missing}\n")
-    finally:
-        connections["default"] = original
 
 
-def _wrapper(configuration: dict[str, Any]) -> Any:
+@contextlib.contextmanager
+def _default(configuration: dict[str, Any]) -> Iterator[None]:
+    """Make the database the default one, of the threads that the command starts, too."""
     from django.db import connections
-    from django.db.utils import load_backend
 
-    settings = connections.configure_settings({"default": configuration})["default"]
-    return load_backend(settings["ENGINE"]).DatabaseWrapper(settings, "default")
+    original, kept = connections["default"], connections.settings["default"]
+    connections.settings["default"] = connections.configure_settings({"default": configuration})[
+        "default"
+    ]
+    connections["default"] = connections.create_connection("default")
+    try:
+        yield
+    finally:
+        connections["default"].close()
+        connections["default"], connections.settings["default"] = original, kept
 
 
 def _on(database: str, env_file: Path, runs: int) -> Iterator[Figure]:

@@ -52,7 +52,7 @@ class StoredObject(models.Model):
     object_name = models.CharField(max_length=64, unique=True)
     state = models.CharField(max_length=8, choices=State, default=State.WRITING)
     custody = models.CharField(max_length=8, choices=Custody, default=Custody.MANAGED)
-    master_key_id = models.CharField(max_length=128, db_index=True)
+    master_key_id = models.CharField(max_length=128)
     wrapped_key = models.BinaryField()
     sealed = models.BooleanField(default=False, help_text="The wrapped key binds the final size.")
     size = models.PositiveBigIntegerField(default=0, help_text="Plaintext bytes; 0 until sealed.")

@@ -12,8 +12,11 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
+from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 from django.db.models import QuerySet
 
 import audit
@@ -22,6 +25,8 @@ from audit import Event
 from files import custody, vault
 from files.crypto.errors import CryptoError
 from files.crypto.keyring import Keyring, WrappedKey
+from files.crypto.stream import Context
+from files.crypto.tokens import Buffer
 from files.errors import KeysMissing
 from files.masterkeys import keyring
 from files.models import MasterKey, PastWrapping, StoredObject
@@ -70,7 +75,10 @@ def pending() -> int:
 
 
 def rewrap(
-    *, batch_size: int = 500, progress: Progress | None = None, dry_run: bool = False
+    *,
+    batch_size: int = 500,
+    progress: Progress | None = None,
+    dry_run: bool = False,
 ) -> Rewrapped:
     """Wrap everything under the primary master key, in batches that commit by themselves.
 
@@ -111,11 +119,31 @@ def _pending(primary_id: str) -> QuerySet[StoredObject]:
     return vault.needing_keys().exclude(master_key_id=primary_id).order_by("pk")
 
 
+class _Row(NamedTuple):
+    """What there is to know of a wrapped key. A model's instance takes longer than its rewrap."""
+
+    pk: int
+    object_name: str
+    master_key_id: str
+    wrapped_key: Buffer
+    file_id: UUID
+    stream_id: UUID
+    stream_created_at: int
+
+
+def _read(pending: QuerySet[StoredObject]) -> list[_Row]:
+    return list(map(_Row._make, pending.values_list(*_Row._fields)))
+
+
 class _Run:
     """One run's way through the rows, in passes, until a pass finds nothing more to do."""
 
     def __init__(
-        self, ring: Keyring, batch_size: int, progress: Progress | None, dry_run: bool
+        self,
+        ring: Keyring,
+        batch_size: int,
+        progress: Progress | None,
+        dry_run: bool,
     ) -> None:
         self._ring = ring
         self._size = batch_size
@@ -154,44 +182,39 @@ class _Run:
             if self._progress is not None:
                 self._progress(len(rows))
 
-    def _rewrap(self, rows: list[StoredObject]) -> list[WrappedKey | None]:
+    def _rewrap(self, rows: list[_Row]) -> list[WrappedKey | None]:
         map_ = map if self._pool is None else self._pool.map
         return list(map_(self._rewrap_one, rows))
 
-    def _rewrap_one(self, row: StoredObject) -> WrappedKey | None:
+    def _rewrap_one(self, row: _Row) -> WrappedKey | None:
+        wrapped = WrappedKey(row.master_key_id, bytes(row.wrapped_key))
+        context = Context(row.file_id, row.stream_id, row.stream_created_at)
         try:
-            return self._ring.rewrap(row.wrapped, context=row.context)
+            return self._ring.rewrap(wrapped, context=context)
         except CryptoError as error:
             self.unreadable.add(row.pk)
             log.error("object %s: wrapped key: %s", row.object_name, error)
             return None
 
     @contextmanager
-    def _claimed(self, last: int) -> Iterator[list[StoredObject]]:
+    def _claimed(self, last: int) -> Iterator[list[_Row]]:
         """The next batch, for this run alone."""
-        rows = _pending(self._ring.primary_id).only(
-            "file_id",
-            "stream_id",
-            "stream_created_at",
-            "object_name",
-            "master_key_id",
-            "wrapped_key",
-        )
+        pending = _pending(self._ring.primary_id)
         if self._dry_run:
-            yield list(rows.filter(pk__gt=last)[: self._size])
+            yield _read(pending.filter(pk__gt=last)[: self._size])
         elif connection.features.has_select_for_update_skip_locked:
             with transaction.atomic():
-                locked = rows.select_for_update(skip_locked=True)
-                yield list(locked.filter(pk__gt=last)[: self._size])
+                locked = pending.select_for_update(skip_locked=True)
+                yield _read(locked.filter(pk__gt=last)[: self._size])
         else:
             # Nobody should wait for a lock while keys are rewrapped: only the claim is exclusive.
-            yield self._handed_out(rows)
+            yield self._handed_out(pending)
 
-    def _handed_out(self, rows: QuerySet[StoredObject]) -> list[StoredObject]:
+    def _handed_out(self, pending: QuerySet[StoredObject]) -> list[_Row]:
         """The batch that follows the last one that any run was given."""
         with transaction.atomic():
             key = MasterKey.objects.select_for_update().get(pk=self._ring.primary_id)
-            batch = list(rows.filter(pk__gt=key.handed_out)[: self._size])
+            batch = _read(pending.filter(pk__gt=key.handed_out)[: self._size])
             if batch:
                 key.handed_out = batch[-1].pk
                 key.save(update_fields=["handed_out"])
@@ -203,20 +226,53 @@ def _hand_out_anew(key_id: str) -> None:
     MasterKey.objects.update_or_create(pk=key_id, defaults={"handed_out": 0})
 
 
-def _swap(changes: list[tuple[str, bytes, int, bytes]]) -> int:
+_Change = tuple[str, bytes, int, bytes]
+"""The id of the new master key, the new token, the row, and the token that it replaces."""
+
+
+def _swap(changes: list[_Change]) -> int:
     """Compare-and-set a batch of wrapped keys in one transaction; how many were swapped."""
-    quote = connection.ops.quote_name
-    table, past = quote(StoredObject._meta.db_table), quote(PastWrapping._meta.db_table)
+    swap = _swap_together if connection.vendor == "postgresql" else _swap_singly
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.executemany(
-            f"INSERT INTO {past} (object_id, master_key_id)"  # noqa: S608
-            f" SELECT id, master_key_id FROM {table} WHERE id = %s AND wrapped_key = %s"
-            " ON CONFLICT DO NOTHING",
-            [(pk, old) for _key_id, _new, pk, old in changes],
-        )
-        cursor.executemany(
-            f"UPDATE {table} SET master_key_id = %s, wrapped_key = %s"  # noqa: S608
-            " WHERE id = %s AND wrapped_key = %s",
-            changes,
-        )
-        return int(cursor.rowcount)
+        return swap(cursor, changes)
+
+
+_OBJECTS, _PAST = StoredObject._meta.db_table, PastWrapping._meta.db_table
+
+
+def _swap_singly(cursor: CursorWrapper, changes: list[_Change]) -> int:
+    """Two statements for each: there is no way to the database that they would have to go."""
+    cursor.executemany(
+        f"INSERT INTO {_PAST} (object_id, master_key_id)"  # noqa: S608
+        f" SELECT id, master_key_id FROM {_OBJECTS} WHERE id = %s AND wrapped_key = %s"
+        " ON CONFLICT DO NOTHING",
+        [(pk, old) for _key_id, _new, pk, old in changes],
+    )
+    cursor.executemany(
+        f"UPDATE {_OBJECTS} SET master_key_id = %s, wrapped_key = %s"  # noqa: S608
+        " WHERE id = %s AND wrapped_key = %s",
+        changes,
+    )
+    return int(cursor.rowcount)
+
+
+def _swap_together(cursor: CursorWrapper, changes: list[_Change]) -> int:
+    """Two statements for all of them."""
+    if not changes:
+        return 0
+    columns = [list(column) for column in zip(*changes, strict=True)]
+    given = (
+        "unnest(%s::text[], %s::bytea[], %s::bigint[], %s::bytea[]) AS given (key_id, new, id, old)"
+    )
+    cursor.execute(
+        f"INSERT INTO {_PAST} (object_id, master_key_id)"  # noqa: S608
+        f" SELECT o.id, o.master_key_id FROM {_OBJECTS} o JOIN {given}"
+        " ON o.id = given.id AND o.wrapped_key = given.old ON CONFLICT DO NOTHING",
+        columns,
+    )
+    cursor.execute(
+        f"UPDATE {_OBJECTS} o SET master_key_id = given.key_id, wrapped_key = given.new"  # noqa: S608
+        f" FROM {given} WHERE o.id = given.id AND o.wrapped_key = given.old",
+        columns,
+    )
+    return int(cursor.rowcount)

@@ -276,6 +276,7 @@ class Keyring:
         if len(self._keys) != len(master_keys):
             raise ValueError("the same master key is configured twice")
         self._primary = master_keys[0]
+        self._is_remote = any(key.is_remote for key in master_keys)
 
     @classmethod
     def from_text(cls, text: str) -> Self:
@@ -301,7 +302,7 @@ class Keyring:
     @property
     def is_remote(self) -> bool:
         """Whether any key is a service's, so that wrapping and unwrapping are waits."""
-        return any(key.is_remote for key in self._keys.values())
+        return self._is_remote
 
     def check(self, key_ids: Iterable[str]) -> None:
         """Raise KeyServiceError unless those of the keys can be used now."""
@@ -341,7 +342,8 @@ class Keyring:
 
         Raises UnknownMasterKey, or Damaged when it is not the record of ``context``.
         """
-        words = _in_words(context)
+        # Only a service is told: over all records that there are, the words would take their time.
+        words = _in_words(context) if self._is_remote else {}
         source = self._keys.get(wrapped.master_key_id)
         if source is not None:
             # A service checks the ids as it rewraps; what else is bound stays as it is, unseen.

@@ -294,7 +294,7 @@ def test_two_runs_share_the_rows(seven: list[FileRecord]) -> None:
     others: list[rewrapping.Rewrapped] = []
     real = rewrapping._Run._rewrap
 
-    def rewrap(self: Any, rows: list[StoredObject]) -> Any:
+    def rewrap(self: Any, rows: list[Any]) -> Any:
         tried.extend(row.pk for row in rows)
         return real(self, rows)
 
