@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST
 from audit import exports, filters
 from audit.events import label
 from audit.models import AuditEvent
-from securestore.administration import DiscreetHistory, SoundSelections
+from securestore.administration import BoundedPaginator, DiscreetHistory, SoundSelections
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -34,6 +34,7 @@ class AuditEventAdmin(DiscreetHistory, SoundSelections, BaseAdmin):
     search_help_text = "A user name, an address, a request or a file, written in full"
     ordering = ("-id",)
     show_full_result_count = False
+    paginator = BoundedPaginator
     actions = ("export_csv", "export_json")
 
     @admin.display(description="event", ordering="event")

@@ -47,6 +47,7 @@ PAGES: dict[str, tuple[str, Path_]] = {
     "List, one old file": ("newcomer", lambda _: LIST),
     "List, from the middle on": ("reader", _deep),
     "Search, in every name": ("owner", lambda _: f"{LIST}?q=.pdf"),
+    "Search, a common word": ("reader", lambda _: f"{LIST}?q=report+pdf"),
     "Search, two common words": ("reader", lambda _: f"{LIST}?q=report+invoice"),
     "Search, in one name": ("owner", lambda _: f"{LIST}?q=0000007"),
     "Search, in no name": ("reader", lambda _: f"{LIST}?q=nothing"),

@@ -6,6 +6,8 @@ Grants are revoked, not deleted: they are history.
 
 from __future__ import annotations
 
+import uuid
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
@@ -17,19 +19,27 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
 
-from files import admin_access, admin_actions, sharing, vault
+from accounts.models import User
+from files import admin_access, admin_actions, listing, searching, sharing, vault
 from files.forms import computable
 from files.models import FileRecord, Grant, StoredObject
-from securestore.administration import DiscreetHistory, SoundChoices, SoundSelections
+from securestore.administration import (
+    BoundedPaginator,
+    DiscreetHistory,
+    SoundChoices,
+    SoundSelections,
+)
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
 
-    from accounts.models import User
-
 
 EXPIRING = timedelta(days=7)
 """What the filter of grants counts as expiring soon."""
+
+
+FOUND = 1000
+"""Files, and owners, that a search finds at most, the newest."""
 
 
 INLINE = 50
@@ -133,10 +143,10 @@ class FileRecordAdmin(DiscreetHistory, SoundSelections, admin.ModelAdmin[FileRec
     # The file's own page is for those who were granted the file.
     view_on_site = False
     list_display = ("name", "size", "owner", "custody", "state", "created_at")
-    list_filter = (StateFilter, "custody", ("owner", admin.RelatedOnlyFieldListFilter))
+    list_filter = (StateFilter, "custody", "created_at")
     list_select_related = ("owner", "current")
     search_fields = ("name", "folded_name", "id", "owner__username", "owner__email")
-    date_hierarchy = "created_at"
+    search_help_text = "A part of a name; or of an owner's name or address; or an id in full"
     inlines = (GrantInline,)
     fields = (
         "id",
@@ -155,6 +165,29 @@ class FileRecordAdmin(DiscreetHistory, SoundSelections, admin.ModelAdmin[FileRec
     readonly_fields = fields
     actions = ("grant_many", "transfer_many")
     show_full_result_count = False
+    paginator = BoundedPaginator
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """By owner, too: links lead here, though no list of all owners is shown."""
+        return lookup == "owner__id__exact" or super().lookup_allowed(lookup, value, request)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[FileRecord], search_term: str
+    ) -> tuple[QuerySet[FileRecord], bool]:
+        """By what has an index: the newest files with all the words in their names, and others.
+
+        Words that are too short for the index are looked for in every name.
+        """
+        words = listing.words_of(search_term)
+        if not words or len(searching.served(words)) < len(words):
+            return super().get_search_results(request, queryset, search_term)
+        places = searching.newest(words, before=None, at_most=FOUND)
+        term = search_term.strip().replace("\0", "")
+        owners = User.objects.filter(Q(username__icontains=term) | Q(email__icontains=term))
+        found = Q(place__in=places) | Q(owner__in=list(owners.values_list("pk", flat=True)[:FOUND]))
+        with suppress(ValueError):
+            found |= Q(pk=uuid.UUID(term))
+        return queryset.filter(found), False
 
     def get_urls(self) -> list[URLPattern]:
         """Django's, and the pages of one file that are our own."""
@@ -285,7 +318,9 @@ class GrantAdmin(DiscreetHistory, SoundChoices, SoundSelections, admin.ModelAdmi
     )
     readonly_fields = ("granted_by", "created_at", "revoked_at", "revoked_by")
     actions = ("revoke_selected",)
+    ordering = ("-id",)
     show_full_result_count = False
+    paginator = BoundedPaginator
 
     @admin.display(description="for")
     def recipient(self, grant: Grant) -> str:

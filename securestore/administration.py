@@ -9,9 +9,11 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.paginator import Paginator
 from django.db.models import Field, ForeignKey, QuerySet
 from django.forms import ModelChoiceField
 from django.http import HttpRequest, HttpResponse
+from django.utils.functional import cached_property
 
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin
@@ -19,6 +21,19 @@ if TYPE_CHECKING:
     Base = ModelAdmin[Any]
 else:
     Base = object
+
+
+MOST_COUNTED = 10_000
+"""Rows that a list of the administration counts, and pages through, at most: filters lead on."""
+
+
+class BoundedPaginator(Paginator[Any]):
+    """Counts no further than `MOST_COUNTED`, however many rows there are."""
+
+    @cached_property
+    def count(self) -> int:
+        rows: Any = self.object_list
+        return int(rows.order_by()[:MOST_COUNTED].count())
 
 
 class DiscreetHistory(Base):

@@ -529,3 +529,26 @@ def test_staff_who_may_change_files_only_make_no_grants(
     row = {"file": record.pk, "user": bob.pk, "level": "manage"}
     client.post(change_url(record), inline(row))
     assert not Grant.objects.exists()
+
+
+def test_a_list_is_not_counted_to_its_end(
+    admin: Client, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("securestore.administration.MOST_COUNTED", 2)
+    for _ in range(3):
+        filed(alice)
+    with CaptureQueriesContext(connection) as captured:
+        page = admin.get(reverse(FILES))
+    assert page.context["cl"].result_count == 2
+    counts = [q["sql"] for q in captured.captured_queries if "COUNT(" in q["sql"]]
+    assert counts
+    assert all("LIMIT 2" in sql for sql in counts)
+
+
+def test_a_search_for_a_word_reads_the_index_and_not_every_name(admin: Client, alice: User) -> None:
+    record = filed(alice, name="Invoice 7")
+    with CaptureQueriesContext(connection) as captured:
+        assert listed(admin, FILES, q="VOICE 7") == [record]
+        assert listed(admin, FILES, q="invoice") == [record]
+    by_name = [q["sql"] for q in captured.captured_queries if "files_name_index" in q["sql"]]
+    assert bool(by_name) == (connection.vendor == "sqlite")
