@@ -106,8 +106,8 @@ class EmbeddedStore:
         return status == http.client.FORBIDDEN
 
 
-VOLUMES = 24
-"""How many volumes the free space shall be good for: the store begins seven at a time."""
+VOLUMES = 8
+"""How many volumes the free space shall be good for: the store begins one after the other."""
 
 MIN_VOLUME, MAX_VOLUME = 128, 4096
 """MiB; the store's own choice is a 64th of the space."""

@@ -40,7 +40,7 @@ def test_everything_listens_on_loopback_and_nothing_optional_runs(tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("free", "volume"), [(0, 128), (4_800, 200), (24_000, 1_000), (10_000_000, 4_096)]
+    ("free", "volume"), [(0, 128), (1_600, 200), (8_000, 1_000), (10_000_000, 4_096)]
 )
 def test_volumes_suit_the_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, volume: int
