@@ -147,7 +147,7 @@ def _on(
         for name, page in SERIES.items():
             for size in SIZES:
                 times = [stored[size].milliseconds(page) for _ in range(runs)]
-                yield Figure(f"{name} at {size} files, {database}", "ms", times)
+                yield Figure(f"{name}, {database}", "ms", times, at=size)
 
 
 def _compared(database: str, stored: dict[int, Stored], runs: int) -> Iterator[Figure]:
