@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
-import sys
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, InterfaceError
-from tqdm import tqdm
 
 import audit
 from audit import anchors, chain
+from securestore.progress import Progress
 
 log = logging.getLogger(__name__)
 
@@ -80,13 +79,8 @@ class Command(BaseCommand):
         """The head, and how many anchors the log was held against. Raises BrokenChain."""
         if source is not None:
             source.open("rb").close()  # Before the long part.
-        # tqdm shows itself on a terminal only.
-        with tqdm(
-            total=chain.head().number,
-            unit=" events",
-            disable=None if shown else True,
-            file=sys.stderr,
-        ) as bar:
+        total = chain.head().number
+        with Progress("Verifying", total=total, unit=" events", brief=True, shown=shown) as bar:
             head = chain.verify(*given, progress=lambda _number: bar.update())
         if source is None:
             return head, len(given)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
-from tqdm import tqdm
 
 import audit
 from files import backups
+from securestore.progress import Progress
 
 
 class Command(BaseCommand):
@@ -41,11 +40,11 @@ class Command(BaseCommand):
         try:
             with (
                 audit.command("backup") as run,
-                tqdm(unit="B", unit_scale=True, desc="Copying", file=sys.stderr) as bar,
+                Progress("Copying", unit="B", scale=True) as bar,
             ):
 
                 def tell(done: int, total: int | None) -> None:
-                    bar.total = total
+                    bar.expect(total)
                     bar.update(done - bar.n)
 
                 path, removed = backups.back_up(folder, keep=options["keep"], progress=tell)

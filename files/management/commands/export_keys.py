@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError
-from tqdm import tqdm
 
 import audit
 from files import errors, keyexports, passphrases
@@ -20,6 +18,7 @@ from files.crypto import shares
 from files.crypto.errors import KeyServiceError, MalformedKey
 from files.crypto.keyexport import SHARE_SECRET_LENGTH, Protector, WeakPassphrase
 from files.crypto.secretinput import SecretMissing, read_secret
+from securestore.progress import Progress
 
 
 class Command(BaseCommand):
@@ -59,12 +58,7 @@ class Command(BaseCommand):
             with (
                 audit.command("export_keys"),
                 # Every file is written, and then read back.
-                tqdm(
-                    total=2 * keyexports.exportable(),
-                    unit=" keys",
-                    desc="Exporting",
-                    file=sys.stderr,
-                ) as bar,
+                Progress("Exporting", total=2 * keyexports.exportable(), unit=" keys") as bar,
             ):
                 done = keyexports.export_keys(output, protector, progress=bar.update)
         except FileExistsError:

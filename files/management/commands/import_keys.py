@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
 from pathlib import Path
@@ -12,7 +11,6 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError
-from tqdm import tqdm
 
 import audit
 from files import keyimports, vault
@@ -20,6 +18,7 @@ from files.crypto.errors import CryptoError, Damaged, KeyServiceError
 from files.crypto.keyexport import KeyExport
 from files.crypto.rescue.keys import open_with
 from files.crypto.secretinput import SecretMissing
+from securestore.progress import Progress
 
 
 class Command(BaseCommand):
@@ -45,9 +44,7 @@ class Command(BaseCommand):
                 vault.check_store()
                 with (
                     audit.command("import_keys"),
-                    tqdm(
-                        total=_count(export), unit=" keys", desc="Importing", file=sys.stderr
-                    ) as bar,
+                    Progress("Importing", total=_count(export), unit=" keys") as bar,
                 ):
                     done = keyimports.import_keys(export, progress=bar.update)
         except OSError as error:

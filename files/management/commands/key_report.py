@@ -1,18 +1,17 @@
 """`manage.py key_report`: what each master key protects."""
 
 import json
-import sys
 from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from tqdm import tqdm
 
 import audit
 from files import keyreport
 from files.keyreport import KeyLine
 from files.management.failures import told_to_the_operator
 from files.vault import needing_keys
+from securestore.progress import Progress
 
 _COLUMNS = {
     "status": "status",
@@ -44,9 +43,7 @@ class Command(BaseCommand):
             if options["check"]:
                 with (
                     audit.command("key_report", check=True),
-                    tqdm(
-                        total=needing_keys().count(), unit=" keys", desc="Checking", file=sys.stderr
-                    ) as bar,
+                    Progress("Checking", total=needing_keys().count(), unit=" keys") as bar,
                 ):
                     lines = keyreport.report(check=True, progress=bar.update)
             else:

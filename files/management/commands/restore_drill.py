@@ -20,7 +20,6 @@ from typing import Any, Final
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
-from tqdm import tqdm
 
 from files import backups, drill, scratch
 from files.crypto.errors import CryptoError, Damaged
@@ -29,6 +28,7 @@ from files.crypto.rescue.keys import ask_for_secrets, open_with_secrets
 from files.crypto.secretinput import SecretMissing
 from files.drill import Check
 from securestore.configuration import BASE_DIR
+from securestore.progress import Progress
 
 MARK: Final = "SECURESTORE_DRILL"
 """Names the scratch database to the process that may work on it, and on no other."""
@@ -193,7 +193,7 @@ class Command(BaseCommand):
         if str(connection.settings_dict["NAME"]) != os.environ.get(MARK):
             raise CommandError("This is not a scratch database: nothing was done.")
         manifest = backups.Manifest.read(options["inside"])
-        with tqdm(desc="Reading", unit="B", unit_scale=True, file=sys.stderr) as bar:
+        with Progress("Reading", unit="B", scale=True) as bar:
             if options["keys_export"] is None:
                 self._tell(
                     drill.run(

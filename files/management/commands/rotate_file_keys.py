@@ -1,19 +1,18 @@
 """`manage.py rotate_file_keys`: files are encrypted anew, under keys that nobody has seen."""
 
 import json
-import sys
 import time
 from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
-from tqdm import tqdm
 
 import audit
 from files.bulk_reencryption import Done, Run, Selection, TooManyFailures, Work, survey
 from files.management.arguments import age, at_least_one, file_id, key_id
 from files.management.failures import AGAIN, told_to_the_operator
+from securestore.progress import Progress
 
 
 class Command(BaseCommand):
@@ -81,13 +80,8 @@ class Command(BaseCommand):
         return Selection(encrypted_before=before, files=tuple(files), master_key_id=key_id)
 
     def _run(self, selection: Selection, work: Work, workers: int) -> Done:
-        with tqdm(
-            total=work.bytes,
-            unit="B",
-            unit_scale=True,
-            desc=f"Re-encrypting {work.files} files",
-            file=sys.stderr,
-        ) as bar:
+        what = f"Re-encrypting {work.files} files"
+        with Progress(what, total=work.bytes, unit="B", scale=True) as bar:
             return Run(selection, progress=bar.update).start(workers)
 
     def _report(self, work: Work, done: Done, seconds: float, options: dict[str, Any]) -> None:

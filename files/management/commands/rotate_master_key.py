@@ -1,18 +1,17 @@
 """`manage.py rotate_master_key`: every wrapped key goes under the primary master key."""
 
 import json
-import sys
 import time
 from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from tqdm import tqdm
 
 import audit
 from files import rewrapping
 from files.management.arguments import at_least_one
 from files.management.failures import told_to_the_operator
+from securestore.progress import Progress
 
 COUNT_AGAIN = 5.0
 """Seconds between two counts of what is left: other runs work on it, too."""
@@ -87,24 +86,18 @@ class Command(BaseCommand):
                 )
 
 
-class _Bar:
+class _Bar(Progress):
     """Progress with rate and time left, also while other runs take a share of the work."""
 
     def __init__(self, total: int, *, shared: bool) -> None:
+        super().__init__("Rewrapping", total=total, unit=" keys")
         self._shared = shared
-        self._bar = tqdm(total=total, unit=" keys", desc="Rewrapping", file=sys.stderr)
         self._counted = time.monotonic()
-
-    def __enter__(self) -> "_Bar":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.close()
 
     def advance(self, count: int) -> None:
         """So many keys more are done."""
         now = time.monotonic()
         if self._shared and now - self._counted > COUNT_AGAIN:
             self._counted = now
-            self._bar.total = self._bar.n + count + rewrapping.pending()
-        self._bar.update(count)
+            self.expect(self.n + count + rewrapping.pending())
+        self.update(count)

@@ -1,7 +1,6 @@
 """`manage.py sweep`: finish what failed, was cut off or was deleted; compare bucket and rows."""
 
 import json
-import sys
 from argparse import ArgumentParser
 from dataclasses import asdict
 from datetime import timedelta
@@ -10,13 +9,13 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
-from tqdm import tqdm
 
 import audit
 from files import downloading, vault
 from files.management.failures import told_to_the_operator
 from files.reconciliation import LISTED, Reconciled, reconcile
 from files.sweeping import Act, Step, Swept, due, sweep
+from securestore.progress import Progress
 
 DOES = {
     Act.PURGE: "delete doomed object",
@@ -59,7 +58,7 @@ class Command(BaseCommand):
             told_to_the_operator(),
             audit.command("sweep", dry_run=self._dry_run) as run,
             # Where nobody looks, no bar: this runs every hour.
-            tqdm(desc="Sweeping", unit=" objects", file=sys.stderr, disable=None) as bar,
+            Progress("Sweeping", unit=" objects", brief=True) as bar,
         ):
             vault.check_store()
             self._bar = bar

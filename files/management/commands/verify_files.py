@@ -1,7 +1,6 @@
 """`manage.py verify_files`: is every file in the store as it was written?"""
 
 import json
-import sys
 import time
 from argparse import ArgumentParser, ArgumentTypeError
 from datetime import datetime
@@ -9,13 +8,13 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
-from tqdm import tqdm
 
 import audit
 from files.bulk_verification import Done, Run, Selection
 from files.management.arguments import age, at_least_one, file_id, moment, sample
 from files.management.failures import told_to_the_operator
 from files.verification import WELL, Finding, Outcome
+from securestore.progress import Progress
 
 UNREACHABLE = 3
 """The exit code when nothing is known to be wrong, and not everything could be looked at."""
@@ -99,17 +98,7 @@ class Command(BaseCommand):
         run = Run(selection, restart=options["restart"], unmark=options["unmark"], progress=tell)
         if run.done.resumed:
             self.stderr.write(_resumed(run.done.since))
-        bar: tqdm[Any] = tqdm(
-            total=run.total,
-            unit="B",
-            unit_scale=True,
-            desc="Verifying",
-            file=sys.stderr,
-            # A log wants no line every tenth of a second.
-            mininterval=0.1 if sys.stderr.isatty() else 30,
-            maxinterval=60,
-        )
-        with bar:
+        with Progress("Verifying", total=run.total, unit="B", scale=True) as bar:
             return run.start(options["workers"])
 
     def _say(self, done: Done, seconds: float) -> None:

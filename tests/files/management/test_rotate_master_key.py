@@ -40,7 +40,7 @@ def rotate(*arguments: str) -> str:
 def test_it_rewraps_and_says_so(capfd: pytest.CaptureFixture[str]) -> None:
     assert rotate() == f"3 keys rewrapped to {NEW_ID}.\n"
     assert StoredObject.objects.filter(master_key_id=NEW_ID).count() == 3
-    assert "3/3" in capfd.readouterr().err
+    assert "Rewrapping: 100%, 3 of 3" in capfd.readouterr().err
     assert rotate() == f"0 keys rewrapped to {NEW_ID}.\n"
 
 
