@@ -1,6 +1,6 @@
 """Kills at every point of the write path, and what must hold after each of them.
 
-An operation is run once to count its points (`faultpoints`), then killed at one after the other.
+An operation is run once to list its points (`faultpoints`), then killed at one after the other.
 After each kill the site is started again, the client goes on where it can, and an operator's sweep
 follows. Then everything that a client was told is stored reads back the same, nothing is half
 there, rows and objects are one to one, and the audit log holds.
@@ -30,11 +30,14 @@ from tests.integration.forms import form
 from tests.integration.tus import ROOT, Client, Server
 
 SETTINGS = "tests.integration.crash_settings"
-SMALL, LARGE = 1000, 9_000_000
-"""Bytes: one frame and one PUT; two parts of a multipart upload."""
+SMALL, LARGE, FIVE = 1000, 9_000_000, 34_000_000
+"""Bytes: one frame and one PUT; two parts of a multipart upload; five, three of them at once."""
 
 KEPT = "kept.bin"
 """A file that is there from the first kill to the last."""
+
+TRIES = 3
+"""How often a run is tried again that does not come by the point that it was to be killed at."""
 
 _GONE = (OSError, http.client.HTTPException)
 
@@ -259,6 +262,8 @@ class Operation:
 
     site: CrashSite
     in_agent = False
+    of_five = False
+    """Whether it is about a file of five parts, which are made to arrive out of order."""
 
     def prepare(self) -> None:
         """Make what it needs."""
@@ -275,9 +280,11 @@ class Operation:
 class FormUpload(Operation):
     """Two files in one form: a small one, and one of two parts."""
 
+    large = LARGE
+
     def run(self) -> None:
         site = self.site
-        sizes = {site.name("small"): SMALL, site.name("large"): LARGE}
+        sizes = {site.name("small"): SMALL, site.name("large"): self.large}
         group = {name: content_of(name, size) for name, size in sizes.items()}
         site.perhaps.append(group)
         data = form(site.client, *(file(name, content) for name, content in group.items()))
@@ -288,10 +295,18 @@ class FormUpload(Operation):
         site.told |= group
 
 
+class FormOfFive(FormUpload):
+    """The same, with one of five parts, which arrive out of order."""
+
+    large, of_five = FIVE, True
+
+
 @dataclass
 class TusUpload(Operation):
     """Three PATCHes: less than a part, into the second part, to the end."""
 
+    ends = [300_000, 8_500_000, LARGE]
+    """What each PATCH brings the upload to, in bytes."""
     goes_on = True
     custody = "managed"
     path = ""
@@ -299,13 +314,13 @@ class TusUpload(Operation):
 
     def prepare(self) -> None:
         self.named = self.site.name("tus")
-        self.content = content_of(self.named, LARGE)
+        self.content = content_of(self.named, self.ends[-1])
         self.path, self.safe = "", 0
 
     def run(self) -> None:
         self.site.perhaps.append({self.named: self.content})
-        self.path = self.site.client.create(LARGE, self.named, self.custody)
-        for end in (300_000, 8_500_000, LARGE):
+        self.path = self.site.client.create(self.ends[-1], self.named, self.custody)
+        for end in self.ends:
             self._patch(end)
         self.site.told[self.named] = self.content
 
@@ -313,7 +328,7 @@ class TusUpload(Operation):
         answer = self.site.client.patch(self.path, self.content[self.safe : end], self.safe)
         assert answer.status == 204, answer.status
         self.safe = end
-        assert ("Securestore-File" in answer.headers) == (end == LARGE)
+        assert ("Securestore-File" in answer.headers) == (end == self.ends[-1])
         self._note_key(answer)
 
     def _note_key(self, answer: http.client.HTTPResponse) -> None:
@@ -329,13 +344,20 @@ class TusUpload(Operation):
             raise Broken(f"{self.safe} bytes were safe, and {offset} are there")
         self.safe = offset
         if stored is None:
-            self._patch(LARGE)
+            self._patch(self.ends[-1])
         answer, _ = client.request("HEAD", self.path)
         stored = answer.headers["Securestore-File"]
         self._note_key(answer)
         if self.custody == "managed" and client.download(stored) != self.content:
             raise Broken("the upload that went on is another file")
         self.site.told[self.named] = self.content
+
+
+class TusOfFive(TusUpload):
+    """Two PATCHes over five parts, which arrive out of order: into the fourth part, to the end."""
+
+    ends = [26_000_000, FIVE]
+    of_five = True
 
 
 class TusHeld(TusUpload):
@@ -438,16 +460,25 @@ class Rewrap(Command):
 class Reencryption(Command):
     """A file of two parts, and one of one; run again after every second kill only."""
 
+    size = SMALL
+
     def prepare(self) -> None:
         again = self.site.name("again")
-        new = self.site.ask("store", names=[again], sizes=[SMALL])[again]
-        self.site.told[again] = content_of(again, SMALL)
+        new = self.site.ask("store", names=[again], sizes=[self.size])[again]
+        self.site.told[again] = content_of(again, self.size)
         kept = self.site.ask("look_up", name=KEPT)["id"]
-        self.argv = ("rotate_file_keys", f"--file={kept}", f"--file={new}")
+        others = () if self.of_five else (f"--file={kept}",)
+        self.argv = ("rotate_file_keys", *others, f"--file={new}")
 
     def resume(self) -> None:
         if self.site.number % 2:
             super().resume()
+
+
+class ReencryptionOfFive(Reencryption):
+    """A file of five parts, which arrive out of order."""
+
+    size, of_five = FIVE, True
 
 
 class Sweep(Command):
@@ -461,7 +492,9 @@ class Sweep(Command):
 
 OPERATIONS: dict[str, type[Operation]] = {
     "upload by form": FormUpload,
+    "upload by form, five parts": FormOfFive,
     "upload by tus": TusUpload,
+    "upload by tus, five parts": TusOfFive,
     "upload by tus, held": TusHeld,
     "upload by tus, left": TusLeft,
     "upload by tus, given up": TusGivenUp,
@@ -469,29 +502,34 @@ OPERATIONS: dict[str, type[Operation]] = {
     "grant": Granting,
     "rewrap": Rewrap,
     "re-encrypt": Reencryption,
+    "re-encrypt, five parts": ReencryptionOfFive,
     "sweep": Sweep,
 }
 
 
-def count_points(site: CrashSite, name: str) -> int:
-    """Run an operation to its end; how many points it passed. Raises Broken."""
-    return len(_attempt(site, name, 0))
+def points_of(site: CrashSite, name: str) -> list[str]:
+    """Run an operation to its end; the points that it passed. Raises Broken."""
+    return _attempt(site, name, 0)
 
 
-def kill_at(site: CrashSite, name: str, number: int) -> bool:
-    """Kill an operation at the point of that number, from 1; whether it got there.
+def kill_at(site: CrashSite, name: str, where: int | str) -> bool:
+    """Kill an operation at that point, or at that of that number from 1; whether it got there.
 
     Raises Broken.
     """
-    return len(_attempt(site, name, number)) == number
+    return _reached(_attempt(site, name, where), where)
 
 
-def _attempt(site: CrashSite, name: str, number: int) -> list[str]:
+def _reached(passed: list[str], where: int | str) -> bool:
+    return where in ({len(passed)} if isinstance(where, int) else set(passed[-1:]))
+
+
+def _attempt(site: CrashSite, name: str, at: int | str) -> list[str]:
     """Run it, armed; then what follows a kill, and a look at everything. The points it passed."""
     operation = OPERATIONS[name](site)
     operation.prepare()
     control = site.agent_points if operation.in_agent else site.web_points
-    faultpoints.arm(control, number)
+    faultpoints.arm(control, at, disorder=operation.of_five)
     try:
         if operation.in_agent:
             operation.run()
@@ -499,13 +537,13 @@ def _attempt(site: CrashSite, name: str, number: int) -> list[str]:
             with suppress(*_GONE):
                 operation.run()
         passed = faultpoints.passed(control)
-        killed = 0 < number == len(passed)
+        killed = bool(at) and _reached(passed, at)
         if killed and not operation.in_agent:
             # It may have answered before it died.
             site.bury()
     finally:
         faultpoints.disarm(control)
-    where = f"{name} on {site.vendor}, {passed[-1:]}, number {number} of its points"
+    where = f"{name} on {site.vendor}, {passed[-1:]}, number {len(passed)} of its points"
     if killed:
         try:
             operation.resume()
@@ -513,7 +551,7 @@ def _attempt(site: CrashSite, name: str, number: int) -> list[str]:
             raise Broken(f"{where}: after it: {error}") from error
     if found := site.problems():
         raise Broken("\n  ".join([where, *found]))
-    site.tidy()
+    site.tidy(most=0 if operation.of_five else 4)
     return passed
 
 
@@ -527,9 +565,11 @@ def campaign(
     tallies = []
     for name in operations:
         begun = time.monotonic()
-        tally = Tally(name, site.vendor, count_points(site, name))
-        for number in range(1, tally.points + 1):
-            tally.kills += kill_at(site, name, number)
+        points = points_of(site, name)
+        tally = Tally(name, site.vendor, len(points))
+        for point in points:
+            # How many commits tell of parts depends on which arrive together: it may need another.
+            tally.kills += any(kill_at(site, name, point) for _ in range(TRIES))
         tally.seconds = time.monotonic() - begun
         tallies.append(tally)
         say(
