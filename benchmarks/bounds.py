@@ -17,6 +17,9 @@ LARGE = 4096 * MIB
 AT_ONCE = 8
 EACH = 256 * MIB
 
+ONE, EACH_OF_MANY = 48, 24
+"""MiB that one transfer may add, and each of eight."""
+
 
 def figures(size: int, runs: int) -> Iterator[Figure]:
     """Peak memory added by transfers of 4 GiB, and by each of eight at once; once, not `runs`."""
@@ -35,8 +38,12 @@ def figures(size: int, runs: int) -> Iterator[Figure]:
 
             return work
 
-        def added(name: str, work: Callable[[], object], share: int = 1) -> Figure:
-            return Figure(f"Memory added: {name}", "MiB", [growth(site, work) / share / MIB])
+        def added(
+            name: str, work: Callable[[], object], share: int = 1, bound: int = ONE
+        ) -> Figure:
+            grown = growth(site, work) / share / MIB
+            bounds = [float(bound)]
+            return Figure(f"Memory: {name}", "MiB", [grown], "the bound", bounds, 1, at_most=True)
 
         yield added("4 GiB by tus", lambda: visitor.upload_tus("tus", LARGE, body_of(LARGE)))
         yield added("4 GiB by form", lambda: visitor.upload_form("form", LARGE, body_of(LARGE)))
@@ -46,11 +53,18 @@ def figures(size: int, runs: int) -> Iterator[Figure]:
             "each of 8 at once, tus",
             together(lambda n: visitor.upload_tus(f"tus {n}", EACH, body_of(EACH))),
             AT_ONCE,
+            EACH_OF_MANY,
         )
         yield added(
             "each of 8 at once, form",
             together(lambda n: visitor.upload_form(f"form {n}", EACH, body_of(EACH))),
             AT_ONCE,
+            EACH_OF_MANY,
         )
         stored = visitor.find("form 0")
-        yield added("each of 8 downloads", together(lambda _: visitor.download(stored)), AT_ONCE)
+        yield added(
+            "each of 8 downloads",
+            together(lambda _: visitor.download(stored)),
+            AT_ONCE,
+            EACH_OF_MANY,
+        )
