@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.core.cache import cache
 from django.db.models import Count, Sum
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.crypto import constant_time_compare
@@ -27,7 +28,7 @@ from audit import chain
 from audit.announcements import recorded
 from audit.models import AuditEvent, LastRun
 from files import downloading
-from files.models import DownloadSession, FileRecord, StoredObject
+from files.models import DownloadSession, StoredObject, Usage
 from files.processes import is_running, parent
 
 if TYPE_CHECKING:
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
     from securestore.counters import Counters
 
 log = logging.getLogger(__name__)
+
+COUNTED_FOR = 60
+"""Seconds for which the totals of objects are good: to count them is to read them all."""
 
 SETTLED_AT_ONCE = 100
 """Idle downloads that one reading of the metrics closes, at most."""
@@ -136,15 +140,15 @@ def _known_to_the_database() -> Iterator[Metric]:
 
     objects = Gauge("securestore_objects", "Encryptions on record", labels=["state"])
     size = Gauge("securestore_object_bytes", "Their bytes in the store", labels=["state"])
-    rows = StoredObject.objects.values("state").annotate(n=Count("pk"), size=Sum("object_size"))
-    counted = {row["state"]: (row["n"], row["size"] or 0) for row in rows.order_by()}
+    counted = cache.get_or_set("securestore-metrics-objects", _count_objects, COUNTED_FOR) or {}
     for state in StoredObject.State.values:
         number, total = counted.get(state, (0, 0))
         objects.add_metric([state], number)
         size.add_metric([state], total)
     yield objects
     yield size
-    yield Gauge("securestore_files", "Files", value=FileRecord.objects.count())
+    files = Usage.objects.aggregate(n=Sum("files"))["n"] or 0
+    yield Gauge("securestore_files", "Files", value=files)
     yield Gauge(
         "securestore_downloads_open",
         "Downloads that are not an event yet",
@@ -152,6 +156,11 @@ def _known_to_the_database() -> Iterator[Metric]:
     )
     yield Gauge("securestore_audit_head", "Number of the last event", value=chain.head().number)
     yield from _last_runs(Gauge)
+
+
+def _count_objects() -> dict[str, tuple[int, int]]:
+    rows = StoredObject.objects.values("state").annotate(n=Count("pk"), size=Sum("object_size"))
+    return {row["state"]: (row["n"], row["size"] or 0) for row in rows.order_by()}
 
 
 def _last_runs(gauge: Any) -> Iterator[Metric]:
