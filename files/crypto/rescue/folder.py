@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -20,6 +21,7 @@ from files.crypto.rescue.names import path_for
 from files.crypto.rescue.outcome import Outcome, Status
 from files.crypto.rescue.restore import Progress, restore
 from files.crypto.salvage import read_trailer
+from files.crypto.stream import Context
 
 LIST_NAME: Final = "rescued.jsonl"
 
@@ -29,6 +31,8 @@ class Objects:
 
     def __init__(self, folder: Path, *, but: Path) -> None:
         self._by_stream: dict[UUID, Path] = {}
+        self._versions: dict[UUID, list[Context]] = defaultdict(list)
+        self._whole: dict[UUID, Context] = {}
         self._by_name: dict[str, Path] = {}
         self.unreadable: list[Outcome] = []
         self.total = 0
@@ -36,18 +40,22 @@ class Objects:
             try:
                 with path.open("rb") as source:
                     self.total += os.fstat(source.fileno()).st_size
-                    stream = read_trailer(source).context.stream_id
+                    context = read_trailer(source).context
             except Damaged:
-                stream = None
+                context = None
             except OSError as error:
                 reason = f"it cannot be read ({error.strerror})"
                 self.unreadable.append(Outcome(Status.FAILED, str(path), reason=reason))
                 continue
-            if stream is None or stream in self._by_stream:
+            if context is None or context.stream_id in self._by_stream:
                 self._by_name["".join(path.parts[-2:])] = path
                 self._by_name[path.name] = path
             else:
-                self._by_stream[stream] = path
+                self._by_stream[context.stream_id] = path
+                self._versions[context.file_id].append(context)
+        self._versions = {
+            file_id: contexts for file_id, contexts in self._versions.items() if len(contexts) > 1
+        }
 
     def __len__(self) -> int:
         return len(self._by_stream) + len(set(self._by_name.values()))
@@ -60,6 +68,24 @@ class Objects:
             path = self._by_name.get(plain) or self._by_name.get(Path(entry.object_name).name)
             self._by_name = {k: v for k, v in self._by_name.items() if v != path}
         return path
+
+    def note_whole(self, entry: Entry) -> None:
+        """The entry's file is there, every byte of it."""
+        if entry.file_id in self._versions:
+            self._whole[entry.file_id] = entry.context
+
+    def superseded(self) -> Iterator[Path]:
+        """Take older encryptions of files that are there: `sweep` has not deleted them yet."""
+        for file_id, current in self._whole.items():
+            for context in self._versions[file_id]:
+                if (
+                    context.stream_id == current.stream_id
+                    or context.created_at > current.created_at
+                ):
+                    continue
+                path = self._by_stream.pop(context.stream_id, None)
+                if path is not None:
+                    yield path
 
     def rest(self) -> Iterator[Path]:
         """Those that no entry was for."""
@@ -109,7 +135,12 @@ def restore_all(
                 }
                 written.write(json.dumps(line) + "\n")
                 written.flush()
+            if outcome.status in (Status.RESTORED, Status.PRESENT):
+                objects.note_whole(entry)
             yield outcome
+    for path in objects.superseded():
+        reason = "an older encryption of a file that is there; its key is gone, and not needed"
+        yield Outcome(Status.SUPERSEDED, str(path), reason=reason)
     for path in objects.rest():
         reason = "the export has no key for it: newer than the export, deleted, or no object"
         yield Outcome(Status.NO_KEY, str(path), reason=reason)

@@ -23,6 +23,7 @@ class Status(StrEnum):
     WRONG_KEY = "wrong key"
     DAMAGED = "damaged"
     PARTIAL = "partial"
+    SUPERSEDED = "superseded"
     NO_KEY = "no key"
     NO_OBJECT = "no object"
     FAILED = "failed"
@@ -31,6 +32,7 @@ class Status(StrEnum):
 EXIT_CODES: Final = {
     Status.RESTORED: 0,
     Status.PRESENT: 0,
+    Status.SUPERSEDED: 0,
     Status.FAILED: CANNOT,
     Status.WRONG_KEY: 3,
     Status.DAMAGED: 4,

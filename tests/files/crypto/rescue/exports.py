@@ -22,10 +22,11 @@ def make(
     user_key: str | None = None,
     derivation: str = "",
     file_id: UUID | None = None,
+    written_at: int = 1_700_000_000,
 ) -> tuple[Path, Entry, bytes]:
     """Write an object below `folder`, as a bucket would have it; its path, entry and data key."""
     dek = os.urandom(32)
-    context = Context(file_id or uuid4(), uuid4(), 1_700_000_000)
+    context = Context(file_id or uuid4(), uuid4(), written_at)
     random = os.urandom(16).hex()
     path = folder / random[:2] / random[2:]
     path.parent.mkdir(parents=True, exist_ok=True)

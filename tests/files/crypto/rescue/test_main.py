@@ -316,6 +316,41 @@ def test_a_folder_is_restored_and_a_second_run_changes_nothing(
     assert {path: path.stat().st_mtime_ns for path in out.iterdir()} == before
 
 
+def test_what_a_reencryption_left_behind_is_not_missed(
+    tmp_path: Path, out: Path, passphrase: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bucket = tmp_path / "bucket"
+    entry = make(bucket, CONTENT, name="now")[1]
+    make(bucket, CONTENT, file_id=entry.file_id, written_at=entry.context.created_at - 5)
+    make(bucket, CONTENT, file_id=entry.file_id, written_at=entry.context.created_at)
+    keys = export(tmp_path / "keys", entry)
+    arguments = ("--all", bucket, "--export", keys, "--passphrase-file", passphrase, "--to", out)
+    assert run(*arguments, "--json") == 0
+    printed = capsys.readouterr()
+    assert printed.err == "1 restored, 2 superseded.\n"
+    assert [json.loads(line)["status"] for line in printed.out.splitlines()][1:] == [
+        "superseded",
+        "superseded",
+    ]
+    assert run(*arguments) == 0
+    assert capsys.readouterr().err == "1 already there, 2 superseded.\n"
+
+
+def test_another_encryption_is_missed_when_the_file_is_not_there_or_older(
+    tmp_path: Path, out: Path, passphrase: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bucket = tmp_path / "bucket"
+    path, damaged, _ = make(bucket, CONTENT, name="damaged")
+    path.write_bytes(path.read_bytes()[:-100] + bytes(100))
+    make(bucket, CONTENT, file_id=damaged.file_id, written_at=1)
+    old = make(bucket, CONTENT, name="old")[1]
+    make(bucket, CONTENT, file_id=old.file_id, written_at=old.context.created_at + 1)
+    keys = export(tmp_path / "keys", damaged, old)
+    arguments = ("--all", bucket, "--export", keys, "--passphrase-file", passphrase, "--to", out)
+    assert run(*arguments) == 4
+    assert capsys.readouterr().err == "1 restored, 1 damaged, 2 no key.\n"
+
+
 def test_a_folder_with_everything_wrong_restores_what_is_right(
     tmp_path: Path, out: Path, passphrase: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
