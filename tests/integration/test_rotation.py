@@ -9,9 +9,11 @@ import secrets
 import shlex
 import subprocess
 import sys
+import termios
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any
 
 import pytest
 
@@ -85,14 +87,14 @@ class Site(Installation):
     def environment(self) -> dict[str, str]:
         return {**super().environment(), "DOOMED_GRACE_MINUTES": "0"}
 
-    def start(self, command: str) -> subprocess.Popen[bytes]:
-        """Begin a command; its standard error says how far it is."""
+    def start(self, command: str, stderr: int = subprocess.PIPE) -> subprocess.Popen[bytes]:
+        """Begin a command."""
         return subprocess.Popen(
             [sys.executable, *shlex.split(command)],
             cwd=ROOT,
             env=self.environment(),
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=stderr,
         )
 
     def outcome(self, command: str) -> Any:
@@ -129,15 +131,25 @@ def site(request: pytest.FixtureRequest, weed: Weed, tmp_path: Path) -> Iterator
         yield migrated(f"postgres://{database['USER']}@/{path}")
 
 
-def kill_once_it_says(process: subprocess.Popen[bytes], sign: bytes) -> bool:
-    """SIGKILL the process once its standard error matches; whether it did before it ended."""
-    stream = cast("IO[bytes]", process.stderr)
-    said = b""
-    while not re.search(sign, said) and (more := os.read(stream.fileno(), 4096)):
-        said += more
-    running = process.poll() is None
-    process.kill()
-    process.communicate(timeout=30)
+def killed_once_it_says(site: Site, command: str, sign: bytes) -> bool:
+    """Begin a command at a terminal, where it says how far it is, and SIGKILL it once it says so.
+
+    Whether it was killed before it ended.
+    """
+    ours, its = os.openpty()
+    termios.tcsetwinsize(its, (24, 100))
+    try:
+        process = site.start(command, stderr=its)
+        os.close(its)
+        said = b""
+        with suppress(OSError):  # Nobody is at the other end any more.
+            while not re.search(sign, said):
+                said += os.read(ours, 4096)
+        running = process.poll() is None
+        process.kill()
+        process.communicate(timeout=30)
+    finally:
+        os.close(ours)
     return running
 
 
@@ -147,7 +159,7 @@ def test_file_keys_killed_in_the_middle_and_run_again(site: Site) -> None:
     command = "manage.py rotate_file_keys --older-than=0d --workers=2 --json"
     # Before the first is done, and when some are.
     for sign in (rb"Re-encrypting", rb"Re-encrypting 6 files: +[1-9]"):
-        assert kill_once_it_says(site.start(command), sign)
+        assert killed_once_it_says(site, command, sign)
         assert site.state(READ_FILES)["good"]
     outcome = site.outcome(command)
     assert (outcome["failed"], outcome["damaged"]) == ([], [])
@@ -172,7 +184,7 @@ def test_master_keys_killed_in_the_middle_and_finished_by_two_at_once(site: Site
     new_id = new_key_first(site)
     # In small batches, so that there is a middle to be killed in.
     command = "manage.py rotate_master_key --json --batch-size="
-    assert kill_once_it_says(site.start(f"{command}4"), rb" [1-9]\d*/\d+ \[")
+    assert killed_once_it_says(site, f"{command}4", rb" [1-9]\d*/\d+ \[")
     left = ROWS - site.state(COUNT_ROWS)["by_key"][new_id]
     assert 0 < left < ROWS
     outcomes = []
