@@ -32,7 +32,6 @@ class Event(StrEnum):
     KEY_SHOWN = auto()  # Again, after the answer that completed the upload.
     KEY_SAVED = auto()  # Its owner has it: the server forgot it.
     PASSPHRASE_SET = auto()
-    FILE_RENAMED = auto()
     FILE_DELETED = auto()
     OWNERSHIP_TRANSFERRED = auto()
 

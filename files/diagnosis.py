@@ -70,7 +70,8 @@ def check_keyring() -> Iterator[Line]:
     others = f", also {', '.join(ring.ids[1:])}" if ring.ids[1:] else ""
     said = f"the primary is {ring.primary_id}{others}."
     if not good:
-        yield Line(Level.FAIL, "keyring", f"{said} It does not open what it wrapped.")
+        remedy = "Put a key first that does, and report this."
+        yield Line(Level.FAIL, "keyring", f"{said} It does not open what it wrapped.", remedy)
         return
     yield Line(Level.OK, "keyring", said)
 
@@ -81,7 +82,7 @@ def check_master_keys() -> Iterator[Line]:
     try:
         vault.check_keyring()
     except vault.VaultError as error:
-        yield Line(Level.FAIL, "master keys", str(error))
+        yield Line(Level.FAIL, "master keys", str(error), "Change MASTER_KEYS accordingly.")
     except KeyServiceError as error:
         remedy = "See to the key service, and to the rights of its credentials."
         yield Line(Level.FAIL, "master keys", reason(error), remedy)
@@ -147,7 +148,8 @@ class _Visit:
     def check_clock(self) -> Iterator[Line]:
         """Do its clock and ours agree?"""
         if self._date is None:
-            yield Line(Level.WARN, "store clock", "it does not tell its time.")
+            remedy = "Compare the clocks by hand: beyond 15 minutes a store refuses requests."
+            yield Line(Level.WARN, "store clock", "it does not tell its time.", remedy)
             return
         skew = round(abs((self._date.astimezone(UTC) - self._asked).total_seconds()))
         level = Level.FAIL if skew > TOO_SKEW else Level.WARN if skew > SKEW else Level.OK

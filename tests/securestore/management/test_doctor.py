@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import json
 from collections.abc import Iterator
 from io import StringIO
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -83,3 +86,16 @@ def test_it_comes_to_its_end_whatever_is_broken(
 
 def explode() -> Iterator[Line]:
     raise RuntimeError("a fault of the doctor's own\nand more of it")
+
+
+@pytest.mark.parametrize("module", [diagnosis, vaults])
+def test_whatever_is_not_well_has_a_remedy(module: ModuleType) -> None:
+    """In the source: no probe can be brought to say all that it might."""
+    lines = [
+        call
+        for call in ast.walk(ast.parse(inspect.getsource(module)))
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "Line"
+    ]
+    assert len(lines) > 10
+    without = [ast.unparse(call) for call in lines if len(call.args) < 4]
+    assert all(line.startswith("Line(Level.OK, ") for line in without)
