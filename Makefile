@@ -19,6 +19,8 @@ VENDOR := static/vendor
 .NOTPARALLEL:
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules
+# Byte code is kept: without it every process of a run compiles every test anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## Show this list
@@ -67,6 +69,8 @@ browser: packages $(VENV)/dev.stamp $(VENDOR)/stamp ## Tests in Chromium against
 .PHONY: soak
 soak: $(VENV)/dev.stamp $(VENDOR)/stamp ## Long and memory-hungry tests
 	$(PYTEST) -m soak
+	$(PYTEST) -n auto -m "hypothesis and not integration and not browser and not soak" \
+	    --hypothesis-profile=soak
 	@$(MAKE) --no-print-directory fuzz
 
 .PHONY: fuzz

@@ -3,6 +3,7 @@
 No test reaches beyond this machine: a connection to anything but loopback fails the test.
 """
 
+import gc
 import ipaddress
 import socket
 from collections.abc import Iterator, Sequence
@@ -13,11 +14,13 @@ import boto3
 import pytest
 from botocore.config import Config
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
 from django.core.cache import cache
 from hypothesis import settings as hypothesis_settings
 from moto import mock_aws
 from pytest_django import Settings
 
+from accounts.members import NAME as MEMBERS
 from accounts.members import ensure_members_group
 from launcher.ports import LOOPBACK, free_port
 from launcher.preflight import is_loopback
@@ -32,11 +35,24 @@ if TYPE_CHECKING:
 
 pytest_plugins = ["tests.audit.flush"]
 
-# The same examples in every run, so that a red run can be had again. `--hypothesis-profile=search`
-# looks for new ones.
-hypothesis_settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
+# The same examples in every run, so that a red run can be had again; more of them in `make soak`.
+# `--hypothesis-profile=search` looks for new ones.
+hypothesis_settings.register_profile(
+    "ci", derandomize=True, deadline=None, print_blob=True, max_examples=50
+)
+hypothesis_settings.register_profile(
+    "soak", hypothesis_settings.get_profile("ci"), max_examples=500
+)
 hypothesis_settings.register_profile("search", deadline=None, max_examples=2000)
 hypothesis_settings.load_profile("ci")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Spare the collector of garbage what stays to the end: to look through it took a sixth."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 class NetworkForbidden(RuntimeError):
@@ -91,7 +107,7 @@ def _empty_cache() -> Iterator[None]:
 
 def _person(name: str) -> "User":
     user = get_user_model().objects.create_user(name, f"{name}@example.org", PASSWORD)
-    user.groups.add(ensure_members_group())
+    user.groups.add(Group.objects.filter(name=MEMBERS).first() or ensure_members_group())
     return user
 
 

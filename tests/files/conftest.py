@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import boto3
 import pytest
 from moto import mock_aws
 from moto.backends import get_backend
+from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from audit.models import AuditEvent
-from files import masterkeys, vault
+from files import custody, masterkeys, vault
+from files.crypto import keyexport
+from files.crypto.passphrase import SALT_LENGTH, Derivation
 from files.custody import UserKey
 from files.models import FileRecord, Grant, StoredObject
 
@@ -44,16 +48,40 @@ def _aws() -> Iterator[None]:
 @pytest.fixture
 def s3(_aws: None, settings: Any) -> S3Client:
     """A client of an S3 in memory (moto) that holds the configured bucket, empty."""
-    get_backend("s3").reset()
-    client = s3_client()
-    client.create_bucket(Bucket=settings.S3_BUCKET)
-    return client
+    backend = get_backend("s3")
+    backend.reset()
+    # Not by a request, which would take longer than most tests.
+    backend[DEFAULT_ACCOUNT_ID]["aws"].create_bucket(settings.S3_BUCKET, "us-east-1")
+    return s3_client()
+
+
+class CheapDerivation(Derivation):
+    """A passphrase's key at a thousandth of its cost."""
+
+    __slots__ = ()
+
+    @classmethod
+    def new(cls) -> Self:
+        return cls(os.urandom(SALT_LENGTH), memory=32, passes=1)
+
+
+class CheapArgon2(keyexport.Argon2):
+    """The same for exports of keys."""
+
+    def __init__(self, memory: int = 32, iterations: int = 1, lanes: int = 4) -> None:
+        super().__init__(memory, iterations, lanes)
+
+
+@pytest.fixture
+def full_cost() -> None:
+    """For tests of what passphrases cost: they take the half second that they take."""
 
 
 @pytest.fixture(autouse=True)
-def _static_files_are_not_looked_for(settings: Any) -> None:
-    """Else WhiteNoise reads every static file for every test client."""
-    settings.WHITENOISE_AUTOREFRESH = True
+def _cheap_passphrases(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if "full_cost" not in request.fixturenames:
+        monkeypatch.setattr(custody, "Derivation", CheapDerivation)
+        monkeypatch.setattr(keyexport, "Argon2", CheapArgon2)
 
 
 @pytest.fixture

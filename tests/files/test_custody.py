@@ -93,7 +93,9 @@ def test_a_passphrase_opens_what_its_key_locked(store: Store, alice: User) -> No
         custody.typed_key(record, " ")
 
 
-def test_nothing_of_a_passphrase_is_kept_but_its_salt_and_costs(store: Store, alice: User) -> None:
+def test_nothing_of_a_passphrase_is_kept_but_its_salt_and_costs(
+    store: Store, alice: User, full_cost: None
+) -> None:
     store(alice, key=UserKey.from_passphrase(PASSPHRASE))
     assert held_key().offered is None
     assert held_key().saved_at is not None

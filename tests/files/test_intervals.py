@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from unittest import mock
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from files import intervals
@@ -28,11 +29,13 @@ def test_merging_keeps_the_set_and_makes_it_short(found: list[list[int]]) -> Non
     assert intervals.merged(merged) == merged
 
 
-@given(st.lists(st.integers(1, 9), min_size=intervals.AT_MOST + 1, max_size=intervals.AT_MOST + 40))
-def test_of_too_many_the_shortest_are_forgotten(lengths: list[int]) -> None:
+@example([1 + 7 * place % 9 for place in range(intervals.AT_MOST + 40)], intervals.AT_MOST)
+@given(st.lists(st.integers(1, 9), min_size=13, max_size=40), st.just(12))
+def test_of_too_many_the_shortest_are_forgotten(lengths: list[int], at_most: int) -> None:
     found = [[10 * place, 10 * place + length] for place, length in enumerate(lengths)]
-    kept = intervals.merged(found)
-    assert len(kept) == intervals.AT_MOST
+    with mock.patch.object(intervals, "AT_MOST", at_most):
+        kept = intervals.merged(found)
+    assert len(kept) == at_most
     assert all(one in found for one in kept)
     forgotten = [b - a for a, b in found if [a, b] not in kept]
     assert max(forgotten) <= min(b - a for a, b in kept)

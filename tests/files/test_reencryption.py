@@ -6,6 +6,7 @@ import itertools
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from files.custody import UserKey
 from files.masterkeys import keyring
 from files.models import FileRecord, Grant, PastWrapping, StoredObject, UploadSession
 from files.reencryption import reencrypt
-from files.storage import EncryptedS3Storage
+from files.storage import EncryptedS3Storage, writer
 from tests.files.conftest import CONTENT, Store, UseKeys
 from tests.files.test_vault import PART, read
 
@@ -273,7 +274,14 @@ def kill_at(step: int, record: FileRecord, monkeypatch: pytest.MonkeyPatch) -> b
 
         return call
 
+    pools = []
+
+    def pool(*args: Any, **kwargs: Any) -> ThreadPoolExecutor:
+        pools.append(ThreadPoolExecutor(*args, **kwargs))
+        return pools[-1]
+
     with monkeypatch.context() as patch:
+        patch.setattr(writer, "ThreadPoolExecutor", pool)
         client = vault.storage().client
         for name in ("create_multipart_upload", "upload_part", "complete_multipart_upload"):
             patch.setattr(client, name, dying(getattr(client, name)))
@@ -285,6 +293,9 @@ def kill_at(step: int, record: FileRecord, monkeypatch: pytest.MonkeyPatch) -> b
         try:
             reencrypt(record)
         except Killed:
+            # The threads of a process die with it.
+            for one in pools:
+                one.shutdown(cancel_futures=True)
             return True
     return False
 

@@ -154,5 +154,6 @@ def test_a_database_server_that_is_gone_is_not_waited_for() -> None:
         ).stdout.strip()
 
     url = "postgres://u:p@db.internal/n"
-    assert options(url) == "[('connect_timeout', 5), ('tcp_user_timeout', 5000)]"
+    assert "('connect_timeout', 5)" in options(url)
+    assert "('tcp_user_timeout', 5000)" in options(url)
     assert "('connect_timeout', 9)" in options(f"{url}?connect_timeout=9")

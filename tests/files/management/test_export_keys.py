@@ -53,7 +53,7 @@ def run(output: Path, **options: Any) -> str:
 
 
 def test_with_a_passphrase_rescue_restores_the_file(
-    fetched: Path, output: Path, passphrase: str, tmp_path: Path
+    fetched: Path, output: Path, passphrase: str, tmp_path: Path, full_cost: None
 ) -> None:
     assert "the keys of 1 files" in run(output, passphrase_file=passphrase)
     assert output.stat().st_mode & 0o777 == 0o600
