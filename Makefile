@@ -67,8 +67,8 @@ browser: packages $(VENV)/dev.stamp $(VENDOR)/stamp ## Tests in Chromium against
 	CHROMIUM="$(CHROMIUM)" $(PYTEST) -m browser
 
 .PHONY: soak
-soak: $(VENV)/dev.stamp $(VENDOR)/stamp ## Long and memory-hungry tests
-	$(PYTEST) -m soak
+soak: packages $(VENV)/dev.stamp $(VENDOR)/stamp ## Long and memory-hungry tests
+	CHROMIUM="$(CHROMIUM)" $(PYTEST) -m soak
 	$(PYTEST) -n auto -m "hypothesis and not integration and not browser and not soak" \
 	    --hypothesis-profile=soak
 	@$(MAKE) --no-print-directory fuzz

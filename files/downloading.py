@@ -283,15 +283,21 @@ def _is_idle(row: DownloadSession, now: datetime) -> bool:
     return idle
 
 
+def idle(*, now: datetime | None = None) -> int:
+    """How many downloads `settle_idle` would turn into their events."""
+    before = (now or timezone.now()) - settings.DOWNLOAD_IDLE
+    return DownloadSession.objects.filter(seen_at__lt=before, settled=False).count()
+
+
 def settle_idle(*, now: datetime | None = None, at_most: int | None = None) -> int:
     """Turn downloads that nothing was heard of for long into their events; how many there were.
 
     Safe beside running requests, and beside another of its kind.
     """
     before = (now or timezone.now()) - settings.DOWNLOAD_IDLE
-    idle = DownloadSession.objects.filter(seen_at__lt=before).order_by("seen_at")
+    found = DownloadSession.objects.filter(seen_at__lt=before).order_by("seen_at")
     settled = 0
-    for pk in list(idle.values_list("pk", flat=True)[:at_most]):
+    for pk in list(found.values_list("pk", flat=True)[:at_most]):
         with transaction.atomic():
             row = _locked(pk=pk, seen_at__lt=before)
             if row is None:

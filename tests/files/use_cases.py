@@ -205,6 +205,7 @@ NO_EVENT: dict[str, str] = {
     "files.custody.typed_key": RULES,
     "files.custody.unlock": RULES,
     "files.downloading.Sending.sent": "notes how far a download is that will be an event",
+    "files.downloading.idle": READS,
     "files.downloading.begin": "notes a download that will be an event",
     "files.held.is_fresh": READS,
     "files.held.just_made": "part of the answer that completes the upload",

@@ -145,11 +145,19 @@ class Client:
         finally:
             connection.close()
 
-    def create(self, size: int, name: str = "file.bin", custody: str = "managed") -> str:
+    def create(
+        self, size: int, name: str = "file.bin", custody: str = "managed", data: bytes = b""
+    ) -> str:
+        """Begin an upload; with `data`, its first bytes or all of them come in the same request."""
         fields = {"filename": name, "custody": custody}
         told = ",".join(f"{k} {base64.b64encode(v.encode()).decode()}" for k, v in fields.items())
+        kind = {"Content-Type": "application/offset+octet-stream"} if data else {}
         answer, content = self.request(
-            "POST", "/uploads/", **{"Upload-Length": str(size), "Upload-Metadata": told}
+            "POST",
+            "/uploads/",
+            data,
+            **{"Upload-Length": str(size), "Upload-Metadata": told},
+            **kind,
         )
         assert answer.status == 201, content
         return "/uploads/" + answer.headers["Location"].rpartition("/")[2]

@@ -70,7 +70,7 @@ class Command(BaseCommand):
                 delete_unknown=options["delete_unknown"],
                 each=self._each,
             )
-            settled = 0 if self._dry_run else _settle_downloads()
+            settled = _settle_downloads(dry_run=self._dry_run)
             run.tell(
                 purged=swept.purged,
                 abandoned=swept.abandoned,
@@ -79,12 +79,12 @@ class Command(BaseCommand):
                 deleted=found.deleted,
                 missing=found.missing_objects,
                 left=swept.failed + found.failed,
-                downloads=settled,
+                downloads=0 if self._dry_run else settled,
             )
         if options["json"]:
-            self.stdout.write(json.dumps(self._as_json(swept, found)))
+            self.stdout.write(json.dumps(self._as_json(swept, found, settled)))
         else:
-            self._say(swept, found)
+            self._say(swept, found, settled)
         _complain(swept, found)
 
     def _each(self, step: Step) -> None:
@@ -96,7 +96,7 @@ class Command(BaseCommand):
             would = "would " if self._dry_run else ""
             self.stdout.write(f"{would}{DOES[step.act]}: {_words(step)}")
 
-    def _say(self, swept: Swept, found: Reconciled) -> None:
+    def _say(self, swept: Swept, found: Reconciled, settled: int) -> None:
         verb = "would be removed" if self._dry_run else "removed"
         self.stdout.write(
             f"{swept.purged} doomed objects and {swept.abandoned} abandoned uploads {verb}."
@@ -114,10 +114,13 @@ class Command(BaseCommand):
                 f"{found.unknown_objects} objects with {found.unknown_bytes} bytes have no row; "
                 f"{found.deleted} of them {verb}. --delete-unknown deletes those older than a day."
             )
+        if settled:
+            got = "would get" if self._dry_run else "got"
+            self.stdout.write(f"{settled} downloads stood still and {got} their event of the log.")
         for file_id, name in found.missing:
             self.stdout.write(f"missing: file {file_id}, object {name}")
 
-    def _as_json(self, swept: Swept, found: Reconciled) -> dict[str, Any]:
+    def _as_json(self, swept: Swept, found: Reconciled, settled: int) -> dict[str, Any]:
         return {
             "dry_run": self._dry_run,
             "purged": swept.purged,
@@ -139,6 +142,7 @@ class Command(BaseCommand):
             "missing_objects": found.missing_objects,
             "in_doubt": found.in_doubt,
             "failed": swept.failed + found.failed,
+            "downloads": settled,
             "steps": [
                 {
                     **asdict(step),
@@ -150,10 +154,11 @@ class Command(BaseCommand):
         }
 
 
-def _settle_downloads() -> int:
+def _settle_downloads(*, dry_run: bool) -> int:
     """Close downloads that stand still; what this process does, no server's metrics count."""
     patience = downloading.TO_COUNT if settings.METRICS_TOKEN else timedelta()
-    return downloading.settle_idle(now=timezone.now() - patience)
+    settle = downloading.idle if dry_run else downloading.settle_idle
+    return settle(now=timezone.now() - patience)
 
 
 def _words(step: Step) -> str:

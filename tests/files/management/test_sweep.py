@@ -48,7 +48,11 @@ def test_it_closes_downloads_that_stand_still(
     due = timezone.now() - settings.DOWNLOAD_IDLE - timedelta(minutes=minutes)
     for seen_at, left in ((due + timedelta(minutes=1), 1), (due - timedelta(seconds=1), 0)):
         DownloadSession.objects.update(seen_at=seen_at)
-        sweep()
+        settled = 1 - left
+        assert json.loads(sweep("--dry-run", "--json"))["downloads"] == settled
+        assert DownloadSession.objects.count() == 1
+        told = "1 downloads stood still and got their event of the log." in sweep().splitlines()
+        assert told == bool(settled)
         assert DownloadSession.objects.count() == left
 
 
