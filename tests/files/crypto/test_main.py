@@ -10,7 +10,7 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from uuid import UUID
@@ -459,6 +459,14 @@ def test_a_wrong_command_line(arguments: list[str]) -> None:
     assert end.value.code == 2
 
 
+@pytest.fixture
+def _interruptible() -> Iterator[None]:
+    """Programs hear SIGINT, though whoever started the tests may have had it ignored (`&`)."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def stopped_by(process: subprocess.Popen[bytes], number: int) -> int:
     """Send the signal until it is heard: one right before Python waits is only heard after."""
     for _ in range(30):
@@ -469,6 +477,7 @@ def stopped_by(process: subprocess.Popen[bytes], number: int) -> int:
     raise AssertionError("it does not stop")
 
 
+@pytest.mark.usefixtures("_interruptible")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("command", ["encrypt", "decrypt"])
 def test_a_signal_leaves_nothing(tmp_path: Path, key: Path, number: int, command: str) -> None:
