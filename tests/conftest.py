@@ -16,6 +16,7 @@ from botocore.config import Config
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.core.cache import cache
+from django.db.backends.base.base import BaseDatabaseWrapper
 from hypothesis import settings as hypothesis_settings
 from moto import mock_aws
 from pytest_django import Settings
@@ -76,6 +77,24 @@ def _no_network() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket.socket, "connect", guarded_connect)
         patch.setattr(socket, "getaddrinfo", guarded_lookup)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _transactions_outlive_requests() -> Iterator[None]:
+    """Let the end of a request, which is that of its answer, not end the transaction of the test.
+
+    Django's client sees to that as well, but not for an answer that a test closes by itself.
+    """
+    close = BaseDatabaseWrapper.close_if_unusable_or_obsolete
+
+    def close_outside_of_transactions(self: BaseDatabaseWrapper) -> None:
+        if not self.in_atomic_block:
+            close(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        name = "close_if_unusable_or_obsolete"
+        patch.setattr(BaseDatabaseWrapper, name, close_outside_of_transactions)
         yield
 
 
