@@ -202,6 +202,9 @@ class ObjectWriter:
         if not self._open:
             raise ValueError("the writer is closed")
         self._encryptor.update(data)
+        if any(part.done() for part in self._travelling):
+            # A slow client fills no other part for long: what is safe is told before that.
+            self._arrive(timeout=0)
         return len(data)
 
     def commit(self) -> SealedObject:
@@ -352,8 +355,11 @@ class ObjectWriter:
 
     def _arrive(self, *, timeout: float | None = None, tell: bool = True) -> None:
         """Wait for whichever part is there first, and tell up to where all parts are safe."""
-        done, self._travelling = wait(self._travelling, timeout, FIRST_COMPLETED)
-        for part in [future.result() for future in done]:
+        done, others = wait(self._travelling, timeout, FIRST_COMPLETED)
+        parts = [future.result() for future in done]
+        # Not before: one that failed stays, and fails whoever goes on regardless.
+        self._travelling = others
+        for part in parts:
             self._arrived[part.number] = part.etag
             self._spares.append(part.buffer)
         safe = len(self._etags)

@@ -133,10 +133,15 @@ def test_a_killed_server_goes_on_where_it_was_safe(server: Server, client: Clien
     content = bytes_of(9, 3 * PART + 5000)
     path = client.create(len(content))
     assert client.patch(path, content[:1000], 0).status == 204
-    begun = client.patch_begun(path, content[1000:], 1000, 2 * PART + 3 * FRAME_PAYLOAD)
+    sent = 2 * PART + 3 * FRAME_PAYLOAD
+    begun = client.patch_begun(path, content[1000:], 1000, sent)
     with begun:
-        while client.head(path)[0] < PART:
-            pass  # HEAD itself waits, for the turn to end.
+        at, deadline = 1000 + sent, time.monotonic() + 60
+        while client.head(path)[0] < PART:  # HEAD itself waits, for the turn to end.
+            assert time.monotonic() < deadline, "the first part was never told to be safe"
+            # A part is told to be safe when bytes arrive after it.
+            begun.sendall(content[at : at + FRAME_PAYLOAD])
+            at += FRAME_PAYLOAD
         server.kill()
         server.start()
     # At once: the lease of the killed process holds nobody up.

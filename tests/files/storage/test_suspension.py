@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import wait
 
 import pytest
 from botocore.exceptions import ConnectionClosedError
@@ -204,3 +205,14 @@ def test_a_suspended_or_released_writer_is_closed(relay: Relay) -> None:
         for use in (writer.commit, writer.suspend):
             with pytest.raises(ValueError, match="closed"):
                 use()
+
+
+def test_a_part_is_told_to_be_safe_before_the_next_is_full(storage: EncryptedS3Storage) -> None:
+    """A slow client fills no other part for long, and what a kill costs is what was not told."""
+    relay = Relay(storage)
+    with relay.writer() as writer:
+        writer.write(content(PART + F + 1))
+        wait(writer._travelling)
+        assert relay.told == []
+        writer.write(b"another byte")
+        assert [(len(told.etags), told.offset) for told in relay.told] == [(1, PART)]
