@@ -163,16 +163,16 @@ class ObjectReader(io.RawIOBase):
         self._etag = answer.etag
         return answer
 
-    def _tokens(self, first: int, last: int) -> Generator[Buffer]:
+    def _tokens(self, first: int, last: int) -> Generator[bytes]:
         """Yield the frames as they lie in the store."""
         with closing(self._batches(first, last, 1)) as batches:
-            for _, data in batches:
-                yield data
+            for batch in batches:
+                yield from batch
 
-    def _batches(self, first: int, last: int, length: int) -> Generator[tuple[int, bytes]]:
-        """Yield the number of frames and the bytes of up to `length` frames at a time.
+    def _batches(self, first: int, last: int, length: int) -> Generator[list[bytes]]:
+        """Yield up to `length` frames at a time; go on where a broken connection stopped.
 
-        Goes on where a broken connection stopped.
+        Of a batch that breaks, the frames that came whole are handed on: they are the way it made.
         """
         index, failures, moved = first, 0, time.monotonic()
         while index <= last:
@@ -181,13 +181,13 @@ class ObjectReader(io.RawIOBase):
                     while index <= last:
                         # The first frame alone: somebody waits for it.
                         count = min(length, last - index + 1) if index > first else 1
-                        end = index + count - 1
-                        data = answer.read_exactly(
-                            frame_offset(end) + self._fetched_length(end) - frame_offset(index)
-                        )
-                        index, failures = index + count, 0
-                        yield count, data
-                        moved = time.monotonic()
+                        batch, broken = self._arrived(answer, index, count)
+                        if batch:
+                            index, failures = index + len(batch), 0
+                            yield batch
+                            moved = time.monotonic()
+                        if broken is not None:
+                            raise broken
             except StoreUnavailable:
                 failures += 1
                 # What fails at once is tried again; a store that hangs has been waited for.
@@ -195,9 +195,21 @@ class ObjectReader(io.RawIOBase):
                 if failures >= self._attempts or waited >= self._patience:
                     raise
 
-    def _prefetched(self, first: int, last: int) -> Generator[Buffer]:
+    def _arrived(
+        self, answer: RangeAnswer, first: int, count: int
+    ) -> tuple[list[bytes], StoreUnavailable | None]:
+        """The frames that came whole, and what kept the others from coming."""
+        frames: list[bytes] = []
+        try:
+            for index in range(first, first + count):
+                frames.append(answer.read_exactly(self._fetched_length(index)))
+        except StoreUnavailable as broken:
+            return frames, broken
+        return frames, None
+
+    def _prefetched(self, first: int, last: int) -> Generator[bytes]:
         """As `_tokens`, fetched by a thread that stays at most `PREFETCH_BATCHES` ahead."""
-        ready: queue.SimpleQueue[tuple[int, bytes] | BaseException] = queue.SimpleQueue()
+        ready: queue.SimpleQueue[list[bytes] | BaseException] = queue.SimpleQueue()
         # Whether to go on, once for each batch that there is room for. A queue of its own: a
         # semaphore holds the interpreter's lock while it wakes the other thread.
         go_on: queue.SimpleQueue[bool] = queue.SimpleQueue()
@@ -224,12 +236,8 @@ class ObjectReader(io.RawIOBase):
                 go_on.put(True)
                 if isinstance(item, BaseException):
                     raise item
-                count, data = item
-                view = memoryview(data)
-                for number in range(count):
-                    start = frame_offset(number)
-                    yield view[start : start + self._fetched_length(index)]
-                    index += 1
+                index += len(item)
+                yield from item
         finally:
             go_on.put(False)
 
