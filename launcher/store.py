@@ -64,6 +64,8 @@ class EmbeddedStore:
             "webdav": "false",
             "master.telemetry": "false",
             "master.volumeSizeLimitMB": self._volume_size(),
+            # Every bucket has a volume of its own, however little is in it.
+            "volume.max": 1000,
             "filer.exposeDirectoryData": "false",
             "filer.disableDirListing": "true",
             # A typing error in S3_BUCKET must not make a bucket, nor an order remove a full one.
