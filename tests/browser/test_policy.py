@@ -102,7 +102,7 @@ def test_the_administrations_lists_keep_to_the_policy(
     watched.locator("button.theme-toggle").first.click()
     visit(watched, "/admin/files/filerecord/?state=live&custody=managed")
     watched.locator("#nav-filter").fill("grant")
-    watched.locator(".xfull, .toplinks").first.get_by_role("link").first.click()
+    watched.locator("#changelist-filter").get_by_role("link", name="Today").click()
     watched.locator("#searchbar").fill("policy")
     watched.locator("#changelist-search [type=submit]").click()
     watched.locator("#action-toggle").check()
