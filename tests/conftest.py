@@ -26,7 +26,7 @@ from accounts.members import ensure_members_group
 from launcher.ports import LOOPBACK, free_port
 from launcher.preflight import is_loopback
 from launcher.process import Child
-from launcher.store import MIN_VOLUME, EmbeddedStore
+from launcher.store import EmbeddedStore
 from securestore import health
 
 if TYPE_CHECKING:
@@ -212,8 +212,7 @@ def weed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Weed]:
     folder = tmp_path_factory.mktemp("weed")
     store = EmbeddedStore(folder / "store", free_port(), "tests-access", "tests-secret-key")
     store.prepare()
-    # Each test has a bucket of its own, and each bucket has volumes of its own.
-    command = [*store.command(), f"-master.volumeSizeLimitMB={MIN_VOLUME}"]
+    command = store.command()
     child = Child(
         store.name,
         command,

@@ -4,12 +4,13 @@ import copy
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from pytest_django import Settings
 
 from tests.conftest import Weed
+from tests.integration.postgresql import server
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -41,3 +42,21 @@ def real_store(weed: Weed, settings: Settings) -> Iterator["S3Client"]:
     settings.S3_ENDPOINT_URL = weed.endpoint_url
     yield client
     client.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, Any]]:
+    """The configuration of an empty database on disk, for several processes or threads at once."""
+    if request.param == "postgresql":
+        with server() as configuration:
+            yield configuration
+    else:
+        yield {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": str(tmp_path / "db.sqlite3"),
+            "OPTIONS": {
+                "transaction_mode": "IMMEDIATE",
+                "timeout": 30,
+                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+            },
+        }

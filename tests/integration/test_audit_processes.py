@@ -6,39 +6,18 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 from django.db import connection
 from pytest_django import DjangoDbBlocker
 
 from audit import chain
 from audit.models import AuditEvent
 from tests.audit.databases import as_default, migrate
-from tests.integration.postgresql import server
 
 ROOT = Path(__file__).parents[2]
 EVENTS = 40
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, Any]]:
-    """The configuration of an empty database."""
-    if request.param == "postgresql":
-        with server() as configuration:
-            yield configuration
-    else:
-        yield {
-            "ENGINE": "django.db.backends.sqlite3",
-            "NAME": str(tmp_path / "audit.sqlite3"),
-            "OPTIONS": {
-                "transaction_mode": "IMMEDIATE",
-                "timeout": 30,
-                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
-            },
-        }
 
 
 def writer(configuration: dict[str, Any], count: int) -> subprocess.Popen[str]:
@@ -56,12 +35,12 @@ def writer(configuration: dict[str, Any], count: int) -> subprocess.Popen[str]:
 
 
 def test_processes_write_one_chain_whoever_is_killed(
-    database: dict[str, Any], django_db_blocker: DjangoDbBlocker
+    empty_database: dict[str, Any], django_db_blocker: DjangoDbBlocker
 ) -> None:
-    with django_db_blocker.unblock(), as_default(database):
+    with django_db_blocker.unblock(), as_default(empty_database):
         migrate()
         connection.close()
-        writers = [writer(database, count) for count in (EVENTS, EVENTS, 0)]
+        writers = [writer(empty_database, count) for count in (EVENTS, EVENTS, 0)]
         try:
             for one in writers:
                 assert one.stdout is not None

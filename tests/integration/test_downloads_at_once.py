@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from threading import Barrier
 from typing import Any
 
-import pytest
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from pytest_django import DjangoDbBlocker
@@ -20,32 +17,14 @@ from audit.models import AuditEvent
 from files import downloading
 from files.models import DownloadSession, FileRecord
 from tests.audit.databases import as_default
-from tests.integration.postgresql import server
 
 PIECES, LENGTH, ROUNDS = 6, 1000, 5
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, Any]]:
-    if request.param == "postgresql":
-        with server() as configuration:
-            yield configuration
-    else:
-        yield {
-            "ENGINE": "django.db.backends.sqlite3",
-            "NAME": tmp_path / "db.sqlite3",
-            "OPTIONS": {
-                "transaction_mode": "IMMEDIATE",
-                "timeout": 30,
-                "init_command": "PRAGMA journal_mode=WAL;",
-            },
-        }
-
-
 def test_pieces_at_once_are_one_event(
-    database: dict[str, Any], django_db_blocker: DjangoDbBlocker
+    empty_database: dict[str, Any], django_db_blocker: DjangoDbBlocker
 ) -> None:
-    with django_db_blocker.unblock(), as_default(database):
+    with django_db_blocker.unblock(), as_default(empty_database):
         executor = MigrationExecutor(connection)
         executor.migrate(executor.loader.graph.leaf_nodes())
         # Never saved: the owner's access takes no query.
@@ -57,7 +36,7 @@ def test_pieces_at_once_are_one_event(
 
             def send(piece: int, record: FileRecord = record, together: Barrier = together) -> None:
                 part = downloading.Part(piece * LENGTH, (piece + 1) * LENGTH)
-                with as_default(database):
+                with as_default(empty_database):
                     together.wait(timeout=30)
                     sending = downloading.begin(record, part, user=user, session="s")
                     together.wait(timeout=30)
