@@ -129,7 +129,7 @@ def _enter(new: DownloadSession, part: Part) -> DownloadSession:
                 found.running += 1
                 found.whole |= new.whole
                 found.seen_at = new.seen_at
-                found.save()
+                found.save(update_fields=["requests", "running", "whole", "seen_at"])
                 return found
         except IntegrityError:
             # On PostgreSQL another request was faster to begin it: now it is there to be joined.

@@ -90,15 +90,22 @@ def create(
     length: int | None = None,
     metadata: str = "",
     in_custody: Custody = Custody.MANAGED,
+    leased: bool = False,
 ) -> UploadSession:
     """Begin an upload of `length` bytes, or of a length to be declared later.
 
-    Raises BadName, FileTooLarge.
+    `leased` to its caller, whose turn comes `first`. Raises BadName, FileTooLarge.
     """
     name = clean_name(name)
     Allowance(owner).check(length or 0)
     with transaction.atomic():
-        row = vault.begin_object(uuid.uuid4(), generate_dek(), creator=owner, in_custody=in_custody)
+        row = vault.begin_object(
+            uuid.uuid4(),
+            generate_dek(),
+            creator=owner,
+            in_custody=in_custody,
+            lease=new_lease() if leased else "",
+        )
         return UploadSession.objects.create(
             object=row,
             owner=owner,
@@ -141,7 +148,7 @@ class Continuation:
     exception leaves the upload at the last point that was safe. `length` declares what was left
     open when the upload was created. With `provisional`, nothing is safe before `settle`: for
     bytes whose checksum is not known to be right yet. `first` is for the turn of the request that
-    created the upload, before anybody else could know of it.
+    created the upload, leased to it, before anybody else could know of it.
     """
 
     def __init__(
@@ -154,9 +161,9 @@ class Continuation:
         first: bool = False,
     ) -> None:
         """Raises UploadBusy, WrongOffset, WrongLength, FileTooLarge, UploadLost."""
-        self._row = _acquire(session)
+        self._row = session.object if first else _acquire(session)
         # As it is under the lease: a length may have been declared since.
-        self.session: UploadSession = self._row.session
+        self.session: UploadSession = session if first else self._row.session
         self._lease = self._row.lease
         self._holding = True
         self._first = first
@@ -218,8 +225,8 @@ class Continuation:
         session, row = self.session, self._row
         held = session.custody == Custody.HELD
         with transaction.atomic():
-            self._update(lease="", lease_seen_at=None, carry=b"")
-            vault.seal_object(row, self._dek, sealed, UserKey.generated() if held else None)
+            key = UserKey.generated() if held else None
+            vault.seal_object(row, self._dek, sealed, key, lease="", lease_seen_at=None, carry=b"")
             record = vault.create_record(
                 row, owner=session.owner, name=session.name, content_type=session.content_type
             )

@@ -16,7 +16,7 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from itertools import repeat
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from django.core.files.storage import default_storage
 from django.db import DatabaseError, transaction
@@ -245,14 +245,17 @@ def begin_object(
     creator: User | None,
     name: str | None = None,
     in_custody: Custody = Custody.MANAGED,
+    lease: str = "",
 ) -> StoredObject:
-    """Commit the row of an object that is about to be written."""
+    """Commit the row of an object that is about to be written, by whoever has the `lease`."""
     row = StoredObject(
         file_id=file_id,
         object_name=name or random_object_name(),
         creator=creator,
         custody=in_custody,
         stream_created_at=int(time.time()),
+        lease=lease,
+        lease_seen_at=timezone.now() if lease else None,
     )
     wrapped = wrapping_keyring().wrap(
         KeyRecord(
@@ -270,11 +273,16 @@ def begin_object(
 
 
 def seal_object(
-    row: StoredObject, dek: bytes, sealed: SealedObject, key: custody.UserKey | None = None
+    row: StoredObject,
+    dek: bytes,
+    sealed: SealedObject,
+    key: custody.UserKey | None = None,
+    **fields: Any,
 ) -> None:
     """Turn a row of a verified object live, under the primary key of now. Raises UploadLost.
 
-    With a user's `key` it is held, whatever it was while it was written. For a transaction.
+    With a user's `key` it is held, whatever it was while it was written. `fields` change with it.
+    The row's lease must be as `row` has it. For a transaction.
     """
     bare = KeyRecord(
         state=KeyState.SEALED,
@@ -287,21 +295,23 @@ def seal_object(
     locked = custody.lock(bare, key)
     wrapped = wrapping_keyring().wrap(locked)
     remember_wrapping(row, wrapped.master_key_id)
-    changed = StoredObject.objects.filter(pk=row.pk, state=State.WRITING).update(
-        state=State.LIVE,
-        sealed=True,
-        custody=locked.custody.value,
-        master_key_id=wrapped.master_key_id,
-        wrapped_key=wrapped.token,
-        size=sealed.size,
-        object_size=sealed.object_size,
-        etag=sealed.etag,
-        multipart_id="",
-        state_changed_at=timezone.now(),
-    )
-    if not changed:
+    fields |= {
+        "state": State.LIVE,
+        "sealed": True,
+        "custody": locked.custody.value,
+        "master_key_id": wrapped.master_key_id,
+        "wrapped_key": wrapped.token,
+        "size": sealed.size,
+        "object_size": sealed.object_size,
+        "etag": sealed.etag,
+        "multipart_id": "",
+        "state_changed_at": timezone.now(),
+    }
+    writing = StoredObject.objects.filter(pk=row.pk, state=State.WRITING, lease=row.lease)
+    if not writing.update(**fields):
         raise UploadLost
-    row.refresh_from_db()
+    for name, value in fields.items():
+        setattr(row, name, value)
     if key is not None:
         custody.note(row, key)
 

@@ -107,6 +107,9 @@ TEMPLATES = [
 DATABASES = {"default": database(env, default=f"sqlite:///{BASE_DIR}/var/db.sqlite3")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 _database = DATABASES["default"]
+# To open SQLite's file for each request, and to move its log into it at each end, costs as much as
+# the queries of a page.
+_database["CONN_MAX_AGE"] = whole(env, "CONN_MAX_AGE", 60, least=0)
 if _database["ENGINE"] == "django.db.backends.sqlite3":
     if _database["NAME"] != ":memory:":
         # A relative path is meant from the project, whatever folder a command is run from.
@@ -124,7 +127,6 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
         **_database["OPTIONS"],
     }
 else:
-    _database["CONN_MAX_AGE"] = whole(env, "CONN_MAX_AGE", 60, least=0)
     _database["CONN_HEALTH_CHECKS"] = True
     if _database["ENGINE"] == "django.db.backends.postgresql":
         # Seconds and milliseconds (libpq): a server that is gone is noticed, not waited for.

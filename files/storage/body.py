@@ -8,13 +8,32 @@ request: the buffer is another part's afterwards.
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from files.crypto.tokens import Buffer
 
+SMALL = 64 * 1024
+"""Bytes of a body that is copied."""
+
 PIECE = 1024 * 1024
 """Bytes that one `read` returns, at least, where there are so many."""
+
+
+@contextmanager
+def body_of(buffer: Buffer) -> Iterator[bytes | IO[bytes]]:
+    """The body of one request.
+
+    Of a file-like one botocore asks the store whether to send it (`Expect: 100-continue`), and
+    waits for the answer: to copy a small one takes less.
+    """
+    if len(memoryview(buffer)) <= SMALL:
+        yield bytes(buffer)
+        return
+    with BufferBody(buffer) as body:
+        yield cast("IO[bytes]", body)
 
 
 class BufferBody(io.RawIOBase):

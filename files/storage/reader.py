@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import queue
 import threading
 import time
@@ -47,6 +48,10 @@ PREFETCH_BATCHES = 2
 
 THREAD_FROM = 4
 """A read of fewer frames than this is over before a thread would have helped."""
+
+_THREADS = threading.BoundedSemaphore(os.cpu_count() or 1)
+"""Those that fetch ahead. Once as many readers as cores have one, more would be in their way: who
+comes then fetches by itself, and what the store sends ahead waits in the socket's buffer."""
 
 
 class ObjectReader(io.RawIOBase):
@@ -103,8 +108,8 @@ class ObjectReader(io.RawIOBase):
         if start >= stop and self._size:
             return
         first, last = frame_at(start), frame_at(max(stop - 1, 0))
-        many = last - first + 1 >= THREAD_FROM
-        tokens = self._prefetched(first, last) if many else self._tokens(first, last)
+        ahead = last - first + 1 >= THREAD_FROM and _THREADS.acquire(blocking=False)
+        tokens = self._prefetched(first, last) if ahead else self._tokens(first, last)
         try:
             for index, token in enumerate(tokens, start=first):
                 payload = self._open(index, token)
@@ -115,6 +120,8 @@ class ObjectReader(io.RawIOBase):
                     yield payload
         finally:
             tokens.close()
+            if ahead:
+                _THREADS.release()
 
     def check_end(self) -> str:
         """Authenticate the last frame and the trailer; return the object's ETag."""

@@ -122,6 +122,7 @@ def create(request: HttpRequest) -> HttpResponse:
     if SECRETS & {name.lower() for name in metadata}:
         # It is stored, and told to whoever asks for the upload: no place for a secret.
         raise Refusal(400, "Upload-Metadata must not hold a key or a passphrase. Nothing was kept.")
+    at_once = length == 0 or request.content_type == CONTENT_TYPE
     session = resumable.create(
         cast("User", request.user),
         name=metadata.get("filename", "unnamed"),
@@ -129,8 +130,9 @@ def create(request: HttpRequest) -> HttpResponse:
         length=length,
         metadata=raw,
         in_custody=Custody(in_custody),
+        leased=at_once,
     )
-    if length == 0 or request.content_type == CONTENT_TYPE:
+    if at_once:
         try:
             response = _receive(request, session, 0, status=201, first=True)
         except BaseException:

@@ -204,7 +204,7 @@ def test_a_death_between_store_and_row_loses_nothing(
 ) -> None:
     """The object is complete and nobody could say so: the next turn finds it."""
 
-    def die(*_: Any) -> None:
+    def die(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
     send(session, PART + 10)
@@ -303,6 +303,28 @@ def test_an_upload_given_up_while_it_is_written_leaves_nothing(
         turn.write(CONTENT[written // 2 : written])
         turn.settle()
     assert nothing_left()
+
+
+@pytest.mark.parametrize("length", [0, 100, SIZE])
+def test_who_creates_an_upload_may_have_the_first_turn(alice: User, length: int) -> None:
+    session = resumable.create(alice, name="file.bin", length=length, leased=True)
+    with pytest.raises(UploadBusy):
+        Continuation(fresh(session), 0)
+    with Continuation(session, 0, first=True) as turn:
+        turn.write(CONTENT[:length])
+        record = turn.settle()
+    assert content_of(record) == CONTENT[:length]
+    assert fresh(session).completed_at
+    row = fresh(session).object
+    assert (row.lease, row.lease_seen_at, bytes(row.carry)) == ("", None, b"")
+
+
+def test_the_first_turn_leaves_safe_what_came(alice: User) -> None:
+    session = resumable.create(alice, name="file.bin", length=SIZE, leased=True)
+    with Continuation(session, 0, first=True) as turn:
+        turn.write(CONTENT[: PART + 5])
+        assert turn.settle() is None
+    assert content_of(send(session)) == CONTENT
 
 
 # --- Dead processes ------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import secrets
 import subprocess
@@ -32,7 +33,10 @@ def wsgi(db: None, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """
     monkeypatch.setattr(connection, "close", lambda: None)
     monkeypatch.setattr(Console, "serving", False)
-    return import_module("securestore.wsgi")
+    module = import_module("securestore.wsgi")
+    # What tests leave behind is to be found and freed.
+    gc.unfreeze()
+    return module
 
 
 def need_missing_key(count: int) -> None:
@@ -48,6 +52,15 @@ def need_missing_key(count: int) -> None:
 
 def test_it_starts(wsgi: ModuleType) -> None:
     assert callable(wsgi.start())
+
+
+def test_no_collection_goes_through_what_was_loaded(wsgi: ModuleType) -> None:
+    try:
+        wsgi.settle_down()
+        assert gc.get_freeze_count() > 0
+        assert "files.views" in sys.modules
+    finally:
+        gc.unfreeze()
 
 
 def test_it_refuses_to_start_without_a_key_that_files_need(wsgi: ModuleType) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from files.storage.body import PIECE, BufferBody
+from files.storage.body import PIECE, SMALL, BufferBody, body_of
 
 CONTENT = bytes(range(256)) * (PIECE // 128) + b"rest"
 
@@ -49,4 +49,21 @@ def test_the_buffer_is_free_afterwards() -> None:
         body.read(1)
         with pytest.raises(BufferError):
             buffer.extend(b"more")
+    buffer.extend(b"more")
+
+
+@pytest.mark.parametrize("buffer", [b"", b"small", bytearray(SMALL)])
+def test_a_small_body_is_a_copy(buffer: bytes | bytearray) -> None:
+    with memoryview(buffer) as view, body_of(view) as body:
+        assert isinstance(body, bytes)
+        assert body == buffer
+
+
+def test_a_larger_one_is_the_buffer_itself() -> None:
+    buffer = bytearray(SMALL + 1)
+    with memoryview(buffer) as view, body_of(view) as body:
+        assert not isinstance(body, bytes)
+        with pytest.raises(BufferError):
+            buffer.extend(b"more")
+        assert bytes(body.read()) == buffer
     buffer.extend(b"more")
