@@ -15,7 +15,7 @@ from typing import Final, TypeAlias
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, hmac
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
 
 from files.crypto.errors import Damaged
 
@@ -85,28 +85,11 @@ class TokenCodec:
         token's must equal it. Raises Damaged; only then may ``out`` hold anything unspecified.
         """
         token = memoryview(token)
-        body = len(token) - HEADER_LENGTH - MAC_LENGTH
-        if body < BLOCK or body % BLOCK:
-            raise Damaged("no token has this length")
-        mac = self._mac.copy()
-        mac.update(token[:-MAC_LENGTH])
-        try:
-            mac.verify(bytes(token[-MAC_LENGTH:]))
-        except InvalidSignature:
-            raise Damaged("a token's HMAC does not match") from None
-        if token[0] != _VERSION:
-            raise Damaged("unknown token version")
-        if timestamp is not None and int.from_bytes(token[1:9], "big") != timestamp:
-            raise Damaged("a token has another timestamp")
-        iv = bytes(token[9:HEADER_LENGTH])
-        decryptor = Cipher(self._aes, modes.CBC(iv)).decryptor()
-        decryptor.update_into(token[HEADER_LENGTH:-MAC_LENGTH], out)
+        self._verify(token, timestamp)
+        decryptor = self._decryptor(token)
+        body = decryptor.update_into(token[HEADER_LENGTH:-MAC_LENGTH], out)
         decryptor.finalize()
-        # Authenticated above, so the time that this takes tells nobody anything.
-        pad = out[body - 1]
-        if not 0 < pad <= BLOCK or out[body - pad : body] != _PADS[pad]:
-            raise Damaged("a token's padding is wrong")
-        return body - pad
+        return _unpadded(out, body)
 
     def seal(self, plaintext: Buffer, *, timestamp: int, iv: bytes | None = None) -> bytes:
         """Return the token of ``plaintext``; for short ones. ``iv`` is for known answers only."""
@@ -122,9 +105,41 @@ class TokenCodec:
 
     def open(self, token: Buffer, *, timestamp: int | None = None) -> bytes:
         """Return the plaintext of ``token``; for short ones. Raises Damaged."""
-        out = bytearray(len(token))
-        length = self.open_into(token, memoryview(out), timestamp=timestamp)
-        return bytes(memoryview(out)[:length])
+        token = bytes(token)
+        self._verify(token, timestamp)
+        decryptor = self._decryptor(token)
+        padded = decryptor.update(token[HEADER_LENGTH:-MAC_LENGTH]) + decryptor.finalize()
+        return padded[: _unpadded(padded, len(padded))]
+
+    def _verify(self, token: Buffer, timestamp: int | None) -> None:
+        """Raise Damaged unless the token was made with this key, and at `timestamp` if given."""
+        body = len(token) - HEADER_LENGTH - MAC_LENGTH
+        if body < BLOCK or body % BLOCK:
+            raise Damaged("no token has this length")
+        mac = self._mac.copy()
+        mac.update(token[:-MAC_LENGTH])
+        try:
+            mac.verify(bytes(token[-MAC_LENGTH:]))
+        except InvalidSignature:
+            raise Damaged("a token's HMAC does not match") from None
+        if token[0] != _VERSION:
+            raise Damaged("unknown token version")
+        if timestamp is not None and int.from_bytes(token[1:9], "big") != timestamp:
+            raise Damaged("a token has another timestamp")
+
+    def _decryptor(self, token: Buffer) -> CipherContext:
+        return Cipher(self._aes, modes.CBC(bytes(token[9:HEADER_LENGTH]))).decryptor()
+
+
+def _unpadded(plaintext: Buffer, end: int) -> int:
+    """Where the plaintext ends that has its padding before ``end``. Raises Damaged.
+
+    What is asked about was authenticated, so the time that this takes tells nobody anything.
+    """
+    pad = plaintext[end - 1]
+    if not 0 < pad <= BLOCK or plaintext[end - pad : end] != _PADS[pad]:
+        raise Damaged("a token's padding is wrong")
+    return end - pad
 
 
 def seal(key: bytes, plaintext: Buffer, *, timestamp: int, iv: bytes | None = None) -> bytes:
