@@ -21,7 +21,8 @@ from files.crypto.keyring import Custody as KeyCustody
 from files.crypto.keyring import Keyring, KeyState
 from files.crypto.stream import derive_keys
 from files.masterkeys import keyring
-from files.models import MasterKey, PastWrapping, StoredObject
+from files.models import MasterKey, StoredObject
+from files.pastkeys import ids_in
 
 State = StoredObject.State
 CHUNK = 500
@@ -104,9 +105,10 @@ def report(
     for known in MasterKey.objects.filter(retired_at__isnull=False):
         lines[known.key_id].retired_at = known.retired_at
     _count_rows(lines)
-    past = PastWrapping.objects.filter(object__state__in=[State.LIVE, State.DAMAGED])
-    for row in past.values("master_key_id").annotate(n=Count("pk")).order_by():
-        lines[row["master_key_id"]].wrapped_before = row["n"]
+    kept = StoredObject.objects.filter(state__in=[State.LIVE, State.DAMAGED])
+    for past, count in kept.values_list("past_master_key_ids").annotate(n=Count("pk")).order_by():
+        for key_id in ids_in(past):
+            lines[key_id].wrapped_before += count
     for key_id, count in second_factors.secrets_by_key().items():
         lines[key_id].secrets = count
     if check:

@@ -54,6 +54,9 @@ class StoredObject(models.Model):
     custody = models.CharField(max_length=8, choices=Custody, default=Custody.MANAGED)
     master_key_id = models.CharField(max_length=128)
     wrapped_key = models.BinaryField()
+    past_master_key_ids = models.TextField(
+        blank=True, default="", db_default="", help_text="As `files.pastkeys` keeps them."
+    )
     sealed = models.BooleanField(default=False, help_text="The wrapped key binds the final size.")
     size = models.PositiveBigIntegerField(default=0, help_text="Plaintext bytes; 0 until sealed.")
     object_size = models.PositiveBigIntegerField(default=0)
@@ -112,9 +115,9 @@ class StoredObject(models.Model):
                 name="storedobject_one_writing_per_file",
             ),
         ]
+        # None that holds a key: a rotation then changes no index (migration 0011).
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["state", "state_changed_at"], name="storedobject_by_state"),
-            models.Index(fields=["master_key_id", "id"], name="storedobject_by_key"),
             models.Index(fields=["verified_at", "id"], name="storedobject_by_verified"),
             models.Index(
                 fields=["creator"], condition=Q(state="writing"), name="storedobject_writing_by"
@@ -162,33 +165,6 @@ class VerificationClaim(models.Model):
         return f"verification of object {self.stored_object_id}"
 
 
-class PastWrapping(models.Model):
-    """That a master key once wrapped this stream's DEK and no longer does.
-
-    Who had that key and a copy of the database from then can read the object, until the file is
-    re-encrypted under another DEK: `rotate_file_keys --master-key` finds it by this. The key that
-    wraps now is `StoredObject.master_key_id`.
-    """
-
-    object = models.ForeignKey(
-        StoredObject, on_delete=models.CASCADE, related_name="past_wrappings"
-    )
-    master_key_id = models.CharField(max_length=128)
-
-    class Meta:
-        constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(
-                fields=["object", "master_key_id"], name="pastwrapping_once_per_key"
-            ),
-        ]
-        indexes: ClassVar[list[models.Index]] = [
-            models.Index(fields=["master_key_id", "object"], name="pastwrapping_by_key"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.master_key_id} before"
-
-
 class MasterKey(models.Model):
     """What is remembered of a master key by its id; never the key, and only where it matters."""
 
@@ -196,7 +172,7 @@ class MasterKey(models.Model):
     retired_at = models.DateTimeField(
         null=True, blank=True, help_text="Since then it may never wrap anything again."
     )
-    # How far a rewrap to this key has handed out rows, on databases that cannot skip locked ones.
+    # How far a rewrap to this key has handed out rows.
     handed_out = models.BigIntegerField(default=0)
 
     def __str__(self) -> str:

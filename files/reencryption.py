@@ -30,7 +30,8 @@ from files.crypto.errors import CryptoError
 from files.crypto.keyring import Custody as KeyCustody
 from files.crypto.keyring import KeyRecord, KeyState, generate_dek, hold
 from files.crypto.stream import derive_keys
-from files.models import Custody, FileRecord, PastWrapping, StoredObject, UploadSession
+from files.models import Custody, FileRecord, StoredObject, UploadSession
+from files.pastkeys import was_under
 from files.processes import is_dead, new_lease
 from files.storage import ObjectKey, ObjectMissing, SealedObject
 from files.storage.backend import random_object_name
@@ -74,8 +75,10 @@ def select(
     if encrypted_before is not None:
         found = found.filter(current__stream_created_at__lt=int(encrypted_before.timestamp()))
     if master_key_id is not None:
-        past = PastWrapping.objects.filter(master_key_id=master_key_id).values("object")
-        found = found.filter(Q(current__master_key_id=master_key_id) | Q(current__in=past))
+        found = found.filter(
+            Q(current__master_key_id=master_key_id)
+            | was_under(master_key_id, "current__past_master_key_ids")
+        )
     return found
 
 

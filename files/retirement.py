@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from django.db import transaction
-from django.db.models import Case, Count, Value, When
+from django.db.models import Case, Count, Q, Value, When
 from django.utils import timezone
 
 import audit
@@ -19,7 +19,8 @@ from audit import Event
 from files import custody, vault
 from files.errors import VaultError
 from files.masterkeys import keyring
-from files.models import MasterKey, PastWrapping, StoredObject
+from files.models import MasterKey, StoredObject
+from files.pastkeys import was_under
 
 State = StoredObject.State
 
@@ -122,8 +123,7 @@ def check_known(key_id: str) -> None:
     if not (
         key_id in keyring()
         or MasterKey.objects.filter(pk=key_id).exists()
-        or StoredObject.objects.filter(master_key_id=key_id).exists()
-        or PastWrapping.objects.filter(master_key_id=key_id).exists()
+        or StoredObject.objects.filter(Q(master_key_id=key_id) | was_under(key_id)).exists()
         or key_id in second_factors.secrets_by_key()
     ):
         raise UnknownKey(key_id)

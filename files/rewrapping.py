@@ -7,16 +7,16 @@ share the work, and any may be killed. Never wraps under a key that was retired.
 
 from __future__ import annotations
 
+import gc
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.backends.utils import CursorWrapper
 from django.db.models import QuerySet
 
 import audit
@@ -29,9 +29,14 @@ from files.crypto.stream import Context
 from files.crypto.tokens import Buffer
 from files.errors import KeysMissing
 from files.masterkeys import keyring
-from files.models import MasterKey, PastWrapping, StoredObject
+from files.models import MasterKey, StoredObject
+from files.pastkeys import with_past
+from files.postgres import execute_binary
 
 log = logging.getLogger(__name__)
+
+BATCH = 2000
+"""Rows for each commit: a claim and a commit cost as much as dozens of rows."""
 
 REQUESTS = 8
 """Keys rewrapped at once where a key service does it, and each of them is a wait."""
@@ -76,7 +81,7 @@ def pending() -> int:
 
 def rewrap(
     *,
-    batch_size: int = 500,
+    batch_size: int = BATCH,
     progress: Progress | None = None,
     dry_run: bool = False,
 ) -> Rewrapped:
@@ -126,6 +131,7 @@ class _Row(NamedTuple):
     object_name: str
     master_key_id: str
     wrapped_key: Buffer
+    past_master_key_ids: str
     file_id: UUID
     stream_id: UUID
     stream_created_at: int
@@ -169,22 +175,36 @@ class _Run:
         if not self._dry_run:
             _hand_out_anew(self._ring.primary_id)
         while True:
-            with self._claimed(last) as rows:
-                if not rows:
-                    return self.rewrapped - before
-                last = rows[-1].pk
-                changes = [
-                    (new.master_key_id, new.token, row.pk, bytes(row.wrapped_key))
-                    for row, new in zip(rows, self._rewrap(rows), strict=True)
-                    if new is not None
-                ]
-                self.rewrapped += len(changes) if self._dry_run else _swap(changes)
+            # Not where a service is asked: those batches take their time, and its client's rubbish.
+            with _garbage_kept() if self._pool is None else nullcontext():
+                count, last = self._one_batch(last)
+            if not count:
+                return self.rewrapped - before
             if self._progress is not None:
-                self._progress(len(rows))
+                self._progress(count)
 
-    def _rewrap(self, rows: list[_Row]) -> list[WrappedKey | None]:
+    def _one_batch(self, last: int) -> tuple[int, int]:
+        """Take the next batch after the row `last`; how many rows it had, and its last."""
+        rows = self._claim(last)
+        if not rows:
+            return 0, last
+        changes = [
+            _Change(
+                new.master_key_id,
+                new.token,
+                with_past(row.past_master_key_ids, row.master_key_id),
+                row.pk,
+                bytes(row.wrapped_key),
+            )
+            for row, new in zip(rows, self._rewrap(rows), strict=True)
+            if new is not None
+        ]
+        self.rewrapped += len(changes) if self._dry_run else _swap(changes)
+        return len(rows), rows[-1].pk
+
+    def _rewrap(self, rows: list[_Row]) -> Iterable[WrappedKey | None]:
         map_ = map if self._pool is None else self._pool.map
-        return list(map_(self._rewrap_one, rows))
+        return map_(self._rewrap_one, rows)
 
     def _rewrap_one(self, row: _Row) -> WrappedKey | None:
         wrapped = WrappedKey(row.master_key_id, bytes(row.wrapped_key))
@@ -196,19 +216,12 @@ class _Run:
             log.error("object %s: wrapped key: %s", row.object_name, error)
             return None
 
-    @contextmanager
-    def _claimed(self, last: int) -> Iterator[list[_Row]]:
-        """The next batch, for this run alone."""
+    def _claim(self, last: int) -> list[_Row]:
+        """The next batch, for this run alone; nobody waits for a lock while keys are rewrapped."""
         pending = _pending(self._ring.primary_id)
         if self._dry_run:
-            yield _read(pending.filter(pk__gt=last)[: self._size])
-        elif connection.features.has_select_for_update_skip_locked:
-            with transaction.atomic():
-                locked = pending.select_for_update(skip_locked=True)
-                yield _read(locked.filter(pk__gt=last)[: self._size])
-        else:
-            # Nobody should wait for a lock while keys are rewrapped: only the claim is exclusive.
-            yield self._handed_out(pending)
+            return _read(pending.filter(pk__gt=last)[: self._size])
+        return self._handed_out(pending)
 
     def _handed_out(self, pending: QuerySet[StoredObject]) -> list[_Row]:
         """The batch that follows the last one that any run was given."""
@@ -221,58 +234,63 @@ class _Run:
         return batch
 
 
+@contextmanager
+def _garbage_kept() -> Iterator[None]:
+    """No search for garbage within: a batch is thousands of objects, and none is until its end."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
 def _hand_out_anew(key_id: str) -> None:
     """Begin at the first row again: whatever a killed run had been given is given to others."""
     MasterKey.objects.update_or_create(pk=key_id, defaults={"handed_out": 0})
 
 
-_Change = tuple[str, bytes, int, bytes]
-"""The id of the new master key, the new token, the row, and the token that it replaces."""
+class _Change(NamedTuple):
+    """A row's new wrapping, and the token that it replaces if the row still has it."""
+
+    key_id: str
+    new: bytes
+    past: str
+    pk: int
+    old: bytes
 
 
 def _swap(changes: list[_Change]) -> int:
     """Compare-and-set a batch of wrapped keys in one transaction; how many were swapped."""
-    swap = _swap_together if connection.vendor == "postgresql" else _swap_singly
-    with transaction.atomic(), connection.cursor() as cursor:
-        return swap(cursor, changes)
-
-
-_OBJECTS, _PAST = StoredObject._meta.db_table, PastWrapping._meta.db_table
-
-
-def _swap_singly(cursor: CursorWrapper, changes: list[_Change]) -> int:
-    """Two statements for each: there is no way to the database that they would have to go."""
-    cursor.executemany(
-        f"INSERT INTO {_PAST} (object_id, master_key_id)"  # noqa: S608
-        f" SELECT id, master_key_id FROM {_OBJECTS} WHERE id = %s AND wrapped_key = %s"
-        " ON CONFLICT DO NOTHING",
-        [(pk, old) for _key_id, _new, pk, old in changes],
-    )
-    cursor.executemany(
-        f"UPDATE {_OBJECTS} SET master_key_id = %s, wrapped_key = %s"  # noqa: S608
-        " WHERE id = %s AND wrapped_key = %s",
-        changes,
-    )
-    return int(cursor.rowcount)
-
-
-def _swap_together(cursor: CursorWrapper, changes: list[_Change]) -> int:
-    """Two statements for all of them."""
     if not changes:
         return 0
-    columns = [list(column) for column in zip(*changes, strict=True)]
-    given = (
-        "unnest(%s::text[], %s::bytea[], %s::bigint[], %s::bytea[]) AS given (key_id, new, id, old)"
+    with transaction.atomic():
+        return (_swap_together if connection.vendor == "postgresql" else _swap_singly)(changes)
+
+
+_OBJECTS = StoredObject._meta.db_table
+
+
+def _swap_singly(changes: list[_Change]) -> int:
+    """A statement for each: there is no way to the database that they would have to go."""
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            f"UPDATE {_OBJECTS} SET master_key_id = %s, wrapped_key = %s, past_master_key_ids = %s"  # noqa: S608
+            " WHERE id = %s AND wrapped_key = %s",
+            changes,
+        )
+        return int(cursor.rowcount)
+
+
+def _swap_together(changes: list[_Change]) -> int:
+    """One statement for all of them. Its bounds keep the plan from reading the whole table."""
+    columns = map(list, zip(*changes, strict=True))
+    return execute_binary(
+        f"UPDATE {_OBJECTS} o SET master_key_id = given.key_id, wrapped_key = given.new,"  # noqa: S608
+        " past_master_key_ids = given.past"
+        " FROM unnest(%b::text[], %b::bytea[], %b::text[], %b::bigint[], %b::bytea[])"
+        " AS given (key_id, new, past, id, old)"
+        " WHERE o.id = given.id AND o.wrapped_key = given.old AND o.id BETWEEN %b AND %b",
+        [*columns, changes[0].pk, changes[-1].pk],
     )
-    cursor.execute(
-        f"INSERT INTO {_PAST} (object_id, master_key_id)"  # noqa: S608
-        f" SELECT o.id, o.master_key_id FROM {_OBJECTS} o JOIN {given}"
-        " ON o.id = given.id AND o.wrapped_key = given.old ON CONFLICT DO NOTHING",
-        columns,
-    )
-    cursor.execute(
-        f"UPDATE {_OBJECTS} o SET master_key_id = given.key_id, wrapped_key = given.new"  # noqa: S608
-        f" FROM {given} WHERE o.id = given.id AND o.wrapped_key = given.old",
-        columns,
-    )
-    return int(cursor.rowcount)

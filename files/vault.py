@@ -48,8 +48,9 @@ from files.errors import UploadLost as UploadLost  # noqa: PLC0414
 from files.errors import VaultError as VaultError  # noqa: PLC0414
 from files.errors import WrongFileKey as WrongFileKey  # noqa: PLC0414
 from files.masterkeys import keyring
-from files.models import Custody, FileRecord, MasterKey, PastWrapping, StoredObject
+from files.models import Custody, FileRecord, MasterKey, StoredObject
 from files.names import clean_content_type, clean_name
+from files.pastkeys import with_past
 from files.storage import (
     EncryptedS3Storage,
     ObjectKey,
@@ -321,9 +322,10 @@ def remember_wrapping(row: StoredObject, new_key_id: str) -> None:
 
     For the transaction that changes the key: the row is locked until its end.
     """
-    now = StoredObject.objects.select_for_update().filter(pk=row.pk)
-    for old in now.exclude(master_key_id=new_key_id).values_list("master_key_id", flat=True):
-        PastWrapping.objects.get_or_create(object_id=row.pk, master_key_id=old)
+    changing = StoredObject.objects.filter(pk=row.pk).exclude(master_key_id=new_key_id)
+    now = changing.select_for_update().values_list("past_master_key_ids", "master_key_id")
+    for past, old in now:
+        changing.update(past_master_key_ids=with_past(past, old))
 
 
 # --- Open --------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from accounts.models import User
 from files import searching, upkeep
 from files.backups import check_sqlite
 from files.listing import page_of
-from files.models import FileRecord, Grant, Usage
+from files.models import FileRecord, Grant, StoredObject, Usage
 from securestore.diagnosis import check_upkeep
 from securestore.findings import Level
 from tests.audit.databases import as_default
@@ -104,7 +104,8 @@ def test_what_was_there_before_the_migrations_is_taken_along(
         records = [filed(owner, name=f"The {n}th", created_at=at) for n in range(3)]
         old = filed(owner, created_at=at - timedelta(days=1))
         Grant.objects.create(file=old, user=other)
-        for target in ("0006_download_session", "0009_names_and_usage"):
+        StoredObject.objects.filter(pk=old.current_id).update(past_master_key_ids=" b a ")
+        for target in ("0006_download_session", "0011_past_master_keys"):
             MigrationExecutor(connection).migrate([("files", target)])
         assert upkeep.missing() == set()
         assert list(upkeep.out_of_step()) == []
@@ -113,3 +114,5 @@ def test_what_was_there_before_the_migrations_is_taken_along(
         assert page_of(other, length=5).records == [old]
         assert len(searching.newest(["2th"], before=None, at_most=5)) == 1
         assert Usage.objects.get().files == 4
+        past = FileRecord.objects.values_list("current__past_master_key_ids", flat=True)
+        assert sorted(past) == ["", "", "", " b a "]

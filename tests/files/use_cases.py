@@ -42,7 +42,8 @@ from files import (
 )
 from files.crypto.errors import Damaged
 from files.crypto.keyring import generate_master_key
-from files.models import FileRecord, Grant, PastWrapping, StoredObject
+from files.models import FileRecord, Grant, StoredObject
+from files.pastkeys import with_past
 from tests.files.conftest import CONTENT, KEY
 
 ROOT = Path(__file__).parents[2]
@@ -123,6 +124,7 @@ MODULES: dict[str, str] = {
     "files.names": RULES,
     "files.ownership": WALKED,
     "files.passphrases": RULES,
+    "files.pastkeys": RULES,
     "files.places": RULES,
     "files.postgres": "runs programs for backups",
     "files.processes": READS,
@@ -376,7 +378,8 @@ def _wrong_key(world: World) -> Call:
 
 
 def _retire(world: World) -> Call:
-    PastWrapping.objects.create(object=world.record.current, master_key_id="local:0123456789abcdef")
+    past = StoredObject.objects.filter(pk=world.record.current_id)
+    past.update(past_master_key_ids=with_past("", "local:0123456789abcdef"))
     return lambda: retirement.retire("local:0123456789abcdef")
 
 

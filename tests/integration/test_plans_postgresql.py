@@ -20,7 +20,7 @@ from accounts.models import User
 from benchmarks.population import Population, populate
 from files import listing
 from files.access import access_of
-from files.models import FileRecord
+from files.models import FileRecord, StoredObject
 from tests.audit.databases import as_default
 from tests.integration.postgresql import server
 
@@ -109,7 +109,13 @@ def test_a_role_that_may_not_make_the_extension_is_told_what_to_do(
 
 
 def test_the_migration_can_be_taken_back_and_made_again(population: Population) -> None:
-    for target in ("0006_download_session", "0009_names_and_usage"):
+    some = StoredObject.objects.filter(pk__lte=StoredObject.objects.earliest("pk").pk + 9)
+    some.update(past_master_key_ids=" second first ")
+    for target in ("0006_download_session", "0011_past_master_keys"):
         MigrationExecutor(connection).migrate([("files", target)])
     owner = User.objects.get(pk=population.owner)
     assert len(listing.page_of(owner, query="0012345", length=50).records) == 1
+    assert StoredObject.objects.filter(past_master_key_ids=" second first ").count() == 10
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT reloptions FROM pg_class WHERE relname = 'files_storedobject'")
+        assert cursor.fetchall() == [(["fillfactor=50"],)]

@@ -28,7 +28,10 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--batch-size", type=at_least_one, default=500, help="rows for each commit"
+            "--batch-size",
+            type=at_least_one,
+            default=rewrapping.BATCH,
+            help="rows for each commit",
         )
         parser.add_argument("--dry-run", action="store_true", help="try every key, change nothing")
         parser.add_argument("--json", action="store_true", help="print the outcome as JSON")

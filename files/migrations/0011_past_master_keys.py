@@ -1,0 +1,70 @@
+"""What remembers the keys that wrapped a row goes into the row, and no index holds a key any more.
+
+On PostgreSQL a row that changes where no index looks stays in its page, and then no index gets a
+new entry, if the page has room for it. A rotation changes every row of a page at once, so half of
+it is left free: after one rotation without, the table would be as large, and its indexes with it.
+What is there gets its room when it moves, by the next rotation.
+"""
+
+from django.apps.registry import Apps
+from django.db import migrations, models
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+
+HALF = "ALTER TABLE files_storedobject SET (fillfactor = 50)"
+FULL = "ALTER TABLE files_storedobject RESET (fillfactor)"
+TAKE = """
+    UPDATE files_storedobject SET past_master_key_ids = (
+        SELECT ' ' || {joined}(master_key_id, ' ') || ' ' FROM (
+            SELECT master_key_id FROM files_pastwrapping
+            WHERE object_id = files_storedobject.id ORDER BY id
+        ) AS past
+    )
+    WHERE id IN (SELECT object_id FROM files_pastwrapping)
+"""
+JOINED = {"postgresql": "string_agg", "sqlite": "group_concat"}
+GIVE = """
+    INSERT INTO files_pastwrapping (object_id, master_key_id)
+        SELECT id, %s FROM files_storedobject WHERE past_master_key_ids = %s
+"""
+
+
+def leave_room(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
+    if schema_editor.connection.vendor == "postgresql":
+        schema_editor.execute(HALF)
+
+
+def fill(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
+    if schema_editor.connection.vendor == "postgresql":
+        schema_editor.execute(FULL)
+
+
+def take(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
+    schema_editor.execute(TAKE.format(joined=JOINED[schema_editor.connection.vendor]))
+
+
+def give_back(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
+    rows = apps.get_model("files", "StoredObject").objects
+    for past in rows.order_by().values_list("past_master_key_ids", flat=True).distinct():
+        for key_id in past.split():
+            schema_editor.execute(GIVE, [key_id, past])
+
+
+class Migration(migrations.Migration):
+    dependencies = [("files", "0010_one_index_of_master_keys")]
+
+    operations = [
+        migrations.RemoveIndex(model_name="storedobject", name="storedobject_by_key"),
+        migrations.AddField(
+            model_name="storedobject",
+            name="past_master_key_ids",
+            field=models.TextField(
+                blank=True,
+                db_default="",
+                default="",
+                help_text="As `files.pastkeys` keeps them.",
+            ),
+        ),
+        migrations.RunPython(leave_room, fill),
+        migrations.RunPython(take, give_back),
+        migrations.DeleteModel(name="PastWrapping"),
+    ]
