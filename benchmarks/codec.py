@@ -1,17 +1,24 @@
-"""The frame codec beside what it is made of, and beside stock Fernet with its Base64."""
+"""The frame codec beside what it is made of, and beside stock Fernet with its Base64.
+
+Each is measured in a process of its own, in turn.
+"""
 
 import base64
 import os
+import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
 
 from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives import hashes, hmac
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from benchmarks.measure import MIB, Figure, Peer, against, by_turns, rates
+from benchmarks.measure import MIB, Figure, Peer, against, rates, seconds
 from files.crypto.stream import (
     FRAME_LENGTH,
     FRAME_PAYLOAD,
@@ -23,6 +30,9 @@ from files.crypto.stream import (
     opening_room,
 )
 
+ROOT = Path(__file__).parents[1]
+Work = Callable[[], None]
+
 AT_MOST = 256 * MIB
 """More would measure the same for longer."""
 
@@ -32,56 +42,55 @@ STOCK = "stock Fernet and Base64"
 
 def figures(size: int, runs: int) -> Iterator[Figure]:
     """Sealing and opening, on one thread and on two."""
-    frames = max(1, min(size, AT_MOST) // FRAME_PAYLOAD)
+    frames = max(2, min(size, AT_MOST) // FRAME_PAYLOAD)
     amount = frames * FRAME_PAYLOAD / MIB
-    payload = os.urandom(FRAME_PAYLOAD)
-    sealing = {
-        "ours": lambda: seal(payload, frames),
-        "cipher": lambda: cipher(payload, frames, decrypt=False),
-        "mac": lambda: mac(payload, frames),
-        "stock": lambda: stock_seal(payload, frames),
-    }
-    measured = _with_limit(rates(amount, by_turns(sealing, runs=runs)))
-    peers = {"limit": LIMIT, "stock": Peer(STOCK, 6)}
-    yield from against("Frames sealed", "MiB/s", measured, ours="ours", peers=peers)
-    opening = {
-        "ours": opener(payload, frames),
-        "cipher": lambda: cipher(payload, frames, decrypt=True),
-        "mac": lambda: mac(payload, frames),
-        "stock": stock_opener(payload, frames),
-    }
-    measured = _with_limit(rates(amount, by_turns(opening, runs=runs)))
-    peers = {"limit": LIMIT, "stock": Peer(STOCK, 10)}
-    yield from against("Frames opened", "MiB/s", measured, ours="ours", peers=peers)
-    threads = {
-        "two": lambda: in_threads(2, lambda: seal(payload, frames // 2)),
-        "one": lambda: in_threads(1, lambda: seal(payload, frames // 2 * 2)),
-    }
-    measured = rates(amount, by_turns(threads, runs=runs))
-    peers = {"one": Peer("in one thread", 1.8)}
-    yield from against("Sealed in two threads", "MiB/s", measured, ours="two", peers=peers)
+    times = {name: [0.0] * runs for name in CONTENDERS}
+    for number in range(runs):
+        for name, taken in times.items():
+            taken[number] = alone(name, frames)
+    each = rates(amount, times)
+    for name, verb, factor in (("Frames sealed", "seal", 6), ("Frames opened", "open", 10)):
+        measured = {who: each[f"{verb} {who}"] for who in ("ours", "stock", "cipher")}
+        measured["limit"] = _limit(measured["cipher"], each["mac"])
+        peers = {"limit": LIMIT, "stock": Peer(STOCK, factor)}
+        yield from against(name, "MiB/s", measured, ours="ours", peers=peers)
+    peers = {"seal ours": Peer("in one thread", 1.8)}
+    yield from against("Sealed in two threads", "MiB/s", each, ours="two", peers=peers)
 
 
-def _with_limit(measured: dict[str, list[float]]) -> dict[str, list[float]]:
+def alone(name: str, frames: int) -> float:
+    """Seconds of one contender in a process that does nothing else.
+
+    How fast memory for a whole token is had depends on what a process has freed before.
+    """
+    command = [sys.executable, "-m", "benchmarks.codec", name, str(frames)]
+    answer = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE)  # noqa: S603
+    return float(answer.stdout)
+
+
+def _limit(cipher: list[float], mac: list[float]) -> list[float]:
     """The rate of cipher and MAC one after the other, were nothing else to do."""
-    both = zip(measured["cipher"], measured["mac"], strict=True)
-    return measured | {"limit": [1 / (1 / cipher + 1 / mac) for cipher, mac in both]}
+    return [1 / (1 / each + 1 / other) for each, other in zip(cipher, mac, strict=True)]
 
 
 def _context() -> Context:
     return Context(uuid.uuid4(), uuid.uuid4(), int(time.time()))
 
 
-def seal(payload: bytes, frames: int) -> None:
+def sealer(payload: bytes, frames: int) -> Work:
     """A stream into one buffer over and over: what the writer does, without a store."""
-    room = memoryview(bytearray(FRAME_LENGTH))
-    encryptor = Encryptor(os.urandom(32), _context(), lambda length: room[:length])
-    for _ in range(frames):
-        encryptor.update(payload)
-    encryptor.finish()
+
+    def work() -> None:
+        room = memoryview(bytearray(FRAME_LENGTH))
+        encryptor = Encryptor(os.urandom(32), _context(), lambda length: room[:length])
+        for _ in range(frames):
+            encryptor.update(payload)
+        encryptor.finish()
+
+    return work
 
 
-def opener(payload: bytes, frames: int) -> Callable[[], None]:
+def opener(payload: bytes, frames: int) -> Work:
     """Opens the first frame of a stream of many, over and over, into one buffer."""
     dek, context = os.urandom(32), _context()
     token = next(encrypt(dek, context, [payload + b"more"]))
@@ -95,30 +104,42 @@ def opener(payload: bytes, frames: int) -> Callable[[], None]:
     return work
 
 
-def cipher(payload: bytes, frames: int, *, decrypt: bool) -> None:
+def cipher(payload: bytes, frames: int, *, decrypt: bool) -> Work:
     """The same bytes through AES-128-CBC alone: one context, one buffer."""
-    whole = Cipher(algorithms.AES128(os.urandom(16)), modes.CBC(os.urandom(16)))
-    context = whole.decryptor() if decrypt else whole.encryptor()
-    out = bytearray(FRAME_PAYLOAD + 15)
-    for _ in range(frames):
-        context.update_into(payload, out)
+
+    def work() -> None:
+        whole = Cipher(algorithms.AES128(os.urandom(16)), modes.CBC(os.urandom(16)))
+        context = whole.decryptor() if decrypt else whole.encryptor()
+        out = bytearray(FRAME_PAYLOAD + 15)
+        for _ in range(frames):
+            context.update_into(payload, out)
+
+    return work
 
 
-def mac(payload: bytes, frames: int) -> None:
+def mac(payload: bytes, frames: int) -> Work:
     """The same bytes through HMAC-SHA256 alone."""
-    context = hmac.HMAC(os.urandom(16), hashes.SHA256())
-    for _ in range(frames):
-        context.update(payload)
+
+    def work() -> None:
+        context = hmac.HMAC(os.urandom(16), hashes.SHA256())
+        for _ in range(frames):
+            context.update(payload)
+
+    return work
 
 
-def stock_seal(payload: bytes, frames: int) -> None:
+def stock_sealer(payload: bytes, frames: int) -> Work:
     """`Fernet.encrypt`, and its text turned into the bytes that are worth storing."""
     fernet = Fernet(Fernet.generate_key())
-    for _ in range(frames):
-        base64.urlsafe_b64decode(fernet.encrypt(payload))
+
+    def work() -> None:
+        for _ in range(frames):
+            base64.urlsafe_b64decode(fernet.encrypt(payload))
+
+    return work
 
 
-def stock_opener(payload: bytes, frames: int) -> Callable[[], None]:
+def stock_opener(payload: bytes, frames: int) -> Work:
     """`Fernet.decrypt` of stored bytes, which must become text before."""
     fernet = Fernet(Fernet.generate_key())
     token = base64.urlsafe_b64decode(fernet.encrypt(payload))
@@ -130,8 +151,37 @@ def stock_opener(payload: bytes, frames: int) -> Callable[[], None]:
     return work
 
 
-def in_threads(count: int, work: Callable[[], None]) -> None:
-    """The same work in each of `count` threads."""
-    with ThreadPoolExecutor(count) as pool:
-        for future in [pool.submit(work) for _ in range(count)]:
-            future.result()
+def in_two_threads(payload: bytes, frames: int) -> Work:
+    """As much in all, one half in each thread."""
+    half = sealer(payload, frames // 2)
+
+    def work() -> None:
+        with ThreadPoolExecutor(2) as pool:
+            for future in [pool.submit(half) for _ in range(2)]:
+                future.result()
+
+    return work
+
+
+CONTENDERS: dict[str, Callable[[bytes, int], Work]] = {
+    "seal ours": sealer,
+    "seal cipher": partial(cipher, decrypt=False),
+    "seal stock": stock_sealer,
+    "open ours": opener,
+    "open cipher": partial(cipher, decrypt=True),
+    "open stock": stock_opener,
+    "mac": mac,
+    "two": in_two_threads,
+}
+
+
+def main() -> None:
+    """In a process of its own: print the seconds of the contender that is named."""
+    name, frames = sys.argv[1], int(sys.argv[2])
+    payload = os.urandom(FRAME_PAYLOAD)
+    CONTENDERS[name](payload, max(2, frames // 10))()
+    sys.stdout.write(f"{seconds(CONTENDERS[name](payload, frames))}\n")
+
+
+if __name__ == "__main__":
+    main()

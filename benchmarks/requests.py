@@ -20,18 +20,26 @@ END = 64 * 1024
 ASKED = 50
 """Requests for the end of the large file in each round: one alone would measure a timer."""
 
-AT_ONCE = 16
+AT_ONCE, SHARED = 16, 256 * MIB
 SMALL, COUNT = 4096, 500
+VERIFIED = 8
+"""Files of `SHARED` bytes that are verified, beside `COUNT` small ones."""
 
 
 def figures(size: int, runs: int) -> Iterator[Figure]:
-    """All of them on one site, whose files are larger than `size` would make them."""
+    """On sites of their own, whose files are larger than `size` would make them."""
     del size
     with bench(0) as ready:
         large = ready.visitor.upload_form("large", LARGE, body_of(LARGE))
         yield from _ranges(ready, large, runs)
         yield from _at_once(ready, runs)
         yield from _small(ready, runs)
+    with bench(0) as ready:
+        for number in range(VERIFIED):
+            ready.visitor.upload_form(f"of size {number}", SHARED, body_of(SHARED))
+        with ready.visitor.keep_alive():
+            for number in range(COUNT):
+                ready.visitor.upload_at_once(f"small {number}", os.urandom(SMALL))
         yield from _verification(ready, runs)
 
 
@@ -58,7 +66,7 @@ def _ranges(ready: Bench, large: str, runs: int) -> Iterator[Figure]:
 
 
 def _at_once(ready: Bench, runs: int) -> Iterator[Figure]:
-    size = 256 * MIB
+    size = SHARED
     file_id = ready.visitor.upload_form("shared", size, body_of(size))
     slowest: list[float] = []
     mean: list[float] = []
