@@ -235,5 +235,5 @@ def test_a_death_between_store_and_row_loses_nothing(
     assert b"".join(opened.chunks()) == content
 
 
-def _die(*_: object) -> None:
+def _die(*_: object, **__: object) -> None:
     raise KeyboardInterrupt
