@@ -1,4 +1,4 @@
-"""Fixtures that every test may use: the cast of users, S3 in memory, the real store.
+"""Fixtures that every test may use: the cast of users, the real store.
 
 No test reaches beyond this machine: a connection to anything but loopback fails the test.
 """
@@ -18,8 +18,6 @@ from django.contrib.auth.models import Group
 from django.core.cache import cache
 from django.db.backends.base.base import BaseDatabaseWrapper
 from hypothesis import settings as hypothesis_settings
-from moto import mock_aws
-from pytest_django import Settings
 
 from accounts.members import NAME as MEMBERS
 from accounts.members import ensure_members_group
@@ -34,7 +32,7 @@ if TYPE_CHECKING:
 
     from accounts.models import User
 
-pytest_plugins = ["tests.audit.flush"]
+pytest_plugins = ["tests.audit.flush", "tests.aws"]
 
 # The same examples in every run, so that a red run can be had again; more of them in `make soak`.
 # `--hypothesis-profile=search` looks for new ones.
@@ -53,7 +51,7 @@ def pytest_collection_finish() -> None:
     """Spare the collector of garbage what stays to the end: to look through it took a sixth."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
+    gc.set_threshold(50_000, 20, 50)
 
 
 class NetworkForbidden(RuntimeError):
@@ -158,16 +156,6 @@ def mallory(db: None) -> "User":
 def root(db: None) -> "User":
     """A superuser. That alone opens no file."""
     return get_user_model().objects.create_superuser("root", "root@example.org", PASSWORD)
-
-
-# --- S3 in memory, for unit tests -------------------------------------------------------------
-@pytest.fixture
-def s3(settings: Settings) -> Iterator["S3Client"]:
-    """A client of an S3 in memory (moto) that holds the configured bucket, empty."""
-    with mock_aws():
-        client = boto3.client("s3", region_name="us-east-1")
-        client.create_bucket(Bucket=settings.S3_BUCKET)
-        yield client
 
 
 # --- The real store, for integration tests ----------------------------------------------------

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from functools import cache
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self
 
-import boto3
 import pytest
-from moto import mock_aws
-from moto.backends import get_backend
-from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from audit.models import AuditEvent
 from files import custody, masterkeys, vault
@@ -31,28 +26,6 @@ UseKeys = Callable[..., None]
 KEY = "aGVsZC1rZXktb2YtdGhlLXRlc3RzLTAxMjM0NTY3ODk="
 PASSPHRASE = "violet tractor mumbles sixteen"
 CONTENT = b"The quick brown fox. " * 40
-
-
-@cache
-def s3_client() -> S3Client:
-    """One client for all tests: to make one takes longer than most of them."""
-    return boto3.client("s3", region_name="us-east-1")
-
-
-@pytest.fixture(scope="module")
-def _aws() -> Iterator[None]:
-    with mock_aws():
-        yield
-
-
-@pytest.fixture
-def s3(_aws: None, settings: Any) -> S3Client:
-    """A client of an S3 in memory (moto) that holds the configured bucket, empty."""
-    backend = get_backend("s3")
-    backend.reset()
-    # Not by a request, which would take longer than most tests.
-    backend[DEFAULT_ACCOUNT_ID]["aws"].create_bucket(settings.S3_BUCKET, "us-east-1")
-    return s3_client()
 
 
 class CheapDerivation(Derivation):

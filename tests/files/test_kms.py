@@ -35,7 +35,7 @@ UseKms = Callable[..., None]
 
 
 @pytest.fixture
-def service(_aws: None) -> Any:
+def service(aws: None) -> Any:
     return boto3.client("kms", region_name="us-east-1")
 
 

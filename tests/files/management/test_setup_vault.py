@@ -10,12 +10,11 @@ import pytest
 from django.conf import LazySettings
 from django.contrib.auth.models import Group
 from django.core.management import CommandError, call_command
-from moto import mock_aws
 
 from accounts.members import PERMISSIONS
 from accounts.models import User
 from files import vault
-from tests.files.conftest import s3_client
+from tests.aws import s3_client
 from tests.files.test_vault import StoreTrouble
 
 if TYPE_CHECKING:
@@ -36,11 +35,11 @@ def setup() -> str:
     return out.getvalue()
 
 
+@pytest.mark.usefixtures("aws")
 def test_everything_is_made_on_an_empty_store_and_database(settings: LazySettings) -> None:
-    with mock_aws():
-        out = setup()
-        assert [b["Name"] for b in s3_client().list_buckets()["Buckets"]] == [settings.S3_BUCKET]
-        vault.check_store()
+    out = setup()
+    assert [b["Name"] for b in s3_client().list_buckets()["Buckets"]] == [settings.S3_BUCKET]
+    vault.check_store()
     group = Group.objects.get(name="Members")
     assert {p.codename for p in group.permissions.all()} == set(PERMISSIONS)
     admin = User.objects.get()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
-from moto import mock_aws
 
 from files.storage import EncryptedS3Storage
 from tests.files.storage.objects import Hands, KeysInMemory
@@ -25,13 +24,12 @@ def in_memory() -> EncryptedS3Storage:
 
 
 @pytest.fixture
-def moto() -> Iterator[EncryptedS3Storage]:
+def moto(new_bucket: Callable[[str], None]) -> EncryptedS3Storage:
     """A storage on an empty bucket in memory."""
     storage = in_memory()
     storage.keys = KeysInMemory()
-    with mock_aws():
-        storage.ensure_bucket()
-        yield storage
+    new_bucket(storage.bucket_name)
+    return storage
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,80 @@
+"""AWS in memory (moto), for unit tests: `s3` is a client of an S3 that holds one empty bucket.
+
+Neither clients nor tables are made anew for each test where the same ones serve as well: to make
+them takes longer than most tests. This is a pytest plugin: `tests/conftest.py` names it.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import botocore.session
+import moto.core.models
+import pytest
+from moto import mock_aws
+from moto.backends import get_backend
+from moto.core.base_backend import BaseBackend
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from pytest_django import Settings
+
+if TYPE_CHECKING:
+    from types_boto3_s3.client import S3Client
+
+REGION = "us-east-1"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _made_once() -> Iterator[None]:
+    """Let all sessions share what they read of the services, and moto its tables of addresses.
+
+    Otherwise each client of a new session reads the service's description again, a megabyte of
+    JSON; each request imports the module of S3's addresses anew; and each start of moto makes a
+    thousand answers for another library, `requests`, by which nothing here talks to AWS.
+    """
+    made: dict[type[BaseBackend], Any] = {}
+    original = inspect.getattr_static(BaseBackend, "urls")
+
+    def urls(self: BaseBackend) -> Any:
+        if type(self) not in made:
+            made[type(self)] = original.fget(self)
+        return made[type(self)]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.session, "create_loader", cache(botocore.session.create_loader))
+        patch.setattr(BaseBackend, "urls", property(urls))
+        patch.setattr(moto.core.models, "RESPONSES_METHODS", ())
+        yield
+
+
+@cache
+def s3_client() -> S3Client:
+    """One client for all tests."""
+    return boto3.client("s3", region_name=REGION)
+
+
+@pytest.fixture
+def aws() -> Iterator[None]:
+    """An AWS in memory, empty. A test without it has none at all."""
+    with mock_aws():
+        yield
+
+
+@pytest.fixture
+def new_bucket(aws: None) -> Callable[[str], None]:
+    """Makes a bucket of that name, and not by a request, which takes longer than most tests."""
+
+    def make(name: str) -> None:
+        get_backend("s3")[DEFAULT_ACCOUNT_ID]["aws"].create_bucket(name, REGION)
+
+    return make
+
+
+@pytest.fixture
+def s3(new_bucket: Callable[[str], None], settings: Settings) -> S3Client:
+    """A client of an S3 in memory that holds the configured bucket, empty."""
+    new_bucket(settings.S3_BUCKET)
+    return s3_client()
