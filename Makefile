@@ -66,16 +66,18 @@ integration: packages $(VENV)/dev.stamp $(VENDOR)/stamp ## Tests against the rea
 browser: packages $(VENV)/dev.stamp $(VENDOR)/stamp ## Tests in Chromium against the running site
 	CHROMIUM="$(CHROMIUM)" $(PYTEST) -m browser
 
+NO_LIMIT := -o timeout=0 -o faulthandler_timeout=0
+
 .PHONY: soak
 soak: packages $(VENV)/dev.stamp $(VENDOR)/stamp ## Long and memory-hungry tests
-	CHROMIUM="$(CHROMIUM)" $(PYTEST) -m soak
-	$(PYTEST) -n auto -m "hypothesis and not integration and not browser and not soak" \
+	CHROMIUM="$(CHROMIUM)" $(PYTEST) $(NO_LIMIT) -m soak
+	$(PYTEST) $(NO_LIMIT) -n auto -m "hypothesis and not integration and not browser and not soak" \
 	    --hypothesis-profile=soak
 	@$(MAKE) --no-print-directory fuzz
 
 .PHONY: fuzz
 fuzz: $(VENV)/dev.stamp ## Fuzz each parser for ten minutes (FUZZ_SECONDS=60: for one)
-	FUZZ_SECONDS="$(FUZZ_SECONDS)" $(PYTEST) -n auto tests/files/fuzz
+	FUZZ_SECONDS="$(FUZZ_SECONDS)" $(PYTEST) $(NO_LIMIT) -n auto tests/files/fuzz
 
 .PHONY: bench
 bench: peers $(VENV)/bench.stamp $(VENDOR)/stamp ## Measure throughput and memory
