@@ -26,6 +26,7 @@ from storages.backends.s3 import S3Storage
 
 from files.crypto.errors import Damaged
 from files.crypto.stream import TRAILER_LENGTH, Context, derive_keys, object_length
+from files.storage.body import send_small_at_once
 from files.storage.errors import ObjectMissing, StoreError, StoreUnavailable, store_errors
 from files.storage.ranges import get_range
 from files.storage.reader import ObjectReader
@@ -162,17 +163,17 @@ class EncryptedS3Storage(S3Storage):
         return self._new_client(self.client_config.merge(Config(signature_version=UNSIGNED)))
 
     def _new_client(self, config: Config) -> S3Client:
-        return cast(
-            "S3Client",
-            self._create_session().client(
-                "s3",
-                region_name=self.region_name,
-                use_ssl=self.use_ssl,
-                endpoint_url=self.endpoint_url,
-                config=config,
-                verify=self.verify,
-            ),
+        client = self._create_session().client(
+            "s3",
+            region_name=self.region_name,
+            use_ssl=self.use_ssl,
+            endpoint_url=self.endpoint_url,
+            config=config,
+            verify=self.verify,
         )
+        # After botocore's own, which add what this takes away.
+        client.meta.events.register_last("before-call.s3", send_small_at_once)
+        return cast("S3Client", client)
 
     # What the vault uses: keys come with the call
 

@@ -8,32 +8,29 @@ request: the buffer is another part's afterwards.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any
+
+from botocore.utils import determine_content_length
 
 if TYPE_CHECKING:
     from files.crypto.tokens import Buffer
 
-SMALL = 64 * 1024
-"""Bytes of a body that is copied."""
-
 PIECE = 1024 * 1024
 """Bytes that one `read` returns, at least, where there are so many."""
 
+SMALL = 64 * 1024
+"""Bytes of a body that is sent without asking whether to send it."""
 
-@contextmanager
-def body_of(buffer: Buffer) -> Iterator[bytes | IO[bytes]]:
-    """The body of one request.
 
-    Of a file-like one botocore asks the store whether to send it (`Expect: 100-continue`), and
-    waits for the answer: to copy a small one takes less.
+def send_small_at_once(params: dict[str, Any], **_: object) -> None:
+    """A handler of botocore's, for `before-call`.
+
+    It asks the store before it sends any body (`Expect: 100-continue`, RFC 9110, 10.1.1), and waits
+    for the answer: for a small one that takes longer than to send it in vain.
     """
-    if len(memoryview(buffer)) <= SMALL:
-        yield bytes(buffer)
-        return
-    with BufferBody(buffer) as body:
-        yield cast("IO[bytes]", body)
+    length = determine_content_length(params.get("body") or b"")
+    if length is not None and length <= SMALL:
+        params["headers"].pop("Expect", None)
 
 
 class BufferBody(io.RawIOBase):

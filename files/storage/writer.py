@@ -21,7 +21,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import IO, TYPE_CHECKING, NamedTuple, Self, cast
 
 from files.crypto.carry import open_carry, seal_carry
 from files.crypto.errors import Damaged, StreamTooLong
@@ -41,7 +41,7 @@ from files.crypto.stream import (
     object_length,
 )
 from files.crypto.tokens import Buffer
-from files.storage.body import body_of
+from files.storage.body import BufferBody
 from files.storage.errors import (
     ObjectMissing,
     PreconditionFailed,
@@ -325,7 +325,7 @@ class ObjectWriter:
     def _upload_part(self, number: int, buffer: bytearray, length: int) -> SentPart:
         with (
             memoryview(buffer)[:length] as part,
-            body_of(part) as body,
+            BufferBody(part) as body,
             store_errors("upload a part"),
         ):
             answer = self._client.upload_part(
@@ -333,7 +333,7 @@ class ObjectWriter:
                 Key=self._name,
                 UploadId=self._multipart_id,
                 PartNumber=number,
-                Body=body,
+                Body=cast("IO[bytes]", body),
             )
         return SentPart(number, answer["ETag"], buffer)
 
@@ -379,13 +379,13 @@ class ObjectWriter:
         )
         with (
             memoryview(self._part)[self._in_tails : self._used] as waiting,
-            body_of(waiting) as body,
+            BufferBody(waiting) as body,
             store_errors("put a tail"),
         ):
             self._client.put_object(
                 Bucket=self._bucket,
                 Key=tail.name,
-                Body=body,
+                Body=cast("IO[bytes]", body),
                 ContentType=CONTENT_TYPE,
                 IfNoneMatch="*",
             )
@@ -449,14 +449,14 @@ class ObjectWriter:
         self._fetch_tails()
         with (
             memoryview(self._part)[: self._used] as whole,
-            body_of(whole) as body,
+            BufferBody(whole) as body,
             self._verified_anyway(),
             store_errors("put an object"),
         ):
             self._client.put_object(
                 Bucket=self._bucket,
                 Key=self._name,
-                Body=body,
+                Body=cast("IO[bytes]", body),
                 ContentType=CONTENT_TYPE,
                 IfNoneMatch="*",
             )

@@ -362,7 +362,7 @@ def test_bytes_that_do_not_come_back_as_written_are_refused(
     original = client.put_object
 
     def flipped(**parameters: Any) -> Any:
-        body = bytearray(parameters.pop("Body"))
+        body = bytearray(parameters.pop("Body").read())
         body[100] ^= 1
         return original(Body=bytes(body), **parameters)
 

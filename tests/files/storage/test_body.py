@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import pytest
+from botocore.awsrequest import AWSPreparedRequest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from files.storage.body import PIECE, SMALL, BufferBody, body_of
+from files.storage import EncryptedS3Storage
+from files.storage.body import PIECE, SMALL, BufferBody, send_small_at_once
+from tests.files.storage.objects import F, Hands, content, write
 
 CONTENT = bytes(range(256)) * (PIECE // 128) + b"rest"
 
@@ -52,18 +56,32 @@ def test_the_buffer_is_free_afterwards() -> None:
     buffer.extend(b"more")
 
 
-@pytest.mark.parametrize("buffer", [b"", b"small", bytearray(SMALL)])
-def test_a_small_body_is_a_copy(buffer: bytes | bytearray) -> None:
-    with memoryview(buffer) as view, body_of(view) as body:
-        assert isinstance(body, bytes)
-        assert body == buffer
+@pytest.mark.parametrize("body", [None, b"", io.BytesIO(b"small"), BufferBody(bytes(SMALL))])
+def test_a_small_body_goes_without_asking(body: Any) -> None:
+    params = {"body": body, "headers": {"Expect": "100-continue", "X-Other": "stays"}}
+    send_small_at_once(params)
+    assert params["headers"] == {"X-Other": "stays"}
 
 
-def test_a_larger_one_is_the_buffer_itself() -> None:
-    buffer = bytearray(SMALL + 1)
-    with memoryview(buffer) as view, body_of(view) as body:
-        assert not isinstance(body, bytes)
-        with pytest.raises(BufferError):
-            buffer.extend(b"more")
-        assert bytes(body.read()) == buffer
-    buffer.extend(b"more")
+def test_the_store_is_asked_before_a_large_one() -> None:
+    params = {"body": BufferBody(bytes(SMALL + 1)), "headers": {"Expect": "100-continue"}}
+    send_small_at_once(params)
+    assert params["headers"] == {"Expect": "100-continue"}
+
+
+@pytest.mark.parametrize(("size", "asks"), [(1, False), (F, True)])
+def test_the_client_of_the_storage_does_so(
+    storage: EncryptedS3Storage, hands: Hands, size: int, asks: bool
+) -> None:
+    asked: list[bool] = []
+
+    def look(request: AWSPreparedRequest, **_: object) -> None:
+        if request.method == "PUT":
+            asked.append("Expect" in request.headers)
+
+    hands.client.meta.events.register_first("before-send.s3", look)
+    try:
+        write(storage, [content(size)])
+    finally:
+        hands.client.meta.events.unregister("before-send.s3", look)
+    assert asked == [asks]

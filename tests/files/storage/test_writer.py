@@ -22,7 +22,6 @@ from files.storage import (
     StoreError,
     StoreRefused,
     StoreUnavailable,
-    body,
     writer,
 )
 from files.storage.backend import random_object_name
@@ -116,7 +115,7 @@ def buffers(monkeypatch: pytest.MonkeyPatch) -> list[object]:
             super().__init__(buffer)
             sent.append(buffer.obj)
 
-    monkeypatch.setattr(body, "BufferBody", Watched)
+    monkeypatch.setattr(writer, "BufferBody", Watched)
     return sent
 
 
@@ -129,7 +128,7 @@ def test_one_writer_alone_has_four_buffers_at_most(
 ) -> None:
     for _ in range(2):  # It gives back those that it shares.
         buffers.clear()
-        write(storage, [*[content(PART)] * 6, content(F)])
+        write(storage, [content(PART)] * 6)
         assert len(buffers) == 7
         assert 2 <= distinct(buffers) <= AT_ONCE + 1
 
@@ -140,7 +139,7 @@ def test_where_others_have_the_shared_buffers_two_are_enough(
     with ExitStack() as others:
         while writer._SHARED.acquire(blocking=False):
             others.callback(writer._SHARED.release)
-        write(storage, [*[content(PART)] * 4, content(F)])
+        write(storage, [content(PART)] * 4)
         assert (len(buffers), distinct(buffers)) == (5, 2)
 
 
