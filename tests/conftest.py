@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from _pytest import runner
 from botocore.config import Config
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
@@ -52,6 +53,20 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
+
+
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> object:
+    """Run the test on a part of the interpreter's stack that has room for all that it calls.
+
+    Python's frames lie in chunks of 16 KiB, which it gets from the system and gives back one by
+    one: a test whose depth is that of the end of a chunk does so with every call, hundreds of times
+    in each request. A frame that is larger gets a larger chunk, of which the others take the rest.
+    """
+    return runner.pytest_runtest_protocol(item, nextitem)
+
+
+# In slots of eight bytes: too large for half a megabyte, so it gets one, and half of it stays free.
+pytest_runtest_protocol.__code__ = pytest_runtest_protocol.__code__.replace(co_stacksize=2**16)
 
 
 class NetworkForbidden(RuntimeError):
