@@ -253,7 +253,7 @@ NOW = timezone.now
 
 
 def _group(user: User) -> Group:
-    group = Group.objects.create(name=f"Team of {user.username}")
+    group = Group.objects.create(name=f"Team {uuid.uuid4()} of {user.username}")
     user.groups.add(group)
     return group
 

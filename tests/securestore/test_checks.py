@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.checks import run_checks
+from django.core.checks import Tags, registry, run_checks
 from pytest_django import Settings
 
 from files.crypto.keyring import generate_master_key
@@ -39,9 +39,19 @@ def production(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
     return settings
 
 
+OURS = (Tags.security, Tags.database)
+
+
+def test_our_checks_are_all_looked_at() -> None:
+    for check in registry.registry.get_checks(include_deployment_checks=True):
+        if check.__module__.split(".")[0] in {"securestore", "files", "accounts", "audit"}:
+            assert not set(OURS).isdisjoint(check.tags), check
+
+
 def found() -> dict[str, str]:
     """Our own messages by their id, with those that only `check --deploy` gives."""
-    messages = run_checks(include_deployment_checks=True)
+    # Not those of models, addresses and templates: they take long and are all of Django's.
+    messages = run_checks(tags=OURS, include_deployment_checks=True)
     return {m.id: m.msg for m in messages if m.id and m.id.startswith("securestore.")}
 
 
