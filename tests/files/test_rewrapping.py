@@ -187,35 +187,41 @@ def test_doomed_rows_are_not_rewrapped(seven: list[FileRecord], alice: User) -> 
 
 @pytest.mark.django_db(transaction=True)
 def test_readers_read_on_while_keys_are_rewrapped(seven: list[FileRecord], tmp_path: Any) -> None:
-    stop, ready, failures, rounds = threading.Event(), threading.Event(), [], []
+    # A round of reading beside each batch. A thread that read without end would not let go of the
+    # interpreter: it releases it often, but never for as long as another takes to wake up.
+    turns, rounds, over = threading.Semaphore(1), threading.Semaphore(0), threading.Event()
+    failures: list[Exception] = []
     ring = keyring()
     copies = list(FileRecord.objects.select_related("current"))
 
     def read_all() -> None:
         # What a request has fetched stays readable when its row is rewrapped under it.
-        while not stop.is_set():
+        while turns.acquire() and not over.is_set():
             for record in copies:
                 try:
                     b"".join(vault.open_file(record).chunks())
                 except Exception as error:
                     failures.append(error)
-            rounds.append(1)
-            ready.set()
+            rounds.release()
+
+    batches: list[int] = []
 
     def let_them_read(count: int) -> None:
-        ready.clear()
-        assert ready.wait(20)
+        assert rounds.acquire(timeout=20)
+        batches.append(count)
+        turns.release()
 
     thread = threading.Thread(target=read_all)
     thread.start()
     try:
-        assert ready.wait(20)
         rewrapping.rewrap(batch_size=1, progress=let_them_read)
+        assert rounds.acquire(timeout=20)
     finally:
-        stop.set()
+        over.set()
+        turns.release()
         thread.join(20)
     assert not failures
-    assert len(rounds) >= 7
+    assert len(batches) >= 7
     assert under(ring.primary_id) == 7
     assert readable(seven)
 
