@@ -47,6 +47,8 @@ def _made_once() -> Iterator[None]:
         patch.setattr(botocore.session, "create_loader", cache(botocore.session.create_loader))
         patch.setattr(BaseBackend, "urls", property(urls))
         patch.setattr(moto.core.models, "RESPONSES_METHODS", ())
+        # Parts stay in memory: moto puts each one that is larger than five megabytes into a file.
+        patch.setenv("MOTO_S3_DEFAULT_KEY_BUFFER_SIZE", str(2**30))
         yield
 
 
