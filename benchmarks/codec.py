@@ -12,7 +12,6 @@ import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
 
 from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives import hashes, hmac
@@ -30,7 +29,6 @@ from files.crypto.stream import (
     opening_room,
 )
 
-ROOT = Path(__file__).parents[1]
 Work = Callable[[], None]
 
 AT_MOST = 256 * MIB
@@ -64,7 +62,7 @@ def alone(name: str, frames: int) -> float:
     How fast memory for a whole token is had depends on what a process has freed before.
     """
     command = [sys.executable, "-m", "benchmarks.codec", name, str(frames)]
-    answer = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE)  # noqa: S603
+    answer = subprocess.run(command, check=True, stdout=subprocess.PIPE)  # noqa: S603
     return float(answer.stdout)
 
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from benchmarks.measure import MIB, Figure, Peer, against, by_turns, rates, seconds
 from benchmarks.site import ROOT
@@ -38,9 +39,7 @@ def figures(size: int, runs: int) -> Iterator[Figure]:
     with bench(0) as ready:
         for number in range(VERIFIED):
             ready.visitor.upload_form(f"of size {number}", SHARED, body_of(SHARED))
-        with ready.visitor.keep_alive():
-            for number in range(COUNT):
-                ready.visitor.upload_at_once(f"small {number}", os.urandom(SMALL))
+        _upload_small(ready)
         yield from _verification(ready, runs)
 
 
@@ -96,20 +95,24 @@ def _at_once(ready: Bench, runs: int) -> Iterator[Figure]:
     yield from against("The slowest of the 16", "MiB/s", fair, ours="slowest", peers=peers)
 
 
+def _upload_small(ready: Bench) -> None:
+    content = os.urandom(SMALL)
+    with ready.visitor.keep_alive():
+        for number in range(COUNT):
+            ready.visitor.upload_at_once(f"small {number}", content)
+
+
 def _small(ready: Bench, runs: int) -> Iterator[Figure]:
     content = os.urandom(SMALL)
-
-    def upload() -> None:
-        with ready.visitor.keep_alive():
-            for number in range(COUNT):
-                ready.visitor.upload_at_once(f"small {number}", content)
 
     def put() -> None:
         for _ in range(COUNT):
             key = f"peer/{os.urandom(8).hex()}"
             ready.store.put_object(Bucket=ready.bucket, Key=key, Body=content)
 
-    measured = rates(COUNT, by_turns({"ours": upload, "put": put}, runs=runs))
+    measured = rates(
+        COUNT, by_turns({"ours": partial(_upload_small, ready), "put": put}, runs=runs)
+    )
     peers = {"put": Peer("put_object to the store", 0.4)}
     yield from against("Small files uploaded", "files/s", measured, ours="ours", peers=peers)
 

@@ -69,9 +69,9 @@ def figures(size: int, runs: int) -> Iterator[Figure]:
     for number in range(runs):
         with bench(size) as ready:
             # What the store has taken already costs whoever comes next: they take turns.
-            for name, work in sorted(_uploads(ready, size), reverse=bool(number % 2)):
+            for name, work in sorted(uploads(ready, size), reverse=bool(number % 2)):
                 times.setdefault(name, []).append(seconds(work))
-            for name, work in sorted(_downloads(ready), reverse=bool(number % 2)):
+            for name, work in sorted(downloads(ready), reverse=bool(number % 2)):
                 times.setdefault(name, []).append(seconds(work))
     measured = rates(size / MIB, times)
     yield from against("Upload by form", "MiB/s", measured, ours="form", peers=UPLOADS)
@@ -82,7 +82,9 @@ def figures(size: int, runs: int) -> Iterator[Figure]:
 Work = tuple[str, Callable[[], object]]
 
 
-def _uploads(ready: Bench, size: int) -> Iterator[Work]:
+def uploads(ready: Bench, size: int) -> Iterator[Work]:
+    """Each way in, by its name, for the input of `size` bytes."""
+
     def boto() -> None:
         with ready.input.open("rb") as file:
             ready.store.upload_fileobj(file, ready.bucket, NAME)
@@ -93,7 +95,8 @@ def _uploads(ready: Bench, size: int) -> Iterator[Work]:
     yield "boto up", boto
 
 
-def _downloads(ready: Bench) -> Iterator[Work]:
+def downloads(ready: Bench) -> Iterator[Work]:
+    """Each way out, by its name, for what was uploaded by form."""
     file_id = ready.visitor.find("form")
     name = ready.site.object_name(file_id)
     yield "download", lambda: ready.visitor.download(file_id)

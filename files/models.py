@@ -137,6 +137,18 @@ class StoredObject(models.Model):
         """The wrapped key as the keyring takes it."""
         return WrappedKey(self.master_key_id, bytes(self.wrapped_key))
 
+    def change(self, under: str, /, **fields: Any) -> bool:
+        """Change the row, and this copy of it, while it is being written under that lease.
+
+        Whether it was: what another process has done meanwhile stays.
+        """
+        writing = StoredObject.objects.filter(pk=self.pk, state=self.State.WRITING, lease=under)
+        if not writing.update(**fields):
+            return False
+        for name, value in fields.items():
+            setattr(self, name, value)
+        return True
+
 
 class VerificationRun(models.Model):
     """A verification that has begun and not come to its end: one that is killed goes on from here.

@@ -274,10 +274,8 @@ class _Reencryption:
         """Change the row while it is still ours; that is a sign of life, too."""
         self._beaten = time.monotonic()
         now = timezone.now()
-        if not self._mine().update(lease_seen_at=now, state_changed_at=now, **fields):
+        if not self._row.change(self._row.lease, lease_seen_at=now, state_changed_at=now, **fields):
             raise FileChanged
-        for name, value in fields.items():
-            setattr(self._row, name, value)
 
     def _mine(self) -> QuerySet[StoredObject]:
         return StoredObject.objects.filter(

@@ -163,7 +163,7 @@ class Continuation:
         """Raises UploadBusy, WrongOffset, WrongLength, FileTooLarge, UploadLost."""
         self._row = session.object if first else _acquire(session)
         # As it is under the lease: a length may have been declared since.
-        self.session: UploadSession = session if first else self._row.session
+        self.session: UploadSession = self._row.session
         self._lease = self._row.lease
         self._holding = True
         self._first = first
@@ -362,10 +362,8 @@ class Continuation:
         self._beaten = time.monotonic()
         now = timezone.now()
         fields = {"lease_seen_at": now, "state_changed_at": now, **fields}
-        if not self._mine().filter(state=State.WRITING).update(**fields):
+        if not self._row.change(self._lease, **fields):
             raise vault.UploadLost
-        for name, value in fields.items():
-            setattr(self._row, name, value)
 
     def _let_go(self) -> None:
         """Give the lease back, where `settle` has not; clean up if the upload was given up."""

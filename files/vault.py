@@ -296,23 +296,22 @@ def seal_object(
     locked = custody.lock(bare, key)
     wrapped = wrapping_keyring().wrap(locked)
     remember_wrapping(row, wrapped.master_key_id)
-    fields |= {
-        "state": State.LIVE,
-        "sealed": True,
-        "custody": locked.custody.value,
-        "master_key_id": wrapped.master_key_id,
-        "wrapped_key": wrapped.token,
-        "size": sealed.size,
-        "object_size": sealed.object_size,
-        "etag": sealed.etag,
-        "multipart_id": "",
-        "state_changed_at": timezone.now(),
-    }
-    writing = StoredObject.objects.filter(pk=row.pk, state=State.WRITING, lease=row.lease)
-    if not writing.update(**fields):
+    changed = row.change(
+        row.lease,
+        state=State.LIVE,
+        sealed=True,
+        custody=locked.custody.value,
+        master_key_id=wrapped.master_key_id,
+        wrapped_key=wrapped.token,
+        size=sealed.size,
+        object_size=sealed.object_size,
+        etag=sealed.etag,
+        multipart_id="",
+        state_changed_at=timezone.now(),
+        **fields,
+    )
+    if not changed:
         raise UploadLost
-    for name, value in fields.items():
-        setattr(row, name, value)
     if key is not None:
         custody.note(row, key)
 

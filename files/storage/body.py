@@ -1,4 +1,4 @@
-"""A buffer as the body of a request to the store, without a copy of it.
+"""The body of a request to the store: a buffer, without a copy of it, and small ones at once.
 
 botocore copies a `bytearray` before it sends it, and urllib3 takes bodies 16 KiB at a time: for a
 part of 8 MiB that is its memory twice, and 512 turns at the interpreter lock. Never outlives its
