@@ -167,8 +167,9 @@ peers:
 	    echo "There will be no comparison with age. For that, run: sudo apt-get install age" >&2; \
 	fi
 
-# What tests need and pip and npm cannot give: a browser, a PostgreSQL server, clients that others
-# wrote, strace to watch the disk, npm itself.
+# What tests need and pip and npm cannot give: a browser, what a deployment stands on (PostgreSQL,
+# PgBouncer, Redis, nginx, systemd's checker of units), clients that others wrote, strace to watch the
+# disk, npm itself.
 .PHONY: packages
 packages:
 	@missing=""; \
@@ -176,10 +177,13 @@ packages:
 	command -v "$(CHROMIUM)" > /dev/null || missing="$$missing chromium"; \
 	command -v initdb > /dev/null || ls /usr/lib/postgresql/*/bin/initdb > /dev/null 2>&1 \
 	    || missing="$$missing postgresql"; \
-	for program in curl wget strace; do \
-	    command -v $$program > /dev/null || missing="$$missing $$program"; \
+	for program in curl wget strace pgbouncer redis-server; do \
+	    command -v $$program > /dev/null || ls /usr/sbin/$$program > /dev/null 2>&1 \
+	        || missing="$$missing $$program"; \
 	done; \
 	command -v aria2c > /dev/null || missing="$$missing aria2"; \
+	command -v nginx > /dev/null || ls /usr/sbin/nginx > /dev/null 2>&1 || missing="$$missing nginx-light"; \
+	command -v systemd-analyze > /dev/null || missing="$$missing systemd"; \
 	if [ -z "$$missing" ]; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
 	    echo "Installing$$missing" && apt-get update -qq && \
