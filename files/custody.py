@@ -23,7 +23,8 @@ from django.views.decorators.debug import sensitive_variables
 from files.crypto import errors as crypto
 from files.crypto.keyring import Custody as KeyCustody
 from files.crypto.keyring import KeyRecord, check_user_key, generate_master_key, hold, release
-from files.crypto.passphrase import Derivation, TooBusy
+from files.crypto.passphrase import Derivation
+from files.crypto.slots import TooBusy
 from files.errors import KeyNeeded, NotAKey, WrongFileKey
 from files.errors import TooBusy as VaultTooBusy
 from files.masterkeys import keyring

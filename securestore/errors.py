@@ -20,6 +20,7 @@ from accounts.limits import in_words
 from accounts.mail import MailUnavailable
 from audit import context
 from files.crypto.errors import Damaged, KeyServiceError
+from files.crypto.slots import TooBusy as NoSlot
 from files.storage import StoreError
 from files.vault import KeyRetired, KeysMissing, TooBusy
 from securestore import metrics
@@ -39,6 +40,7 @@ Outage = (
     | KeysMissing
     | KeyRetired
     | TooBusy
+    | NoSlot
     | MailUnavailable
     | Damaged
 )
@@ -90,6 +92,12 @@ UNAVAILABLE = Page(
     "Not available at the moment",
     "The service is busy or a part of it cannot be reached. Nothing was stored. Wait a few "
     "seconds, then try again.",
+)
+TOO_BUSY = Page(
+    503,
+    "Too busy at the moment",
+    "Too many passwords are being checked at once, so yours was not: nothing was done, and nothing "
+    "counts against you. Wait a few seconds, then try again.",
 )
 
 
@@ -144,7 +152,8 @@ def unavailable(request: HttpRequest, outage: Outage) -> HttpResponse:
     reason = (str(outage).splitlines() or [""])[0]
     log.error("unavailable: %s: %s", type(outage).__name__, reason)
     metrics.note_failure(type(outage).__name__)
-    response = answer_safely(request, UNAVAILABLE)
+    busy = isinstance(outage, TooBusy | NoSlot)
+    response = answer_safely(request, TOO_BUSY if busy else UNAVAILABLE)
     response["Retry-After"] = str(RETRY_AFTER)
     return response
 

@@ -16,6 +16,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
 from files import vault
+from files.crypto.slots import DERIVATIONS
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,8 @@ def ready(request: HttpRequest) -> HttpResponse:
         "database": check_database,
         "store": STORE.check,
         "keyring": vault.check_keyring,
+        # One that hangs holds its thread and its memory for as long as the process lives.
+        "passwords": DERIVATIONS.check,
     }
     parts = {part: _outcome(part, check) for part, check in checks.items()}
     ok = all(outcome == "ok" for outcome in parts.values())

@@ -23,9 +23,9 @@ from typing import Any, BinaryIO, Final, Self
 from uuid import UUID
 
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
+from files.crypto import argon2id
 from files.crypto.errors import CryptoError, Damaged, MalformedKey, WrongKey
 from files.crypto.keyring import HELD_LENGTH, Custody, generate_dek, parse_key, release
 from files.crypto.passphrase import Derivation, normalise
@@ -149,7 +149,7 @@ class Header:
         return header
 
     def from_passphrase(self, passphrase: str) -> bytes:
-        """The key that protects, from a passphrase. Raises Damaged for impossible parameters."""
+        """The key that protects, from a passphrase. Raises TooBusy; Damaged: impossible costs."""
         argon2 = self.argon2
         if not (
             argon2.memory <= _MOST_MEMORY
@@ -158,13 +158,13 @@ class Header:
             and argon2.memory >= 8 * argon2.lanes
         ):
             raise Damaged("the header of the key export has impossible Argon2 parameters")
-        return Argon2id(
+        return argon2id.derive(
+            normalise(passphrase).encode(),
             salt=self.salt,
-            length=32,
-            iterations=argon2.iterations,
+            memory=argon2.memory,
+            passes=argon2.iterations,
             lanes=argon2.lanes,
-            memory_cost=argon2.memory,
-        ).derive(normalise(passphrase).encode())
+        )
 
     def keys(self, protecting: bytes) -> StreamKeys:
         """What encrypts the export's own data key, and tells whether it is the right key."""

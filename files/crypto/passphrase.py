@@ -2,7 +2,7 @@
 
 The parameters are those of RFC 9106, section 4, second recommended option: 64 MiB of memory, three
 passes, four lanes, a salt of 16 random bytes, a tag of 32. The tag is the user's key, in the text
-form of a generated one. At most `SLOTS` derivations run at once in a process, so that people who
+form of a generated one. Few run at once in a process (`files.crypto.slots`), so that people who
 type passphrases cannot exhaust its memory.
 
 Never stores, logs or shows a passphrase or what comes of it.
@@ -16,12 +16,10 @@ import os
 import re
 import unicodedata
 from dataclasses import dataclass
-from threading import BoundedSemaphore
 from typing import Final, Self
 
-from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
-
-from files.crypto.errors import CryptoError, Damaged
+from files.crypto import argon2id
+from files.crypto.errors import Damaged
 from files.crypto.tokens import KEY_LENGTH
 
 MEMORY: Final = 64 * 1024
@@ -30,11 +28,6 @@ PASSES: Final = 3
 LANES: Final = 4
 SALT_LENGTH: Final = 16
 
-SLOTS: Final = 2
-"""Derivations at once in one process; each takes `MEMORY`."""
-PATIENCE: Final = 10.0
-"""Seconds to wait for a slot."""
-
 # What a record may ask for: whoever can alter the database must not choose our memory and time.
 _MOST_MEMORY: Final = 4 * MEMORY
 _MOST_PASSES: Final = 16
@@ -42,15 +35,6 @@ _MOST_LANES: Final = 16
 _TEXT: Final = re.compile(
     r"argon2id\$v=19\$m=([0-9]{1,7}),t=([0-9]{1,2}),p=([0-9]{1,2})\$([A-Za-z0-9+/]{22})", re.ASCII
 )
-
-_slots = BoundedSemaphore(SLOTS)
-
-
-class TooBusy(CryptoError):
-    """Too many passphrases are being checked at this moment. Nothing is wrong with this one."""
-
-    def __init__(self) -> None:
-        super().__init__("too many passphrases are being checked at once")
 
 
 def normalise(passphrase: str) -> str:
@@ -101,16 +85,12 @@ class Derivation:
 
         Takes `memory` KiB and some tenths of a second.
         """
-        if not _slots.acquire(timeout=PATIENCE):
-            raise TooBusy
-        try:
-            raw = Argon2id(
-                salt=self.salt,
-                length=KEY_LENGTH,
-                iterations=self.passes,
-                lanes=self.lanes,
-                memory_cost=self.memory,
-            ).derive(normalise(passphrase).encode())
-        finally:
-            _slots.release()
+        raw = argon2id.derive(
+            normalise(passphrase).encode(),
+            salt=self.salt,
+            memory=self.memory,
+            passes=self.passes,
+            lanes=self.lanes,
+            length=KEY_LENGTH,
+        )
         return base64.urlsafe_b64encode(raw).decode()

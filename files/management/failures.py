@@ -8,6 +8,7 @@ from django.core.management.base import CommandError
 from django.db import DatabaseError, InterfaceError
 
 from files.crypto.errors import KeyServiceError
+from files.crypto.slots import TooBusy
 from files.vault import StoreError, VaultError
 
 AGAIN = "Nothing is lost: run the command again."
@@ -20,6 +21,8 @@ def told_to_the_operator() -> Iterator[None]:
         yield
     except (VaultError, ImproperlyConfigured) as error:
         raise CommandError(str(error)) from None
+    except TooBusy as error:
+        raise CommandError(f"Not done: {error}. {AGAIN}") from None
     except KeyServiceError as error:
         raise CommandError(f"The key service did not do it ({error}). {AGAIN}") from None
     except StoreError as error:

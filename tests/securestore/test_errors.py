@@ -16,6 +16,8 @@ from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
 from files.crypto.errors import Damaged
+from files.crypto.slots import TooBusy as NoSlot
+from files.errors import TooBusy
 from files.storage import StoreUnavailable
 from securestore import errors
 from securestore.urls import handler400, handler403, handler404, handler500
@@ -34,6 +36,8 @@ FAILURES: dict[str, BaseException] = {
     "locked": OperationalError("database is locked"),
     "lost": InterfaceError("connection already closed"),
     "store": StoreUnavailable("get an object: 503"),
+    "busy": TooBusy(),
+    "no-memory": NoSlot(DETAIL),
 }
 
 
@@ -110,6 +114,17 @@ def test_an_outage_says_when_to_try_again(
     assert response["Retry-After"] == "5"
     assert "Nothing was stored" in response.content.decode()
     assert "unavailable: " in caplog.text
+
+
+@pytest.mark.parametrize("url", ["/fail/busy", "/fail/no-memory"])
+def test_who_came_while_too_many_passwords_were_checked_may_try_again(
+    client: Client, url: str
+) -> None:
+    response = client.get(url)
+    assert (response.status_code, response["Retry-After"]) == (503, "5")
+    assert "Too busy" in response.content.decode()
+    assert "try again" in response.content.decode()
+    assert DETAIL not in response.content.decode()
 
 
 def test_a_failure_can_be_found_in_the_log(client: Client) -> None:

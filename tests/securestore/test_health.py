@@ -14,6 +14,7 @@ from django.db import OperationalError, connection
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
+from files.crypto.slots import DERIVATIONS
 from files.models import StoredObject
 from securestore import health
 from securestore.health import Probe
@@ -50,7 +51,7 @@ def test_ready_when_all_parts_are(client: Client, db: None) -> None:
     response = client.get("/readyz")
     assert (response.status_code, response.json()) == (
         200,
-        {"database": "ok", "store": "ok", "keyring": "ok"},
+        {"database": "ok", "store": "ok", "keyring": "ok", "passwords": "ok"},
     )
     assert client.head("/readyz").status_code == 200
 
@@ -60,13 +61,34 @@ def test_not_ready_without_a_key_that_files_need(client: Client, db: None) -> No
     stored_object("local:0123456789abcdef")
     response = client.get("/readyz")
     assert response.status_code == 503
-    assert response.json() == {"database": "ok", "store": "ok", "keyring": "failed"}
+    assert response.json() == {
+        "database": "ok",
+        "store": "ok",
+        "keyring": "failed",
+        "passwords": "ok",
+    }
 
 
 def test_not_ready_without_the_store(client: Client, db: None, settings: Settings) -> None:
     response = client.get("/readyz")
     assert response.status_code == 503
-    assert response.json() == {"database": "ok", "store": "failed", "keyring": "ok"}
+    assert response.json() == {
+        "database": "ok",
+        "store": "failed",
+        "keyring": "ok",
+        "passwords": "ok",
+    }
+
+
+@pytest.mark.usefixtures("s3")
+def test_not_ready_while_a_password_or_passphrase_hangs(
+    client: Client, db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(DERIVATIONS, "_longest", -1)
+    with DERIVATIONS.taken():
+        response = client.get("/readyz")
+    assert (response.status_code, response.json()["passwords"]) == (503, "failed")
+    assert client.get("/readyz").status_code == 200
 
 
 @pytest.mark.usefixtures("s3")
@@ -83,6 +105,7 @@ def test_not_ready_without_the_database(
         "database": "failed",
         "store": "ok",
         "keyring": "failed",
+        "passwords": "ok",
     }
     assert b"internal" not in response.content
     assert "host db.internal is down" in caplog.text
