@@ -5,22 +5,37 @@ from __future__ import annotations
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.auth_backends import AuthenticationBackend
+from allauth.core import context as around
 from allauth.core.context import request_context
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from django.conf import settings
+from django.contrib.auth import authenticate
+from django.contrib.auth.hashers import make_password
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
 import audit
 from accounts import limits, lockouts, mail, second_factors
+from accounts.backends import account_tried, typed_name
 from accounts.models import User
-from accounts.signals import account_tried
+from accounts.signals import record_failure
 from audit.addresses import client_address
 
 # What stands for the address of a client that has none: a Unix socket's.
 NO_ADDRESS = "0.0.0.0"  # noqa: S104  no address to listen on
 LOCKED_OUT = frozenset({"too_many_login_attempts", "rate_limited"})
+# As often as allauth counts for what was typed: both names of an account have these in common.
+GUESSES = limits.Limit("sign_in_account", {"account": "5/5m"})
+NOT_RIGHT = (
+    "Name or password is not right. If you are sure of them: after many wrong attempts, anybody's, "
+    "right ones are refused for 5 minutes, too."
+)
+
+
+class _Wrong(Exception):
+    """The password is not that of the account, or there is no such account."""
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -28,6 +43,7 @@ class AccountAdapter(DefaultAccountAdapter):
         **DefaultAccountAdapter.error_messages,
         # Said where nobody knows how long, of mails that were asked for again.
         **dict.fromkeys(LOCKED_OUT, "Too many attempts. Try again in a few minutes."),
+        **dict.fromkeys(("username_password_mismatch", "email_password_mismatch"), NOT_RIGHT),
     }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
@@ -41,26 +57,85 @@ class AccountAdapter(DefaultAccountAdapter):
     # --- Limits
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
-        """Guesses count for the account, whether its name was typed or its address."""
-        user = account_tried(credentials)
-        if user is None:
-            return str(super()._get_login_attempts_cache_key(request, **credentials))
-        return f"account:{user.pk}"
+        """Attempts that are told of count for what was typed, whether there is such an account."""
+        typed = typed_name(credentials).lower()
+        return limits.digest(f"typed:{typed}" if typed else f"account:{credentials['account'].pk}")
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
         """Refuse, record and say how long, where the limit on failures is reached."""
         try:
             super().pre_authenticate(request, **credentials)
         except ValidationError as refused:
-            key = self._get_login_attempts_cache_key(request, **credentials)
-            raise lockouts.refusal(
-                request,
-                limits.wait_for(request, "login_failed", key=key),
-                action=lockouts.SIGN_IN,
-                code=refused.code or "",
-                key=key,
-                user=account_tried(credentials),
-            ) from None
+            raise self._locked_out(request, credentials, refused.code or "") from None
+
+    def _locked_out(
+        self, request: HttpRequest, credentials: dict[str, Any], code: str, wait: int = 0
+    ) -> ValidationError:
+        key = self._get_login_attempts_cache_key(request, **credentials)
+        return lockouts.refusal(
+            request,
+            wait or limits.wait_for(request, "login_failed", key=key),
+            action=lockouts.SIGN_IN,
+            code=code,
+            key=key,
+            user=credentials["account"],
+        )
+
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> User | None:
+        """Whose password it is; None where it is wrong, or not looked at for too many wrong ones.
+
+        Guesses count for what was typed and, under whichever name, for the account. That the first
+        count is full is told. That the second is must not be, or two names that are refused
+        together would be one person's: so it looks like a wrong password, and takes as long. Only
+        who is signed in may know, since the account is theirs. Raises TooBusy, ValidationError.
+        """
+        typed = typed_name(credentials)
+        if typed:
+            # One question, here, for all that follows: as many for a name that nobody has.
+            credentials["account"] = account_tried(credentials)
+        account: User | None = credentials["account"]
+        counted = account.pk if account else limits.digest(typed.lower())
+        self.pre_authenticate(request, **credentials)
+        try:
+            with GUESSES.counting(request, _Wrong, account=counted):
+                user = self._authenticate(request, credentials)
+        except _Wrong:
+            return None
+        except limits.LimitReached as reached:
+            if not typed:
+                code = "too_many_login_attempts"
+                raise self._locked_out(request, credentials, code, reached.wait) from None
+            make_password(str(credentials.get("password", "")))
+            record_failure(credentials, request, locked_out=True)
+            return None
+        except BaseException:
+            # Nothing was learnt of the password: it does not count.
+            self._rollback_login_failed_rl_usage()
+            raise
+        self._rollback_login_failed_rl_usage()
+        return user
+
+    def _authenticate(self, request: HttpRequest, credentials: dict[str, Any]) -> User:
+        AuthenticationBackend.unstash_authenticated_user()
+        user: Any = authenticate(request, **credentials)
+        # One that is not active, and whose password is right: the page says so.
+        user = user or AuthenticationBackend.unstash_authenticated_user()
+        if user is None:
+            raise _Wrong
+        found: User = user
+        return found
+
+    def reauthenticate(self, user: User, password: str) -> bool:
+        """Whether it is the password of somebody signed in. Raises TooBusy, ValidationError."""
+        found = self.authenticate(around.request, account=user, password=password)
+        return found is not None and found.pk == user.pk
+
+    def _delete_login_attempts_cached_email(self, request: HttpRequest, **credentials: Any) -> None:
+        """After a reset its owner gets in again, by the address that it went to."""
+        super()._delete_login_attempts_cached_email(request, **credentials)
+        account = account_tried(credentials)
+        if account is not None:
+            GUESSES.clear(request, account=account.pk)
 
     def validation_error(self, code: str, *args: Any) -> ValidationError:
         """allauth's words, but a limit on codes says how long it lasts."""
@@ -82,6 +157,11 @@ class AccountAdapter(DefaultAccountAdapter):
         # Some mails go out when a transaction commits, which may be after the request.
         with request_context(self.request), mail.handing_over():
             super().send_mail(template_prefix, email, {"reset_hours": hours, **context})
+
+    def send_account_already_exists_mail(self, email: str) -> None:
+        """Signing up with an address that is known must take as long as with another."""
+        make_password(email)
+        super().send_account_already_exists_mail(email)
 
     def format_email_subject(self, subject: str) -> str:
         return f"[Securestore] {subject}"

@@ -29,7 +29,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern
 
 import audit
-from accounts import invitations, lockouts
+from accounts import invitations, lockouts, members
 from accounts.forms import InviteForm
 from accounts.limits import Limit, LimitReached
 from accounts.models import Invitation, User
@@ -165,6 +165,12 @@ class UserAdmin(Audited, ToldObstacles, DiscreetHistory, SoundSelections, BaseUs
         super().save_model(request, obj, form, change)
         if change and "is_active" in form.changed_data:
             admin_people.note_left_files(request, obj)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        if not change:
+            # As who was invited: without it they could neither upload nor download.
+            form.instance.groups.add(members.ensure_members_group())
 
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: Any = None

@@ -10,7 +10,7 @@ class AccountsConfig(AppConfig):
     verbose_name = "People"
 
     def ready(self) -> None:
-        from accounts import addresses, signals  # noqa: F401 - models exist only from here on
+        from accounts import addresses, signals, totp  # noqa: F401 - models exist only from here on
 
 
 class UserSessionsConfig(AllauthUserSessionsConfig):

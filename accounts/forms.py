@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from allauth.account import forms as account
 from allauth.core import context
 from allauth.mfa.adapter import get_adapter
 from allauth.mfa.models import Authenticator
@@ -33,6 +34,14 @@ if TYPE_CHECKING:
     BasePasswordMixin = SetPasswordMixin[User]
 else:
     BasePasswordMixin = SetPasswordMixin  # Generic for the type checker only.
+
+
+class LoginForm(account.LoginForm):
+    """As allauth's; browsers offer the names that they keep, and passkeys, at its first field."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["login"].widget.attrs["autocomplete"] = "username webauthn"
 
 
 class AcceptForm(BasePasswordMixin, forms.Form):

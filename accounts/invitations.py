@@ -165,16 +165,18 @@ def find(token_hash: str) -> Invitation:
 def accept(token_hash: str, *, username: str, password: str) -> User:
     """Make the account that an invitation is for.
 
-    Raises NotOpen, and ValidationError by field where the name is taken or is no name, or where
-    the address got an account meanwhile.
+    Raises NotOpen, TooBusy, and ValidationError by field where the name is taken or is no name, or
+    where the address got an account meanwhile.
     """
+    user = User(username=User.normalize_username(username))
+    # Before the transaction: it may wait for its turn, and nobody else's write shall wait with it.
+    user.set_password(password)
     with transaction.atomic():
         open_now = Invitation.objects.open().select_for_update(of=("self",))
         invitation = open_now.filter(token_hash=token_hash).first()
         if invitation is None:
             raise NotOpen
-        user = User(username=User.normalize_username(username), email=invitation.email)
-        user.set_password(password)
+        user.email = invitation.email
         user.full_clean()
         user.save()
         user.groups.set(invitation.groups.all())

@@ -1,8 +1,9 @@
 """Limits on guessing: how often one action may be tried, and how long to wait after that.
 
 Attempts are counted in the cache that all processes share, with the pieces of allauth's own limits:
-a sliding window for each thing that is counted, and IPv6 addresses by their /64. What is counted is
-hashed, so the cache holds neither names nor addresses in the clear.
+a sliding window for each thing that is counted, and IPv6 addresses by their /64. What is counted
+stands there as an HMAC, so the cache holds neither names nor addresses, nor what they can be
+guessed from.
 
     with limits.KEY_ENTRY.counting(request, WrongFileKey, file=record.pk, user=user.pk):
         ...   # raises WrongFileKey: counted; anything else, and nothing: not
@@ -12,7 +13,6 @@ Never tells more than the wait: what was tried, and whether it was right, is no 
 
 from __future__ import annotations
 
-import hashlib
 import math
 import time
 from collections.abc import Iterator, Mapping
@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from allauth.core.internal import ratelimit
 from django.core.cache import cache
 from django.http import HttpRequest
+from django.utils.crypto import salted_hmac
 
 ADDRESS = "address"
 CONTENDED = 1  # Seconds to wait when the counter itself could not be had.
@@ -118,8 +119,7 @@ class Limit:
         known = {ADDRESS: ratelimit.get_ip(request), **subjects}
         for names, text in self.rates.items():
             counted = "\0".join(f"{name}={known[name]}" for name in names.split("+"))
-            digest = hashlib.sha256(f"{self.action}\0{counted}".encode()).hexdigest()
-            yield ratelimit.parse_rate(text), f"securestore:limit:{digest}"
+            yield ratelimit.parse_rate(text), _key(f"{self.action}\0{counted}")
 
 
 # The narrowest first: that is what a right answer clears.
@@ -130,8 +130,19 @@ KEY_ENTRY = Limit(
 
 def is_news(subject: str, wait: int) -> bool:
     """Whether nobody was told yet that attempts for `subject` are refused."""
-    digest = hashlib.sha256(f"told\0{subject}".encode()).hexdigest()
-    return bool(cache.add(f"securestore:limit:{digest}", 1, timeout=max(wait, 1)))
+    return bool(cache.add(_key(f"told\0{subject}"), 1, timeout=max(wait, 1)))
+
+
+def digest(text: str) -> str:
+    """What stands for a text in the cache: nobody without `SECRET_KEY` can try what it may be.
+
+    What is typed for a name may be somebody's password.
+    """
+    return salted_hmac("securestore.limits", text, algorithm="sha256").hexdigest()
+
+
+def _key(subject: str) -> str:
+    return f"securestore:limit:{digest(subject)}"
 
 
 def wait_for(

@@ -13,13 +13,13 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.signals import authentication_failed, authenticator_reset, authenticator_used
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.db import transaction
-from django.db.models import Q
 from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
 from django.http import HttpRequest
 
 import audit
 from accounts import reauthentication, sessions
+from accounts.backends import account_tried
 from accounts.models import User
 
 
@@ -42,24 +42,22 @@ def record_sign_out(user: User | None, request: HttpRequest, **_kwargs: Any) -> 
 
 @receiver(user_login_failed)
 def record_failure(
-    credentials: dict[str, Any], request: HttpRequest | None = None, **_kwargs: Any
+    credentials: dict[str, Any],
+    request: HttpRequest | None = None,
+    *,
+    locked_out: bool = False,
+    **_kwargs: Any,
 ) -> None:
-    user = account_tried(credentials)
+    """`locked_out`: nobody looked whether it was right, after too many wrong ones."""
+    details: dict[str, Any] = {"locked_out": True} if locked_out else {}
+    user = credentials["account"] if "account" in credentials else account_tried(credentials)
     audit.record(
         audit.Event.SIGN_IN_FAILED,
         user_id=user.pk if user else None,
         username=user.username if user else None,
         active=user.is_active if user else None,
+        **details,
     )
-
-
-def account_tried(credentials: dict[str, Any]) -> User | None:
-    """The account that a user name or an e-mail address means, if any."""
-    names = [str(credentials[field]) for field in ("username", "email") if credentials.get(field)]
-    meant = Q(pk=None)
-    for name in names:
-        meant |= Q(username__iexact=name) | Q(email__iexact=name)
-    return User.objects.filter(meant).order_by("pk").first()
 
 
 @receiver(password_changed)

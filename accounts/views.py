@@ -110,6 +110,6 @@ def _accepted(request: HttpRequest, form: AcceptForm, token_hash: str) -> bool:
         form.add_error(None, "This invitation was used or taken back meanwhile.")
         return False
     request.session.pop(_INVITATION, None)
-    login(request, user, backend="django.contrib.auth.backends.ModelBackend")
+    login(request, user, backend="accounts.backends.PasswordBackend")
     messages.success(request, "Your account is ready.")
     return True

@@ -143,8 +143,8 @@ else:
 # --- Who you are ------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = [
-    "django.contrib.auth.backends.ModelBackend",
-    "allauth.account.auth_backends.AuthenticationBackend",
+    # The only one that knows passwords: two would hash twice, and take longer for some names.
+    "accounts.backends.PasswordBackend",
     # Last: it knows files, not people, and Django takes the first one for a session's.
     "files.access.FileBackend",
 ]
@@ -158,8 +158,8 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 PASSWORD_HASHERS = [
-    "django.contrib.auth.hashers.Argon2PasswordHasher",
-    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+    "accounts.hashers.Argon2PasswordHasher",
+    "accounts.hashers.PBKDF2PasswordHasher",
 ]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "files:list"
@@ -179,7 +179,10 @@ ACCOUNT_RATE_LIMITS = {"login": "120/m/ip"}
 ACCOUNT_REAUTHENTICATION_TIMEOUT = positive(env, "REAUTHENTICATION_TIMEOUT", timedelta(minutes=15))
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_FORMS = {"login": "accounts.forms.LoginForm"}
 MFA_ADAPTER = "accounts.adapter.MFAAdapter"
+# Steps of 30 seconds by which a clock may be off, either way (RFC 6238, section 5.2).
+MFA_TOTP_TOLERANCE = 1
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 # Accounts come from administrators, or confirmed their address when they signed up.
@@ -217,6 +220,7 @@ EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="securestore@localhost")
 # Rate limits count in the cache, so all processes must share it: the database unless told better.
 CACHES = {"default": env.cache_url_config(url(env, "CACHE_URL", "dbcache://django_cache"))}
+CACHES["default"]["KEY_FUNCTION"] = "securestore.cachekeys.make_key"
 if CACHES["default"]["BACKEND"] == "django.core.cache.backends.db.DatabaseCache":
     # Django's own number is 300: a flood of addresses would push the counts of guesses out.
     CACHES["default"].setdefault("OPTIONS", {}).setdefault("MAX_ENTRIES", 50_000)

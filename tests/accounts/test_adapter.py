@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_network
 
 import pytest
@@ -11,9 +12,11 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 from pytest_django import Settings
 
+from accounts.backends import PasswordBackend
 from accounts.models import User
 from audit import Event
 from audit.models import AuditEvent
+from files.crypto.slots import TooBusy
 
 NEWCOMER = {
     "email": "eve@example.org",
@@ -121,13 +124,103 @@ def test_mails_are_plain_short_and_our_own(client: Client, alice: User, password
         assert "<" not in message.body
 
 
-def test_name_and_address_share_their_guesses(client: Client, alice: User, password: str) -> None:
-    page = reverse("account_login")
+# --- Guesses ----------------------------------------------------------------------------------
+
+
+def guess(client: Client, login: str, password: str = "wrong") -> tuple[int, str]:
+    """What is seen of an attempt, but for what differs between any two pages."""
+    answer = client.post(reverse("account_login"), {"login": login, "password": password})
+    text = re.sub(r'value="[^"]*"', "", answer.content.decode())
+    return answer.status_code, text.replace(answer["X-Request-ID"], "")
+
+
+def test_guesses_at_one_account_are_five_whatever_name_they_use(
+    client: Client, alice: User, password: str
+) -> None:
     for login in ("alice", "ALICE", alice.email, "alice", alice.email):
-        client.post(page, {"login": login, "password": "wrong"})
-    answer = client.post(page, {"login": "alice", "password": password})
-    assert (answer.status_code, "_auth_user_id" in client.session) == (429, False)
-    assert 290 < int(answer["Retry-After"]) <= 300
-    assert b"Try again in 5 minutes" in answer.content
-    client.post(page, {"login": "alice", "password": password})
+        guess(client, login)
+    for login in ("alice", alice.email) * 2:
+        assert guess(client, login, password)[0] in {200, 429}
+        assert "_auth_user_id" not in client.session
+    assert not AuditEvent.objects.filter(event=Event.SIGNED_IN).exists()
+
+
+def test_a_name_that_was_typed_too_often_is_told_how_long_to_wait(
+    client: Client, alice: User, password: str
+) -> None:
+    for login in ("alice", "ALICE", "alice", "Alice", "alice"):
+        guess(client, login)
+    for _ in range(2):
+        answer = client.post(reverse("account_login"), {"login": "alice", "password": password})
+        assert (answer.status_code, "_auth_user_id" in client.session) == (429, False)
+        assert 290 < int(answer["Retry-After"]) <= 300
+        assert b"Try again in 5 minutes" in answer.content
     assert AuditEvent.objects.filter(event=Event.LOCKED_OUT).count() == 1
+
+
+@pytest.mark.parametrize("first", ["alice", "alice@example.org"])
+def test_a_lock_out_does_not_tell_which_name_and_address_are_one_account(
+    client: Client, alice: User, bob: User, password: str, first: str
+) -> None:
+    """Whatever is tried next, an account that was locked looks like one that was not."""
+    others = {
+        "alice": ("alice@example.org", "bob@example.org"),
+        "alice@example.org": ("alice", "bob"),
+    }
+    for _ in range(6):
+        guess(client, first)
+    same_person, stranger = others[first]
+    for _ in range(6):
+        seen = [
+            guess(Client(REMOTE_ADDR=f"192.0.2.{n}"), name)
+            for n, name in enumerate((same_person, stranger))
+        ]
+        assert seen[0] == seen[1]
+
+
+def test_the_log_has_what_the_page_does_not_say(client: Client, alice: User, password: str) -> None:
+    for _ in range(5):
+        guess(client, "alice")
+    assert guess(client, alice.email, password)[0] == 200
+    event = AuditEvent.objects.latest("id")
+    assert event.event == Event.SIGN_IN_FAILED
+    assert event.data["locked_out"] is True
+
+
+def test_a_right_password_and_one_that_nobody_looked_at_use_up_no_guess(
+    client: Client, alice: User, password: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(8):
+        assert guess(Client(REMOTE_ADDR="192.0.2.1"), "alice", password)[0] == 302
+    with monkeypatch.context() as patch:
+        patch.setattr(PasswordBackend, "authenticate", refuse_for_now)
+        for _ in range(8):
+            assert guess(Client(REMOTE_ADDR="192.0.2.1"), "alice", password)[0] == 503
+    assert guess(Client(REMOTE_ADDR="192.0.2.1"), "alice", password)[0] == 302
+
+
+def refuse_for_now(*_arguments: object, **_credentials: object) -> None:
+    raise TooBusy
+
+
+def test_who_is_signed_in_is_told_that_the_account_is_locked(
+    client: Client, alice: User, password: str
+) -> None:
+    client.force_login(alice)
+    for _ in range(5):
+        guess(Client(REMOTE_ADDR="192.0.2.1"), "alice")
+    answer = client.post(reverse("account_reauthenticate"), {"password": password})
+    assert answer.status_code == 429
+    assert b"Try again in 5 minutes" in answer.content
+
+
+def test_a_reset_lets_its_owner_in_again(client: Client, alice: User, password: str) -> None:
+    for _ in range(6):
+        guess(Client(REMOTE_ADDR="192.0.2.1"), alice.email)
+    client.post(reverse("account_reset_password"), {"email": alice.email})
+    link = re.search(r"http://testserver(/\S+)", str(mail.outbox[-1].body))
+    assert link is not None
+    form = client.get(link[1])["Location"]
+    new = "quite another password"
+    client.post(form, {"password1": new, "password2": new})
+    assert guess(Client(REMOTE_ADDR="192.0.2.2"), alice.email, new)[0] == 302

@@ -44,7 +44,11 @@ def test_an_account_is_added_with_its_address(client: Client, root: User) -> Non
         reverse("admin:accounts_user_add"),
         {"username": "eve", "email": "Eve@Example.org", "usable_password": "true", **passwords},
     )
-    assert User.objects.get(username="eve").email == "eve@example.org"
+    eve = User.objects.get(username="eve")
+    assert eve.email == "eve@example.org"
+    # As who was invited.
+    assert [group.name for group in eve.groups.all()] == ["Members"]
+    assert AuditEvent.objects.get(event=Event.ACCOUNT_CHANGED).data["groups"] == "Members"
 
 
 def test_an_address_that_is_taken_is_refused_with_words(

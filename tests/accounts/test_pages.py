@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 from typing import Any
 
@@ -160,3 +161,9 @@ def test_signing_out_takes_a_post(client: Client, alice: User) -> None:
     assert "_auth_user_id" in client.session
     client.post(reverse("account_logout"))
     assert "_auth_user_id" not in client.session
+
+
+def test_browsers_know_what_belongs_into_the_fields_of_a_sign_in(client: Client, db: None) -> None:
+    page = client.get(reverse("account_login")).content.decode()
+    assert re.search(r'name="login"[^>]* autocomplete="username webauthn"', page)
+    assert re.search(r'name="password"[^>]* autocomplete="current-password"', page)

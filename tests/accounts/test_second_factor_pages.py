@@ -46,6 +46,23 @@ def seed(alice: User) -> str:
     return made
 
 
+class Clock:
+    """The time of codes and of the cache that remembers them."""
+
+    def __init__(self) -> None:
+        self.now = time.time() // 30 * 30 + 15
+
+    def time(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(time, "time", made.time)
+    return made
+
+
 @pytest.fixture
 def half_way(client: Client, alice: User, seed: str, password: str) -> Client:
     """Alice's password was right; the code is still to come."""
@@ -162,6 +179,31 @@ def test_the_code_lets_in_and_only_once(half_way: Client, seed: str, password: s
     second = Client()
     second.post(reverse("account_login"), {"login": "alice", "password": password})
     assert b"Incorrect code" in second.post(reverse("mfa_authenticate"), {"code": code}).content
+
+
+@pytest.mark.parametrize(
+    ("late", "right"), [(-2, False), (-1, True), (0, True), (1, True), (2, False)]
+)
+def test_a_clock_may_be_off_by_one_step_either_way(
+    half_way: Client, seed: str, late: int, right: bool, clock: Clock
+) -> None:
+    answer = half_way.post(reverse("mfa_authenticate"), {"code": code_of(seed, late)})
+    assert answer.status_code == (302 if right else 200)
+
+
+@pytest.mark.parametrize("early", [-1, 0, 1])
+@pytest.mark.parametrize("later", range(5))
+def test_a_code_that_was_accepted_is_refused_for_as_long_as_it_could_be_valid(
+    half_way: Client, seed: str, password: str, clock: Clock, early: int, later: int
+) -> None:
+    code = code_of(seed, early)
+    assert half_way.post(reverse("mfa_authenticate"), {"code": code}).status_code == 302
+    clock.now += 30 * later
+    second = Client()
+    second.post(reverse("account_login"), {"login": "alice", "password": password})
+    for written in (code, f"{code[:3]} {code[3:]}"):
+        answer = second.post(reverse("mfa_authenticate"), {"code": written})
+        assert b"Incorrect code" in answer.content
 
 
 def test_a_recovery_code_lets_in_once_and_is_recorded(

@@ -61,7 +61,9 @@ MODULES: dict[str, str] = {
     "accounts.addresses": WALKED,
     "accounts.admin": PAGES,
     "accounts.apps": WIRING,
+    "accounts.backends": RULES,
     "accounts.forms": PAGES,
+    "accounts.hashers": RULES,
     "accounts.invitations": WALKED,
     "accounts.limits": RULES,
     "accounts.lockouts": WALKED,
@@ -73,6 +75,7 @@ MODULES: dict[str, str] = {
     "accounts.second_factors": WALKED,
     "accounts.sessions": WALKED,
     "accounts.signals": WALKED,
+    "accounts.totp": RULES,
     "accounts.urls": WIRING,
     "accounts.views": PAGES,
     "audit.addresses": READS,
@@ -186,7 +189,6 @@ NO_EVENT: dict[str, str] = {
     "accounts.second_factors.rewrap_secrets": STEP,
     "accounts.second_factors.secrets_by_key": READS,
     "accounts.second_factors.unreadable_by_key": READS,
-    "accounts.signals.account_tried": READS,
     "files.allowance.Allowance.check": RULES,
     "files.allowance.Allowance.check_quota": RULES,
     "files.allowance.Allowance.cover": "reserves room for an upload under way",
@@ -532,7 +534,7 @@ def _password_set(world: World) -> Call:
 
 
 def _over(world: World) -> Call:
-    login(world.request, world.bob, backend="django.contrib.auth.backends.ModelBackend")
+    login(world.request, world.bob, backend="accounts.backends.PasswordBackend")
     UserSession.objects.update(last_seen_at=timezone.now() - timedelta(days=400))
     return lambda: sessions.user_of(world.request)
 

@@ -27,7 +27,7 @@ from django.test import Client
 from django.contrib.auth import get_user_model
 user = get_user_model().objects.get(username="alice")
 client = Client(headers={"host": "files.example.org"})
-client.force_login(user, "django.contrib.auth.backends.ModelBackend")
+client.force_login(user, "accounts.backends.PasswordBackend")
 print(client.cookies["sessionid"].value)
 """
 STILL_IN = """
