@@ -75,6 +75,10 @@ class PassphraseForm(forms.Form):
         again = cleaned.get("passphrase_again") or ""
         if not passphrase and not again:
             return cleaned
+        if "\N{REPLACEMENT CHARACTER}" in passphrase:
+            # Bytes that were no UTF-8: the key would be of another passphrase than was typed.
+            self.add_error("passphrase", "It has characters that did not arrive: send UTF-8.")
+            return cleaned
         if passphrase != again:
             self.add_error("passphrase_again", "That is not the same passphrase: type both again.")
             return cleaned

@@ -23,10 +23,11 @@ def _refuse_others(request: HttpRequest) -> None:
 @sensitive_variables()
 def collection(request: HttpRequest) -> HttpResponse:
     """`/uploads/`: what the server can do, and new uploads."""
-    if request.method == "OPTIONS":
+    method = tus.method_of(request)
+    if method == "OPTIONS":
         return tus.options()
     _refuse_others(request)
-    if request.method == "POST":
+    if method == "POST":
         return tus.create(request)
     return HttpResponseNotAllowed(["OPTIONS", "POST"])
 
@@ -35,14 +36,12 @@ def collection(request: HttpRequest) -> HttpResponse:
 @sensitive_variables()
 def member(request: HttpRequest, upload_id: uuid.UUID) -> HttpResponse:
     """`/uploads/<uuid>`: one upload."""
-    if request.method == "OPTIONS":
+    method = tus.method_of(request)
+    if method == "OPTIONS":
         return tus.options()
     _refuse_others(request)
     methods = {"HEAD": tus.head, "PATCH": tus.patch, "DELETE": tus.delete}
-    # Some proxies let only GET and POST through; the protocol has a header for that.
-    override = request.headers.get("X-HTTP-Method-Override")
-    method = override if request.method == "POST" and override else request.method
-    handle = methods.get(method or "")
+    handle = methods.get(method)
     if handle is None:
         return HttpResponseNotAllowed(["OPTIONS", *methods])
     return handle(request, upload_id)

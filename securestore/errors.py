@@ -10,6 +10,7 @@ import logging
 import sys
 from dataclasses import dataclass, replace
 
+from django.core.exceptions import RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
@@ -22,6 +23,7 @@ from audit import context
 from files.crypto.errors import Damaged, KeyServiceError
 from files.crypto.slots import TooBusy as NoSlot
 from files.storage import StoreError
+from files.transfers import bodies, tus
 from files.vault import KeyRetired, KeysMissing, TooBusy
 from securestore import metrics
 
@@ -107,8 +109,27 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
     Django takes a session that could not be saved for one that was deleted, which is a bad
     request: also when the database was locked.
     """
-    outage = outage_behind(exception)
-    return unavailable(request, outage) if outage else answer(request, BAD_REQUEST)
+    if outage := outage_behind(exception):
+        return unavailable(request, outage)
+    if isinstance(exception, RequestDataTooBig):
+        exception = bodies.too_large()
+    if isinstance(exception, bodies.Refused):
+        return refused(request, exception)
+    return answer(request, BAD_REQUEST)
+
+
+def refused(request: HttpRequest, refusal: bodies.Refused) -> HttpResponse:
+    """Answer a request whose body is not taken, in words; needs no session, and reads no body."""
+    page = Page(refusal.status, refusal.title, refusal.text)
+    # Clients of resumable uploads are programs, whatever they say that they accept.
+    of_program = request.path_info.startswith(bodies.UPLOADS)
+    response = _respond(page, None) if of_program else answer_safely(request, page)
+    if of_program:
+        response["Tus-Resumable"] = tus.VERSION
+        response["Cache-Control"] = "no-store"
+    for name, value in refusal.headers.items():
+        response[name] = value
+    return response
 
 
 def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

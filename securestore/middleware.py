@@ -8,6 +8,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
+from files.transfers import bodies
 from securestore import errors
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
@@ -79,6 +80,23 @@ class SecurityHeadersMiddleware:
         if not settings.DEBUG:  # Django's debug pages bring their own styles, and no header.
             response.headers.setdefault("Content-Security-Policy", INERT_POLICY)
         return response
+
+
+class BodyMiddleware:
+    """Refuses bodies that this site would take for something else than they are (`bodies.check`).
+
+    Must stand outside of everything that reads a body: the check of a CSRF token does.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        try:
+            bodies.check(request)
+        except bodies.Refused as refused:
+            return errors.refused(request, refused)
+        return self.get_response(request)
 
 
 class UnavailableMiddleware:

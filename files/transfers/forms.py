@@ -7,14 +7,17 @@ nothing that it stores is a file until the view publishes it; whoever installs i
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING, Any
 
 from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler, StopUpload
-from django.http import HttpRequest
+from django.http import HttpRequest, multipartparser
 from django.http.multipartparser import MultiPartParser
 
 from files.names import BadName
+from files.transfers import bodies
 from files.vault import FileTooLarge, Upload, VaultError
 
 if TYPE_CHECKING:
@@ -45,11 +48,65 @@ class CountedBody:
         return data
 
 
+_LONGEST_HEADER = 1024  # Django's own bound.
+_IS_FIELD = re.compile(rb"^content-disposition[ \t]*:", re.IGNORECASE | re.MULTILINE)
+
+
+class PlainParts(multipartparser.Parser):
+    """The parts of a form, refused where one is not what its bytes are.
+
+    Django undoes base64, keeps what is packed or quoted-printable as it came, and reads the text
+    of every field in the form's character set. RFC 7578 (4.7) has all of it out of use.
+    """
+
+    def __iter__(self) -> Iterator[Any]:
+        for kind, headers, stream in super().__iter__():
+            for name in ("content-encoding", "content-transfer-encoding"):
+                # Bytes where a value is not ASCII: no coding, and refused as one.
+                value, _ = headers.get(name, ("", {}))
+                bodies.refuse_coding(name.title(), str(value))
+            if kind == multipartparser.RAW:
+                _refuse_unread_headers(stream)
+            if kind == multipartparser.FIELD:
+                _, parameters = headers.get("content-type", ("", {}))
+                bodies.refuse_charset(_text(parameters.get("charset", "utf-8")))
+                _, disposition = headers.get("content-disposition", ("", {}))
+                if _text(disposition.get("name", "")) == "_charset_":
+                    bodies.refuse_charset("_charset_")
+            yield kind, headers, stream
+
+
+def _refuse_unread_headers(stream: multipartparser.LazyStream) -> None:
+    """Django leaves out a header that is not UTF-8, and with it the whole file, without a word."""
+    begins = stream.read(_LONGEST_HEADER)
+    stream.unget(begins)
+    if _IS_FIELD.search(begins.partition(b"\r\n\r\n")[0]):
+        raise bodies.Refused(
+            400,
+            "The name of a file could not be read",
+            "Nothing was stored. Names are read as UTF-8: rename the file, or send it with another "
+            "program.",
+        )
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode("ascii", "replace") if isinstance(value, bytes) else value
+
+
+# Django has no hook for it, and the rule holds for every form: one who reads others' parts would
+# not know that it was left out.
+multipartparser.Parser = PlainParts  # type: ignore[misc]
+
+
 class RawNames(MultiPartParser):
-    """Leaves a file's name as it was sent: `names` has the one rule of what is kept."""
+    """Leaves a file's name as it was sent: `names` has the one rule of what is kept.
+
+    But for `%22`: browsers send a quotation mark so, and nothing else (WHATWG HTML, 4.10.22.8). A
+    name that has these three characters itself cannot be told from it in a form; by tus it can.
+    """
 
     def sanitize_file_name(self, file_name: str) -> str:
-        return file_name
+        return file_name.replace("%22", '"')
 
 
 class ReceivedFile(UploadedFile[Any]):

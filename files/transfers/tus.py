@@ -38,6 +38,16 @@ CHUNK: Final = 256 * 1024
 MAX_METADATA: Final = 8 * 1024
 SECRETS: Final = frozenset({"key", "passphrase", "password", "secret"})
 _NUMBER = re.compile(r"[0-9]{1,19}", re.ASCII)
+_METADATA_KEY = re.compile(r"[!-+\--~]+")
+HEADERS: Final = {
+    "POST": frozenset(
+        {"Upload-Length", "Upload-Defer-Length", "Upload-Metadata", "Upload-Checksum"}
+    ),
+    "PATCH": frozenset({"Upload-Offset", "Upload-Length", "Upload-Checksum"}),
+}
+"""What of the protocol's headers a request with bytes may carry. Any other one, of an extension or
+of another protocol (draft-ietf-httpbis-resumable-upload), may say that its bytes are something else
+than a file from its beginning."""
 
 
 class Refusal(Exception):
@@ -56,6 +66,7 @@ def answering(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         try:
             if request.method != "OPTIONS" and request.headers.get("Tus-Resumable") != VERSION:
                 raise Refusal(412, "Send Tus-Resumable: 1.0.0.", Tus_Version=VERSION)
+            _refuse_unknown_headers(request)
             response = view(request, *args, **kwargs)
         except Refusal as refusal:
             response = _plain(refusal.status, str(refusal))
@@ -84,6 +95,29 @@ def answering(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
 
 def _plain(status: int, text: str) -> HttpResponse:
     return HttpResponse(f"{text}\n", status=status, content_type="text/plain; charset=utf-8")
+
+
+def method_of(request: HttpRequest) -> str:
+    """The method that is meant (tus 1.0.0, X-HTTP-Method-Override).
+
+    Some proxies let only GET and POST through. `bodies.check` has refused it in a safe method.
+    """
+    return request.headers.get("X-HTTP-Method-Override") or request.method or ""
+
+
+def _refuse_unknown_headers(request: HttpRequest) -> None:
+    known = HEADERS.get(method_of(request), frozenset())
+    for name in (name.title() for name in request.headers):
+        if not name.startswith("Upload-") or name in known:
+            continue
+        if not any(name in each for each in HEADERS.values()):
+            raise Refusal(
+                501,
+                f"{name} is not implemented: this server speaks tus {VERSION} with the extensions "
+                f"{EXTENSIONS}. Nothing was stored.",
+            )
+        if known:
+            raise Refusal(400, f"{name} has no meaning in this request. Nothing was stored.")
 
 
 def options() -> HttpResponse:
@@ -123,6 +157,10 @@ def create(request: HttpRequest) -> HttpResponse:
         # It is stored, and told to whoever asks for the upload: no place for a secret.
         raise Refusal(400, "Upload-Metadata must not hold a key or a passphrase. Nothing was kept.")
     at_once = length == 0 or request.content_type == CONTENT_TYPE
+    if _body_length(request) and request.content_type != CONTENT_TYPE:
+        raise Refusal(415, f"Send the bytes as {CONTENT_TYPE}. Nothing was stored.")
+    if "Upload-Checksum" in request.headers and not at_once:
+        raise Refusal(400, "Upload-Checksum belongs to bytes, and none were sent.")
     session = resumable.create(
         cast("User", request.user),
         name=metadata.get("filename", "unnamed"),
@@ -196,8 +234,13 @@ def _receive(
     """Stream the body into the upload, and answer where it stands."""
     expected = _body_length(request)
     limit = length if session.length is None else session.length
-    if offset + expected > (settings.MAX_UPLOAD_SIZE if limit is None else limit):
-        raise Refusal(413, "More bytes are announced than this upload may have.")
+    at_most = settings.MAX_UPLOAD_SIZE if limit is None else limit
+    if offset + expected > at_most:
+        raise Refusal(
+            413,
+            f"This upload may have {at_most} bytes, and with the announced ones it would have "
+            f"{offset + expected}.",
+        )
     digest, checksum = _checksum(request)
     provisional = digest is not None
     with resumable.Continuation(
@@ -264,9 +307,6 @@ def _declared_length(request: HttpRequest) -> int | None:
 
 
 def _body_length(request: HttpRequest) -> int:
-    if "chunked" in request.headers.get("Transfer-Encoding", "").lower():
-        # Its end cannot be told from a cut connection, so it could not be trusted.
-        raise Refusal(411, "Send a Content-Length: a chunked body cannot be checked for cuts.")
     return declared_length(request)
 
 
@@ -293,7 +333,7 @@ def _parse_metadata(header: str) -> dict[str, str]:
             text = base64.b64decode(value.strip(), validate=True).decode()
         except ValueError:  # Neither base64, nor UTF-8; or a header that is not even ASCII.
             raise Refusal(400, "Upload-Metadata must be base64 of UTF-8 text.") from None
-        if not key or key in found:
-            raise Refusal(400, "Upload-Metadata must name each key once.")
+        if not _METADATA_KEY.fullmatch(key) or key in found:
+            raise Refusal(400, "Upload-Metadata must name each key once, in ASCII.")
         found[key] = text
     return found

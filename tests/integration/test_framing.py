@@ -110,3 +110,29 @@ def test_a_body_that_nobody_read_is_no_request(ask: Ask) -> None:
     inner = "GET /nothing-here HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
     answers = ask(request(f"Content-Length: {len(inner)}", body=inner) + NEXT)
     assert 404 not in answers
+
+
+@pytest.mark.parametrize(
+    "path", ["/accounts/login/", "/files/download/", "/files/upload/", "/uploads/", "/admin/login/"]
+)
+def test_a_body_of_unknown_length_is_411(ask: Ask, path: str) -> None:
+    chunked = request(
+        "Transfer-Encoding: chunked",
+        "Connection: close",
+        line=f"POST {path} HTTP/1.1",
+        body="7\r\nlogin=a\r\n0\r\n\r\n",
+    )
+    assert ask(chunked) == [411]
+
+
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [("Content-Encoding: gzip", 415), ("Content-Range: bytes 0-1/9", 400), ("Expect: x", 417)],
+)
+def test_a_header_that_is_sent_twice_counts_both_times(ask: Ask, header: str, status: int) -> None:
+    """Servers join repeated headers, or keep one: the one that matters must not be lost."""
+    name = header.partition(":")[0]
+    harmless = {"Content-Encoding": "identity", "Expect": "100-continue"}.get(name, "bytes 0-1/2")
+    for headers in ([header, f"{name}: {harmless}"], [f"{name}: {harmless}", header]):
+        sent = request(*headers, "Content-Length: 2", "Connection: close", body="ab")
+        assert [found for found in ask(sent) if found != 100] == [status]
