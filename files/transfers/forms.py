@@ -80,7 +80,8 @@ def _refuse_unread_headers(stream: multipartparser.LazyStream) -> None:
     """Django leaves out a header that is not UTF-8, and with it the whole file, without a word."""
     begins = stream.read(_LONGEST_HEADER)
     stream.unget(begins)
-    if _IS_FIELD.search(begins.partition(b"\r\n\r\n")[0]):
+    headers, end, _ = begins.partition(b"\r\n\r\n")
+    if end and _IS_FIELD.search(headers):  # Without an end it was cut off there.
         raise bodies.Refused(
             400,
             "The name of a file could not be read",
