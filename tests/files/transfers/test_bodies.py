@@ -202,18 +202,7 @@ def test_bytes_of_another_type_are_not_left_out_of_a_new_upload(
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize(
-    ("length", "status"),
-    [
-        ("-1", 400),
-        ("+1", 400),
-        ("1, 1", 400),
-        ("0x1", 400),
-        (" ", 400),
-        ("\u0661", 400),
-        ("9" * 30, 400),
-    ],
-)
+@pytest.mark.parametrize("length", ["-1", "+1", "1, 1", "0x1", " ", "\u0661", "9" * 30])
 def test_a_length_that_is_none_is_400_at_every_door(client: Client, length: str) -> None:
     for name in ROUTES:
         answer = client.generic("POST", address(name, uuid.uuid4()), CONTENT_LENGTH=length)
