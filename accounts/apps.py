@@ -10,7 +10,8 @@ class AccountsConfig(AppConfig):
     verbose_name = "People"
 
     def ready(self) -> None:
-        from accounts import addresses, signals, totp  # noqa: F401 - models exist only from here on
+        # Models exist only from here on.
+        from accounts import addresses, limits, signals, totp  # noqa: F401
 
 
 class UserSessionsConfig(AllauthUserSessionsConfig):

@@ -7,12 +7,16 @@ is too busy. A lack of memory is never taken for a wrong password.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import argon2
 from argon2.exceptions import HashingError, VerificationError
 from argon2.low_level import error_to_str
 from argon2.low_level import lib as codes  # type: ignore[attr-defined]
 from django.contrib.auth import hashers
 
+from files.connections import release
 from files.crypto.slots import DERIVATIONS, TooBusy
 
 _EXHAUSTED = frozenset(
@@ -25,7 +29,7 @@ class Argon2PasswordHasher(hashers.Argon2PasswordHasher):
 
     def encode(self, password: str, salt: str) -> str:
         """Raises TooBusy."""
-        with DERIVATIONS.taken():
+        with _slot():
             try:
                 return super().encode(password, salt)
             except HashingError as error:
@@ -34,7 +38,7 @@ class Argon2PasswordHasher(hashers.Argon2PasswordHasher):
     def verify(self, password: str, encoded: str) -> bool:
         """Raises TooBusy."""
         _algorithm, rest = encoded.split("$", 1)
-        with DERIVATIONS.taken():
+        with _slot():
             try:
                 return bool(argon2.PasswordHasher().verify("$" + rest, password))
             except VerificationError as error:
@@ -49,8 +53,15 @@ class PBKDF2PasswordHasher(hashers.PBKDF2PasswordHasher):
 
     def encode(self, password: str, salt: str, iterations: int | None = None) -> str:
         """Raises TooBusy."""
-        with DERIVATIONS.taken():
+        with _slot():
             return super().encode(password, salt, iterations)
+
+
+@contextmanager
+def _slot() -> Iterator[None]:
+    release()  # Nobody needs a connection while waiting for a slot, and for a hash.
+    with DERIVATIONS.taken():
+        yield
 
 
 def _meaning_of(error: Exception) -> Exception:

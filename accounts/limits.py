@@ -14,9 +14,10 @@ Never tells more than the wait: what was tried, and whether it was right, is no 
 from __future__ import annotations
 
 import math
+import secrets
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from allauth.core.internal import ratelimit
@@ -25,7 +26,41 @@ from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 
 ADDRESS = "address"
-CONTENDED = 1  # Seconds to wait when the counter itself could not be had.
+CONTENDED = 1  # Seconds to wait where nobody knows how long.
+TURN = 4.0
+"""Seconds to wait for one's turn at a counter: longer than one that is left behind lasts."""
+
+TURN_ENDS = 3
+"""Seconds after which a turn is over whose process was killed, or whose end got lost."""
+
+
+class CounterUnavailable(Exception):
+    """The turn at a counter did not come. That says nothing about how often anything was tried."""
+
+
+@contextmanager
+def turn(counter: str) -> Iterator[bool]:
+    """Let one request at a time read and write a counter. Raises CounterUnavailable.
+
+    In the place of allauth's own, which takes a counter that it cannot have for one that is used
+    up: a cache that has just come back would refuse right passwords. Always True.
+    """
+    name, mine = f"{counter}:lock", secrets.token_hex(8)
+    deadline, pause = time.monotonic() + TURN, 0.01
+    while not cache.add(name, mine, timeout=TURN_ENDS):
+        if time.monotonic() >= deadline:
+            raise CounterUnavailable(f"no turn at a counter within {TURN:g} seconds")
+        time.sleep(pause)
+        pause = min(2 * pause, 0.1)
+    try:
+        yield True
+    finally:
+        # Not another's, where this one was over before.
+        if cache.get(name) == mine:
+            cache.delete(name)
+
+
+ratelimit.cache_lock = turn
 
 
 class LimitReached(Exception):
@@ -83,20 +118,20 @@ class Limit:
     ) -> None:
         """Take the first attempt since then out of each counter."""
         for rate, key in self._counters(request, subjects):
-            with ratelimit.cache_lock(key) as locked:
-                if not locked:
-                    continue  # One too many is counted for a while, which harms nobody.
+            # Where the turn does not come, one too many is counted for a while: it harms nobody.
+            with suppress(CounterUnavailable), turn(key):
                 history: list[float] = cache.get(key, [])
                 mine = next((at for at in reversed(history) if at >= since), None)
                 kept = [at for at in history if at != mine]
                 cache.set(key, kept, rate.duration)
 
     def take(self, request: HttpRequest, **subjects: object) -> None:
-        """Count one attempt before it is made. Raises LimitReached, and then it must not be."""
+        """Count one attempt before it is made. Raises LimitReached, and then it must not be.
+
+        Raises CounterUnavailable, or as the cache does, where it cannot be counted.
+        """
         for rate, key in self._counters(request, subjects):
-            with ratelimit.cache_lock(key) as locked:
-                if not locked:
-                    raise LimitReached(CONTENDED, is_new=False)
+            with turn(key):
                 now = time.time()
                 allowed, history = ratelimit.apply_rate(cache.get(key, []), now, rate)
                 if not allowed:
@@ -110,7 +145,7 @@ class Limit:
         Otherwise guesses at one file could be bought with right keys of another.
         """
         (_rate, key), *_broader = self._counters(request, subjects)
-        with ratelimit.cache_lock(key):
+        with turn(key):
             cache.delete(key)
 
     def _counters(

@@ -25,6 +25,7 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
 import audit
+from files.connections import hurried
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 NOTED_EVERY = timedelta(minutes=1)
+NOTED_WITHIN = 0.5
+"""Seconds that a page waits for the note, which it can do without."""
+
 SHOWN = 100
 OVER = {
     "idle": "You were signed out, because you had not used the site for a while.",
@@ -113,7 +117,8 @@ def note(request: HttpRequest, row: UserSession) -> None:
     seen = _seen(request)
     row.last_seen_at = seen["last_seen_at"]
     try:
-        UserSession.objects.filter(pk=row.pk).update(**seen)
+        with hurried(NOTED_WITHIN):
+            UserSession.objects.filter(pk=row.pk).update(**seen)
     except DatabaseError as error:
         # Busy with something larger. The page needs no write, and the next request notes it.
         log.warning("a session's use was not noted: %s", type(error).__name__)

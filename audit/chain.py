@@ -60,6 +60,11 @@ MAX_DETAILS = 16
 MAX_DETAIL_LENGTH = 500  # Characters; longer text is cut, so that no event can bloat the log.
 # One fixed number for everything that appends: "audit" in ASCII.
 _ADVISORY_LOCK = 0x6175646974
+_LIMITS = """
+    SELECT set_config(name, given, true) FROM (VALUES
+        ('lock_timeout', %s || 's'), ('idle_in_transaction_session_timeout', %s || 's')
+    ) AS limits (name, given) WHERE current_setting(name) = '0'
+"""
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _SECRETS = frozenset({"key", "password", "passphrase", "secret", "token", "dek"})
 # Events go into the log of the process, too, where no file is named.
@@ -88,7 +93,7 @@ def record(
         raise ValueError(f"an event takes at most {MAX_DETAILS} details, not {len(details)}")
     around = context.current()
     with transaction.atomic(savepoint=False):
-        _wait_for_turn()
+        wait_for_turn()
         last = AuditEvent.objects.order_by("-id").values_list("id", "mac").first()
         number, previous_mac = last or (0, GENESIS)
         row = AuditEvent(
@@ -111,14 +116,20 @@ def record(
     return row
 
 
-def _wait_for_turn() -> None:
-    """Let one transaction at a time append, until it ends.
+def wait_for_turn() -> None:
+    """Let one transaction at a time append, until it ends. For a transaction.
 
     SQLite's transactions are IMMEDIATE: the one that is open has the turn already. Were this to
     fail, the unique `previous_mac` would still refuse a second successor.
+
+    Raises OperationalError for a turn that did not come within the database's time-out.
     """
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
+            if settings.DATABASE_POOLER != "none":
+                # Whoever has the turn stops all others: this must not hang on how another program
+                # has set its connections up. For this transaction, so nothing of it stays behind.
+                cursor.execute(_LIMITS, [settings.DATABASE_TIMEOUT, settings.DATABASE_IDLE_TIMEOUT])
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_ADVISORY_LOCK])
 
 

@@ -20,6 +20,7 @@ from django.db.models import Count, Q
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
+from files import connections
 from files.crypto import errors as crypto
 from files.crypto.keyring import Custody as KeyCustody
 from files.crypto.keyring import KeyRecord, check_user_key, generate_master_key, hold, release
@@ -59,6 +60,7 @@ class UserKey:
 
 @sensitive_variables()
 def _derive(derivation: Derivation, passphrase: str) -> str:
+    connections.release()  # Others may be before us, and none of us needs one meanwhile.
     try:
         return derivation.derive(passphrase)
     except TooBusy:

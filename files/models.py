@@ -15,6 +15,7 @@ from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 
@@ -305,6 +306,19 @@ class DownloadSession(models.Model):
     def is_complete(self) -> bool:
         """Whether every byte was sent at least once."""
         return self.covered == ([[0, self.size]] if self.size else [])
+
+
+class Pulse(models.Model):
+    """The one row that is written to find out whether the database takes writes (`files.pulse`)."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True)
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"written at {self.at}"
 
 
 class FileRecord(models.Model):

@@ -26,6 +26,7 @@ from django.utils import timezone
 import audit
 from audit import Event
 from files import custody, vault
+from files.connections import release
 from files.crypto.errors import CryptoError
 from files.crypto.keyring import Custody as KeyCustody
 from files.crypto.keyring import KeyRecord, KeyState, generate_dek, hold
@@ -150,6 +151,7 @@ class _Reencryption:
         try:
             with closing(opened.chunks()) as chunks:
                 read = self._digest(chunks, self._writer.write)
+            release()
             self._sealed = self._writer.commit()
             key = ObjectKey(
                 self._dek, self._row.context, self._sealed.size, self._sealed.commitment
@@ -276,6 +278,7 @@ class _Reencryption:
         now = timezone.now()
         if not self._row.change(self._row.lease, lease_seen_at=now, state_changed_at=now, **fields):
             raise FileChanged
+        release()
 
     def _mine(self) -> QuerySet[StoredObject]:
         return StoredObject.objects.filter(

@@ -25,6 +25,7 @@ import audit
 from audit import Event
 from files import vault
 from files.allowance import Allowance
+from files.connections import release
 from files.crypto.errors import Damaged
 from files.crypto.keyring import Custody as KeyCustody
 from files.crypto.keyring import KeyState, generate_dek
@@ -121,6 +122,7 @@ def settled(session: UploadSession) -> UploadSession:
     """The session once nobody writes to it, or as it is after `PATIENCE`. Raises UploadLost."""
     deadline = time.monotonic() + PATIENCE
     while _held(session.object) and time.monotonic() < deadline:
+        release()
         time.sleep(_POLL)
         found = UploadSession.objects.select_related("object").filter(pk=session.pk).first()
         if found is None:
@@ -201,6 +203,7 @@ class Continuation:
         self._size = after
         if self._sealed is not None:
             return
+        release()
         try:
             self._writer.write(data)
         except (ObjectMissing, Damaged) as error:
@@ -214,6 +217,7 @@ class Continuation:
         if self._sealed is not None or self._size == self.session.length:
             return self._complete()
         before = {tail["name"] for tail in self._row.tails}
+        release()
         progress = self._writer.suspend()
         unneeded = before - {tail.name for tail in progress.tails}
         self._note(progress, unneeded, lease="", lease_seen_at=None)
@@ -251,6 +255,7 @@ class Continuation:
     def _commit(self) -> SealedObject:
         if time.monotonic() - self._beaten > BEAT:
             self._update()
+        release()
         try:
             sealed: SealedObject = self._writer.commit()
         except (ObjectMissing, Damaged) as error:
@@ -364,6 +369,7 @@ class Continuation:
         fields = {"lease_seen_at": now, "state_changed_at": now, **fields}
         if not self._row.change(self._lease, **fields):
             raise vault.UploadLost
+        release()
 
     def _let_go(self) -> None:
         """Give the lease back, where `settle` has not; clean up if the upload was given up."""
@@ -390,6 +396,7 @@ def _acquire(session: UploadSession) -> StoredObject:
             return row
         if time.monotonic() >= deadline:
             raise UploadBusy
+        release()
         time.sleep(_POLL)
 
 

@@ -12,6 +12,7 @@ import logging
 import time
 import uuid
 from collections.abc import Generator, Iterable, Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -27,6 +28,7 @@ import audit
 from audit import Event
 from files import custody
 from files.allowance import Allowance, require_active
+from files.connections import release
 from files.crypto.errors import CryptoError, Damaged, UnknownMasterKey
 from files.crypto.keyring import Custody as KeyCustody
 from files.crypto.keyring import KeyRecord, Keyring, KeyState, generate_dek
@@ -72,7 +74,8 @@ REENCRYPTION_EXPIRY = timedelta(minutes=10)
 
 
 def storage() -> EncryptedS3Storage:
-    """The configured storage."""
+    """The configured storage, for calls that take their time: no connection is held meanwhile."""
+    release()
     return cast("EncryptedS3Storage", default_storage)
 
 
@@ -131,10 +134,12 @@ class Upload:
     def write(self, data: Buffer) -> None:
         """Take the next bytes. Raises FileTooLarge, StoreError."""
         self._allowance.cover(self._row, self._writer.size + len(data))
+        release()
         self._writer.write(data)
 
     def finish(self) -> None:
         """Complete the object in the store and check it there. Raises StoreError, Damaged."""
+        release()
         self._sealed = self._writer.commit()
 
     def abort(self) -> None:
@@ -164,6 +169,7 @@ class Upload:
 
     def _note_multipart(self, multipart_id: str) -> None:
         StoredObject.objects.filter(pk=self._row.pk).update(multipart_id=multipart_id)
+        release()
 
     def _publish(self, key: custody.UserKey | None) -> FileRecord:
         if self._sealed is None:
@@ -347,8 +353,13 @@ class OpenFile:
 
         Raises FileDamaged, having marked the file so; StoreUnavailable, StoreRefused.
         """
+        release()
         try:
-            yield from self._reader.chunks(start, stop)
+            with closing(self._reader.chunks(start, stop)) as chunks:
+                for chunk in chunks:
+                    yield chunk
+                    # The rule may have been asked again, and what was sent noted.
+                    release()
         except (CryptoError, ObjectMissing) as error:
             mark_damaged(self.record.current, error)
             raise FileDamaged from error

@@ -197,6 +197,8 @@ def download_several(request: HttpRequest) -> HttpResponseBase:
         return render(request, "files/zip_held.html", {"held": held}, status=403)
     try:
         return archive.answer(records, partial(_still_allowed, user.pk), user=user)
+    except vault.AccessEnded:
+        raise Http404 from None
     except vault.FileDamaged:
         damaged = next((record for record in records if record.is_damaged), records[0])
         return render(request, "files/damaged.html", {"record": damaged}, status=502)

@@ -249,6 +249,18 @@ def database(env: environ.Env, default: str) -> dict[str, Any]:
     return found
 
 
+def session_options(*, lock: int, idle: int, statement: int) -> str:
+    """What every session of PostgreSQL's begins with, for libpq's `options`; seconds, 0: no end."""
+    settings = {
+        # Compiling a query takes a second at times, and no query of ours ever gains as much.
+        "jit": "off",
+        "lock_timeout": f"{lock}s",
+        "idle_in_transaction_session_timeout": f"{idle}s",
+        "statement_timeout": f"{statement}s",
+    }
+    return " ".join(f"-c {name}={value}" for name, value in settings.items())
+
+
 def networks(env: environ.Env, name: str) -> list[IPv4Network | IPv6Network]:
     """Networks in CIDR notation, separated by commas: `10.0.0.0/8,::1`. None by default."""
     try:

@@ -11,13 +11,13 @@ import sys
 from dataclasses import dataclass, replace
 
 from django.core.exceptions import RequestDataTooBig
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, InternalError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.utils.cache import patch_vary_headers
 
 from accounts import lockouts
-from accounts.limits import in_words
+from accounts.limits import CounterUnavailable, in_words
 from accounts.mail import MailUnavailable
 from audit import context
 from files.crypto.errors import Damaged, KeyServiceError
@@ -26,6 +26,7 @@ from files.storage import StoreError
 from files.transfers import bodies, tus
 from files.vault import KeyRetired, KeysMissing, TooBusy
 from securestore import metrics
+from securestore.caches import CacheUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +46,12 @@ Outage = (
     | NoSlot
     | MailUnavailable
     | Damaged
+    | CacheUnavailable
+    | CounterUnavailable
 )
+# What PostgreSQL says of a server or a transaction that takes no writes, and of one that it has
+# ended because nothing came for too long (Appendix A, class 25). The rest of the class are faults.
+_OUTAGES_OF_CLASS_25 = frozenset({"25006", "25P03", "25P04"})
 
 
 @dataclass(frozen=True)
@@ -185,9 +191,16 @@ def outage_behind(error: BaseException | None) -> Outage | None:
     while error is not None and id(error) not in seen:
         if isinstance(error, Outage):
             return error
+        if isinstance(error, InternalError) and _state_of(error) in _OUTAGES_OF_CLASS_25:
+            return OperationalError(*error.args)
         seen.add(id(error))
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     return None
+
+
+def _state_of(error: InternalError) -> str | None:
+    """SQLSTATE, where the database's library told one."""
+    return getattr(error.__cause__, "sqlstate", None)
 
 
 def answer(request: HttpRequest, page: Page) -> HttpResponse:

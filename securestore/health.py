@@ -1,22 +1,25 @@
 """What a supervisor or a load balancer asks. Answers tell no internals: the log has them.
 
-Anybody may ask, and often: the store is asked at most every two seconds by a process, whoever and
-how many ask, and nobody waits for it longer than five.
+Anybody may ask, and often: the store is asked, and the database and the cache are written to, at
+most every two seconds by a process, whoever and how many ask. Nobody waits for the store longer
+than five.
 """
 
 from __future__ import annotations
 
 import logging
+import secrets
 import threading
 import time
 from collections.abc import Callable
 
-from django.db import connection
+from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
-from files import vault
+from files import pulse, vault
 from files.crypto.slots import DERIVATIONS
+from securestore.caches import CacheUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +27,7 @@ PATIENCE = 5.0
 """Seconds after which a store that has not answered counts as failed."""
 
 FRESH = 2.0
-"""Seconds for which an answer of the store is good."""
+"""Seconds for which an answer is good."""
 
 
 @require_safe
@@ -37,7 +40,8 @@ def alive(request: HttpRequest) -> HttpResponse:
 def ready(request: HttpRequest) -> HttpResponse:
     """200 when files can be stored and read; else 503, and which part fails."""
     checks = {
-        "database": check_database,
+        "database": DATABASE.check,
+        "cache": CACHE.check,
         "store": STORE.check,
         "keyring": vault.check_keyring,
         # One that hangs holds its thread and its memory for as long as the process lives.
@@ -48,10 +52,12 @@ def ready(request: HttpRequest) -> HttpResponse:
     return JsonResponse(parts, status=200 if ok else 503)
 
 
-def check_database() -> None:
-    """Raises `django.db.Error` when the database does not answer."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
+def check_cache() -> None:
+    """Raises CacheUnavailable when the cache does not keep what it is told."""
+    said = secrets.token_hex(8)
+    cache.set("securestore:ready", said, timeout=60)
+    if cache.get("securestore:ready") is None:
+        raise CacheUnavailable("the cache forgets what it is told")
 
 
 def _outcome(part: str, check: Callable[[], object]) -> str:
@@ -65,15 +71,17 @@ def _outcome(part: str, check: Callable[[], object]) -> str:
 
 
 class Probe:
-    """Asks something slow on a thread of its own, one at a time, and remembers the answer a while.
+    """Asks something slow, one at a time, and remembers the answer a while.
 
-    The thread is needed because no time-out of the store's client covers everything: a host name
-    that does not resolve, an answer that trickles. It cannot be stopped, so as long as one hangs no
-    other is begun, and those who ask are told at once.
+    `on_thread` asks on a thread of its own, for what no time-out covers wholly: a host name that
+    does not resolve, an answer that trickles. Such a thread cannot be stopped, so as long as one
+    hangs no other is begun, and those who ask are told at once. What has time-outs of its own is
+    asked by whoever comes first.
     """
 
-    def __init__(self, ask: Callable[[], object]) -> None:
+    def __init__(self, ask: Callable[[], object], *, on_thread: bool = True) -> None:
         self._ask = ask
+        self._on_thread = on_thread
         self._lock = threading.Lock()
         self._begun = 0.0
         self._done: threading.Event | None = None
@@ -82,13 +90,17 @@ class Probe:
 
     def check(self) -> None:
         """Raises what the question raised, or TimeoutError."""
+        mine = None
         with self._lock:
             now = time.monotonic()
             if self._done is None and now - self._answered >= FRESH:
-                self._done, self._begun = threading.Event(), now
-                thread = threading.Thread(target=self._run, args=[self._done], daemon=True)
-                thread.start()
+                mine = self._done = threading.Event()
+                self._begun = now
             done, left = self._done, self._begun + PATIENCE - now
+        if mine is not None and self._on_thread:
+            threading.Thread(target=self._run, args=[mine], daemon=True).start()
+        elif mine is not None:
+            self._run(mine)
         if done is not None and not done.wait(max(left, 0)):
             raise TimeoutError(f"no answer within {PATIENCE:.0f} seconds")
         if (error := self._error) is not None:
@@ -111,3 +123,6 @@ class Probe:
 
 
 STORE = Probe(vault.check_store)
+DATABASE = Probe(pulse.check, on_thread=False)
+CACHE = Probe(check_cache, on_thread=False)
+PROBES = (STORE, DATABASE, CACHE)

@@ -6,6 +6,7 @@ Production is the default. Nothing here has a default secret, and nothing is eve
 
 from datetime import timedelta
 from importlib.util import find_spec
+from typing import Any
 
 import django_stubs_ext
 from csp.constants import NONE, SELF
@@ -23,6 +24,7 @@ from securestore.configuration import (
     positive,
     read_environment,
     secret,
+    session_options,
     url,
     whole,
 )
@@ -106,13 +108,46 @@ TEMPLATES = [
     },
 ]
 
+# --- Time-outs --------------------------------------------------------------------------------
+# All in seconds, and all of them here: how long a request waits for another part of the site before
+# it is answered 503 (docs/operations.md, Time-outs; the key service's are beside its settings).
+# For a turn to write, or for a row that somebody else is changing.
+DATABASE_TIMEOUT = whole(env, "DATABASE_TIMEOUT", 10)
+# For a connection: to be made, or to be free.
+DATABASE_CONNECT_TIMEOUT = whole(env, "DATABASE_CONNECT_TIMEOUT", 5)
+# For one statement of a request, its wait for a row included. Commands take as long as they need.
+DATABASE_STATEMENT_TIMEOUT = whole(env, "DATABASE_STATEMENT_TIMEOUT", 15)
+# After which a transaction in which nothing happens is ended: who is frozen must not stop others.
+DATABASE_IDLE_TIMEOUT = whole(env, "DATABASE_IDLE_TIMEOUT", 15)
+# After which a server that says nothing at all is given up: it would have ended the statement.
+DATABASE_PATIENCE = DATABASE_STATEMENT_TIMEOUT + 2
+# Commands wait for longer: for a whole migration of somebody else's, say.
+COMMAND_LOCK_TIMEOUT = 6 * DATABASE_TIMEOUT
+# For Redis: to connect, and to answer.
+CACHE_TIMEOUT = whole(env, "CACHE_TIMEOUT", 2)
+# A mail server that does not answer must not hold a page up for ever.
+EMAIL_TIMEOUT = 10
+# Every call to the store is bounded by these.
+S3_CONNECT_TIMEOUT = whole(env, "S3_CONNECT_TIMEOUT", 5)
+S3_READ_TIMEOUT = whole(env, "S3_READ_TIMEOUT", 20)
+S3_MAX_ATTEMPTS = whole(env, "S3_MAX_ATTEMPTS", 3)
+
 # --- Database ---------------------------------------------------------------------------------
 DATABASES = {"default": database(env, default=f"sqlite:///{BASE_DIR}/var/db.sqlite3")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+# Connections of one process that serves, at most: fewer than its threads, for who waits for a
+# client or for the store holds none.
+DATABASE_POOL_SIZE = whole(env, "DATABASE_POOL_SIZE", 8)
+# What stands between the site and PostgreSQL, and gives out connections by the transaction.
+DATABASE_POOLER = one_of(env, "DATABASE_POOLER", ("none", "pgbouncer"))
+# Behind one: where PostgreSQL's own programs, which need a session, find the database.
+DATABASE_SESSION_URL = optional_secret(env, "DATABASE_SESSION_URL")
 _database = DATABASES["default"]
 # To open SQLite's file for each request, and to move its log into it at each end, costs as much as
 # the queries of a page.
 _database["CONN_MAX_AGE"] = whole(env, "CONN_MAX_AGE", 60, least=0)
+# What is different in a process that serves (`files.connections.serve`).
+SERVING_DATABASE: dict[str, Any] = {}
 if _database["ENGINE"] == "django.db.backends.sqlite3":
     if _database["NAME"] != ":memory:":
         # A relative path is meant from the project, whatever folder a command is run from.
@@ -120,7 +155,7 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
     _database.setdefault("OPTIONS", {})
     _database["OPTIONS"] = {
         # Writers queue for this long (seconds) before a request is answered 503.
-        "timeout": whole(env, "DATABASE_TIMEOUT", 10),
+        "timeout": DATABASE_TIMEOUT,
         # A transaction that reads and then writes would otherwise fail at once, not wait.
         "transaction_mode": "IMMEDIATE",
         # FULL: a commit that was answered survives a power cut, also in WAL mode.
@@ -132,15 +167,41 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
 else:
     _database["CONN_HEALTH_CHECKS"] = True
     if _database["ENGINE"] == "django.db.backends.postgresql":
-        # Seconds and milliseconds (libpq): a server that is gone is noticed, not waited for.
-        # A query that takes long is none: its server acknowledges what it is sent.
+        _given = _database.get("OPTIONS", {})
+        # A server that is gone is noticed, not waited for (libpq; the second in milliseconds). A
+        # query that takes long is no such thing: its server acknowledges what it is sent.
         _database["OPTIONS"] = {
-            "connect_timeout": 5,
-            "tcp_user_timeout": 5000,
-            # Compiling a query takes a second at times, and no query of ours ever gains as much.
-            "options": "-c jit=off",
-            **_database.get("OPTIONS", {}),
+            "connect_timeout": DATABASE_CONNECT_TIMEOUT,
+            "tcp_user_timeout": 1000 * DATABASE_CONNECT_TIMEOUT,
+            "keepalives_idle": 30,
+            "keepalives_interval": 10,
+            "keepalives_count": 3,
+            **_given,
         }
+        SERVING_DATABASE = {
+            "CONN_MAX_AGE": 0,  # The pool keeps them.
+            "OPTIONS": {
+                "pool": {
+                    "connection_class": "files.patience.PatientConnection",
+                    "min_size": 0,
+                    "max_size": DATABASE_POOL_SIZE,
+                    "timeout": DATABASE_CONNECT_TIMEOUT,
+                    # After a failure the next request tries at once, and not when a pause is over.
+                    "reconnect_timeout": 1,
+                }
+            },
+        }
+        if DATABASE_POOLER == "none":
+            _limits = {"lock": COMMAND_LOCK_TIMEOUT, "idle": DATABASE_IDLE_TIMEOUT, "statement": 0}
+            _serving = {"lock": DATABASE_TIMEOUT, "statement": DATABASE_STATEMENT_TIMEOUT}
+            _database["OPTIONS"] = {"options": session_options(**_limits), **_database["OPTIONS"]}
+            SERVING_DATABASE["OPTIONS"]["options"] = _given.get(
+                "options", session_options(**{**_limits, **_serving})
+            )
+        else:
+            # It refuses options at start-up, and one session has many connections: its own
+            # configuration sets them (deploy/pgbouncer.ini), and no cursor outlives a transaction.
+            _database["DISABLE_SERVER_SIDE_CURSORS"] = True
 
 # --- Who you are ------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
@@ -217,30 +278,35 @@ CSRF_FAILURE_VIEW = "securestore.errors.csrf_failure"
 
 # --- E-mail and caches ------------------------------------------------------------------------
 vars().update(env.email_url_config(url(env, "EMAIL_URL", "consolemail://")))
-# Seconds. A mail server that does not answer must not hold a page up for ever.
-EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="securestore@localhost")
 # Rate limits count in the cache, so all processes must share it: the database unless told better.
 CACHES = {"default": env.cache_url_config(url(env, "CACHE_URL", "dbcache://django_cache"))}
-CACHES["default"]["KEY_FUNCTION"] = "securestore.cachekeys.make_key"
-if CACHES["default"]["BACKEND"] == "django.core.cache.backends.db.DatabaseCache":
+_cache = CACHES["default"]
+_cache.setdefault("OPTIONS", {})
+_cache["KEY_FUNCTION"] = "securestore.cachekeys.make_key"
+if _cache["BACKEND"] == "django.core.cache.backends.db.DatabaseCache":
+    # Ours say when they fail: a limit must not take that for a count.
+    _cache["BACKEND"] = "securestore.caches.DatabaseCache"
     # Django's own number is 300: a flood of addresses would push the counts of guesses out.
-    CACHES["default"].setdefault("OPTIONS", {}).setdefault("MAX_ENTRIES", 50_000)
-elif CACHES["default"]["BACKEND"].endswith("RedisCache") and find_spec("redis") is None:
-    raise ImproperlyConfigured(
-        "CACHE_URL names Redis, and the package redis is not installed: run "
-        "`.venv/bin/pip install redis`."
-    )
+    _cache["OPTIONS"].setdefault("MAX_ENTRIES", 50_000)
+elif _cache["BACKEND"].endswith("RedisCache"):
+    if find_spec("redis") is None:
+        raise ImproperlyConfigured(
+            "CACHE_URL names Redis, and the package redis is not installed: run "
+            "`.venv/bin/pip install redis`."
+        )
+    _cache["BACKEND"] = "securestore.redis_cache.RedisCache"
+    _cache["OPTIONS"] = {
+        "socket_connect_timeout": CACHE_TIMEOUT,
+        "socket_timeout": CACHE_TIMEOUT,
+        **_cache["OPTIONS"],
+    }
 
 # --- Object store -----------------------------------------------------------------------------
 S3_BUCKET = env.str("S3_BUCKET", default="")
 if not S3_BUCKET:
     raise ImproperlyConfigured("S3_BUCKET is not set: name the bucket that holds the objects.")
 S3_ENDPOINT_URL = endpoint(env, "S3_ENDPOINT_URL")
-# Seconds. In one place: every call to the store is bounded by these.
-S3_CONNECT_TIMEOUT = whole(env, "S3_CONNECT_TIMEOUT", 5)
-S3_READ_TIMEOUT = whole(env, "S3_READ_TIMEOUT", 20)
-S3_MAX_ATTEMPTS = whole(env, "S3_MAX_ATTEMPTS", 3)
 STORAGES = {
     "default": {
         "BACKEND": "files.storage.EncryptedS3Storage",
@@ -345,6 +411,8 @@ LOGGING = {
         "django.security.csrf": {"filters": ["without_path"]},
         # Their debug output shows requests with their headers.
         "botocore": {"level": "WARNING"},
+        # Each connection that is taken is a line of its, and each failure an error of ours.
+        "psycopg.pool": {"level": "ERROR"},
         "boto3": {"level": "WARNING"},
         "urllib3": {"level": "WARNING"},
     },

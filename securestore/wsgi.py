@@ -17,7 +17,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.wsgi import get_wsgi_application
 
+from files import connections
 from securestore.logs import Console
+from securestore.travel import Unheld
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +30,7 @@ def start() -> WSGIHandler:
     try:
         django.setup(set_prefix=False)
         Console.serving = True
+        connections.serve()
         refuse_unsafe_settings()
         from securestore import metrics  # Models exist only from here on.
 
@@ -94,5 +97,5 @@ def settle_down() -> None:
     gc.freeze()
 
 
-application = start()
+application = Unheld(start())
 settle_down()

@@ -131,10 +131,11 @@ PASSWORD = "correct horse battery staple"
 
 @pytest.fixture(autouse=True)
 def _empty_cache() -> Iterator[None]:
-    """Rate limits of one test must not count in the next, nor what it learnt of the store."""
+    """Rate limits of one test must not count in the next, nor what it learnt of other parts."""
     yield
     cache.clear()
-    health.STORE.forget()
+    for probe in health.PROBES:
+        probe.forget()
 
 
 def _person(name: str) -> "User":

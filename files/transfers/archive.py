@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from django.db import DatabaseError
 from django.http import StreamingHttpResponse
 from zipstream import ZIP_STORED, ZipStream
 
@@ -39,14 +41,26 @@ class _Stopped(Exception):
 def answer(
     records: Sequence[FileRecord], still_allowed: Callable[[FileRecord], bool], *, user: User
 ) -> StreamingHttpResponse:
-    """One archive of the files. Raises FileDamaged or KeysMissing when one cannot be opened."""
+    """One archive of the files. Raises FileDamaged or KeysMissing when one cannot be opened.
+
+    What else the first member cannot be begun for is raised from here, too: AccessEnded,
+    StoreError, DatabaseError.
+    """
     around = audit.capture()
     archive = ZipStream(compress_type=ZIP_STORED, sized=True)
     for name, record in zip(unique_names(records), records, strict=True):
         vault.open_file(record)
         archive.add(_member(record, still_allowed, user, around), name, size=record.size)
-    response = StreamingHttpResponse(_sent(archive), content_type="application/zip")
-    response["Content-Length"] = str(len(archive))
+    length = len(archive)
+    chunks = iter(archive)
+    try:
+        # The first header, and what is there of the first member: what is wrong from the start is
+        # an answer in words, and no archive that ends short.
+        begun = list(islice(chunks, 2))
+    except _Stopped:
+        raise vault.AccessEnded from None
+    response = StreamingHttpResponse(_sent(begun, chunks), content_type="application/zip")
+    response["Content-Length"] = str(length)
     as_attachment(response, NAME)
     return response
 
@@ -95,9 +109,10 @@ def _member(
         body.close()
 
 
-def _sent(archive: ZipStream) -> Generator[bytes]:
+def _sent(begun: Iterable[bytes], chunks: Iterator[bytes]) -> Generator[bytes]:
     try:
-        yield from archive
-    except (_Stopped, vault.VaultError, vault.StoreError, KeyServiceError) as error:
+        yield from begun
+        yield from chunks
+    except (_Stopped, vault.VaultError, vault.StoreError, KeyServiceError, DatabaseError) as error:
         # To return is to end the body short of its Content-Length; every client notices.
         log.error("an archive ended short: %s", error)

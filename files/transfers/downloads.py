@@ -13,6 +13,7 @@ from collections.abc import Callable, Generator, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, cast
 
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils.http import content_disposition_header, parse_etags
 
@@ -197,7 +198,7 @@ class Body:
                 self._taken = self.sent
                 self._sending.sent(self._taken)
             outcome = downloading.COMPLETE
-        except (vault.FileDamaged, vault.StoreError) as error:
+        except (vault.FileDamaged, vault.StoreError, DatabaseError) as error:
             # To return is to end the body short, which the client notices; to raise would only
             # add a traceback to the server's log.
             outcome = downloading.FAILED

@@ -36,10 +36,10 @@ def programs() -> Path:
 
 
 @contextmanager
-def server(above: Path | None = None) -> Iterator[dict[str, Any]]:
+def server(above: Path | None = None, **settings: str) -> Iterator[dict[str, Any]]:
     """Start a server and give Django's configuration of its database; stop and remove it after.
 
-    Its folder is made below `above`, by default where temporary files go.
+    Its folder is made below `above`, by default where temporary files go. `settings` are its own.
     """
     bin_folder = programs()
     account = ACCOUNT if os.geteuid() == 0 else None
@@ -70,7 +70,8 @@ def server(above: Path | None = None) -> Iterator[dict[str, Any]]:
 
         data = str(folder / "data")
         run("initdb", "--pgdata", data, "--username", ACCOUNT, "--auth", "trust", "--no-sync")
-        options = f"-k {folder} -c listen_addresses='' -c fsync=off"
+        given = "".join(f" -c {name}={value}" for name, value in settings.items())
+        options = f"-k {folder} -c listen_addresses='' -c fsync=off{given}"
         run("pg_ctl", "start", "--wait", "-D", data, "-o", options, "-l", str(folder / "log"))
         try:
             yield {

@@ -27,6 +27,7 @@ from securestore.configuration import (
     read_environment,
     refuse_readable_by_others,
     secret,
+    session_options,
     whole,
 )
 
@@ -312,3 +313,10 @@ def test_what_is_no_database_is_refused_and_not_repeated(text: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="DATABASE_URL is not") as error:
         database(reader(DATABASE_URL=text), default="")
     assert "hunter2" not in str(error.value)
+
+
+def test_the_time_outs_of_a_session_are_what_libpq_takes() -> None:
+    assert session_options(lock=10, idle=15, statement=0) == (
+        "-c jit=off -c lock_timeout=10s -c idle_in_transaction_session_timeout=15s"
+        " -c statement_timeout=0s"
+    )

@@ -51,7 +51,7 @@ def test_ready_when_all_parts_are(client: Client, db: None) -> None:
     response = client.get("/readyz")
     assert (response.status_code, response.json()) == (
         200,
-        {"database": "ok", "store": "ok", "keyring": "ok", "passwords": "ok"},
+        {"database": "ok", "cache": "ok", "store": "ok", "keyring": "ok", "passwords": "ok"},
     )
     assert client.head("/readyz").status_code == 200
 
@@ -63,6 +63,7 @@ def test_not_ready_without_a_key_that_files_need(client: Client, db: None) -> No
     assert response.status_code == 503
     assert response.json() == {
         "database": "ok",
+        "cache": "ok",
         "store": "ok",
         "keyring": "failed",
         "passwords": "ok",
@@ -74,6 +75,7 @@ def test_not_ready_without_the_store(client: Client, db: None, settings: Setting
     assert response.status_code == 503
     assert response.json() == {
         "database": "ok",
+        "cache": "ok",
         "store": "failed",
         "keyring": "ok",
         "passwords": "ok",
@@ -103,6 +105,7 @@ def test_not_ready_without_the_database(
     assert response.status_code == 503
     assert json.loads(response.content) == {
         "database": "failed",
+        "cache": "ok",
         "store": "ok",
         "keyring": "failed",
         "passwords": "ok",
