@@ -4,8 +4,10 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
+from securestore import online
 
-class Migration(migrations.Migration):
+
+class Migration(online.Migration):
 
     dependencies = [
         ('files', '0001_initial'),
@@ -13,7 +15,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.CreateModel(
+        online.CreateModel(
             name='MasterKey',
             fields=[
                 ('key_id', models.CharField(max_length=128, primary_key=True, serialize=False)),
@@ -21,33 +23,26 @@ class Migration(migrations.Migration):
                 ('handed_out', models.BigIntegerField(default=0)),
             ],
         ),
-        migrations.CreateModel(
+        # With all that belongs to it: a table is there as a whole or not at all.
+        online.CreateModel(
             name='PastWrapping',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('master_key_id', models.CharField(max_length=128)),
+                ('object', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='past_wrappings', to='files.storedobject')),
             ],
+            options={
+                'indexes': [models.Index(fields=['master_key_id', 'object'], name='pastwrapping_by_key')],
+                'constraints': [models.UniqueConstraint(fields=('object', 'master_key_id'), name='pastwrapping_once_per_key')],
+            },
         ),
-        migrations.AddField(
+        online.AddField(
             model_name='storedobject',
             name='reencrypts',
             field=models.BooleanField(default=False, help_text="Was begun to take the place of its file's current object."),
         ),
-        migrations.AddConstraint(
+        online.AddConstraint(
             model_name='storedobject',
             constraint=models.UniqueConstraint(condition=models.Q(('state', 'writing')), fields=('file_id',), name='storedobject_one_writing_per_file'),
-        ),
-        migrations.AddField(
-            model_name='pastwrapping',
-            name='object',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='past_wrappings', to='files.storedobject'),
-        ),
-        migrations.AddIndex(
-            model_name='pastwrapping',
-            index=models.Index(fields=['master_key_id', 'object'], name='pastwrapping_by_key'),
-        ),
-        migrations.AddConstraint(
-            model_name='pastwrapping',
-            constraint=models.UniqueConstraint(fields=('object', 'master_key_id'), name='pastwrapping_once_per_key'),
         ),
     ]

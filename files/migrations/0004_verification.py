@@ -4,8 +4,10 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
+from securestore import online
 
-class Migration(migrations.Migration):
+
+class Migration(online.Migration):
 
     dependencies = [
         ('files', '0003_held_keys'),
@@ -13,7 +15,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.CreateModel(
+        online.CreateModel(
             name='VerificationClaim',
             fields=[
                 ('stored_object_id', models.BigIntegerField(primary_key=True, serialize=False)),
@@ -21,19 +23,19 @@ class Migration(migrations.Migration):
                 ('seen_at', models.DateTimeField(default=django.utils.timezone.now)),
             ],
         ),
-        migrations.CreateModel(
+        online.CreateModel(
             name='VerificationRun',
             fields=[
                 ('selection', models.CharField(max_length=64, primary_key=True, serialize=False)),
                 ('started_at', models.DateTimeField(default=django.utils.timezone.now)),
             ],
         ),
-        migrations.AddField(
+        online.AddField(
             model_name='storedobject',
             name='verified_at',
             field=models.DateTimeField(blank=True, help_text='When all of it was last found to be as written; of held ones, what shows.', null=True),
         ),
-        migrations.AddIndex(
+        online.AddIndex(
             model_name='storedobject',
             index=models.Index(fields=['verified_at', 'id'], name='storedobject_by_verified'),
         ),

@@ -5,22 +5,27 @@ bytes anyway.
 """
 
 from django.apps.registry import Apps
-from django.db import migrations
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+
+from securestore import online
+
+
+NAME = "storedobject_in_order"
+STATEMENT = (
+    f'CREATE INDEX CONCURRENTLY {NAME} ON files_storedobject (object_name COLLATE "C")'
+)
 
 
 def create(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     if schema_editor.connection.vendor == "postgresql":
-        schema_editor.execute(
-            'CREATE INDEX storedobject_in_order ON files_storedobject (object_name COLLATE "C")'
-        )
+        online.create_index(schema_editor, NAME, STATEMENT)
 
 
 def drop(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     if schema_editor.connection.vendor == "postgresql":
-        schema_editor.execute("DROP INDEX storedobject_in_order")
+        online.drop_index(schema_editor, NAME)
 
 
-class Migration(migrations.Migration):
+class Migration(online.Migration):
     dependencies = [("files", "0004_verification")]
-    operations = [migrations.RunPython(create, drop, elidable=False)]
+    operations = [online.RunPython(create, drop, elidable=False)]

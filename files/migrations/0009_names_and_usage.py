@@ -11,6 +11,8 @@ from django.core.management.base import CommandError
 from django.db import DatabaseError, migrations, models, transaction
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
+from securestore import online
+
 FIXED = "a file keeps its place"
 ITS_FILES = "a grant has the place of its file"
 
@@ -172,6 +174,25 @@ def install(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     (_install_on_sqlite if on_sqlite else _install_on_postgresql)(schema_editor)
 
 
+def count_and_install(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
+    """Count what is stored and keep it from then on; nobody writes a file between the two."""
+    if not online.is_postgresql(schema_editor):
+        schema_editor.execute(COUNT)
+        install(apps, schema_editor)
+        return
+    _create_trigrams(schema_editor)
+    beside = POSTGRESQL_INDEX.replace("INDEX IF NOT EXISTS", "INDEX CONCURRENTLY")
+    online.create_index(schema_editor, "filerecord_names", beside)
+
+    def begin() -> None:
+        schema_editor.execute("LOCK TABLE files_filerecord, files_grant IN SHARE ROW EXCLUSIVE MODE")
+        schema_editor.execute("DELETE FROM files_usage")
+        schema_editor.execute(COUNT)
+        install(apps, schema_editor)
+
+    online.briefly(schema_editor, begin)
+
+
 def _install_on_sqlite(schema_editor: BaseDatabaseSchemaEditor) -> None:
     schema_editor.execute(SQLITE_INDEX)
     schema_editor.execute("INSERT INTO files_name_index (files_name_index) VALUES ('rebuild')")
@@ -207,17 +228,17 @@ def uninstall(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
         schema_editor.execute(f"DROP TRIGGER IF EXISTS {name} ON {TABLE_OF[name.split('_')[0]]}")
     for function in FUNCTIONS:
         schema_editor.execute(f"DROP FUNCTION IF EXISTS files_{function}()")
-    schema_editor.execute("DROP INDEX IF EXISTS filerecord_names")
+    online.drop_index(schema_editor, "filerecord_names")
 
 
-class Migration(migrations.Migration):
+class Migration(online.Migration):
     dependencies = [
         ("files", "0008_order"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
-        migrations.CreateModel(
+        online.CreateModel(
             name="Usage",
             fields=[
                 ("owner_id", models.BigIntegerField(primary_key=True, serialize=False)),
@@ -226,7 +247,7 @@ class Migration(migrations.Migration):
             ],
             options={"default_permissions": ()},
         ),
-        migrations.AddIndex(
+        online.AddIndex(
             model_name="storedobject",
             index=models.Index(
                 condition=models.Q(("state", "writing")),
@@ -234,6 +255,5 @@ class Migration(migrations.Migration):
                 name="storedobject_writing_by",
             ),
         ),
-        migrations.RunSQL(COUNT, migrations.RunSQL.noop),
-        migrations.RunPython(install, uninstall),
+        online.RunPython(count_and_install, uninstall),
     ]

@@ -7,8 +7,10 @@ What is there gets its room when it moves, by the next rotation.
 """
 
 from django.apps.registry import Apps
-from django.db import migrations, models
+from django.db import migrations, models, transaction
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+
+from securestore import online
 
 HALF = "ALTER TABLE files_storedobject SET (fillfactor = 50)"
 FULL = "ALTER TABLE files_storedobject RESET (fillfactor)"
@@ -30,31 +32,40 @@ GIVE = """
 
 def leave_room(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     if schema_editor.connection.vendor == "postgresql":
-        schema_editor.execute(HALF)
+        online.briefly(schema_editor, lambda: schema_editor.execute(HALF))
 
 
 def fill(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     if schema_editor.connection.vendor == "postgresql":
-        schema_editor.execute(FULL)
+        online.briefly(schema_editor, lambda: schema_editor.execute(FULL))
 
 
 def take(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
-    schema_editor.execute(TAKE.format(joined=JOINED[schema_editor.connection.vendor]))
+    connection = schema_editor.connection
+    statement = TAKE.format(joined=JOINED[connection.vendor])
+    if not online.is_postgresql(schema_editor):
+        schema_editor.execute(statement)
+    elif online.has_table(schema_editor, "files_pastwrapping"):  # Else a killed run has taken all.
+        for batch in online.batches(schema_editor, "files_storedobject"):
+            with transaction.atomic(using=connection.alias):
+                schema_editor.execute(f"{statement} AND id BETWEEN %s AND %s", list(batch))
 
 
 def give_back(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     rows = apps.get_model("files", "StoredObject").objects
-    for past in rows.order_by().values_list("past_master_key_ids", flat=True).distinct():
-        for key_id in past.split():
-            schema_editor.execute(GIVE, [key_id, past])
+    with transaction.atomic(using=schema_editor.connection.alias):
+        schema_editor.execute("DELETE FROM files_pastwrapping")
+        for past in rows.order_by().values_list("past_master_key_ids", flat=True).distinct():
+            for key_id in past.split():
+                schema_editor.execute(GIVE, [key_id, past])
 
 
-class Migration(migrations.Migration):
+class Migration(online.Migration):
     dependencies = [("files", "0010_one_index_of_master_keys")]
 
     operations = [
-        migrations.RemoveIndex(model_name="storedobject", name="storedobject_by_key"),
-        migrations.AddField(
+        online.RemoveIndex(model_name="storedobject", name="storedobject_by_key"),
+        online.AddField(
             model_name="storedobject",
             name="past_master_key_ids",
             field=models.TextField(
@@ -64,7 +75,7 @@ class Migration(migrations.Migration):
                 help_text="As `files.pastkeys` keeps them.",
             ),
         ),
-        migrations.RunPython(leave_room, fill),
-        migrations.RunPython(take, give_back),
-        migrations.DeleteModel(name="PastWrapping"),
+        online.RunPython(leave_room, fill),
+        online.RunPython(take, give_back),
+        online.DeleteModel(name="PastWrapping"),
     ]

@@ -1,0 +1,553 @@
+"""Migrations that let the site go on: how PostgreSQL's tables change under their readers.
+
+A statement that changes a table shuts out everybody who reads it, to the end of its transaction,
+and one that waits for such a lock already does. So a migration of ours that has work to do is no
+single transaction here. Each operation below does its work under locks that readers do not notice,
+takes the others for a moment alone, and never waits for them longer than `PATIENCE`: it steps back,
+and tries again. Each can be killed at any point and is then done by the next run, since what stands
+is left as it is. SQLite has one writer at a time and readers that do not wait for it: there the
+migration is one transaction, as Django makes it.
+
+`manage.py migrate` does the same for migrations of Django's own kind, as far as that goes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar, Final
+
+from django.core.management.base import CommandError
+from django.db import OperationalError, migrations, models, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations.state import ProjectState
+
+PATIENCE: Final = "1s"
+"""How long a lock that shuts readers out is waited for: as long do they wait behind it."""
+
+PAUSE: Final = 2.0
+"""Seconds in which those who waited are served before it is tried again."""
+
+TRIES: Final = 200
+"""How often: ten minutes, about."""
+
+BATCH: Final = 5_000
+"""Rows that are changed in one transaction."""
+
+LOCK_NOT_AVAILABLE: Final = "55P03"
+
+
+class StillInUse(CommandError):
+    """Somebody reads or writes a table without an end, so it could not be changed."""
+
+
+def is_postgresql(editor: BaseDatabaseSchemaEditor) -> bool:
+    """Whether the operations below do anything else than Django's."""
+    return editor.connection.vendor == "postgresql" and not editor.collect_sql
+
+
+# --- Locks -------------------------------------------------------------------------------------
+
+
+def waited_in_vain(error: BaseException) -> bool:
+    """Whether a lock was not to be had in time."""
+    return getattr(error.__cause__, "sqlstate", None) == LOCK_NOT_AVAILABLE
+
+
+def briefly(editor: BaseDatabaseSchemaEditor, work: Callable[[], object]) -> None:
+    """Do `work`, which takes a moment, in a transaction of its own; again if it cannot be begun.
+
+    What the schema editor would do at the end of all belongs to it. Raises StillInUse.
+    """
+    connection = editor.connection
+    if not is_postgresql(editor) or connection.in_atomic_block:
+        work()
+        return
+
+    def once() -> None:
+        with transaction.atomic(using=connection.alias):
+            editor.execute(f"SET LOCAL lock_timeout = '{PATIENCE}'")
+            work()
+            while editor.deferred_sql:
+                editor.execute(editor.deferred_sql.pop(0), None)
+
+    later = list(editor.deferred_sql)
+
+    def again() -> None:
+        editor.deferred_sql[:] = later
+
+    patiently(connection, once, again)
+
+
+def patiently(
+    connection: BaseDatabaseWrapper,
+    work: Callable[[], object],
+    again: Callable[[], object] = lambda: None,
+) -> None:
+    """Try until the locks are had; `again` is called between two tries. Raises StillInUse."""
+    for left in reversed(range(TRIES)):
+        try:
+            work()
+        except OperationalError as error:
+            if not waited_in_vain(error):
+                raise
+            if not left:
+                raise StillInUse(_who_is_in_the_way(connection)) from None
+        else:
+            return
+        again()
+        time.sleep(PAUSE)
+
+
+def _who_is_in_the_way(connection: BaseDatabaseWrapper) -> str:
+    # Not what they ask: a statement may hold what is nobody's business.
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pid, usename, coalesce(application_name, ''), state,"
+            " extract(epoch FROM now() - xact_start)::bigint FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            " AND xact_start IS NOT NULL ORDER BY xact_start LIMIT 1"
+        )
+        found = cursor.fetchone()
+    who = (
+        "The oldest transaction is of process {}, {} {} ({}), for {} seconds.".format(*found)
+        if found
+        else "Nobody is there now."
+    )
+    return (
+        f"A table is in use and could not be changed in {TRIES} tries. {who} Wait until it has "
+        "ended, or end it; then run `manage.py migrate` again: it goes on where it stopped."
+    )
+
+
+@contextmanager
+def unhurried(editor: BaseDatabaseSchemaEditor) -> Iterator[None]:
+    """For statements that shut nobody out: they may wait, and take, as long as they must."""
+    limits = ("lock_timeout", "statement_timeout")
+    before = {}
+    with editor.connection.cursor() as cursor:
+        for name in limits:
+            cursor.execute(f"SHOW {name}")
+            [before[name]] = cursor.fetchone()
+            if before[name] != "0":
+                cursor.execute(f"SET {name} = 0")
+    try:
+        yield
+    finally:
+        with editor.connection.cursor() as cursor:
+            for name, value in before.items():
+                if value != "0":
+                    cursor.execute(f"SET {name} = '{value}'")
+
+
+# --- What stands -------------------------------------------------------------------------------
+
+
+def _ask(editor: BaseDatabaseSchemaEditor, sql: str, *parameters: str) -> bool:
+    with editor.connection.cursor() as cursor:
+        cursor.execute(f"SELECT EXISTS ({sql})", parameters)
+        [[answer]] = cursor.fetchall()
+    return bool(answer)
+
+
+def has_table(editor: BaseDatabaseSchemaEditor, table: str) -> bool:
+    with editor.connection.cursor() as cursor:
+        return table in editor.connection.introspection.table_names(cursor)
+
+
+def has_column(editor: BaseDatabaseSchemaEditor, table: str, column: str) -> bool:
+    found = (
+        "SELECT FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attname = %s"
+        " AND NOT attisdropped"
+    )
+    return _ask(editor, found, table, column)
+
+
+def _is_not_null(editor: BaseDatabaseSchemaEditor, table: str, column: str) -> bool:
+    found = (
+        "SELECT FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attname = %s AND attnotnull"
+    )
+    return _ask(editor, found, table, column)
+
+
+def _has_constraint(editor: BaseDatabaseSchemaEditor, table: str, name: str) -> bool:
+    found = "SELECT FROM pg_constraint WHERE conrelid = to_regclass(%s) AND conname = %s"
+    return _ask(editor, found, table, name)
+
+
+def _has_index(editor: BaseDatabaseSchemaEditor, name: str) -> bool:
+    return _ask(editor, "SELECT FROM pg_index WHERE indexrelid = to_regclass(%s)", name)
+
+
+# --- Indexes and constraints -------------------------------------------------------------------
+
+
+def create_index(editor: BaseDatabaseSchemaEditor, name: str, statement: str) -> None:
+    """Make an index beside readers and writers, unless it is there; PostgreSQL only.
+
+    `statement` says CONCURRENTLY. What a killed run left of it is not valid, and goes first.
+    """
+    sound = "SELECT FROM pg_index WHERE indexrelid = to_regclass(%s) AND indisvalid"
+    if _ask(editor, sound, name):
+        return
+    with unhurried(editor):
+        editor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {editor.quote_name(name)}", None)
+        editor.execute(statement, None)
+
+
+def drop_index(editor: BaseDatabaseSchemaEditor, name: str) -> None:
+    """Remove an index beside readers and writers, if it is there; PostgreSQL only."""
+    with unhurried(editor):
+        editor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {editor.quote_name(name)}", None)
+
+
+def _create_unique_index(
+    editor: BaseDatabaseSchemaEditor, name: str, table: str, columns: str, more: str = ""
+) -> None:
+    create_index(
+        editor,
+        name,
+        f"CREATE UNIQUE INDEX CONCURRENTLY {editor.quote_name(name)}"
+        f" ON {editor.quote_name(table)} ({columns}){more}",
+    )
+
+
+def _create_unique(editor: BaseDatabaseSchemaEditor, name: str, table: str, columns: str) -> None:
+    """A unique constraint over an index that is made beforehand."""
+    if _has_constraint(editor, table, name):
+        return
+    _create_unique_index(editor, name, table, columns)
+    quoted = editor.quote_name(name)
+    briefly(
+        editor,
+        lambda: editor.execute(
+            f"ALTER TABLE {editor.quote_name(table)} ADD CONSTRAINT {quoted}"
+            f" UNIQUE USING INDEX {quoted}",
+            None,
+        ),
+    )
+
+
+def _create_check(editor: BaseDatabaseSchemaEditor, name: str, table: str, statement: str) -> None:
+    """A check that holds for what is written from now on; then for what is there."""
+    if not _has_constraint(editor, table, name):
+        briefly(editor, lambda: editor.execute(f"{statement} NOT VALID", None))
+    with unhurried(editor):
+        editor.execute(
+            f"ALTER TABLE {editor.quote_name(table)} VALIDATE CONSTRAINT {editor.quote_name(name)}",
+            None,
+        )
+
+
+def _drop_constraint(editor: BaseDatabaseSchemaEditor, name: str, table: str) -> None:
+    briefly(
+        editor,
+        lambda: editor.execute(
+            f"ALTER TABLE {editor.quote_name(table)} DROP CONSTRAINT IF EXISTS"
+            f" {editor.quote_name(name)}",
+            None,
+        ),
+    )
+
+
+def _require_values(editor: BaseDatabaseSchemaEditor, table: str, column: str) -> None:
+    """NOT NULL, by a check that has been found to hold, so that no row is looked at for it."""
+    if _is_not_null(editor, table, column):
+        return
+    name = f"{table}_{column}_given"[:63]
+    target, quoted = editor.quote_name(table), editor.quote_name(column)
+    check = f"CHECK ({quoted} IS NOT NULL)"
+    _create_check(
+        editor,
+        name,
+        table,
+        f"ALTER TABLE {target} ADD CONSTRAINT {editor.quote_name(name)} {check}",
+    )
+
+    def require() -> None:
+        editor.execute(f"ALTER TABLE {target} ALTER COLUMN {quoted} SET NOT NULL", None)
+        editor.execute(f"ALTER TABLE {target} DROP CONSTRAINT {editor.quote_name(name)}", None)
+
+    briefly(editor, require)
+
+
+# --- Migrations and their operations -----------------------------------------------------------
+
+
+class Migration(migrations.Migration):
+    """A migration of which every operation is complete in itself; one transaction on SQLite."""
+
+    atomic = False
+
+    def apply(
+        self, project_state: ProjectState, schema_editor: Any, collect_sql: bool = False
+    ) -> ProjectState:
+        self._begin(schema_editor)
+        return super().apply(project_state, schema_editor, collect_sql)
+
+    def unapply(
+        self, project_state: ProjectState, schema_editor: Any, collect_sql: bool = False
+    ) -> ProjectState:
+        self._begin(schema_editor)
+        return super().unapply(project_state, schema_editor, collect_sql)
+
+    def _begin(self, editor: Any) -> None:
+        """The transaction that the schema editor would have begun, and will end."""
+        if not is_postgresql(editor) and not editor.atomic_migration:
+            editor.atomic_migration = True
+            editor.atomic = transaction.atomic(using=editor.connection.alias)
+            editor.atomic.__enter__()
+
+
+class _Brief:
+    """One of Django's operations that takes a moment, in a transaction of its own."""
+
+    atomic = False
+
+    def database_forwards(
+        self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
+    ) -> None:
+        forwards = super().database_forwards  # type: ignore[misc]
+        if not is_postgresql(schema_editor) or not self.stands(
+            app_label, schema_editor, to_state, from_state, there=True
+        ):
+            briefly(schema_editor, lambda: forwards(app_label, schema_editor, from_state, to_state))
+
+    def database_backwards(
+        self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
+    ) -> None:
+        backwards = super().database_backwards  # type: ignore[misc]
+        if not is_postgresql(schema_editor) or not self.stands(
+            app_label, schema_editor, from_state, to_state, there=False
+        ):
+            briefly(
+                schema_editor, lambda: backwards(app_label, schema_editor, from_state, to_state)
+            )
+
+    def stands(self, app_label: str, editor: Any, after: Any, before: Any, *, there: bool) -> bool:
+        """Whether it is done (`there`), or undone, already."""
+        raise NotImplementedError
+
+
+class CreateModel(_Brief, migrations.CreateModel):
+    """A new table with all that belongs to it."""
+
+    def stands(self, app_label: str, editor: Any, after: Any, before: Any, *, there: bool) -> bool:
+        table = after.apps.get_model(app_label, self.name)._meta.db_table
+        return has_table(editor, table) == there
+
+
+class DeleteModel(_Brief, migrations.DeleteModel):
+    """A table that goes. Nobody may be reading it any more."""
+
+    def stands(self, app_label: str, editor: Any, after: Any, before: Any, *, there: bool) -> bool:
+        table = before.apps.get_model(app_label, self.name)._meta.db_table
+        return has_table(editor, table) != there
+
+
+class AddField(_Brief, migrations.AddField):
+    """A new column that may be empty or has a constant default, so that no row is written."""
+
+    def stands(self, app_label: str, editor: Any, after: Any, before: Any, *, there: bool) -> bool:
+        model = after.apps.get_model(app_label, self.model_name)
+        column = model._meta.get_field(self.name).column
+        return has_column(editor, model._meta.db_table, column) == there
+
+
+class RemoveField(_Brief, migrations.RemoveField):
+    """A column that goes: its bytes stay in the rows until these are written anew."""
+
+    def stands(self, app_label: str, editor: Any, after: Any, before: Any, *, there: bool) -> bool:
+        model = before.apps.get_model(app_label, self.model_name)
+        column = model._meta.get_field(self.name).column
+        return has_column(editor, model._meta.db_table, column) != there
+
+
+class AddIndex(migrations.AddIndex):
+    """An index, made beside readers and writers."""
+
+    atomic = False
+
+    def database_forwards(
+        self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
+    ) -> None:
+        if not is_postgresql(schema_editor):
+            super().database_forwards(app_label, schema_editor, from_state, to_state)
+            return
+        model = to_state.apps.get_model(app_label, self.model_name)
+        statement = self.index.create_sql(model, schema_editor, concurrently=True)
+        create_index(schema_editor, self.index.name, str(statement))
+
+    def database_backwards(
+        self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
+    ) -> None:
+        if is_postgresql(schema_editor):
+            drop_index(schema_editor, self.index.name)
+        else:
+            super().database_backwards(app_label, schema_editor, from_state, to_state)
+
+
+class RemoveIndex(migrations.RemoveIndex):
+    """An index that goes, beside readers and writers."""
+
+    atomic = False
+
+    def database_forwards(
+        self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
+    ) -> None:
+        if is_postgresql(schema_editor):
+            drop_index(schema_editor, self.name)
+        else:
+            super().database_forwards(app_label, schema_editor, from_state, to_state)
+
+    def database_backwards(
+        self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
+    ) -> None:
+        if not is_postgresql(schema_editor):
+            super().database_backwards(app_label, schema_editor, from_state, to_state)
+            return
+        model = to_state.apps.get_model(app_label, self.model_name)
+        index = to_state.models[app_label, self.model_name_lower].get_index_by_name(self.name)
+        statement = index.create_sql(model, schema_editor, concurrently=True)
+        create_index(schema_editor, self.name, str(statement))
+
+
+class AddConstraint(migrations.AddConstraint):
+    """A check or a unique constraint: found to hold, or made, beside readers and writers."""
+
+    atomic = False
+
+    def database_forwards(
+        self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
+    ) -> None:
+        if not is_postgresql(schema_editor):
+            super().database_forwards(app_label, schema_editor, from_state, to_state)
+            return
+        model = to_state.apps.get_model(app_label, self.model_name)
+        table, name = model._meta.db_table, self.constraint.name
+        statement = self.constraint.create_sql(model, schema_editor)
+        if isinstance(self.constraint, models.CheckConstraint):
+            _create_check(schema_editor, name, table, str(statement))
+        elif str(statement).startswith("CREATE UNIQUE INDEX "):
+            beside = str(statement).replace("UNIQUE INDEX ", "UNIQUE INDEX CONCURRENTLY ", 1)
+            create_index(schema_editor, name, beside)
+        elif isinstance(self.constraint, models.UniqueConstraint):
+            fields = [model._meta.get_field(field) for field in self.constraint.fields]
+            columns = ", ".join(schema_editor.quote_name(field.column) for field in fields)
+            _create_unique(schema_editor, name, table, columns)
+        else:
+            raise NotImplementedError(f"{type(self.constraint).__name__} on line")
+
+    def database_backwards(
+        self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
+    ) -> None:
+        if not is_postgresql(schema_editor):
+            super().database_backwards(app_label, schema_editor, from_state, to_state)
+            return
+        table = to_state.apps.get_model(app_label, self.model_name)._meta.db_table
+        _drop_constraint(schema_editor, self.constraint.name, table)
+        drop_index(schema_editor, self.constraint.name)
+
+
+class AlterField(migrations.AlterField):
+    """A column that must be given from now on, is unique, or has an index or none.
+
+    Anything else of it that matters to the database takes an operation of its own.
+    """
+
+    atomic = False
+    ours: ClassVar = {"null", "unique", "db_index", "editable", "help_text"}
+
+    def database_forwards(
+        self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
+    ) -> None:
+        if not is_postgresql(schema_editor):
+            super().database_forwards(app_label, schema_editor, from_state, to_state)
+            return
+        model = to_state.apps.get_model(app_label, self.model_name)
+        new = model._meta.get_field(self.name)
+        old_model = from_state.apps.get_model(app_label, self.model_name)
+        old = old_model._meta.get_field(self.name)
+        self._refuse_other_changes(old, new)
+        table, column = model._meta.db_table, new.column
+        name = schema_editor._create_index_name(table, [column], suffix="_uniq")
+        if old.unique and not new.unique:
+            _drop_constraint(schema_editor, name, table)
+        if old.db_index and not new.db_index:
+            for index in self._indexes(schema_editor, old_model, old):
+                drop_index(schema_editor, index)
+        if new.null:
+            briefly(
+                schema_editor,
+                lambda: schema_editor.execute(
+                    f"ALTER TABLE {schema_editor.quote_name(table)} ALTER COLUMN"
+                    f" {schema_editor.quote_name(column)} DROP NOT NULL",
+                    None,
+                ),
+            )
+        else:
+            _require_values(schema_editor, table, column)
+        if new.unique and not old.unique:
+            _create_unique(schema_editor, name, table, schema_editor.quote_name(column))
+        if new.db_index and not old.db_index:
+            for statement in self._index_statements(schema_editor, model, new):
+                beside = str(statement).replace("CREATE INDEX ", "CREATE INDEX CONCURRENTLY ", 1)
+                create_index(schema_editor, str(statement.parts["name"]).strip('"'), beside)
+
+    def database_backwards(
+        self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
+    ) -> None:
+        self.database_forwards(app_label, schema_editor, from_state, to_state)
+
+    def _refuse_other_changes(self, old: Any, new: Any) -> None:
+        before, after = old.deconstruct(), new.deconstruct()
+        changed = {
+            name
+            for name in before[3].keys() | after[3].keys()
+            if before[3].get(name) != after[3].get(name)
+        }
+        if before[1] != after[1] or not changed <= self.ours:
+            raise NotImplementedError(f"{self.model_name}.{self.name}: {sorted(changed)} on line")
+
+    def _indexes(self, editor: Any, model: Any, field: Any) -> list[str]:
+        statements = self._index_statements(editor, model, field)
+        return [str(statement.parts["name"]).strip('"') for statement in statements]
+
+    @staticmethod
+    def _index_statements(editor: Any, model: Any, field: Any) -> list[Any]:
+        return list(editor._field_indexes_sql(model, field))
+
+
+class RunPython(migrations.RunPython):
+    """Code that commits its own work as it goes, and goes on with what is left when run again."""
+
+    def __init__(self, code: Any, reverse_code: Any = None, elidable: bool = False) -> None:
+        super().__init__(code, reverse_code, atomic=False, elidable=elidable)
+
+
+# --- Rows --------------------------------------------------------------------------------------
+
+
+def batches(
+    editor: BaseDatabaseSchemaEditor, table: str, key: str = "id", size: int = BATCH
+) -> Iterator[tuple[int, int]]:
+    """Ranges of a whole-number key, both ends in it, that cover a table; one where it is small."""
+    target, column = editor.quote_name(table), editor.quote_name(key)
+    with editor.connection.cursor() as cursor:
+        cursor.execute(f"SELECT min({column}), max({column}) FROM {target}")  # noqa: S608
+        first, last = cursor.fetchone()
+        while first is not None:
+            cursor.execute(
+                f"SELECT max(k) FROM (SELECT {column} AS k FROM {target} WHERE {column} >= %s"  # noqa: S608
+                f" ORDER BY {column} LIMIT {size}) AS batch",
+                [first],
+            )
+            [[end]] = cursor.fetchall()
+            if end is None:
+                return
+            yield first, end
+            if end >= last:
+                return
+            first = end + 1
