@@ -14,7 +14,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-_JOINERS = frozenset("\u200c\u200d")
+from files.crypto import portable
+
 _FORMULA = frozenset("=+-@|%")
 
 
@@ -32,12 +33,10 @@ def cell(value: Any) -> str:
         return value.astimezone(UTC).isoformat()
     if isinstance(value, dict | list):
         value = json.dumps(value, ensure_ascii=False, sort_keys=True)
-    text = "".join(
-        char if char.isprintable() or char in _JOINERS else "\N{REPLACEMENT CHARACTER}"
-        for char in str(value)
-    )
+    text = portable.marked(str(value), "\N{REPLACEMENT CHARACTER}")
     # Full-width signs, and what spreadsheets drop from the beginning, count as well.
-    begins = unicodedata.normalize("NFKC", text).lstrip(" \N{REPLACEMENT CHARACTER}\u200c\u200d")
+    shown = portable.seen(unicodedata.normalize("NFKC", text))
+    begins = shown.lstrip(" \N{REPLACEMENT CHARACTER}")
     return f"'{text}" if begins[:1] in _FORMULA else text
 
 

@@ -4,20 +4,36 @@ A name is text that people read, never a path. It reaches pages, headers, logs a
 what could deceive or break one of these never enters the database:
 
 - Some browsers send a path: everything up to the last `/` or `\\` is dropped.
-- Unicode is normalised to NFC; line breaks and tabs become spaces; other control characters,
-  bidi controls, and characters that show nothing (categories Cc, Cf, Cs, Co, Cn, Zl, Zp) go.
+- Unicode is normalised to NFC; line breaks and tabs become spaces; control characters, bidi
+  controls, private use and what shows nothing go (`files.crypto.portable`). What people see stays,
+  also a character that is younger than this Python.
 - White space at both ends goes, and runs of it become one space.
-- Refused afterwards: an empty name, `.` and `..`, and more than 255 bytes of UTF-8.
+- Refused afterwards: a name of which nothing is seen, `.`, `..`, and more than 255 bytes of UTF-8.
 
-Two joiners stay (U+200C, U+200D): Persian, Indic scripts and emoji are misspelt without them.
+What shapes the characters beside it stays: joiners, variation selectors, the tags of flags.
 """
 
 import re
-import unicodedata
 
-MAX_NAME_BYTES = 255
-JOINERS = frozenset("\u200c\u200d")
-_REFUSED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+from files.crypto import portable, unicode14
+from files.crypto.portable import JOINERS, clean_line, portable_name, same_file, shortened
+
+__all__ = [
+    "JOINERS",
+    "MAX_NAME_BYTES",
+    "UNKNOWN_TYPE",
+    "BadName",
+    "clean_content_type",
+    "clean_line",
+    "clean_name",
+    "fold_name",
+    "key_file_name",
+    "portable_name",
+    "same_file",
+    "shortened",
+]
+
+MAX_NAME_BYTES = portable.LONGEST
 
 
 class BadName(ValueError):
@@ -27,64 +43,28 @@ class BadName(ValueError):
 def clean_name(raw: str) -> str:
     """Return the name to keep: NFC, 1 to 255 bytes of UTF-8. Raises BadName."""
     name = clean_line(re.split(r"[/\\]", raw)[-1])
-    if "".join(char for char in name if char not in JOINERS).strip() in {"", ".", ".."}:
+    if portable.seen(name).strip() in {"", ".", ".."}:
         raise BadName("The file has no name: rename it and try again.")
-    if len(name.encode()) > MAX_NAME_BYTES:
+    if (length := len(name.encode())) > MAX_NAME_BYTES:
         raise BadName(
-            f"The file's name is longer than {MAX_NAME_BYTES} bytes: shorten it and try again."
+            f"The file's name is longer than {MAX_NAME_BYTES} bytes: shorten it and try again. "
+            f"It has {length}."
         )
     return name
 
 
-def clean_line(raw: str) -> str:
-    """Text of one line in which nothing is hidden and nothing turns the reading direction; NFC."""
-    spaced = re.sub(r"\s", " ", raw)
-    visible = "".join(
-        char
-        for char in spaced
-        if char in JOINERS or unicodedata.category(char) not in _REFUSED_CATEGORIES
-    )
-    # Last: what has just gone may have kept a mark from its letter.
-    return unicodedata.normalize("NFC", re.sub(r" +", " ", visible).strip())
-
-
-_DEVICES = re.compile(
-    r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9\u00b9\u00b2\u00b3])\s*(?:\.|$)",
-    re.IGNORECASE,
-)
-
-
-def portable_name(name: str) -> str:
-    """The name in an archive, where it becomes a path on systems that are not ours.
-
-    What Windows would take for a device, a drive, a stream or no part of the name is replaced; it
-    is the same name everywhere else. At most 255 bytes. A name that is none becomes `unnamed`.
-    """
-    try:
-        name = clean_name(name)
-    except BadName:
-        return "unnamed"
-    name = name.replace(":", "_")
-    name = shortened(f"_{name}" if _DEVICES.match(name) else name)
-    bare = name.rstrip(". ")
-    return bare + "_" * (len(name) - len(bare))
-
-
-def shortened(stem: str, suffix: str = "") -> str:
-    """Both together, the stem cut so that they have at most 255 bytes."""
-    while len(f"{stem}{suffix}".encode()) > MAX_NAME_BYTES and stem:
-        stem = stem[:-1]
-    return f"{stem}{suffix}"
-
-
-def same_file(name: str) -> str:
-    """Equal for names that some file system takes for one: other case, or joiners alone."""
-    return "".join(char for char in fold_name(name) if char not in JOINERS)
+def key_file_name(name: str) -> str:
+    """The name of the file that a held file's key is saved in, at most 255 bytes."""
+    stem, ending = portable.split_ending(name)
+    return shortened(stem, f"{ending}.key")
 
 
 def fold_name(name: str) -> str:
-    """The form that a search compares: no case, compatibility forms made equal."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    """The form that a search compares: no case, compatibility forms made equal.
+
+    It is kept, so it must be the same on any later Python: as of Unicode 14.
+    """
+    return unicode14.fold(name)
 
 
 _TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}")

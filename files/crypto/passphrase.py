@@ -14,11 +14,10 @@ import base64
 import binascii
 import os
 import re
-import unicodedata
 from dataclasses import dataclass
 from typing import Final, Self
 
-from files.crypto import argon2id
+from files.crypto import argon2id, unicode14
 from files.crypto.errors import Damaged
 from files.crypto.tokens import KEY_LENGTH
 
@@ -38,8 +37,11 @@ _TEXT: Final = re.compile(
 
 
 def normalise(passphrase: str) -> str:
-    """The same text however it was typed: NFC, and no white space around it (as RFC 8265)."""
-    return unicodedata.normalize("NFC", passphrase).strip()
+    """The same text however it was typed: NFC, and no white space around it (as RFC 8265).
+
+    And on any later Python: a key that is derived from it must come out the same for ever.
+    """
+    return unicode14.nfc(passphrase).strip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from itertools import islice
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from django.db import DatabaseError
@@ -20,8 +19,8 @@ from zipstream import ZIP_STORED, ZipStream
 import audit
 from files import vault
 from files.crypto.errors import KeyServiceError
+from files.crypto.portable import told_apart
 from files.models import FileRecord
-from files.names import portable_name, same_file, shortened
 from files.transfers.byteranges import ByteRange
 from files.transfers.downloads import Body, as_attachment
 
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 NAME = "securestore.zip"
-LONGEST_SUFFIX = 16
 
 
 class _Stopped(Exception):
@@ -67,22 +65,7 @@ def answer(
 
 def unique_names(records: Iterable[FileRecord]) -> Iterator[str]:
     """The files' names as members, told apart by a number where some system could not."""
-    taken: set[str] = set()
-    for record in records:
-        name = portable_name(record.name)
-        (stem, suffix), count = _split(name), 1
-        while same_file(name) in taken:
-            count += 1
-            name = shortened(stem, f" ({count}){suffix}")
-        taken.add(same_file(name))
-        yield name
-
-
-def _split(name: str) -> tuple[str, str]:
-    path = PurePosixPath(name)
-    # What is longer is no extension, and would leave no room for a number.
-    stem, suffix = path.stem.rstrip(), path.suffix
-    return (stem, suffix) if len(suffix) <= LONGEST_SUFFIX else (name, "")
+    yield from told_apart(record.name for record in records)
 
 
 def _member(

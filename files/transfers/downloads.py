@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import logging
 import re
+import unicodedata
 from collections.abc import Callable, Generator, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, cast
+from urllib.parse import quote
 
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
-from django.utils.http import content_disposition_header, parse_etags
+from django.utils.http import parse_etags
 
 from files import downloading, vault
+from files.crypto import portable
 from files.models import FileRecord
-from files.names import JOINERS, UNKNOWN_TYPE
+from files.names import UNKNOWN_TYPE, portable_name
 from files.transfers.byteranges import ByteRange, Unsatisfiable, parse_range
 
 if TYPE_CHECKING:
@@ -128,14 +131,38 @@ def is_part_of_a_page(request: HttpRequest) -> bool:
 
 def as_attachment(response: HttpResponseBase, name: str) -> None:
     """Headers that keep an upload from ever running in the site's origin, or in a cache."""
-    # The rule for names keeps all of these out; a header must not depend on it.
-    told = "".join(
-        char if (char.isprintable() and char != "/") or char in JOINERS else "_" for char in name
-    )
-    response["Content-Disposition"] = content_disposition_header(True, told) or "attachment"
+    response["Content-Disposition"] = disposition(name)
     response["X-Content-Type-Options"] = "nosniff"
     response["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'; sandbox"
     response["Cache-Control"] = "private, no-store"
+
+
+def disposition(name: str) -> str:
+    """Content-Disposition (RFC 6266) that every client reads as the same name, or nearly.
+
+    `filename*` (RFC 8187) is the name as it is. `filename` is for who does not know that: ASCII,
+    and nothing in it that clients disagree about. Some undo `%41`, others quotes, others nothing.
+    """
+    # The rule for names keeps these out; a header must not depend on it.
+    told = portable.marked(name, "_").replace("/", "_")
+    if not told:
+        return "attachment"
+    if _PLAIN.fullmatch(told):
+        return f'attachment; filename="{told}"'
+    latin = unicodedata.normalize("NFKD", told.translate(_LETTERS))
+    plain = "".join(char for char in latin if not unicodedata.combining(char))
+    simple = portable_name(_NOT_PLAIN.sub("_", plain))
+    return f"attachment; filename=\"{simple}\"; filename*=utf-8''{quote(told, safe=_ATTR_CHARS)}"
+
+
+_PLAIN = re.compile(r"[ !#-$&-\[\]-~]+")
+_NOT_PLAIN = re.compile(r"[^ !#-$&-\[\]-~]")
+"""Printable ASCII without quotation mark, percent sign and backslash."""
+_LETTERS = str.maketrans(
+    {"ß": "ss", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L"}
+)
+"""Letters of names that have no mark to leave out (CLDR, Latin-ASCII)."""
+_ATTR_CHARS = "!$&+-.^_`|~"
 
 
 class Body:

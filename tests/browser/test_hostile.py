@@ -70,6 +70,37 @@ def test_an_opened_upload_is_saved_and_not_shown(
         assert "it ran" not in ran(page)
 
 
+SAVED = {
+    # A browser takes for itself what its system does not.
+    "50%20off.txt": "50%20off.txt",
+    "Pr\u00fcfung %41.txt": "Pr\u00fcfung %41.txt",
+    'say "cheese".txt': "say _cheese_.txt",
+    "a; b=c, d.txt": "a; b=c, d.txt",
+    "\u6587\u4ef6 \U0001fa77.txt": "\u6587\u4ef6 \U0001fa77.txt",
+    "what?.txt": "what_.txt",
+}
+
+
+def test_a_download_is_saved_under_the_name_of_the_file(
+    page: Page, site: RunningSite, sign_in: SignIn
+) -> None:
+    printed = site.run(
+        "from accounts.models import User\nfrom files import vault\n"
+        "alice = User.objects.get(username='alice')\n"
+        f"for name in {list(SAVED)!a}:\n"
+        "    print('stored', vault.store(alice, [b'x'], name=name).pk)\n"
+    )
+    ids = [line.split()[1] for line in printed.splitlines() if line.startswith("stored ")]
+    sign_in(page, "alice")
+    for file_id, saved in zip(ids, SAVED.values(), strict=True):
+        with (
+            page.expect_download() as download,
+            pytest.raises(Error, match="Download is starting"),
+        ):
+            page.goto(f"/files/{file_id}/download/")
+        assert download.value.suggested_filename == saved
+
+
 EMBED = """async ([tag, attribute, url, extra]) => {
   const element = Object.assign(document.createElement(tag), extra);
   const settled = new Promise((resolve) => {

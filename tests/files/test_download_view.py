@@ -139,15 +139,27 @@ def test_every_answer_is_inert_and_never_cached(
     ("name", "header"),
     [
         ("plain.txt", 'attachment; filename="plain.txt"'),
-        ('a"b\\c.txt', 'attachment; filename="a\\"b\\\\c.txt"'),
+        (
+            'a"b\\c.txt',
+            "attachment; filename=\"a_b_c.txt\"; filename*=utf-8''a%22b%5Cc.txt",
+        ),
         ("a;b=c, d.txt", 'attachment; filename="a;b=c, d.txt"'),
-        ("100%41.txt", 'attachment; filename="100%41.txt"'),
-        ("r\u00e9sum\u00e9.pdf", "attachment; filename*=utf-8''r%C3%A9sum%C3%A9.pdf"),
+        (
+            "100%41.txt",
+            "attachment; filename=\"100_41.txt\"; filename*=utf-8''100%2541.txt",
+        ),
+        (
+            "r\u00e9sum\u00e9\u00df.pdf",
+            "attachment; filename=\"resumess.pdf\"; filename*=utf-8''r%C3%A9sum%C3%A9%C3%9F.pdf",
+        ),
         (
             "\U0001f469\u200d\U0001f4bb",
-            "attachment; filename*=utf-8''%F0%9F%91%A9%E2%80%8D%F0%9F%92%BB",
+            "attachment; filename=\"___\"; filename*=utf-8''%F0%9F%91%A9%E2%80%8D%F0%9F%92%BB",
         ),
-        ("\u6587'\"\u4ef6", "attachment; filename*=utf-8''%E6%96%87%27%22%E4%BB%B6"),
+        (
+            "\u6587'\"\u4ef6",
+            "attachment; filename=\"_'__\"; filename*=utf-8''%E6%96%87%27%22%E4%BB%B6",
+        ),
     ],
 )
 def test_names_are_told_safely(reader: Client, record: FileRecord, name: str, header: str) -> None:

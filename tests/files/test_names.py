@@ -16,12 +16,13 @@ from files.names import (
     clean_content_type,
     clean_name,
     fold_name,
+    key_file_name,
     portable_name,
     same_file,
 )
 from tests.hostile import hostile
 
-HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+HIDDEN = frozenset({"Cc", "Cs", "Co", "Zl", "Zp"})
 JOINERS = "\u200c\u200d"
 
 
@@ -57,6 +58,33 @@ JOINERS = "\u200c\u200d"
             "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
         ),
         ("\U0001f469\u200d\U0001f4bb.png", "\U0001f469\u200d\U0001f4bb.png"),
+        # What people see, whether this Python knows it or not
+        ("\U0001fa77", "\U0001fa77"),  # A pink heart, of Unicode 15
+        ("\U0001fae9 \U0001f6d8.txt", "\U0001fae9 \U0001f6d8.txt"),  # 16 and 17
+        ("\U0002ebf0\U00031350.txt", "\U0002ebf0\U00031350.txt"),  # Ideographs, 15.1 and 15
+        ("\u088f\U0001e6c0", "\u088f\U0001e6c0"),  # Not assigned by anybody yet
+        ("\u06dd\u0600\u070f", "\u06dd\u0600\u070f"),  # Format characters that show
+        ("\u2764\ufe0f", "\u2764\ufe0f"),
+        ("\u845b\U000e0100\u57ce", "\u845b\U000e0100\u57ce"),
+        (
+            "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",
+            "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",
+        ),
+        (
+            "\U0001f468\u200d\U0001f469\u200d\U0001f467.png",
+            "\U0001f468\u200d\U0001f469\u200d\U0001f467.png",
+        ),
+        ("\u182a\u180b\u180e\u1820", "\u182a\u180b\u180e\u1820"),
+        # Text that nobody sees
+        ("a\U000e0068\U000e0069.txt", "a.txt"),
+        ("\U0001f3f4\U000e0068\U000e007f", "\U0001f3f4"),
+        ("a\ufe01\ufe02\ufe03", "a\ufe01"),
+        ("\ufe0fa b\u180e", "a b"),
+        ("a\u180eb", "ab"),
+        ("a\ufff0\ufdd0\U0001ffffb", "ab"),
+        # White space that does not look like it
+        ("invoice.pdf\u2800\u2800\u2800.exe", "invoice.pdf .exe"),
+        ("\u3164a\uffa0\u3164b", "a b"),
         # Names that merely look special
         ("...", "..."),
         (".profile", ".profile"),
@@ -86,6 +114,12 @@ def test_a_name_is_cleaned(raw: str, kept: str) -> None:
         " . ",
         ".\u200b.",
         ".\u200d.",
+        "\u3164",
+        "\u2800\u2800",
+        "\u115f\u1160",
+        "\ufe0f",
+        "\u034f",
+        "\U000e0041",
     ],
 )
 def test_no_name_is_refused_in_words(raw: str) -> None:
@@ -94,8 +128,8 @@ def test_no_name_is_refused_in_words(raw: str) -> None:
 
 
 @pytest.mark.parametrize("raw", ["a" * 256, "\u00e9" * 128, "\U0001f600" * 64])
-def test_a_long_name_is_refused_in_words(raw: str) -> None:
-    with pytest.raises(BadName, match="longer than 255 bytes: shorten it"):
+def test_a_long_name_is_refused_in_words_and_numbers(raw: str) -> None:
+    with pytest.raises(BadName, match=r"longer than 255 bytes: shorten it .* It has 256"):
         clean_name(raw)
 
 
@@ -114,6 +148,19 @@ def test_every_name_kept_is_valid_and_stays_as_it_is(raw: str) -> None:
     assert name not in {".", ".."}
     assert name == " ".join(name.split())
     assert clean_name(name) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "saved"),
+    [
+        ("secret.txt", "secret.txt.key"),
+        ("secret", "secret.key"),
+        ("a" * 255, "a" * 251 + ".key"),
+        ("\u00e9" * 125 + ".tar", "\u00e9" * 123 + ".tar.key"),
+    ],
+)
+def test_the_name_of_a_saved_key_fits_and_keeps_its_ending(name: str, saved: str) -> None:
+    assert key_file_name(name) == saved
 
 
 @given(st.text())
@@ -165,6 +212,14 @@ def test_a_content_type_is_bare_or_unknown(raw: str | None, kept: str) -> None:
         ("COM\u00b9", "_COM\u00b9"),
         ("console.txt", "console.txt"),
         ("lpt10.txt", "lpt10.txt"),
+        # With one of these Explorer shows the whole archive as empty.
+        ("what?.txt", "what_.txt"),
+        ('a*b<c>d|e"f.txt', "a_b_c_d_e_f.txt"),
+        ("???", "___"),
+        # Options, to whom `*` finds it
+        ("-rf", "_-rf"),
+        ("a-b", "a-b"),
+        ("~$report.docx", "~$report.docx"),
         ("name.", "name_"),
         ("...", "___"),
         ("a" * 255, "a" * 255),
@@ -182,7 +237,8 @@ def test_a_name_in_an_archive(name: str, portable: str) -> None:
 def test_every_name_in_an_archive_is_a_file_beside_it_on_every_system(name: str) -> None:
     found = portable_name(name)
     assert 1 <= len(found.encode()) <= MAX_NAME_BYTES
-    assert not set(found) & set("/\\:\x00")
+    assert not set(found) & set('<>:"/\\|?*\x00')
+    assert not found.startswith("-")
     assert found.strip(". ")
     assert not found.endswith((".", " "))
     assert not PureWindowsPath(found).is_reserved()

@@ -166,3 +166,59 @@ def test_aria2_resumes(stored: Stored, tmp_path: Path) -> None:
     run(*ARIA2, "--continue=true", f"--header={stored.cookie}", stored.url, cwd=tmp_path)
     assert stored.same_as(tmp_path / "out")
     assert ranges_of(tmp_path / "aria2.log")
+
+
+# --- The name that a file gets -------------------------------------------------------------------
+
+NAMES = {
+    # The file's own name; the one of a client that knows no `filename*`.
+    "report.pdf": "report.pdf",
+    "50%20off.txt": "50_20off.txt",
+    "Prüfung.txt": "Prufung.txt",
+    'say "cheese".txt': "say _cheese_.txt",
+    "a; b=c, d.txt": "a; b=c, d.txt",
+    "it's.txt": "it's.txt",
+    "文件 🩷.txt": "__ _.txt",
+    "Straße%2F..%2F.txt": "Strasse_2F.._2F.txt",
+}
+
+
+def named(stored: Stored, name: str) -> None:
+    """Give the stored file that name, as no form would have to carry it."""
+    with closing(sqlite3.connect(stored.site.data / "db.sqlite3", timeout=30)) as database:
+        database.execute("UPDATE files_filerecord SET name = ?", [name])
+        database.commit()
+
+
+@pytest.mark.parametrize(("name", "plain"), list(NAMES.items()))
+def test_curl_saves_under_a_name(stored: Stored, tmp_path: Path, name: str, plain: str) -> None:
+    named(stored, name)
+    run(
+        *("curl", "--silent", "--show-error", "--fail", "--remote-name", "--remote-header-name"),
+        *("--header", stored.cookie, stored.url),
+        cwd=tmp_path,
+    )
+    [path] = tmp_path.iterdir()
+    assert path.name in {name, plain}
+    assert stored.same_as(path)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_wget_and_aria2_save_under_the_name_itself(
+    stored: Stored, tmp_path: Path, name: str
+) -> None:
+    named(stored, name)
+    (tmp_path / "wget").mkdir()
+    run(
+        *("wget", "--no-config", "--no-verbose", "--content-disposition", "--no-iri"),
+        *("--restrict-file-names=nocontrol", "--header", stored.cookie, stored.url),
+        cwd=tmp_path / "wget",
+    )
+    run("aria2c", "--no-conf", "--dir=aria2", f"--header={stored.cookie}", stored.url, cwd=tmp_path)
+    [by_wget] = (tmp_path / "wget").iterdir()
+    [by_aria2] = (tmp_path / "aria2").iterdir()
+    # wget undoes `%20` once more in what it has read from `filename*`.
+    assert by_wget.name in {name, name.replace("%20", " ")}
+    assert by_aria2.name == name
+    assert stored.same_as(by_wget)
+    assert stored.same_as(by_aria2)

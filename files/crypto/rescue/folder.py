@@ -16,6 +16,7 @@ from uuid import UUID
 
 from files.crypto.errors import Damaged, MalformedKey, WrongKey
 from files.crypto.keyexport import Entry, KeyExport
+from files.crypto.portable import same_file
 from files.crypto.rescue.keys import UserKeys
 from files.crypto.rescue.names import path_for
 from files.crypto.rescue.outcome import Outcome, Status
@@ -116,7 +117,7 @@ def restore_all(
     Raises Damaged for a damaged export; with `partial`, only after its intact entries.
     """
     done = _read_list(folder)
-    taken = {LIST_NAME, *(name.casefold() for name in done.values())}
+    taken = {LIST_NAME, *map(same_file, done.values())}
     yield from objects.unreadable
     seen: set[UUID] = set()
     with (folder / LIST_NAME).open("a", encoding="utf-8") as written:

@@ -11,31 +11,21 @@ from pathlib import Path
 from typing import Final
 
 from files.crypto.keyexport import Entry
+from files.crypto.portable import marked, portable_name, same_file
 
 _LONGEST: Final = 200
-# Control characters, what a path is made of, and what Windows refuses.
-_UNSAFE: Final = re.compile(
-    r'[\x00-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069/\\:*?"<>|]'
-)
-_DEVICES: Final = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+"""Bytes: room is left for an id that tells two names apart, and for a temporary ending."""
 
 
 def safe_name(name: str) -> str:
-    """A name for a file in a folder: never empty, never a path, at most 200 bytes of UTF-8."""
-    safe = _UNSAFE.sub("_", name).strip(" .") or "unnamed"
-    if _DEVICES.fullmatch(safe):
-        safe = f"_{safe}"
-    stem, dot, ending = safe.rpartition(".")
-    if not dot or len(ending.encode()) > _LONGEST // 4:
-        stem, ending = safe, ""
-    else:
-        ending = dot + ending
-    room = _LONGEST - len(ending.encode())
-    return stem.encode()[:room].decode(errors="ignore") + ending
+    """A name for a file in a folder of any system: never a path, at most 200 bytes of UTF-8."""
+    # All that was there shows, as a `_`: whoever restores has nothing else to tell names apart by.
+    told = re.sub(r"[/\\]", "_", marked(name, "_")).strip(" .")
+    return portable_name(told, longest=_LONGEST)
 
 
 def path_for(entry: Entry, folder: Path, taken: set[str]) -> Path:
-    """A path for the entry's file that no other file of this run has, whatever its case.
+    """A path for the entry's file that no other file of this run has, whatever its case or form.
 
     A second file of one name gets the beginning of its id, so that another run finds it again.
     """
@@ -43,7 +33,7 @@ def path_for(entry: Entry, folder: Path, taken: set[str]) -> Path:
     for suffix in ("", f" ({entry.file_id.hex[:8]})", f" ({entry.file_id})"):
         stem, dot, ending = name.rpartition(".")
         path = folder / (f"{stem}{suffix}{dot}{ending}" if stem else f"{name}{suffix}")
-        if path.name.casefold() not in taken:
-            taken.add(path.name.casefold())
+        if same_file(path.name) not in taken:
+            taken.add(same_file(path.name))
             return path
     raise FileExistsError(f"{name} is taken three times over")
