@@ -2,8 +2,8 @@
 
 The admin's own sign-in page knows no limit on guesses, so it sends people to the site's.
 
-Only a superuser decides who is staff and who may do what. Otherwise the permission to edit
-accounts would be the permission to become anybody.
+Only a superuser decides who is staff and who may do what, and nobody edits an account that has more
+power than they have: `accounts.authority` has the rule, and every page here is behind it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,6 @@ from accounts.limits import Limit, LimitReached
 from accounts.models import Invitation, User
 from files import admin_people
 from securestore import errors
-from securestore.administration import DiscreetHistory, SoundSelections
 
 if TYPE_CHECKING:
     BaseUserAdmin = DjangoUserAdmin[User]
@@ -122,9 +121,6 @@ def _record(subject: User | Group, change: str, request: HttpRequest) -> None:
     )
 
 
-POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
-
-
 class ToldObstacles(BaseAnyAdmin):
     """Says in words what stands in the way of a deletion, and names no file."""
 
@@ -138,7 +134,7 @@ class ToldObstacles(BaseAnyAdmin):
 
 
 @admin.register(User)
-class UserAdmin(Audited, ToldObstacles, DiscreetHistory, SoundSelections, BaseUserAdmin):
+class UserAdmin(Audited, ToldObstacles, BaseUserAdmin):
     list_display = ("username", "email", "first_name", "last_name", "is_active", "is_staff")
     list_filter = ("is_active", "is_staff", "is_superuser", "groups")
     search_fields = ("username", "email", "first_name", "last_name")
@@ -153,10 +149,6 @@ class UserAdmin(Audited, ToldObstacles, DiscreetHistory, SoundSelections, BaseUs
             },
         ),
     )
-
-    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[Any, ...]:
-        fields = tuple(super().get_readonly_fields(request, obj))
-        return fields if request.user.is_superuser else (*fields, *POWERS)
 
     def get_urls(self) -> list[URLPattern]:
         return [*admin_people.urls(self), *super().get_urls()]
@@ -181,23 +173,17 @@ class UserAdmin(Audited, ToldObstacles, DiscreetHistory, SoundSelections, BaseUs
             messages.error(request, "This account owns files meanwhile: nothing was deleted.")
             return redirect("admin:accounts_user_change", object_id)
 
-    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        return super().has_change_permission(request, obj) and _may_touch(request, obj)
-
-    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        return super().has_delete_permission(request, obj) and _may_touch(request, obj)
-
 
 admin.site.unregister(Group)
 
 
 @admin.register(Group)
-class GroupAdmin(Audited, ToldObstacles, DiscreetHistory, SoundSelections, DjangoGroupAdmin):
+class GroupAdmin(Audited, ToldObstacles, DjangoGroupAdmin):
     """Groups, whose changes are audited."""
 
 
 @admin.register(Authenticator)
-class SecondFactorAdmin(DiscreetHistory, SoundSelections, BaseFactorAdmin):
+class SecondFactorAdmin(BaseFactorAdmin):
     """For people who lost their phone or key: superusers may remove a factor, and see no seed."""
 
     list_display = ("user", "type", "created_at", "last_used_at")
@@ -213,12 +199,9 @@ class SecondFactorAdmin(DiscreetHistory, SoundSelections, BaseFactorAdmin):
     def has_change_permission(self, request: HttpRequest, obj: Authenticator | None = None) -> bool:
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Authenticator | None = None) -> bool:
-        return bool(request.user.is_superuser) and super().has_delete_permission(request, obj)
-
 
 @admin.register(Invitation)
-class InvitationAdmin(DiscreetHistory, SoundSelections, BaseInvitationAdmin):
+class InvitationAdmin(BaseInvitationAdmin):
     """Invite by mail, send again, revoke. What was sent stays as history."""
 
     list_display = ("email", "state", "to_groups", "invited_by", "sent_at", "expires_at")
@@ -322,8 +305,3 @@ class InvitationAdmin(DiscreetHistory, SoundSelections, BaseInvitationAdmin):
         actor = cast("User", request.user)
         revoked = sum(invitations.revoke(invitation, actor=actor) for invitation in chosen)
         self.message_user(request, f"Invitations revoked: {revoked}.", messages.SUCCESS)
-
-
-def _may_touch(request: HttpRequest, user: User | None) -> bool:
-    """Staff who are not superusers cannot reset a superuser's password or e-mail address."""
-    return user is None or not user.is_superuser or bool(request.user.is_superuser)

@@ -25,6 +25,7 @@ from accounts import members, second_factors
 from accounts.models import User
 from files.crypto.errors import CryptoError
 from files.errors import KeysMissing
+from securestore.administration import SoundMultipleChoiceField
 
 # What the parts below a credential raise when it is not one. All of it is the client's doing.
 _NONSENSE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
@@ -83,7 +84,7 @@ class InviteForm(forms.Form):
     """Whom to invite; and, for superusers, into which groups."""
 
     email = forms.EmailField(label="E-mail address", max_length=254)
-    groups = forms.ModelMultipleChoiceField(
+    groups = SoundMultipleChoiceField(
         Group.objects.order_by("name"),
         required=False,
         widget=forms.CheckboxSelectMultiple,

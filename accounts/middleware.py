@@ -20,7 +20,7 @@ from django.contrib.auth.middleware import (
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.utils.functional import SimpleLazyObject
 
 from accounts import reauthentication, sessions
@@ -116,11 +116,18 @@ def is_missing(request: HttpRequest) -> bool:
     return not is_mfa_enabled(user, kinds)
 
 
+# What the administration does without asking who it is: ending the session gives nobody a power.
+UNASKED = frozenset({"admin:login", "admin:logout"})
+
+# Pages of the administration that are there to be sent: asked before anything is typed.
+SENDING = ("_add", "_delete", "_transfer", "password_change")
+
+
 class ReauthenticationMiddleware:
-    """Confirms who it is before deletions in the administration, and wherever allauth asks.
+    """Confirms who it is before anything is changed in the administration, and where allauth asks.
 
     Stands after allauth's own middleware, and so before it on the way out: that one would keep what
-    was posted in the session.
+    was posted in the session, secrets included.
     """
 
     def __init__(self, get_response: GetResponse) -> None:
@@ -132,11 +139,19 @@ class ReauthenticationMiddleware:
     def process_view(
         self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: Any
     ) -> HttpResponseBase | None:
-        if not _deletes_in_admin(request) or not request.user.is_authenticated:
+        match = request.resolver_match
+        if match is None or match.namespaces != ["admin"] or not request.user.is_authenticated:
             return None
-        if reauthentication.is_recent(request):
+        if match.view_name in UNASKED:
             return None
-        return reauthentication.ask(request, back_to=request.get_full_path())
+        safe, recent = request.method in reauthentication.SAFE, reauthentication.is_recent(request)
+        if not recent and (not safe or (match.url_name or "").endswith(SENDING)):
+            if not safe:
+                reauthentication.keep(request)
+            return reauthentication.ask(request, back_to=request.get_full_path())
+        if recent and request.method == "GET" and (typed := reauthentication.take_kept(request)):
+            return render(request, "account/send_again.html", {"typed": typed})
+        return None
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if not isinstance(error, ReauthenticationRequired):
@@ -144,12 +159,3 @@ class ReauthenticationMiddleware:
         if not request.user.is_authenticated:
             return redirect_to_login(request.get_full_path())
         return reauthentication.ask(request, back_to=request.get_full_path())
-
-
-def _deletes_in_admin(request: HttpRequest) -> bool:
-    match = request.resolver_match
-    if match is None or match.namespaces != ["admin"]:
-        return False
-    if (match.url_name or "").endswith("_delete"):
-        return True
-    return request.method == "POST" and request.POST.get("action") == "delete_selected"

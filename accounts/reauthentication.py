@@ -1,19 +1,26 @@
 """Asking again who it is, before what cannot be undone or must not be overheard.
 
 Any sign-in counts, whatever its door, and so does each confirmation, for as long as
-`ACCOUNT_REAUTHENTICATION_TIMEOUT` says. Never keeps what was posted: allauth would put it into the
-session, passwords and keys included. A form that comes too late leads back to its page instead.
+`ACCOUNT_REAUTHENTICATION_TIMEOUT` says. allauth would put what was posted into the session,
+passwords and keys included. Here a form that comes too late leads back to its page. Of the forms of
+the administration what was typed is kept until then, without anything that may be a secret, and the
+page offers to send it once more: nothing is done without that.
 """
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Concatenate, ParamSpec
 
 from allauth.account.adapter import get_adapter
-from allauth.account.internal.flows.login import record_authentication
-from allauth.account.internal.flows.reauthentication import did_recently_reauthenticate
+from allauth.account.internal.flows.login import (
+    get_authentication_records,
+    record_authentication,
+)
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.core.exceptions import PermissionDenied
@@ -35,8 +42,16 @@ def note_sign_in(request: HttpRequest, user: User) -> None:
 
 
 def is_recent(request: HttpRequest) -> bool:
-    """Whether the signed-in user was authenticated within the time-out."""
-    return bool(did_recently_reauthenticate(request))
+    """Whether the signed-in user was authenticated within the time-out.
+
+    allauth's own answer is yes for whoever has nothing to confirm with.
+    """
+    if not request.user.is_authenticated:
+        return False
+    records = get_authentication_records(request, request.user)
+    moments = [record["at"] for record in records if record.get("reauthenticated")]
+    timeout: int = settings.ACCOUNT_REAUTHENTICATION_TIMEOUT
+    return bool(moments) and time.time() - moments[-1] < timeout
 
 
 def recently_authenticated(
@@ -74,3 +89,33 @@ def ask(request: HttpRequest, *, back_to: str) -> HttpResponse:
         )
     query = urlencode({REDIRECT_FIELD_NAME: back_to})
     return HttpResponseRedirect(f"{methods[0]['url']}?{query}")
+
+
+# --- What was typed into a form of the administration ------------------------------------------
+
+_KEPT = "typed_before_confirmation"
+_MOST_KEPT = 64 * 1024
+"""Characters of one form that are kept at most; of a longer one nothing is."""
+
+_MAY_BE_SECRET = re.compile(r"pass|secret|token|key|code|credential|csrf", re.IGNORECASE)
+
+
+def keep(request: HttpRequest) -> None:
+    """Keep what was typed into the form that was posted, until its page is shown again."""
+    typed = [
+        (name, value)
+        for name, values in request.POST.lists()
+        if not _MAY_BE_SECRET.search(name)
+        for value in values
+    ]
+    if typed and sum(len(name) + len(value) for name, value in typed) <= _MOST_KEPT:
+        request.session[_KEPT] = {"path": request.get_full_path(), "typed": typed}
+
+
+def take_kept(request: HttpRequest) -> list[tuple[str, str]]:
+    """What was typed on this page before the confirmation, once; empty where nothing was."""
+    kept = request.session.get(_KEPT)
+    if kept is None or kept["path"] != request.get_full_path():
+        return []
+    del request.session[_KEPT]
+    return [(name, value) for name, value in kept["typed"]]

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST
 from audit import exports, filters
 from audit.events import label
 from audit.models import AuditEvent
-from securestore.administration import BoundedPaginator, DiscreetHistory, SoundSelections
+from securestore.administration import BoundedPaginator
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -27,7 +27,7 @@ else:
 
 
 @admin.register(AuditEvent)
-class AuditEventAdmin(DiscreetHistory, SoundSelections, BaseAdmin):
+class AuditEventAdmin(BaseAdmin):
     list_display = ("id", "at", "event_label", "actor_name", "address", "file_id", "data")
     list_filter = (*filters.ALL, "at")
     search_fields = ("=actor_name", "=address", "=request_id", "=file_id")

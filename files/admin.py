@@ -23,12 +23,7 @@ from accounts.models import User
 from files import admin_access, admin_actions, listing, searching, sharing, vault
 from files.forms import computable
 from files.models import FileRecord, Grant, StoredObject
-from securestore.administration import (
-    BoundedPaginator,
-    DiscreetHistory,
-    SoundChoices,
-    SoundSelections,
-)
+from securestore.administration import BoundedPaginator, SoundChoices
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
@@ -139,12 +134,13 @@ class StateFilter(admin.SimpleListFilter):
 
 
 @admin.register(FileRecord)
-class FileRecordAdmin(DiscreetHistory, SoundSelections, admin.ModelAdmin[FileRecord]):
+class FileRecordAdmin(admin.ModelAdmin[FileRecord]):
     # The file's own page is for those who were granted the file.
     view_on_site = False
     list_display = ("name", "size", "owner", "custody", "state", "created_at")
     list_filter = (StateFilter, "custody", "created_at")
     list_select_related = ("owner", "current")
+    asked_for = ("owner",)
     search_fields = ("name", "folded_name", "id", "owner__username", "owner__email")
     search_help_text = "A part of a name; or of an owner's name or address; or an id in full"
     inlines = (GrantInline,)
@@ -295,7 +291,7 @@ class StatusFilter(admin.SimpleListFilter):
 
 
 @admin.register(Grant)
-class GrantAdmin(DiscreetHistory, SoundChoices, SoundSelections, admin.ModelAdmin[Grant]):
+class GrantAdmin(admin.ModelAdmin[Grant]):
     form = GrantForm
     list_display = ("file", "recipient", "level", "shown_status", "expires_at", "granted_by")
     list_filter = (StatusFilter, "level")

@@ -25,6 +25,7 @@ from accounts.models import User
 from files import ownership, sharing
 from files.forms import computable
 from files.models import FileRecord, Grant
+from securestore.administration import SoundMultipleChoiceField
 
 if TYPE_CHECKING:
     Admin = admin.ModelAdmin[Any]
@@ -57,12 +58,12 @@ def may_transfer(request: HttpRequest) -> bool:
 class GrantManyForm(forms.Form):
     """To whom, for what, for how long and why."""
 
-    users = forms.ModelMultipleChoiceField(
+    users = SoundMultipleChoiceField(
         User.objects.filter(is_active=True).order_by("username"),
         required=False,
         widget=FilteredSelectMultiple("users", is_stacked=False),
     )
-    groups = forms.ModelMultipleChoiceField(
+    groups = SoundMultipleChoiceField(
         Group.objects.order_by("name"),
         required=False,
         widget=FilteredSelectMultiple("groups", is_stacked=False),

@@ -53,7 +53,7 @@ INSTALLED_APPS = [
     "accounts",
     "audit",
     "files",
-    "django.contrib.admin",
+    "securestore.apps.AdministrationConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.humanize",

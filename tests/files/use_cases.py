@@ -61,6 +61,7 @@ MODULES: dict[str, str] = {
     "accounts.addresses": WALKED,
     "accounts.admin": PAGES,
     "accounts.apps": WIRING,
+    "accounts.authority": RULES,
     "accounts.backends": RULES,
     "accounts.forms": PAGES,
     "accounts.hashers": RULES,
