@@ -75,6 +75,12 @@ class StoredObject(models.Model):
     etags = models.JSONField(default=list, blank=True)
     tails = models.JSONField(default=list, blank=True)
     carry = models.BinaryField(default=bytes, blank=True)
+    chain = models.BinaryField(
+        null=True, blank=True, help_text="The content chain before the carry, sealed."
+    )
+    digest = models.BinaryField(
+        null=True, blank=True, help_text="The digests of the plaintext, sealed; of a live one."
+    )
     # Who writes at the moment, and when it was last heard of; empty while nobody does.
     lease = models.CharField(max_length=255, blank=True)
     lease_seen_at = models.DateTimeField(null=True, blank=True)
@@ -253,6 +259,9 @@ class UploadSession(models.Model):
         null=True, blank=True, help_text="Bytes of the original; empty until the client says."
     )
     metadata = models.TextField(blank=True, help_text="The client's Upload-Metadata, as sent.")
+    modified_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the original was last changed, as its client says."
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     completed_at = models.DateTimeField(null=True, blank=True)
 
@@ -338,6 +347,13 @@ class FileRecord(models.Model):
     current = models.OneToOneField(StoredObject, on_delete=models.PROTECT, related_name="file")
     # Changes with the bytes and with nothing else, so that a re-encryption does not break a resume.
     version = models.UUIDField(default=uuid.uuid4, editable=False)
+    modified_at = models.DateTimeField(
+        "modified",
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="When the original was last changed, as its uploader's computer says.",
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     place = PlaceField(unique=True, editable=False, help_text="In lists: greater is newer.")
     updated_at = models.DateTimeField(auto_now=True)

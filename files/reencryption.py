@@ -27,7 +27,8 @@ import audit
 from audit import Event
 from files import custody, vault
 from files.connections import release
-from files.crypto.errors import CryptoError
+from files.crypto.digests import Digests
+from files.crypto.errors import CryptoError, Damaged
 from files.crypto.keyring import Custody as KeyCustody
 from files.crypto.keyring import KeyRecord, KeyState, generate_dek, hold
 from files.crypto.stream import derive_keys
@@ -153,6 +154,7 @@ class _Reencryption:
                 read = self._digest(chunks, self._writer.write)
             release()
             self._sealed = self._writer.commit()
+            self._compare(opened.digests)
             key = ObjectKey(
                 self._dek, self._row.context, self._sealed.size, self._sealed.commitment
             )
@@ -165,6 +167,13 @@ class _Reencryption:
         if (read, self._record.size) != (written, self._sealed.size):
             log.error("object %s is not what was read", self._row.object_name)
             raise NotVerified
+
+    def _compare(self, known: Digests | None) -> None:
+        """Hold what was read against what is on record of the file. Raises FileDamaged."""
+        new = self._sealed.digests if self._sealed else None
+        if known is not None and new is not None and new.contradict(known):
+            vault.mark_damaged(self._source, Damaged("the file is not what its digests say"))
+            raise vault.FileDamaged
 
     def swap(self, actor: User | None) -> None:
         """Let the new object take the old one's place, if the file is still as it was."""
@@ -192,6 +201,7 @@ class _Reencryption:
                 size=sealed.size,
                 object_size=sealed.object_size,
                 etag=sealed.etag,
+                digest=vault.digest_token(self._row, self._dek, sealed),
                 multipart_id="",
                 lease="",
                 lease_seen_at=None,

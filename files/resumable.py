@@ -11,10 +11,10 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
@@ -26,7 +26,9 @@ from audit import Event
 from files import vault
 from files.allowance import Allowance
 from files.connections import release
-from files.crypto.errors import Damaged
+from files.crypto.carry import open_carry
+from files.crypto.digests import EMPTY, ContentChain, Digests, digest_all, open_state
+from files.crypto.errors import Damaged, UnknownMasterKey
 from files.crypto.keyring import Custody as KeyCustody
 from files.crypto.keyring import KeyState, generate_dek
 from files.crypto.stream import derive_keys, frames_per_part, object_length
@@ -79,6 +81,36 @@ class WrongOffset(vault.VaultError):
         self.offset = offset
 
 
+class OtherContent(vault.VaultError):
+    """What is safe, or was sent now, is not the content that the client means to upload.
+
+    `offset` and `chain` say what is safe; the chain is None where none is known. `at_once` tells a
+    request that was refused before its first byte from one whose bytes were other ones.
+    """
+
+    def __init__(self, offset: int, chain: bytes | None, *, at_once: bool) -> None:
+        if chain is None:
+            text = (
+                "This upload was begun before content chains were kept, so the file cannot be "
+                "compared with what is safe. Nothing was stored now. Begin a new upload."
+            )
+        elif at_once:
+            text = (
+                f"The first {offset} bytes of this upload are those of another content. Nothing "
+                "was stored now. Begin a new upload."
+            )
+        else:
+            text = (
+                "What arrived is not the content that was announced: the file was changed while "
+                "it was sent, or it was altered on the way. No file was made. Compare the first "
+                f"{offset} bytes, which are safe, or begin a new upload."
+            )
+        super().__init__(text)
+        self.offset = offset
+        self.chain = chain
+        self.at_once = at_once
+
+
 class WrongLength(vault.VaultError):
     """The declared length contradicts what is known, or is missing."""
 
@@ -91,6 +123,7 @@ def create(
     length: int | None = None,
     metadata: str = "",
     in_custody: Custody = Custody.MANAGED,
+    modified_at: datetime | None = None,
     leased: bool = False,
 ) -> UploadSession:
     """Begin an upload of `length` bytes, or of a length to be declared later.
@@ -115,6 +148,7 @@ def create(
             length=length,
             metadata=metadata,
             custody=in_custody,
+            modified_at=modified_at,
         )
 
 
@@ -129,6 +163,71 @@ def settled(session: UploadSession) -> UploadSession:
             raise vault.UploadLost
         session = found
     return session
+
+
+def chain_of(session: UploadSession) -> bytes | None:
+    """The content chain of exactly the bytes that are safe; None where it cannot be told.
+
+    Of a complete upload it is the file's, which the server can open while it is managed. Raises
+    UploadLost, KeysMissing.
+    """
+    row = session.object
+    if session.completed_at:
+        return _chain_in(vault.digests_of(row))
+    return _safe_chain(row, _unwrapped(row)) if row.chain else _no_chain(row)
+
+
+def _chain_in(digests: Digests | None) -> bytes | None:
+    return digests.chain if digests else None
+
+
+def _no_chain(row: StoredObject) -> bytes | None:
+    """Of no bytes it is known; uploads that were begun before chains were kept have none."""
+    return None if row.offset else EMPTY
+
+
+def _safe_chain(row: StoredObject, dek: bytes) -> bytes | None:
+    """The content chain of what is safe of an upload. Raises UploadLost."""
+    if not row.offset or not row.chain:
+        return _no_chain(row)
+    frames = _progress_of(row, None).frames
+    try:
+        chain = ContentChain(frames, open_state(dek, row.context, frames, bytes(row.chain)))
+        if row.carry:
+            chain.update(open_carry(dek, row.context, frames, bytes(row.carry)))
+    except Damaged as error:
+        log.error("upload %s cannot be continued: %s", row.object_name, error)
+        raise vault.UploadLost from error
+    return chain.value
+
+
+def _unwrapped(row: StoredObject) -> bytes:
+    """The DEK of an upload that is not complete. Raises KeysMissing."""
+    try:
+        found = keyring().unwrap(
+            row.wrapped,
+            context=row.context,
+            size=0,
+            custody=KeyCustody(row.custody),
+            state=KeyState.UPLOADING,
+        )
+    except UnknownMasterKey as unknown:
+        raise vault.KeysMissing({unknown.key_id: 1}) from unknown
+    return found.material
+
+
+def _progress_of(row: StoredObject, size: int | None) -> Progress:
+    """What of an upload is safe, as its row says."""
+    # A multipart upload may have been begun, and no part of it confirmed.
+    return Progress(
+        part_frames=row.part_frames or frames_per_part(size),
+        multipart_id=row.multipart_id,
+        etags=tuple(row.etags),
+        tails=tuple(Tail(**tail) for tail in row.tails),
+        carry=bytes(row.carry),
+        offset=row.offset,
+        chain=bytes(row.chain or b""),
+    )
 
 
 def terminate(session: UploadSession) -> None:
@@ -150,7 +249,9 @@ class Continuation:
     exception leaves the upload at the last point that was safe. `length` declares what was left
     open when the upload was created. With `provisional`, nothing is safe before `settle`: for
     bytes whose checksum is not known to be right yet. `first` is for the turn of the request that
-    created the upload, leased to it, before anybody else could know of it.
+    created the upload, leased to it, before anybody else could know of it. `chain` is the content
+    chain that the client's first `offset` bytes have: where what is safe has another, it is another
+    file's.
     """
 
     def __init__(
@@ -161,8 +262,9 @@ class Continuation:
         length: int | None = None,
         provisional: bool = False,
         first: bool = False,
+        chain: bytes | None = None,
     ) -> None:
-        """Raises UploadBusy, WrongOffset, WrongLength, FileTooLarge, UploadLost."""
+        """Raises UploadBusy, WrongOffset, OtherContent, WrongLength, FileTooLarge, UploadLost."""
         self._row = session.object if first else _acquire(session)
         # As it is under the lease: a length may have been declared since.
         self.session: UploadSession = self._row.session
@@ -176,9 +278,11 @@ class Continuation:
         try:
             if self._row.offset != offset:
                 raise WrongOffset(self._row.offset)
+            self._dek = _unwrapped(self._row)
+            if chain is not None and (safe := _safe_chain(self._row, self._dek)) != chain:
+                raise OtherContent(offset, safe, at_once=True)
             if length is not None:
                 self._declare(length)
-            self._dek = self._unwrap()
             self._writer = self._new_writer(self._beat if provisional else self._keep)
         except BaseException:
             self._let_go()
@@ -209,13 +313,25 @@ class Continuation:
         except (ObjectMissing, Damaged) as error:
             self._sealed = self._completed_before(error)
 
-    def settle(self) -> FileRecord | None:
+    @property
+    def chain(self) -> bytes | None:
+        """The content chain of all that was taken so far, where it is known."""
+        if self._sealed is not None:
+            return _chain_in(self._sealed.digests)
+        return self._writer.chain
+
+    def settle(self, *, expected: bytes | None = None) -> FileRecord | None:
         """Make all of it safe; when it is all there is, make it a file, and return that.
 
-        Raises StoreError, UploadLost.
+        `expected` is the content chain that all of it must have, or nothing of this turn is made
+        safe that is not already, and no file.
+
+        Raises OtherContent, StoreError, UploadLost.
         """
+        if expected is not None and self.chain != expected:
+            raise self._other_content()
         if self._sealed is not None or self._size == self.session.length:
-            return self._complete()
+            return self._complete(expected)
         before = {tail["name"] for tail in self._row.tails}
         release()
         progress = self._writer.suspend()
@@ -224,15 +340,26 @@ class Continuation:
         self._holding = False
         return None
 
-    def _complete(self) -> FileRecord:
+    def _other_content(self) -> OtherContent:
+        """Parts that were confirmed meanwhile are safe, with what is in them."""
+        return OtherContent(self._row.offset, _safe_chain(self._row, self._dek), at_once=False)
+
+    def _complete(self, expected: bytes | None) -> FileRecord:
         sealed = self._sealed or self._commit()
+        if expected is not None and _chain_in(sealed.digests) != expected:
+            # An earlier turn has completed the object, and was told other bytes than this one.
+            raise self._other_content()
         session, row = self.session, self._row
         held = session.custody == Custody.HELD
         with transaction.atomic():
             key = UserKey.generated() if held else None
             vault.seal_object(row, self._dek, sealed, key, lease="", lease_seen_at=None, carry=b"")
             record = vault.create_record(
-                row, owner=session.owner, name=session.name, content_type=session.content_type
+                row,
+                owner=session.owner,
+                name=session.name,
+                content_type=session.content_type,
+                modified_at=session.modified_at,
             )
             session.completed_at = timezone.now()
             session.save(update_fields=["completed_at"])
@@ -277,11 +404,20 @@ class Continuation:
                 vault.storage().reader(row.object_name, key) as reader,
             ):
                 etag = reader.check_end()
+                # What was sent now need not be what that turn was sent: the object itself is read.
+                digests = digest_all(self._beating(reader.chunks()))
                 return SealedObject(
-                    row.object_name, length, object_length(length), etag, commitment
+                    row.object_name, length, object_length(length), etag, commitment, digests
                 )
         log.error("upload %s cannot be continued: %s", row.object_name, error)
         raise vault.UploadLost from error
+
+    def _beating(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """The chunks, with a sign of life of their reader now and then."""
+        for chunk in chunks:
+            if time.monotonic() - self._beaten > BEAT:
+                self._update()
+            yield chunk
 
     def _declare(self, length: int) -> None:
         session = self.session
@@ -295,27 +431,8 @@ class Continuation:
         session.length = length
         session.save(update_fields=["length"])
 
-    def _unwrap(self) -> bytes:
-        found = keyring().unwrap(
-            self._row.wrapped,
-            context=self._row.context,
-            size=0,
-            custody=KeyCustody(self._row.custody),
-            state=KeyState.UPLOADING,
-        )
-        return found.material
-
     def _new_writer(self, on_progress: Callable[[Progress], None]) -> ObjectWriter:
         row, size = self._row, self.session.length
-        # A multipart upload may have been begun, and no part of it confirmed.
-        resume = Progress(
-            part_frames=row.part_frames or frames_per_part(size),
-            multipart_id=row.multipart_id,
-            etags=tuple(row.etags),
-            tails=tuple(Tail(**tail) for tail in row.tails),
-            carry=bytes(row.carry),
-            offset=row.offset,
-        )
         try:
             return vault.storage().writer(
                 row.object_name,
@@ -325,7 +442,7 @@ class Continuation:
                 exact=size is not None,
                 on_multipart=self._note_multipart,
                 on_progress=on_progress,
-                resume=resume,
+                resume=_progress_of(row, size),
             )
         except Damaged as error:
             log.error("upload %s cannot be continued: %s", row.object_name, error)
@@ -356,6 +473,7 @@ class Continuation:
             etags=list(progress.etags),
             tails=[asdict(tail) for tail in progress.tails],
             carry=progress.carry,
+            chain=progress.chain or None,
             offset=progress.offset,
             **fields,
         )

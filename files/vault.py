@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, cast
@@ -29,7 +29,8 @@ from audit import Event
 from files import custody
 from files.allowance import Allowance, require_active
 from files.connections import release
-from files.crypto.errors import CryptoError, Damaged, UnknownMasterKey
+from files.crypto.digests import Digests, open_digests, seal_digests
+from files.crypto.errors import CryptoError, Damaged, KeyServiceError, UnknownMasterKey
 from files.crypto.keyring import Custody as KeyCustody
 from files.crypto.keyring import KeyRecord, Keyring, KeyState, generate_dek
 from files.crypto.stream import Context, derive_keys
@@ -97,15 +98,18 @@ class Upload:
         content_type: str | None = None,
         size: int | None = None,
         at_most: int | None = None,
+        modified_at: datetime | None = None,
     ) -> None:
         """Begin. `size` is the plaintext's length where it is known, in bytes.
 
         Where it is not, `at_most` says what it cannot exceed: parts must be large enough for it.
+        `modified_at` is when the original was last changed, as its client says.
 
         Raises BadName, FileTooLarge.
         """
         self.name = clean_name(name)
         self.content_type = clean_content_type(content_type)
+        self.modified_at = modified_at
         self.owner = owner
         self._allowance = Allowance(owner)
         self._allowance.check(size or 0)
@@ -176,7 +180,11 @@ class Upload:
             raise ValueError("an upload is finished before it is published")
         seal_object(self._row, self._dek, self._sealed, key)
         return create_record(
-            self._row, owner=self.owner, name=self.name, content_type=self.content_type
+            self._row,
+            owner=self.owner,
+            name=self.name,
+            content_type=self.content_type,
+            modified_at=self.modified_at,
         )
 
 
@@ -202,13 +210,14 @@ def store(
     name: str,
     content_type: str | None = None,
     size: int | None = None,
+    modified_at: datetime | None = None,
     key: custody.UserKey | None = None,
 ) -> FileRecord:
     """Store a whole file from its chunks. Raises as `Upload` and its methods do.
 
     With a `key` it is a held file.
     """
-    upload = Upload(owner, name=name, content_type=content_type, size=size)
+    upload = Upload(owner, name=name, content_type=content_type, size=size, modified_at=modified_at)
     try:
         for chunk in chunks:
             upload.write(chunk)
@@ -219,7 +228,14 @@ def store(
     return record
 
 
-def create_record(row: StoredObject, *, owner: User, name: str, content_type: str) -> FileRecord:
+def create_record(
+    row: StoredObject,
+    *,
+    owner: User,
+    name: str,
+    content_type: str,
+    modified_at: datetime | None = None,
+) -> FileRecord:
     """Make a live object a file. For a transaction in which it has just been sealed.
 
     Raises AccountClosed where the owner was deactivated while the bytes arrived.
@@ -233,6 +249,7 @@ def create_record(row: StoredObject, *, owner: User, name: str, content_type: st
         owner=owner,
         custody=row.custody,
         current=row,
+        modified_at=modified_at,
     )
     audit.record(
         Event.FILE_UPLOADED,
@@ -313,6 +330,8 @@ def seal_object(
         object_size=sealed.object_size,
         etag=sealed.etag,
         multipart_id="",
+        chain=None,
+        digest=digest_token(row, dek, sealed),
         state_changed_at=timezone.now(),
         **fields,
     )
@@ -320,6 +339,11 @@ def seal_object(
         raise UploadLost
     if key is not None:
         custody.note(row, key)
+
+
+def digest_token(row: StoredObject, dek: bytes, sealed: SealedObject) -> bytes | None:
+    """What is kept of the digests of an object that was written, where its writer knows them."""
+    return seal_digests(dek, row.context, sealed.digests) if sealed.digests else None
 
 
 def remember_wrapping(row: StoredObject, new_key_id: str) -> None:
@@ -339,9 +363,18 @@ def remember_wrapping(row: StoredObject, new_key_id: str) -> None:
 class OpenFile:
     """A file whose key has been checked. Closing a chunk generator frees the store connection."""
 
-    def __init__(self, record: FileRecord, reader: ObjectReader) -> None:
+    def __init__(self, record: FileRecord, reader: ObjectReader, key: ObjectKey) -> None:
         self.record = record
         self._reader = reader
+        self._key = key
+
+    @property
+    def digests(self) -> Digests | None:
+        """The digests of the whole file, as far as they are known.
+
+        For those alone whom the bytes are sent to: a digest tells what the bytes are.
+        """
+        return _digests_under(self.record.current, self._key.dek)
 
     @property
     def size(self) -> int:
@@ -377,14 +410,40 @@ def open_file(record: FileRecord, key: str | None = None) -> OpenFile:
     try:
         if (row.size, row.file_id) != (record.size, record.id):
             raise Damaged("the file's record and its object's do not agree")
-        reader = storage().reader(row.object_name, _unwrap(row, key))
+        opening = _unwrap(row, key)
+        reader = storage().reader(row.object_name, opening)
     except UnknownMasterKey as unknown:
         raise KeysMissing({unknown.key_id: 1}) from unknown
     except CryptoError as error:
         # The row is wrong, not the object: say so, and mark nothing.
         log.error("file %s cannot be opened: %s", record.id, error)
         raise FileDamaged from error
-    return OpenFile(record, reader)
+    return OpenFile(record, reader, opening)
+
+
+def digests_of(row: StoredObject, key: str | None = None) -> Digests | None:
+    """The digests of a live object's plaintext; None where they are not known, or cannot be opened.
+
+    A held one takes its own `key`. Only where the bytes would be sent as well (`OpenFile.digests`).
+    Nothing depends on them, so what keeps them from being opened is no error here.
+    """
+    if row.state != State.LIVE or not row.digest:
+        return None
+    try:
+        opening = _unwrap(row, key)
+    except (CryptoError, VaultError, KeyServiceError):
+        return None
+    return _digests_under(row, opening.dek)
+
+
+def _digests_under(row: StoredObject, dek: bytes) -> Digests | None:
+    if not row.digest:
+        return None
+    try:
+        return open_digests(dek, row.context, bytes(row.digest))
+    except Damaged as error:
+        log.error("the digests of object %s cannot be opened: %s", row.object_name, error)
+        return None
 
 
 def _unwrap(row: StoredObject, key: str | None = None) -> ObjectKey:
@@ -456,7 +515,9 @@ def remove(record: FileRecord, *, actor: User) -> None:
 
 
 def doom(rows: QuerySet[StoredObject]) -> int:
-    return rows.update(state=State.DOOMED, state_changed_at=timezone.now())
+    """Mark objects to be deleted; what was known of their content goes at once."""
+    now = timezone.now()
+    return rows.update(state=State.DOOMED, state_changed_at=now, chain=None, digest=None)
 
 
 def purge(row: StoredObject) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum, auto
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from django.utils import timezone
 import audit
 from audit import Event
 from files import vault
+from files.crypto.digests import ContentChain, Digesting, Digests, open_digests, seal_digests
 from files.crypto.errors import (
     CryptoError,
     Damaged,
@@ -76,6 +77,8 @@ class Finding:
     marked: bool = False
     unmarked: bool = False
     error: Exception | None = None
+    digest: bytes = field(default=b"", repr=False)
+    """The token of the object's digests, where the row has none or not all of them."""
 
 
 def examine(row: StoredObject, *, each: Callable[[int], object] = lambda count: None) -> Finding:
@@ -94,6 +97,7 @@ def examine(row: StoredObject, *, each: Callable[[int], object] = lambda count: 
         key = _unwrap(row)
         if row.custody == Custody.HELD:
             return found(_from_outside(row, key))
+        digesting = _Digesting(row, key.material)
         with (
             vault.storage().reader(
                 row.object_name, ObjectKey(key.material, row.context, key.size, key.commitment)
@@ -102,11 +106,15 @@ def examine(row: StoredObject, *, each: Callable[[int], object] = lambda count: 
         ):
             for chunk in chunks:
                 read += len(chunk)
+                digesting.update(chunk)
                 each(len(chunk))
+        new = digesting.finish()
     except (WrongKey, _Unopened) as error:
         return found(Outcome.WRONG_KEY, error)
     except ObjectMissing as error:
         return found(Outcome.MISSING, error, 0)
+    except _OtherDigests as error:
+        return found(Outcome.DAMAGED, error)
     except Damaged as error:
         if error.another_length:
             return _of_another_length(row, error)
@@ -115,7 +123,39 @@ def examine(row: StoredObject, *, each: Callable[[int], object] = lambda count: 
         return found(Outcome.DAMAGED, error, trailer if held else frame_offset(frame_at(read)))
     except (StoreError, KeyServiceError) as error:
         return found(Outcome.UNREACHABLE, error)
-    return found(Outcome.OK)
+    return replace(found(Outcome.OK), digest=new)
+
+
+class _OtherDigests(Damaged):
+    """Every frame is the stream's, and together they are not what was digested."""
+
+
+class _Digesting:
+    """The digests of what is read: held against those on record, or to be recorded."""
+
+    def __init__(self, row: StoredObject, dek: bytes) -> None:
+        self._row, self._dek = row, dek
+        self._known: Digests | None = None
+        if row.digest:
+            try:
+                self._known = open_digests(dek, row.context, bytes(row.digest))
+            except Damaged as error:
+                log.error("the digests of object %s are made anew: %s", row.object_name, error)
+        # Where both are on record already, one of them is enough to compare.
+        complete = self._known is not None and self._known.sha256 is not None
+        self._digests = Digesting(ContentChain(), from_the_start=not complete)
+        self.update = self._digests.update
+
+    def finish(self) -> bytes:
+        """The token to be recorded, if any. Raises Damaged where others are on record."""
+        digests = self._digests.digests()
+        if digests is None:
+            return b""
+        if self._known is not None and digests.contradict(self._known):
+            raise _OtherDigests("the file is not what its digests say")
+        return (
+            b"" if digests.sha256 is None else seal_digests(self._dek, self._row.context, digests)
+        )
 
 
 class _Unopened(Exception):
@@ -182,9 +222,14 @@ def verify(
 ) -> Finding:
     """Verify one object that is live or damaged; all is done but the marking (`mark`).
 
+    Digests that are not on record yet are recorded.
+
     One that is marked damaged is unmarked only after the outcomes that `unmark` has.
     """
     finding = examine(row, each=each)
+    if finding.digest:
+        same = StoredObject.objects.filter(pk=row.pk).exclude(state=State.DOOMED)
+        same.update(digest=finding.digest)
     if finding.outcome in WELL and row.state == State.LIVE:
         return finding
     now = StoredObject.objects.select_related("file").filter(pk=row.pk).first()

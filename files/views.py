@@ -122,15 +122,25 @@ def detail(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
     if access is None:  # Revoked between the two queries.
         raise Http404
     grants = record.grants.select_related("user", "group", "granted_by")
+    may_download = user.has_perm(Permission.DOWNLOAD)
     context = {
         "record": record,
         "access": access,
-        "may_download": user.has_perm(Permission.DOWNLOAD),
+        "may_download": may_download,
+        "digests": _digests(request, record) if may_download else None,
         "may_manage": access.may_manage,
         "grants": grants[: settings.GRANTS_PER_PAGE] if access.may_manage else [],
         **(key_context(request, record) if record.is_held else {}),
     }
     return render(request, "files/detail.html", context)
+
+
+def _digests(request: HttpRequest, record: FileRecord) -> dict[str, str] | None:
+    """The digests of the bytes, as text, for who could have the bytes now."""
+    found = vault.digests_of(record.current, unlocking.key_of(request, record))
+    if found is None:
+        return None
+    return {"sha256": found.sha256.hex() if found.sha256 else "", "chain": found.chain.hex()}
 
 
 def key_context(request: HttpRequest, record: FileRecord) -> dict[str, Any]:

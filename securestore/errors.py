@@ -54,6 +54,9 @@ Outage = (
 _OUTAGES_OF_CLASS_25 = frozenset({"25006", "25P03", "25P04"})
 
 
+TUS = "1.0.0"
+
+
 @dataclass(frozen=True)
 class Page:
     """One error, in the words that people read."""
@@ -106,6 +109,11 @@ TOO_BUSY = Page(
     "Too busy at the moment",
     "Too many passwords are being checked at once, so yours was not: nothing was done, and nothing "
     "counts against you. Wait a few seconds, then try again.",
+)
+INTERRUPTED = replace(
+    UNAVAILABLE,
+    text="The service is busy or a part of it cannot be reached. What is safe of this upload stays "
+    "safe: in a few seconds, ask with HEAD where it stands and go on from there.",
 )
 
 
@@ -180,7 +188,13 @@ def unavailable(request: HttpRequest, outage: Outage) -> HttpResponse:
     log.error("unavailable: %s: %s", type(outage).__name__, reason)
     metrics.note_failure(type(outage).__name__)
     busy = isinstance(outage, TooBusy | NoSlot)
-    response = answer_safely(request, TOO_BUSY if busy else UNAVAILABLE)
+    if "Tus-Resumable" in request.headers:
+        # A program that uploads: words for whoever runs it, and never a page.
+        is_known = bool(request.resolver_match and request.resolver_match.kwargs)
+        response = _respond(INTERRUPTED if is_known else UNAVAILABLE, None)
+        response["Tus-Resumable"] = TUS
+    else:
+        response = answer_safely(request, TOO_BUSY if busy else UNAVAILABLE)
     response["Retry-After"] = str(RETRY_AFTER)
     return response
 

@@ -24,6 +24,7 @@ from types import TracebackType
 from typing import IO, TYPE_CHECKING, NamedTuple, Self, cast
 
 from files.crypto.carry import open_carry, seal_carry
+from files.crypto.digests import ContentChain, Digesting, Digests, open_state, seal_state
 from files.crypto.errors import Damaged, StreamTooLong
 from files.crypto.stream import (
     FRAME_LENGTH,
@@ -63,19 +64,26 @@ CONTENT_TYPE = "application/octet-stream"
 AT_ONCE = 3
 """Parts of one object that travel at once, at most."""
 
+_WORTH_A_THREAD = 64 * 1024
+"""Bytes that are digested beside their encryption; fewer are faster done at once."""
+
 _SHARED = threading.BoundedSemaphore(AT_ONCE - 1)
 """Buffers beyond the two of each writer, for all writers of this process."""
 
 
 @dataclass(frozen=True, slots=True)
 class SealedObject:
-    """A complete, verified object: plaintext and object bytes, the store's ETag, commitment."""
+    """A complete, verified object: plaintext and object bytes, the store's ETag, commitment.
+
+    And the digests of its plaintext, as far as its writer has seen all of it.
+    """
 
     name: str
     size: int
     object_size: int
     etag: str
     commitment: bytes
+    digests: Digests | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +100,7 @@ class Progress:
 
     `etags` are those of the confirmed parts, in order; `part_frames` the frames of each. Then
     follow the tails, then the sealed `carry`. `offset` counts the plaintext bytes of them all.
+    `chain` is the content chain of the parts and the tails, sealed; empty where it is not known.
     """
 
     part_frames: int
@@ -100,6 +109,7 @@ class Progress:
     tails: tuple[Tail, ...] = ()
     carry: bytes = field(default=b"", repr=False)
     offset: int = 0
+    chain: bytes = field(default=b"", repr=False)
 
     @property
     def waiting_frames(self) -> int:
@@ -168,8 +178,12 @@ class ObjectWriter:
             first_frame=before.frames,
             size=size if exact else None,
         )
+        self._digesting = self._begin_digests(before)
+        self._digested: Future[None] | None = None
         if before.carry:
-            self._encryptor.update(open_carry(dek, context, before.frames, before.carry))
+            carried = open_carry(dek, context, before.frames, before.carry)
+            self._encryptor.update(carried)
+            self._digesting.update(carried)
         self._pool: ThreadPoolExecutor | None = None
         self._travelling: set[Future[SentPart]] = set()
         self._arrived: dict[int, str] = {}
@@ -189,6 +203,12 @@ class ObjectWriter:
         return self._encryptor.size
 
     @property
+    def chain(self) -> bytes | None:
+        """The content chain of the plaintext taken so far; None where its beginning has none."""
+        digests = self._digests()
+        return digests.chain if digests else None
+
+    @property
     def in_doubt(self) -> bool:
         """Whether the object may still appear, though it could not be committed."""
         return self._in_doubt
@@ -201,7 +221,9 @@ class ObjectWriter:
         """
         if not self._open:
             raise ValueError("the writer is closed")
+        self._digest(data)
         self._encryptor.update(data)
+        self._finish_digesting()
         if any(part.done() for part in self._travelling):
             # A slow client fills no other part for long: what is safe is told before that.
             self._arrive(timeout=0)
@@ -226,7 +248,14 @@ class ObjectWriter:
         etag = self._verify()
         self._close()
         size = self._encryptor.size
-        return SealedObject(self._name, size, object_length(size), etag, self._encryptor.commitment)
+        return SealedObject(
+            self._name,
+            size,
+            object_length(size),
+            etag,
+            self._encryptor.commitment,
+            self._digests(),
+        )
 
     def suspend(self) -> Progress:
         """Make all that was taken so far safe, and close; another writer may `resume` it.
@@ -248,7 +277,13 @@ class ObjectWriter:
         sealed = seal_carry(self._dek, self._context, frames, carry) if carry else b""
         self._close()
         return Progress(
-            self._part_frames, self._multipart_id, tuple(self._etags), tails, sealed, offset
+            self._part_frames,
+            self._multipart_id,
+            tuple(self._etags),
+            tails,
+            sealed,
+            offset,
+            self._chain_after(frames),
         )
 
     def release(self) -> None:
@@ -287,6 +322,43 @@ class ObjectWriter:
     ) -> None:
         self.abort()
 
+    # Digesting
+
+    def _begin_digests(self, before: Progress) -> Digesting:
+        if not before.offset:
+            return Digesting(ContentChain())
+        if not before.chain:
+            return Digesting(None, from_the_start=False)
+        state = open_state(self._dek, self._context, before.frames, before.chain)
+        return Digesting(ContentChain(before.frames, state), from_the_start=False)
+
+    def _digest(self, data: Buffer) -> None:
+        """Digest the next bytes, of a large object beside their encryption.
+
+        One thread of the pool is never taken by a part.
+        """
+        if self._pool is None or len(data) < _WORTH_A_THREAD:
+            self._digesting.update(data)
+        else:
+            self._digested = self._pool.submit(self._digesting.update, data)
+
+    def _finish_digesting(self) -> None:
+        if self._digested is not None:
+            self._digested.result()
+            self._digested = None
+
+    def _digests(self) -> Digests | None:
+        self._finish_digesting()
+        return self._digesting.digests()
+
+    def _chain_after(self, frames: int) -> bytes:
+        """The content chain of the first `frames` frames, sealed."""
+        self._finish_digesting()
+        chain = self._digesting.chain
+        if chain is None:
+            return b""
+        return seal_state(self._dek, self._context, frames, chain.after(frames))
+
     # Sending
 
     def _reserve(self, length: int) -> memoryview:
@@ -311,7 +383,7 @@ class ObjectWriter:
         if number > MAX_PARTS:
             raise StreamTooLong(f"{MAX_PARTS} parts do not hold more than the declared size")
         if self._pool is None:
-            self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="part")
+            self._pool = ThreadPoolExecutor(AT_ONCE + 1, thread_name_prefix="part")
         body = self._part
         length = min(self._used, self._part_length)
         # Some stores demand that all parts but the last are equal: the trailer's end goes alone.
@@ -365,11 +437,22 @@ class ObjectWriter:
         safe = len(self._etags)
         while (etag := self._arrived.pop(len(self._etags) + 1, None)) is not None:
             self._etags.append(etag)
-        if tell and len(self._etags) > safe and self._on_progress is not None:
-            offset = len(self._etags) * self._part_frames * FRAME_PAYLOAD
+        if len(self._etags) == safe:
+            return
+        frames = len(self._etags) * self._part_frames
+        if tell and self._on_progress is not None:
             self._on_progress(
-                Progress(self._part_frames, self._multipart_id, tuple(self._etags), offset=offset)
+                Progress(
+                    self._part_frames,
+                    self._multipart_id,
+                    tuple(self._etags),
+                    offset=frames * FRAME_PAYLOAD,
+                    chain=self._chain_after(frames),
+                )
             )
+        if self._digesting.chain is not None:
+            self._finish_digesting()
+            self._digesting.chain.forget(frames)
 
     def _put_tail(self) -> Tail:
         """Put the frames that are in no part and in no tail yet into a tail of their own."""

@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.utils import timezone
 from django.utils.http import parse_etags
 
 from files import downloading, vault
@@ -24,6 +25,8 @@ from files.crypto import portable
 from files.models import FileRecord
 from files.names import UNKNOWN_TYPE, portable_name
 from files.transfers.byteranges import ByteRange, Unsatisfiable, parse_range
+from files.transfers.moments import as_last_modified, is_exactly
+from files.transfers.structured import byte_sequence
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -57,8 +60,7 @@ def answer(
     etag = etag_of(record)
     # Before anything is said of a held file's content, that it has not changed included.
     opened = vault.open_file(record, key) if record.is_held else None
-    unchanged = request.headers.get("If-None-Match")
-    if unchanged is not None and _matches(unchanged, etag):
+    if _is_unchanged(request, record):
         same = HttpResponse(status=304)
         # Else Django would put the length of this empty body in the place of the file's.
         same["Content-Length"] = str(record.size)
@@ -81,7 +83,30 @@ def answer(
     response["Content-Length"] = str(part.length)
     if wanted:
         response["Content-Range"] = wanted.content_range(record.size)
+    _digested(response, opened)
     return _described(response, record)
+
+
+def _is_unchanged(request: HttpRequest, record: FileRecord) -> bool:
+    """Whether a condition says that the client has the content (RFC 9110, 13.2.2).
+
+    The time of modification is its uploader's word: nothing but the very same one counts.
+    """
+    known = request.headers.get("If-None-Match")
+    if known is not None:
+        return _matches(known, etag_of(record))
+    since = request.headers.get("If-Modified-Since")
+    return bool(since and record.modified_at and is_exactly(since, record.modified_at))
+
+
+def _digested(response: HttpResponseBase, opened: vault.OpenFile) -> None:
+    """Tell the digests of the whole file, of which a range is a part (RFC 9530, 3)."""
+    digests = opened.digests
+    if digests is None:
+        return
+    if digests.sha256 is not None:
+        response["Repr-Digest"] = f"sha-256={byte_sequence(digests.sha256)}"
+    response["Securestore-Content-Chain"] = byte_sequence(digests.chain)
 
 
 def _matches(header: str, etag: str) -> bool:
@@ -108,6 +133,8 @@ def _described(
         response["Content-Type"] = served_type(record.content_type)
     response["Accept-Ranges"] = "bytes"
     response["ETag"] = etag_of(record)
+    if record.modified_at is not None:
+        response["Last-Modified"] = as_last_modified(record.modified_at, timezone.now())
     as_attachment(response, record.name)
     return response
 

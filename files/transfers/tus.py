@@ -12,6 +12,7 @@ import hashlib
 import re
 import uuid
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, Final, cast
 
 from django.conf import settings
@@ -23,9 +24,13 @@ from django.utils.http import http_date
 
 from accounts.models import User
 from files import denials, held, resumable, vault
+from files.access import Permission
+from files.crypto.digests import EMPTY, LENGTH
 from files.models import Custody, FileRecord, StoredObject, UploadSession
 from files.names import BadName
+from files.transfers import structured
 from files.transfers.bodies import declared_length
+from files.transfers.moments import parse_moment
 
 VERSION: Final = "1.0.0"
 EXTENSIONS: Final = (
@@ -37,13 +42,17 @@ CONTENT_TYPE: Final = "application/offset+octet-stream"
 CHUNK: Final = 256 * 1024
 MAX_METADATA: Final = 8 * 1024
 SECRETS: Final = frozenset({"key", "passphrase", "password", "secret"})
+CHAIN: Final = "Upload-Content-Chain"
+"""The content chain of the first `Upload-Offset` bytes: told by both sides."""
+EXPECTED: Final = "Upload-Expected-Chain"
+"""Of a request with bytes: the content chain of the upload after them."""
 _NUMBER = re.compile(r"[0-9]{1,19}", re.ASCII)
 _METADATA_KEY = re.compile(r"[!-+\--~]+")
 HEADERS: Final = {
     "POST": frozenset(
-        {"Upload-Length", "Upload-Defer-Length", "Upload-Metadata", "Upload-Checksum"}
+        {"Upload-Length", "Upload-Defer-Length", "Upload-Metadata", "Upload-Checksum", EXPECTED}
     ),
-    "PATCH": frozenset({"Upload-Offset", "Upload-Length", "Upload-Checksum"}),
+    "PATCH": frozenset({"Upload-Offset", "Upload-Length", "Upload-Checksum", CHAIN, EXPECTED}),
 }
 """What of the protocol's headers a request with bytes may carry. Any other one, of an extension or
 of another protocol (draft-ietf-httpbis-resumable-upload), may say that its bytes are something else
@@ -79,6 +88,11 @@ def answering(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         except resumable.WrongOffset as error:
             response = _plain(409, str(error))
             response["Upload-Offset"] = str(error.offset)
+        except resumable.OtherContent as error:
+            response = _plain(409 if error.at_once else 460, str(error))
+            response["Upload-Offset"] = str(error.offset)
+            if error.chain is not None:
+                response[CHAIN] = structured.byte_sequence(error.chain)
         except resumable.UploadBusy as error:
             response = _plain(423, str(error))
             response["Retry-After"] = "1"
@@ -150,6 +164,7 @@ def create(request: HttpRequest) -> HttpResponse:
     length = _declared_length(request)
     raw = request.headers.get("Upload-Metadata", "")
     metadata = _parse_metadata(raw)
+    modified_at = _modified(metadata)
     in_custody = metadata.get("custody") or Custody.MANAGED
     if in_custody not in Custody:
         raise Refusal(400, "The custody of a file is managed or held.")
@@ -159,8 +174,9 @@ def create(request: HttpRequest) -> HttpResponse:
     at_once = length == 0 or request.content_type == CONTENT_TYPE
     if _body_length(request) and request.content_type != CONTENT_TYPE:
         raise Refusal(415, f"Send the bytes as {CONTENT_TYPE}. Nothing was stored.")
-    if "Upload-Checksum" in request.headers and not at_once:
-        raise Refusal(400, "Upload-Checksum belongs to bytes, and none were sent.")
+    for header in ("Upload-Checksum", EXPECTED):
+        if header in request.headers and not at_once:
+            raise Refusal(400, f"{header} belongs to bytes, and none were sent.")
     session = resumable.create(
         cast("User", request.user),
         name=metadata.get("filename", "unnamed"),
@@ -168,6 +184,7 @@ def create(request: HttpRequest) -> HttpResponse:
         length=length,
         metadata=raw,
         in_custody=Custody(in_custody),
+        modified_at=modified_at,
         leased=at_once,
     )
     if at_once:
@@ -178,15 +195,15 @@ def create(request: HttpRequest) -> HttpResponse:
             resumable.terminate(session)
             raise
     else:
-        response = _state(session, None, status=201)
+        response = _state(session, None, status=201, chain=EMPTY)
     response["Location"] = request.build_absolute_uri(reverse("upload", args=[session.pk]))
     return response
 
 
 def head(request: HttpRequest, upload_id: uuid.UUID) -> HttpResponse:
-    """HEAD: how many bytes are safe."""
+    """HEAD: how many bytes are safe, and which: their content chain."""
     session = resumable.settled(session_of(request, upload_id))
-    response = _state(session, _file_of(session), status=200)
+    response = _state(session, _file_of(session), status=200, chain=_chain_of(session))
     if session.length is None:
         response["Upload-Defer-Length"] = "1"
     else:
@@ -210,7 +227,11 @@ def patch(request: HttpRequest, upload_id: uuid.UUID) -> HttpResponse:
         raise resumable.WrongOffset(session.offset)
     if _body_length(request):
         raise Refusal(413, "This upload is complete.")
-    return _state(session, _file_of(session), status=204)
+    chain = _chain_of(session)
+    for header in (CHAIN, EXPECTED):
+        if chain is not None and _chain(request, header) not in (None, chain):
+            raise resumable.OtherContent(offset, chain, at_once=True)
+    return _state(session, _file_of(session), status=204, chain=chain)
 
 
 def delete(request: HttpRequest, upload_id: uuid.UUID) -> HttpResponse:
@@ -242,9 +263,14 @@ def _receive(
             f"{offset + expected}.",
         )
     digest, checksum = _checksum(request)
-    provisional = digest is not None
+    expected_chain = _chain(request, EXPECTED)
     with resumable.Continuation(
-        session, offset, length=length, provisional=provisional, first=first
+        session,
+        offset,
+        length=length,
+        provisional=digest is not None,
+        first=first,
+        chain=_chain(request, CHAIN),
     ) as turn:
         received = 0
         while received < expected and (data := _read(request, min(CHUNK, expected - received))):
@@ -254,8 +280,9 @@ def _receive(
                 digest.update(data)
         if digest is not None and (received < expected or digest.digest() != checksum):
             raise Refusal(460, "The checksum does not match the bytes: they were not kept.")
-        stored = turn.settle()
-    return _state(turn.session, stored, status=status)
+        # Of a body that was cut off nobody has said what it is.
+        stored = turn.settle(expected=expected_chain if received == expected else None)
+    return _state(turn.session, stored, status=status, chain=turn.chain)
 
 
 def _read(request: HttpRequest, size: int) -> bytes:
@@ -266,9 +293,20 @@ def _read(request: HttpRequest, size: int) -> bytes:
         return b""
 
 
-def _state(session: UploadSession, stored: FileRecord | None, *, status: int) -> HttpResponse:
+def _chain_of(session: UploadSession) -> bytes | None:
+    """The content chain to tell; of a complete upload to those alone who may have its bytes."""
+    if session.completed_at and not session.owner.has_perm(Permission.DOWNLOAD):
+        return None
+    return resumable.chain_of(session)
+
+
+def _state(
+    session: UploadSession, stored: FileRecord | None, *, status: int, chain: bytes | None
+) -> HttpResponse:
     response = HttpResponse(status=status)
     response["Upload-Offset"] = str(session.offset)
+    if chain is not None:
+        response[CHAIN] = structured.byte_sequence(chain)
     response["Upload-Expires"] = http_date(session.expires_at.timestamp())
     if stored is not None:
         response["Securestore-File"] = str(stored.pk)
@@ -321,6 +359,26 @@ def _checksum(request: HttpRequest) -> tuple[Any, bytes]:
         return CHECKSUMS[algorithm](), base64.b64decode(encoded, validate=True)
     except ValueError:  # Not base64; or a header that is not even ASCII.
         raise Refusal(400, "Upload-Checksum must be base64.") from None
+
+
+def _chain(request: HttpRequest, name: str) -> bytes | None:
+    header = request.headers.get(name)
+    if header is None:
+        return None
+    chain = structured.parse_byte_sequence(header)
+    if chain is None or len(chain) != LENGTH:
+        raise Refusal(400, f"{name} must be the {LENGTH} bytes of a content chain, as :base64:.")
+    return chain
+
+
+def _modified(metadata: dict[str, str]) -> datetime | None:
+    text = metadata.get("modified")
+    if not text:
+        return None
+    try:
+        return parse_moment(text)
+    except ValueError as error:
+        raise Refusal(400, f"The metadata `modified` is not usable: {error}") from None
 
 
 def _parse_metadata(header: str) -> dict[str, str]:

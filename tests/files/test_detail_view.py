@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.contrib.auth.models import Group, Permission
@@ -12,7 +15,10 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
-from files.models import Grant, StoredObject
+from audit.models import AuditEvent
+from files.crypto.digests import digest_all
+from files.models import FileRecord, Grant, StoredObject
+from tests.files.conftest import CONTENT, KEY, give
 from tests.files.test_models import filed, stored
 
 Give = Callable[..., Grant]
@@ -122,3 +128,65 @@ def test_the_number_of_queries_does_not_depend_on_the_number_of_grants(
     with django_assert_num_queries(7):
         page = session.get(f"/files/{record.id}/").text
     assert page.count("team ") == 30
+
+
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+CHAIN = digest_all([CONTENT]).chain.hex()
+
+
+def test_digests_are_shown_to_who_could_have_the_bytes(
+    client: Client, record: FileRecord, alice: User, bob: User
+) -> None:
+    give(record, bob)
+    for person in (alice, bob):
+        client.force_login(person)
+        page = client.get(f"/files/{record.pk}/").content.decode()
+        assert SHA256 in page
+        assert CHAIN in page
+    Group.objects.get(name="Members").permissions.clear()
+    page = client.get(f"/files/{record.pk}/").content.decode()
+    assert "may not download" in page
+    assert SHA256 not in page
+    assert CHAIN not in page
+
+
+def test_digests_of_a_held_file_are_shown_while_it_is_unlocked(
+    client: Client, held_record: FileRecord, alice: User
+) -> None:
+    client.force_login(alice)
+    address = f"/files/{held_record.pk}/"
+    for page in ("", "download/", "history/", "reencrypt/"):
+        assert CHAIN not in client.get(f"{address}{page}").content.decode()
+    client.post(f"{address}unlock/", {"key": KEY})
+    page = client.get(address).content.decode()
+    assert SHA256 in page
+    assert CHAIN in page
+
+
+def test_digests_are_in_no_list_event_history_or_log_line(
+    client: Client, record: FileRecord, root: User, alice: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("DEBUG"):
+        client.force_login(alice)
+        client.get(f"/files/{record.pk}/")
+        b"".join(client.get(f"/files/{record.pk}/download/"))
+        pages = [client.get(page).content for page in ("/files/", f"/files/{record.pk}/history/")]
+        client.force_login(root)
+        pages += [
+            client.get(f"/admin/{page}").content
+            for page in ("files/filerecord/", f"files/filerecord/{record.pk}/change/")
+        ]
+    told = [json.dumps(event.data) for event in AuditEvent.objects.all()]
+    everything = b"".join(pages).decode() + "".join(told) + caplog.text
+    for digest in (SHA256, CHAIN):
+        for spelling in (digest, base64.b64encode(bytes.fromhex(digest)).decode()):
+            assert spelling not in everything
+
+
+def test_the_time_of_modification_is_shown(client: Client, record: FileRecord, alice: User) -> None:
+    client.force_login(alice)
+    assert "Last changed" not in client.get(f"/files/{record.pk}/").content.decode()
+    FileRecord.objects.update(modified_at=datetime(2019, 5, 1, 10, 30, tzinfo=UTC))
+    page = client.get(f"/files/{record.pk}/").content.decode()
+    assert "Last changed" in page
+    assert "1 May 2019" in page

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.contrib.auth.models import Group
 from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
 from audit.models import AuditEvent
-from files import downloading, rewrapping, vault
+from files import downloading, reencryption, rewrapping, vault
+from files.crypto.digests import Digests, digest_all, seal_digests
 from files.crypto.keyring import generate_master_key
 from files.crypto.stream import FRAME_LENGTH, FRAME_PAYLOAD
 from files.models import FileRecord, Grant, StoredObject
 from files.transfers import downloads
-from tests.files.conftest import CONTENT, Store, UseKeys
+from files.transfers.structured import byte_sequence
+from tests.files.conftest import CONTENT, KEY, Store, UseKeys, give
 from tests.files.test_vault import StoreTrouble, flip
 
 if TYPE_CHECKING:
@@ -485,3 +489,112 @@ def test_a_client_that_goes_away_is_recorded_so(
     downloading.settle_idle(now=timezone.now() + timedelta(hours=1))
     [event] = events("file_downloaded")
     assert (event["outcome"], event["bytes"]) == ("aborted", taken * FRAME_PAYLOAD)
+
+
+# --- Digests and times ---------------------------------------------------------------------------
+
+SHA256 = f"sha-256={byte_sequence(hashlib.sha256(CONTENT).digest())}"
+CHAIN = byte_sequence(digest_all([CONTENT]).chain)
+
+
+def digests_in(answer: Any) -> tuple[str | None, str | None]:
+    return answer.headers.get("Repr-Digest"), answer.headers.get("Securestore-Content-Chain")
+
+
+@pytest.mark.parametrize("headers", [{}, {"Range": "bytes=1-5"}, {"Range": "bytes=x"}])
+def test_the_digests_of_the_whole_file_are_told_with_any_of_its_bytes(
+    reader: Client, record: FileRecord, headers: dict[str, str]
+) -> None:
+    """A range is a part of the same representation (RFC 9530, 3)."""
+    answer = get(reader, record, **headers)
+    assert digests_in(answer) == (SHA256, CHAIN)
+    answer.close()
+    assert digests_in(reader.head(url(record), headers=headers)) == (SHA256, CHAIN)
+
+
+def test_of_a_file_that_came_in_pieces_the_chain_is_told(
+    reader: Client, record: FileRecord
+) -> None:
+    row = record.current
+    dek = vault._unwrap(row).dek
+    StoredObject.objects.update(digest=seal_digests(dek, row.context, Digests(b"c" * 32)))
+    assert digests_in(reader.head(url(record))) == (None, byte_sequence(b"c" * 32))
+
+
+def test_where_no_bytes_are_sent_no_digest_is(
+    reader: Client, record: FileRecord, held_record: FileRecord, bob: User, client: Client
+) -> None:
+    assert digests_in(get(reader, record, Range="bytes=9999-")) == (None, None)
+    assert digests_in(get(reader, record, If_None_Match=etag(record))) == (None, None)
+    for method in ("get", "head"):
+        answer = getattr(reader, method)(url(held_record))
+        assert (answer.status_code, *digests_in(answer)) == (403, None, None)
+    client.force_login(bob)
+    for each in (record, held_record):
+        answer = client.get(url(each))
+        assert (answer.status_code, *digests_in(answer)) == (404, None, None)
+    give(record, bob)
+    Group.objects.get(name="Members").permissions.clear()
+    answer = client.get(url(record))
+    assert (answer.status_code, *digests_in(answer)) == (403, None, None)
+
+
+def test_of_a_held_file_they_are_told_while_it_is_unlocked(
+    reader: Client, held_record: FileRecord
+) -> None:
+    reader.post(f"/files/{held_record.pk}/unlock/", {"key": KEY})
+    assert digests_in(reader.head(url(held_record))) == (SHA256, CHAIN)
+
+
+MODIFIED = datetime(2019, 5, 1, 10, 30, 0, 123456, tzinfo=UTC)
+AS_TOLD = "Wed, 01 May 2019 10:30:00 GMT"
+
+
+@pytest.fixture
+def dated(record: FileRecord) -> FileRecord:
+    FileRecord.objects.update(modified_at=MODIFIED)
+    record.refresh_from_db()
+    return record
+
+
+def test_the_time_of_modification_is_told_and_outlives_a_reencryption(
+    reader: Client, dated: FileRecord, long: FileRecord
+) -> None:
+    assert reader.head(url(dated))["Last-Modified"] == AS_TOLD
+    assert get(reader, dated, Range="bytes=1-5")["Last-Modified"] == AS_TOLD
+    reencryption.reencrypt(dated)
+    assert reader.head(url(dated))["Last-Modified"] == AS_TOLD
+    assert "Last-Modified" not in reader.head(url(long))
+
+
+@pytest.mark.parametrize(
+    ("condition", "status"),
+    [
+        (AS_TOLD, 304),
+        ("Wednesday, 01-May-19 10:30:00 GMT", 304),
+        ("Wed, 01 May 2019 10:30:01 GMT", 200),
+        ("Wed, 01 May 2019 10:29:59 GMT", 200),
+        ("Fri, 01 May 2099 10:30:00 GMT", 200),
+        ("nonsense", 200),
+    ],
+)
+def test_only_the_very_same_time_is_unchanged(
+    reader: Client, dated: FileRecord, condition: str, status: int
+) -> None:
+    """It is the uploader's word: a later one is no newer content (RFC 9110, 13.1.3 says MAY)."""
+    answer = get(reader, dated, If_Modified_Since=condition)
+    assert answer.status_code == status
+    # An entity tag goes before (13.2.2), and is the only condition of a range that is believed.
+    both = get(reader, dated, If_Modified_Since=condition, If_None_Match='"other"')
+    assert both.status_code == 200
+    part = get(reader, dated, Range="bytes=1-5", If_Range=condition)
+    assert part.status_code == 200
+
+
+def test_a_file_without_a_time_has_always_changed(reader: Client, record: FileRecord) -> None:
+    assert get(reader, record, If_Modified_Since=AS_TOLD).status_code == 200
+
+
+def test_a_locked_file_is_not_said_to_be_unchanged(reader: Client, held_record: FileRecord) -> None:
+    FileRecord.objects.update(modified_at=MODIFIED)
+    assert get(reader, held_record, If_Modified_Since=AS_TOLD).status_code == 403

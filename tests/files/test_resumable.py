@@ -19,9 +19,10 @@ from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
 from files import processes, resumable, sweeping, vault
+from files.crypto.digests import digest_all
 from files.crypto.stream import FRAME_PAYLOAD, frames_per_part
 from files.models import FileRecord, StoredObject, UploadSession
-from files.resumable import Continuation, UploadBusy, WrongOffset
+from files.resumable import Continuation, OtherContent, UploadBusy, WrongOffset
 from files.storage import StoreUnavailable
 from files.vault import UploadLost
 
@@ -213,6 +214,34 @@ def test_a_death_between_store_and_row_loses_nothing(
         send(session)
     assert fresh(session).offset == PART + 10
     assert content_of(send(session)) == CONTENT
+
+
+def test_an_object_that_was_completed_before_its_row_is_compared_whole(
+    session: UploadSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process died between store and row; who comes now may have another file's end."""
+
+    def die(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    safe = PART + 10
+    send(session, safe)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(vault, "seal_object", die)
+        send(session)
+    other = CONTENT[:safe] + bytes(reversed(CONTENT[safe:]))
+    head, whole = digest_all([CONTENT[:safe]]).chain, digest_all([CONTENT]).chain
+    with pytest.raises(OtherContent) as caught, Continuation(fresh(session), safe, chain=head) as t:
+        t.write(other[safe:])
+        t.settle(expected=digest_all([other]).chain)
+    assert (caught.value.offset, caught.value.chain) == (safe, head)
+    assert not FileRecord.objects.exists()
+    with Continuation(fresh(session), safe, chain=head) as turn:
+        turn.write(CONTENT[safe:])
+        record = turn.settle(expected=whole)
+        assert turn.chain == whole
+    assert content_of(record) == CONTENT
+    assert vault.digests_of(fresh(session).object) == digest_all([CONTENT])
 
 
 def test_parts_that_the_store_lost_end_the_upload(session: UploadSession, s3: S3Client) -> None:

@@ -105,8 +105,9 @@ def test_what_was_there_before_the_migrations_is_taken_along(
         old = filed(owner, created_at=at - timedelta(days=1))
         Grant.objects.create(file=old, user=other)
         StoredObject.objects.filter(pk=old.current_id).update(past_master_key_ids=" b a ")
-        for target in ("0006_download_session", "0011_past_master_keys"):
-            MigrationExecutor(connection).migrate([("files", target)])
+        newest = MigrationExecutor(connection).loader.graph.leaf_nodes("files")
+        for target in ([("files", "0006_download_session")], newest):
+            MigrationExecutor(connection).migrate(target)
         assert upkeep.missing() == set()
         assert list(upkeep.out_of_step()) == []
         expected = [*sorted(records, key=lambda record: record.pk, reverse=True), old]

@@ -8,6 +8,7 @@ there, rows and objects are one to one, and the audit log holds.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import http.client
 import json
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from files.crypto.digests import digest_all
 from files.crypto.keyring import generate_master_key
 from tests.conftest import Weed
 from tests.files.multipart import CONTENT_TYPE, file
@@ -337,6 +339,16 @@ class TusUpload(Operation):
         if key := answer.headers.get("Securestore-Key"):
             self.site.keys[self.named] = key
 
+    def _compare(self, offset: int, stored: str | None) -> None:
+        """The chain that the server tells must be that of exactly what is safe."""
+        answer, _ = self.site.client.request("HEAD", self.path)
+        told = answer.headers.get("Upload-Content-Chain")
+        chain = digest_all([self.content[:offset]]).chain
+        if told is None and stored and self.custody == "held":
+            return  # It opens with its owner's key alone.
+        if told != f":{base64.b64encode(chain).decode()}:":
+            raise Broken(f"the chain of {offset} bytes is told as {told}")
+
     def resume(self) -> None:
         if not self.path or not self.goes_on:
             return
@@ -344,6 +356,7 @@ class TusUpload(Operation):
         offset, stored = client.head(self.path)
         if offset < self.safe:
             raise Broken(f"{self.safe} bytes were safe, and {offset} are there")
+        self._compare(offset, stored)
         self.safe = offset
         if stored is None:
             self._patch(self.ends[-1])

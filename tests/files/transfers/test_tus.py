@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 import uuid
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.db import connection
 from django.http import HttpResponse
 from django.test import Client
@@ -21,11 +23,13 @@ from accounts.models import User
 from audit import Event
 from audit.models import AuditEvent
 from files import denials, held, resumable, rewrapping, sweeping, vault
+from files.crypto.digests import digest_all
 from files.crypto.keyring import generate_master_key
 from files.crypto.stream import FRAME_PAYLOAD, frames_per_part
 from files.models import FileRecord, HeldKey, StoredObject, UploadSession
-from files.transfers import tus
+from files.transfers import structured, tus
 from tests.files.conftest import UseKeys
+from tests.files.test_resumable import store_fails
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -618,3 +622,207 @@ def test_a_held_upload_is_rewrapped_while_it_is_going_on(client: Tus, use_keys: 
     assert rewrapping.rewrap().rewrapped == 1
     use_keys(second)
     assert opens_with(client.patch(url, CONTENT[100:], offset=100)) == CONTENT
+
+
+# --- The content chain: which bytes are safe -----------------------------------------------------
+
+CHAIN, EXPECTED = tus.CHAIN, tus.EXPECTED
+BIG = hashlib.shake_128(b"big").digest(PART + 2 * FRAME_PAYLOAD + 700)
+
+
+def chain(content: bytes) -> str:
+    return structured.byte_sequence(digest_all([content]).chain)
+
+
+@pytest.mark.parametrize(
+    "cuts",
+    [
+        (1, 100, FRAME_PAYLOAD - 1, FRAME_PAYLOAD, FRAME_PAYLOAD + 1, 2 * FRAME_PAYLOAD + 5),
+        (PART - 1, PART, PART + 1, len(BIG) - 1),
+        (31 * FRAME_PAYLOAD, 32 * FRAME_PAYLOAD, 33 * FRAME_PAYLOAD),
+        (5 * FRAME_PAYLOAD, PART + 7),
+    ],
+)
+@pytest.mark.parametrize("deferred", [False, True])
+def test_every_answer_tells_the_chain_of_exactly_what_is_safe(
+    client: Tus, cuts: tuple[int, ...], deferred: bool
+) -> None:
+    size = {"Upload_Defer_Length": "1"} if deferred else {"Upload_Length": str(len(BIG))}
+    url = client.create(**size)["Location"]
+    assert client.head(url)[CHAIN] == chain(b"")
+    start = 0
+    for cut in cuts:
+        answer = client.patch(url, BIG[start:cut], start, **{CHAIN: chain(BIG[:start])})
+        assert (answer.status_code, answer[CHAIN]) == (204, chain(BIG[:cut]))
+        assert client.head(url)[CHAIN] == chain(BIG[:cut])
+        start = cut
+    length = {"Upload-Length": str(len(BIG))} if deferred else {}
+    last = client.patch(url, BIG[start:], start, **{EXPECTED: chain(BIG)}, **length)
+    assert last[CHAIN] == client.head(url)[CHAIN] == chain(BIG)
+    assert content_of(last) == BIG
+
+
+def test_the_head_of_one_file_never_gets_the_tail_of_another(client: Tus) -> None:
+    url = client.begin(len(BIG))
+    other = bytes(reversed(BIG))
+    for cut in (10, FRAME_PAYLOAD + 10, PART + 10):
+        start = int(client.head(url)["Upload-Offset"])
+        client.patch(url, BIG[start:cut], start)
+        answer = client.patch(url, other[cut:], cut, **{CHAIN: chain(other[:cut])})
+        assert answer.status_code == 409
+        assert (answer[CHAIN], answer["Upload-Offset"]) == (chain(BIG[:cut]), str(cut))
+        assert b"another content" in answer.content
+        assert client.head(url)["Upload-Offset"] == str(cut)
+    assert not FileRecord.objects.exists()
+    answer = client.patch(url, BIG[PART + 10 :], PART + 10, **{CHAIN: chain(BIG[: PART + 10])})
+    assert content_of(answer) == BIG
+
+
+@pytest.mark.parametrize("safe", [0, 10, FRAME_PAYLOAD + 10, PART + 10])
+def test_what_is_not_what_was_announced_is_never_a_file(client: Tus, safe: int) -> None:
+    """The file changed under its client, in what is sent now or in what is safe already."""
+    url = client.begin(len(BIG))
+    client.patch(url, BIG[:safe])
+    changed = BIG[:-1] + b"!"
+    answer = client.patch(url, changed[safe:], safe, **{EXPECTED: chain(BIG)})
+    assert answer.status_code == 460
+    assert b"No file was made" in answer.content
+    assert "Securestore-File" not in answer
+    assert not FileRecord.objects.exists()
+    # What the answer says of what is safe is true, and good to go on with.
+    offset = int(answer["Upload-Offset"])
+    assert offset >= safe
+    assert answer[CHAIN] == client.head(url)[CHAIN] == chain(BIG[:offset])
+    assert content_of(client.patch(url, BIG[offset:], offset, **{EXPECTED: chain(BIG)})) == BIG
+
+
+def test_a_request_in_the_middle_may_say_what_it_comes_to(client: Tus) -> None:
+    url = client.begin()
+    wrong = client.patch(url, CONTENT[:100], 0, **{EXPECTED: chain(CONTENT)})
+    assert (wrong.status_code, wrong["Upload-Offset"]) == (460, "0")
+    assert (
+        client.patch(url, CONTENT[:100], 0, **{EXPECTED: chain(CONTENT[:100])}).status_code == 204
+    )
+    assert client.head(url)[CHAIN] == chain(CONTENT[:100])
+
+
+def test_creation_with_upload_compares_too(client: Tus, nothing_left: Callable[[], bool]) -> None:
+    wrong = client.create(CONTENT, Upload_Length=str(len(CONTENT)), **{EXPECTED: chain(b"other")})
+    assert wrong.status_code == 460
+    assert client.create(Upload_Length="0", **{EXPECTED: chain(b"x")}).status_code == 460
+    assert nothing_left()
+    right = client.create(CONTENT, Upload_Length=str(len(CONTENT)), **{EXPECTED: chain(CONTENT)})
+    assert content_of(right) == CONTENT
+
+
+def test_a_lost_answer_is_asked_for_with_the_chain(client: Tus) -> None:
+    url = client.begin()
+    client.patch(url, CONTENT)
+    size = len(CONTENT)
+    assert client.patch(url, b"", size, **{CHAIN: chain(CONTENT)}).status_code == 204
+    for header in (CHAIN, EXPECTED):
+        assert client.patch(url, b"", size, **{header: chain(b"other")}).status_code == 409
+
+
+@pytest.mark.parametrize("value", ["", "x", ":", "::", ":YQ==:", "a" * 44, ":" + "é" * 44 + ":"])
+@pytest.mark.parametrize("header", [CHAIN, EXPECTED])
+def test_a_chain_that_is_none_is_400(client: Tus, header: str, value: str) -> None:
+    url = client.begin()
+    answer = client.patch(url, CONTENT, 0, **{header: value})
+    assert answer.status_code == 400
+    assert header.encode() in answer.content
+    assert client.head(url)["Upload-Offset"] == "0"
+
+
+def test_an_upload_from_before_chains_were_kept_says_none_and_is_not_compared(client: Tus) -> None:
+    url = client.begin()
+    client.patch(url, CONTENT[:100])
+    StoredObject.objects.update(chain=None)
+    assert CHAIN not in client.head(url)
+    answer = client.patch(url, CONTENT[100:], 100, **{CHAIN: chain(CONTENT[:100])})
+    assert answer.status_code == 409
+    assert b"Begin a new upload" in answer.content
+    done = client.patch(url, CONTENT[100:], 100)
+    assert CHAIN not in done
+    assert content_of(done) == CONTENT
+
+
+def test_a_state_that_was_altered_ends_the_upload(client: Tus) -> None:
+    url = client.begin()
+    client.patch(url, CONTENT[:100])
+    StoredObject.objects.update(chain=b"x" * 137)
+    assert client.head(url).status_code == 410
+    assert client.patch(url, CONTENT[100:], 100).status_code == 410
+
+
+def test_the_chain_is_told_while_the_master_keys_rotate(client: Tus, use_keys: UseKeys) -> None:
+    url = client.begin()
+    client.patch(url, CONTENT[:100])
+    use_keys(generate_master_key(), os.environ["MASTER_KEYS"])
+    rewrapping.rewrap()
+    assert client.head(url)[CHAIN] == chain(CONTENT[:100])
+    use_keys(generate_master_key())
+    assert client.head(url).status_code == 503
+
+
+def test_of_a_complete_held_upload_the_chain_is_told_once(client: Tus) -> None:
+    """Its digests open with its owner's key alone, and that is told to who asks at once."""
+    url = client.begin(Upload_Metadata=metadata(custody="held"))
+    assert client.patch(url, CONTENT)[CHAIN] == chain(CONTENT)
+    assert CHAIN not in client.head(url)
+
+
+def test_who_may_not_download_is_told_no_chain_of_a_file(client: Tus, alice: User) -> None:
+    url = client.begin()
+    client.patch(url, CONTENT[:10])
+    for group in alice.groups.all():
+        group.permissions.remove(Permission.objects.get(codename="download_filerecord"))
+    assert client.head(url)[CHAIN] == chain(CONTENT[:10])
+    client.patch(url, CONTENT[10:], 10)
+    assert CHAIN not in client.head(url)
+
+
+# --- When the original was changed ---------------------------------------------------------------
+
+
+def test_the_time_of_modification_is_kept(client: Tus) -> None:
+    told = metadata(filename="a", modified="2019-05-01T12:30:00.123456+02:00")
+    content_of(client.create(CONTENT, Upload_Length=str(len(CONTENT)), Upload_Metadata=told))
+    expected = datetime(2019, 5, 1, 10, 30, 0, 123456, tzinfo=UTC)
+    assert FileRecord.objects.get().modified_at == expected
+
+
+@pytest.mark.parametrize("text", ["yesterday", "2019-05-01", "2019-02-30T00:00:00Z", "1556713800"])
+def test_a_time_that_is_none_is_refused_in_words(client: Tus, text: str) -> None:
+    answer = client.create(Upload_Length="1", Upload_Metadata=metadata(modified=text))
+    assert answer.status_code == 400
+    assert text in answer.content.decode()
+    assert not StoredObject.objects.exists()
+
+
+# --- Outages -------------------------------------------------------------------------------------
+
+
+def test_a_store_that_goes_away_in_a_patch_is_503_and_the_upload_goes_on(client: Tus) -> None:
+    url = client.begin(len(BIG))
+    client.patch(url, BIG[:1000])
+    with store_fails(2):
+        answer = client.patch(url, BIG[1000:], 1000)
+    assert answer.status_code == 503
+    assert answer["Content-Type"].startswith("text/plain")
+    assert answer["Tus-Resumable"] == "1.0.0"
+    assert answer["Retry-After"] == "5"
+    assert b"stays safe" in answer.content
+    offset = int(client.head(url)["Upload-Offset"])
+    assert offset >= 1000
+    assert content_of(client.patch(url, BIG[offset:], offset, **{EXPECTED: chain(BIG)})) == BIG
+
+
+def test_a_store_that_is_away_at_a_creation_keeps_nothing(
+    client: Tus, nothing_left: Callable[[], bool]
+) -> None:
+    with store_fails(1):
+        answer = client.create(CONTENT, Upload_Length=str(len(CONTENT)))
+    assert answer.status_code == 503
+    assert b"Nothing was stored" in answer.content
+    assert not UploadSession.objects.exists()
