@@ -42,7 +42,8 @@ from files.models import FileRecord, Grant
 from files.recipients import describe
 from files.transfers import archive, downloads, unlocking
 from files.transfers.bodies import declared_length
-from files.transfers.forms import BodyTooShort, ReceivedFile, VaultUploadHandler
+from files.transfers.forms import BodyTooShort, BodyTooSlow, ReceivedFile, VaultUploadHandler
+from securestore.slowness import slowness_of
 
 _ROW_NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 
@@ -363,6 +364,10 @@ def upload(request: HttpRequest) -> HttpResponseBase:
         request.POST  # noqa: B018  reads the whole body, through the handler
         return publish_uploads(request, handler)
     except (BodyTooShort, MultiPartParserError, UnreadablePostError):
+        if (slow := slowness_of(request)) is not None:
+            return _upload_answer(
+                request, empty_form(request), [("", BodyTooSlow(slow))], [], status=408
+            )
         return _upload_answer(request, empty_form(request), [("", BodyTooShort())], [], status=400)
     except vault.UploadLost as lost:
         return _upload_answer(request, empty_form(request), [("", lost)], [], status=409)

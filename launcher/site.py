@@ -6,16 +6,20 @@ master keys change there: they must never be in the environment that it is given
 
 import http.client
 import os
+import resource
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from launcher.preflight import is_loopback
 
-# A client that stalls holds a thread, so there are more of them than cores.
-THREADS = 32
+# A transfer holds a thread for as long as its client takes, and so does a form that comes slowly.
+# The site leaves some of them to pages; they cost next to nothing while nobody needs them.
+THREADS = 256
 # Granian counts open connections here, idle ones included, not requests.
-BACKPRESSURE = 1024
+BACKPRESSURE = 4096
+# Descriptors that are left for what are no connections of clients: the store's, files.
+SPARE = 256
 # Seconds that running transfers get at a stop; without a limit a stalled one holds it up for ever.
 WORKER_GRACE = 10
 
@@ -46,8 +50,7 @@ class Site:
             "port": self.port,
             "http": 1,
             "workers": 1,
-            "blocking-threads": THREADS,
-            "backpressure": BACKPRESSURE,
+            "backpressure": connections(),
             "workers-kill-timeout": WORKER_GRACE,
             # Below "error": that it starts and stops, and that threads outnumber the cores.
             "log-level": "error",
@@ -58,6 +61,8 @@ class Site:
     def environment(self) -> dict[str, str]:
         env = {**os.environ, "ALLOWED_HOSTS": ",".join(self.allowed_hosts)}
         env.pop("DJANGO_SUPERUSER_PASSWORD", None)
+        # Read by the web server, and by the site, which must know how many it has.
+        env.setdefault("GRANIAN_BLOCKING_THREADS", str(THREADS))
         # glibc would keep the large buffers of transfers, for it raises this with each one freed.
         env.setdefault("MALLOC_MMAP_THRESHOLD_", str(1024 * 1024))
         env.setdefault("MALLOC_TRIM_THRESHOLD_", str(4 * 1024 * 1024))
@@ -77,3 +82,13 @@ class Site:
             return False
         finally:
             connection.close()
+
+
+def connections() -> int:
+    """How many clients may be connected at once: no more than there are descriptors for.
+
+    The limit is raised as far as it may be, for this process and for what it starts.
+    """
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    return max(min(BACKPRESSURE, most - SPARE), SPARE) if most > 0 else BACKPRESSURE

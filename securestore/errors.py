@@ -93,6 +93,17 @@ TOO_MANY = Page(
     "Too many attempts",
     "Nothing was done. Try again in {wait}.",
 )
+CUT_OFF = Page(
+    400,
+    "The request was cut off",
+    "It ended before it was complete. Nothing was changed. Go back and try again.",
+)
+CROWDED = Page(
+    503,
+    "Too many requests at once",
+    "The server waits for too many others to finish sending. Nothing was changed. Wait a few "
+    "seconds, then try again.",
+)
 SERVER_ERROR = Page(
     500,
     "Something went wrong",
@@ -115,6 +126,33 @@ INTERRUPTED = replace(
     text="The service is busy or a part of it cannot be reached. What is safe of this upload stays "
     "safe: in a few seconds, ask with HEAD where it stands and go on from there.",
 )
+
+
+def too_slow(reason: str) -> Page:
+    """What was sent came too slowly to be waited for."""
+    return Page(
+        408,
+        "That took too long to arrive",
+        f"{reason} Nothing was changed. Go back and try again, on a faster line if there is one.",
+    )
+
+
+def too_many_transfers(number: int, *, is_own: bool) -> Page:
+    """No transfer more may run at once: of this person, or of anybody."""
+    if is_own:
+        return Page(
+            429,
+            "Too many transfers at once",
+            f"{number} of your uploads and downloads are running, which is as many as one person "
+            "may have at once. Nothing was changed. Wait until one of them has ended, then try "
+            "again.",
+        )
+    return Page(
+        503,
+        "All places for transfers are taken",
+        f"{number} uploads and downloads are running, which is as many as the server takes at "
+        "once. Nothing was changed. Wait a few seconds, then try again.",
+    )
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -224,10 +262,13 @@ def answer(request: HttpRequest, page: Page) -> HttpResponse:
     return _respond(page, render_to_string(TEMPLATE, {"page": page}, request))
 
 
-def answer_safely(request: HttpRequest, page: Page) -> HttpResponse:
-    """As `answer`, but needs no database, no session and, at worst, no template."""
+def answer_safely(request: HttpRequest, page: Page, *, plain: bool = False) -> HttpResponse:
+    """As `answer`, but needs no database, no session and, at worst, no template.
+
+    With `plain` it is text, whatever the client accepts.
+    """
     html = None
-    if request.accepts("text/html"):
+    if not plain and request.accepts("text/html"):
         try:
             # Without the request there are no context processors, hence no queries.
             html = render_to_string(TEMPLATE, {"page": page, "request_id": context.request_id()})

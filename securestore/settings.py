@@ -79,6 +79,8 @@ MIDDLEWARE = [
     # Before anything reads a body.
     "securestore.middleware.BodyMiddleware",
     "securestore.middleware.UnavailableMiddleware",
+    # Before anything that reads a body, or asks the database.
+    "securestore.formbodies.FormBodyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -89,6 +91,8 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "accounts.middleware.SecondFactorMiddleware",
     "accounts.middleware.ReauthenticationMiddleware",
+    # The last of all: who may not have a view's answer takes no place of a transfer's.
+    "securestore.places.PlacesMiddleware",
 ]
 ROOT_URLCONF = "securestore.urls"
 WSGI_APPLICATION = "securestore.wsgi.application"
@@ -348,6 +352,23 @@ EVENTS_PER_PAGE = 50
 FILE_UPLOAD_HANDLERS = ["files.transfers.refuse.RefusingUploadHandler"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1 << 20
 DATA_UPLOAD_MAX_NUMBER_FILES = 100
+
+# --- Clients that are slow ----------------------------------------------------------------------
+# Threads of each web process, as the web server itself reads it from the environment: a request
+# holds one until its answer has gone out.
+THREADS = whole(env, "GRANIAN_BLOCKING_THREADS", 32)
+# How many of them transfers may hold: the others stay free for pages and for those who ask whether
+# the site lives. And how many those of one person may.
+TRANSFERS_AT_ONCE = whole(
+    env, "TRANSFERS_AT_ONCE", THREADS - max(THREADS // 8, min(8, THREADS // 2))
+)
+TRANSFERS_PER_PERSON = whole(env, "TRANSFERS_PER_PERSON", 16)
+# Bytes a second. Whoever is slower than that, for so many seconds, is waited for no longer: with a
+# form, with an upload, with taking an answer.
+LOWEST_RATE = byte_size(env, "LOWEST_RATE", default="4KiB")
+FORM_PATIENCE = whole(env, "FORM_PATIENCE", 20)
+UPLOAD_PATIENCE = whole(env, "UPLOAD_PATIENCE", 60)
+DOWNLOAD_PATIENCE = whole(env, "DOWNLOAD_PATIENCE", 300)
 
 # --- Web --------------------------------------------------------------------------------------
 STATIC_URL = "/static/"

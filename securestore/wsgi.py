@@ -19,6 +19,7 @@ from django.core.wsgi import get_wsgi_application
 
 from files import connections
 from securestore.logs import Console
+from securestore.slowness import Patient
 from securestore.travel import Unheld
 
 log = logging.getLogger(__name__)
@@ -97,5 +98,5 @@ def settle_down() -> None:
     gc.freeze()
 
 
-application = Unheld(start())
+application = Unheld(Patient(start()))
 settle_down()

@@ -19,6 +19,7 @@ from django.http.multipartparser import MultiPartParser
 from files.names import BadName
 from files.transfers import bodies
 from files.vault import FileTooLarge, Upload, VaultError
+from securestore.slowness import TooSlow
 
 if TYPE_CHECKING:
     from django.http import QueryDict
@@ -32,6 +33,13 @@ class BodyTooShort(VaultError):
 
     def __init__(self) -> None:
         super().__init__("The upload was cut off before it was complete. Nothing was stored.")
+
+
+class BodyTooSlow(VaultError):
+    """The body came too slowly to be waited for."""
+
+    def __init__(self, slow: TooSlow) -> None:
+        super().__init__(f"{slow} Nothing was stored. Try again on a faster line.")
 
 
 class CountedBody:

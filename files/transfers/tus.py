@@ -31,6 +31,7 @@ from files.names import BadName
 from files.transfers import structured
 from files.transfers.bodies import declared_length
 from files.transfers.moments import parse_moment
+from securestore import slowness
 
 VERSION: Final = "1.0.0"
 EXTENSIONS: Final = (
@@ -282,6 +283,9 @@ def _receive(
             raise Refusal(460, "The checksum does not match the bytes: they were not kept.")
         # Of a body that was cut off nobody has said what it is.
         stored = turn.settle(expected=expected_chain if received == expected else None)
+    # Where something came, it is told as after any cut: go on from there.
+    if not received and not first and (slow := slowness.slowness_of(request)) is not None:
+        raise Refusal(408, str(slow), Upload_Offset=str(turn.session.offset))
     return _state(turn.session, stored, status=status, chain=turn.chain)
 
 
@@ -289,7 +293,7 @@ def _read(request: HttpRequest, size: int) -> bytes:
     try:
         return request.read(size)
     except UnreadablePostError:
-        # The client has gone. What arrived before is as good as any other.
+        # The client has gone, or is too slow. What arrived before is as good as any other.
         return b""
 
 

@@ -59,7 +59,7 @@ function fingerprint(file, custody) {
 function shouldRetry(error) {
   if (error.causingError instanceof SignedOut || !navigator.onLine) return false;
   const status = error.originalResponse?.getStatus() ?? 0;
-  return status === 0 || status >= 500 || [409, 423, 429].includes(status);
+  return status === 0 || status >= 500 || [408, 409, 423, 429].includes(status);
 }
 
 const common = {

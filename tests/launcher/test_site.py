@@ -29,6 +29,7 @@ def test_its_environment_has_the_hosts_and_no_password(monkeypatch: pytest.Monke
     assert environment["ALLOWED_HOSTS"] == "localhost,vault"
     assert "DJANGO_SUPERUSER_PASSWORD" not in environment
     assert environment["MALLOC_MMAP_THRESHOLD_"] == "1048576"
+    assert environment["GRANIAN_BLOCKING_THREADS"] == "256"
 
 
 @pytest.mark.parametrize(("host", "accepted"), [("127.0.0.1", False), ("0.0.0.0", True)])

@@ -1,0 +1,140 @@
+"""Places of transfers: how many may run at once in this process, and how many of one person's.
+
+A transfer holds a thread for as long as its client takes. So transfers never have all threads:
+whoever comes when their places are taken is refused at once, in words, and pages go on. One person
+has a few of the places, not all. Counted in this process alone, since its threads are; nothing is
+left over when it dies.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+
+from accounts import limits, lockouts
+from securestore import errors, metrics
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+
+TRANSFERS = {
+    "files:download": {"GET"},
+    "files:download_several": {"POST"},
+    "files:upload": {"POST"},
+    "files:reencrypt": {"POST"},
+    "uploads": {"POST"},
+    "upload": {"PATCH", "POST"},
+    "admin:audit_auditevent_export": {"GET", "POST"},
+    "admin:audit_auditevent_changelist": {"POST"},
+}
+"""The views whose answers, or whose bodies, may take as long as a client does."""
+
+WAIT = 5
+"""Seconds after which somebody who was refused may find a place."""
+
+TOLD_FOR = 3600
+"""Seconds for which one refusal of a person's transfers speaks for all, in the audit log."""
+
+
+class NoPlace(Exception):
+    """No transfer more may begin: `number` are running, of this person or of all."""
+
+    def __init__(self, number: int, *, is_own: bool) -> None:
+        super().__init__(f"{number} transfers are running")
+        self.number = number
+        self.is_own = is_own
+
+
+class Places:
+    """Counts what is running."""
+
+    def __init__(self) -> None:
+        # A request that is thrown away gives its place back whenever that is, in a lock as well.
+        self._lock = threading.RLock()
+        self._running: Counter[int] = Counter()
+
+    def take(self, person: int) -> None:
+        """Begin a transfer of a person's. Raises NoPlace."""
+        with self._lock:
+            if self._running[person] >= settings.TRANSFERS_PER_PERSON:
+                raise NoPlace(self._running[person], is_own=True)
+            if (running := self._running.total()) >= settings.TRANSFERS_AT_ONCE:
+                raise NoPlace(running, is_own=False)
+            self._running[person] += 1
+
+    def running(self, person: int | None = None) -> int:
+        """How many transfers are running: of a person, or of all."""
+        with self._lock:
+            return self._running.total() if person is None else self._running[person]
+
+    def give_back(self, person: int) -> None:
+        """A transfer of theirs has ended."""
+        with self._lock:
+            self._running[person] -= 1
+            self._running += Counter()  # Without those who have none left.
+
+
+PLACES = Places()
+
+
+class PlacesMiddleware:
+    """Takes a place before a view that transfers, and gives it back when its answer has gone out.
+
+    Must stand after those that find out who asks, and whether they may.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        try:
+            response = self.get_response(request)
+        except BaseException:
+            leave(request)
+            raise
+        # Closed by the server when all of it was sent, or the client has gone (PEP 3333).
+        response._resource_closers.append(partial(leave, request))  # type: ignore[attr-defined]
+        return response
+
+    def process_view(
+        self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: Any
+    ) -> HttpResponse | None:
+        name = request.resolver_match.view_name if request.resolver_match else ""
+        if request.method not in TRANSFERS.get(name, ()) or not request.user.is_authenticated:
+            return None
+        try:
+            PLACES.take(request.user.pk)
+        except NoPlace as refused:
+            return refusal(request, refused, plain=name in {"uploads", "upload"})
+        # Given back with the request itself at the latest, whatever becomes of its answer.
+        place = weakref.finalize(request, PLACES.give_back, request.user.pk)
+        request.place = place  # type: ignore[attr-defined]
+        return None
+
+
+def leave(request: HttpRequest) -> None:
+    """Give the request's place back, if it has one. Safe to repeat."""
+    place = getattr(request, "place", None)
+    if place is not None:
+        place()
+
+
+def refusal(request: HttpRequest, refused: NoPlace, *, plain: bool) -> HttpResponse:
+    """The answer to who found no place; one's own limit is in the audit log."""
+    page = errors.too_many_transfers(refused.number, is_own=refused.is_own)
+    if refused.is_own:
+        person: Any = request.user
+        new = limits.is_news(f"transfers:{person.pk}", TOLD_FOR)
+        lockouts.note(request, "transfers", WAIT, user=person, new=new)
+    else:
+        metrics.note_failure(type(refused).__name__)
+    response = errors.answer_safely(request, page, plain=plain)
+    response["Retry-After"] = str(WAIT)
+    return response

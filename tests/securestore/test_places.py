@@ -1,0 +1,170 @@
+"""How many transfers may run at once, of one person and in all; pages go on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+from pytest_django import Settings
+
+from accounts.models import User
+from audit.models import AuditEvent
+from files import vault
+from files.models import FileRecord
+from securestore.places import PLACES, TRANSFERS, NoPlace, Places
+from tests.files.conftest import give
+from tests.files.doors import ROUTES
+
+TUS = {"Tus-Resumable": "1.0.0"}
+
+
+@pytest.fixture(autouse=True)
+def places(monkeypatch: pytest.MonkeyPatch) -> Places:
+    """None is taken by what another test left behind."""
+    monkeypatch.setattr(PLACES, "_running", Counter())
+    return PLACES
+
+
+@pytest.fixture
+def record(s3: object, alice: User) -> FileRecord:
+    return vault.store(alice, [b"x" * 1000], name="a")
+
+
+@pytest.fixture
+def member(client: Client, alice: User) -> Client:
+    client.force_login(alice)
+    return client
+
+
+def test_a_place_is_given_back() -> None:
+    places = Places()
+    for _ in range(100):
+        places.take(1)
+        places.give_back(1)
+    assert not places.running()
+
+
+def test_one_person_has_not_all_of_them(settings: Settings) -> None:
+    settings.TRANSFERS_PER_PERSON, settings.TRANSFERS_AT_ONCE = 2, 3
+    places = Places()
+    places.take(1)
+    places.take(1)
+    with pytest.raises(NoPlace) as own:
+        places.take(1)
+    places.take(2)
+    with pytest.raises(NoPlace) as anybodys:
+        places.take(3)
+    assert (own.value.number, own.value.is_own) == (2, True)
+    assert (anybodys.value.number, anybodys.value.is_own) == (3, False)
+
+
+def ask(client: Client, name: str, record: FileRecord) -> Any:
+    """Begin a transfer, by each of its doors."""
+    told = {**TUS, "Upload-Length": "1", "Accept": "text/plain"}
+    doors: dict[str, Callable[[], Any]] = {
+        "download": lambda: client.get(f"/files/{record.pk}/download/", headers=TEXT),
+        "archive": lambda: client.post("/files/download/", {"file": str(record.pk)}, headers=TEXT),
+        "form": lambda: client.post("/files/upload/", {"custody": "managed"}, headers=TEXT),
+        "tus": lambda: client.post("/uploads/", headers=told),
+        "patch": lambda: client.patch(f"/uploads/{record.pk}", headers=told),
+    }
+    return doors[name]()
+
+
+TEXT = {"Accept": "text/plain"}
+DOORS = ["download", "archive", "form", "tus", "patch"]
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_too_many_of_ones_own_are_refused_in_words(
+    member: Client, alice: User, record: FileRecord, settings: Settings, door: str
+) -> None:
+    settings.TRANSFERS_PER_PERSON = 3
+    for _ in range(3):
+        PLACES.take(alice.pk)
+    try:
+        for _ in range(2):
+            response = ask(member, door, record)
+            assert (response.status_code, response["Retry-After"]) == (429, "5")
+            assert "3 of your uploads and downloads are running" in response.text
+            assert "Wait until one of them has ended" in response.text
+        assert member.get("/files/").status_code == 200
+    finally:
+        for _ in range(3):
+            PLACES.give_back(alice.pk)
+    assert ask(member, door, record).status_code != 429
+    # Once is enough.
+    [event] = AuditEvent.objects.filter(event="locked_out")
+    assert (event.data["action"], event.data["user_id"]) == ("transfers", alice.pk)
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_when_all_are_taken_pages_go_on(
+    member: Client, bob: User, record: FileRecord, settings: Settings, door: str
+) -> None:
+    settings.TRANSFERS_AT_ONCE = 1
+    PLACES.take(bob.pk)
+    try:
+        response = ask(member, door, record)
+        assert (response.status_code, response["Retry-After"]) == (503, "5")
+        assert "1 uploads and downloads are running" in response.text
+        assert member.get("/files/").status_code == 200
+        assert member.get("/healthz").status_code == 200
+    finally:
+        PLACES.give_back(bob.pk)
+    assert ask(member, door, record).status_code != 503
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_a_transfer_holds_its_place_to_its_end_and_no_longer(
+    member: Client, alice: User, record: FileRecord, door: str
+) -> None:
+    response = ask(member, door, record)
+    if response.streaming:
+        assert PLACES.running(alice.pk) == 1
+        b"".join(response.streaming_content)
+    response.close()
+    assert not PLACES.running()
+
+
+def test_who_may_not_have_it_takes_no_place(
+    client: Client, mallory: User, record: FileRecord
+) -> None:
+    assert client.get(f"/files/{record.pk}/download/").status_code == 302
+    client.force_login(mallory)
+    response = client.get(f"/files/{record.pk}/download/")
+    assert response.status_code == 404
+    response.close()
+    assert not PLACES.running()
+
+
+def test_another_person_has_places_of_their_own(
+    client: Client, alice: User, bob: User, record: FileRecord, settings: Settings
+) -> None:
+    give(record, bob)
+    settings.TRANSFERS_PER_PERSON = 1
+    client.force_login(bob)
+    PLACES.take(alice.pk)
+    try:
+        assert client.get(f"/files/{record.pk}/download/").status_code == 200
+    finally:
+        PLACES.give_back(alice.pk)
+
+
+def test_a_view_that_fails_gives_its_place_back(
+    member: Client, record: FileRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_arguments: object, **_named: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("files.transfers.downloads.answer", fail)
+    member.raise_request_exception = False
+    member.get(f"/files/{record.pk}/download/").close()
+    assert not PLACES.running()
+
+
+def test_every_view_that_is_named_exists() -> None:
+    assert set(TRANSFERS) <= set(ROUTES)
