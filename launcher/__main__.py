@@ -93,7 +93,13 @@ def start_store(
     if log.exists():
         log.replace(data / "store.log.1")
     child = supervisor.start(
-        store.name, store.command(), env=store.environment(), log=log, keep=[lock]
+        store.name,
+        store.command(),
+        env=store.environment(),
+        cwd=store.data,
+        log=log,
+        keep=[lock],
+        grace=store.grace,
     )
     return lambda: supervisor.wait_until(store.is_ready, child, seconds=60)
 

@@ -61,6 +61,8 @@ class Child:
                 stderr=errors,
                 pass_fds=tuple(keep),
                 start_new_session=True,
+                # Sockets have no other lock: files and doors are for this account alone.
+                umask=0o077,
                 preexec_fn=_end_with_parent(),  # noqa: PLW1509 - it takes no lock.
             )
 

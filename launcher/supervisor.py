@@ -53,11 +53,13 @@ class Supervisor:
         argv: Sequence[str | Path],
         *,
         env: Mapping[str, str],
+        cwd: Path | None = None,
         log: Path | None = None,
         keep: Sequence[int] = (),
+        grace: float = 15.0,
     ) -> Child:
         """Start a process that is to run until the end."""
-        child = Child(name, argv, env=env, cwd=self._cwd, log=log, keep=keep)
+        child = Child(name, argv, env=env, cwd=cwd or self._cwd, log=log, keep=keep, grace=grace)
         self._children.append(child)
         return child
 

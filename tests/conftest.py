@@ -6,7 +6,7 @@ No test reaches beyond this machine: a connection to anything but loopback fails
 import gc
 import ipaddress
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -180,12 +180,7 @@ class Weed:
     """A running SeaweedFS of the test session's own."""
 
     store: EmbeddedStore
-    command: Sequence[str]
-
-    def port_of(self, part: str) -> int:
-        """The port of one of the servers behind S3: `master`, `volume` or `filer`."""
-        option = f"-{part}.port="
-        return int(next(word for word in self.command if word.startswith(option))[len(option) :])
+    pid: int
 
     @property
     def endpoint_url(self) -> str:
@@ -216,10 +211,9 @@ def weed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Weed]:
     folder = tmp_path_factory.mktemp("weed")
     store = EmbeddedStore(folder / "store", free_port(), "tests-access", "tests-secret-key")
     store.prepare()
-    command = store.command()
     child = Child(
         store.name,
-        command,
+        store.command(),
         env=store.environment(),
         cwd=store.data,
         log=folder / "store.log",
@@ -228,6 +222,6 @@ def weed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Weed]:
     )
     try:
         child.wait_until(store.is_ready, seconds=60)
-        yield Weed(store, command)
+        yield Weed(store, child.pid)
     finally:
         child.stop()

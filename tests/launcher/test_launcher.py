@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from launcher.ports import free_port
+from tests.launcher.sockets import descendants
 
 ROOT = Path(__file__).parents[2]
 READY = "Securestore is ready at "
@@ -93,21 +94,6 @@ def installation(tmp_path: Path) -> Installation:
 def own_lines(output: Iterable[str]) -> list[str]:
     """What the launcher says: the site's log, one JSON object a line, goes the same way."""
     return [line for line in output if not line.startswith("{")]
-
-
-def descendants(pid: int) -> set[int]:
-    """Every process below this one, by its number."""
-    parents: dict[int, int] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        parents[int(stat.parent.name)] = int(fields[1])
-    found = {pid}
-    while more := {child for child, parent in parents.items() if parent in found} - found:
-        found |= more
-    return found - {pid}
 
 
 @contextmanager

@@ -1,9 +1,14 @@
 """The embedded store: shut to everyone without its keys, at every door."""
 
 import http.client
+import os
 import shutil
+import socket
 import stat
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -16,14 +21,27 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from launcher.errors import LaunchError
-from launcher.ports import LOOPBACK
-from launcher.store import EmbeddedStore
+from launcher.mutual_tls import Identity
+from launcher.ports import LOOPBACK, free_port
+from launcher.process import Child
+from launcher.store import EmbeddedStore, program
 from tests.conftest import Weed
+from tests.launcher.sockets import Listener, listeners
+from tests.launcher.strangers import (
+    Request,
+    Way,
+    calls,
+    is_answered,
+    obeyed,
+    status,
+    trusting_anybody,
+)
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
 BUCKET = "doors"
+CONTENT = b"ciphertext"
 
 
 def test_it_does_not_run_without_credentials(tmp_path: Path) -> None:
@@ -56,7 +74,7 @@ def test_it_is_told_nothing_that_it_does_not_need(
 ) -> None:
     monkeypatch.setenv("MASTER_KEYS", "secret")
     names = set(EmbeddedStore(tmp_path, 20_000, "a", "s").environment())
-    assert {name for name in names if not name.startswith("WEED_JWT_")} == {
+    assert {name for name in names if not name.startswith("WEED_")} == {
         "PATH",
         "HOME",
         "AWS_ACCESS_KEY_ID",
@@ -92,12 +110,103 @@ def bucket(weed: Weed) -> str:
     """A bucket with one object, `kept`."""
     client = weed.client()
     client.create_bucket(Bucket=BUCKET)
-    client.put_object(Bucket=BUCKET, Key="kept", Body=b"ciphertext")
+    client.put_object(Bucket=BUCKET, Key="kept", Body=CONTENT)
     return BUCKET
+
+
+@pytest.fixture(scope="module")
+def strangers(tmp_path_factory: pytest.TempPathFactory) -> list[Way]:
+    """How one may connect without the store's certificate: with one that is made like it, too."""
+    forged = Identity(tmp_path_factory.mktemp("stranger"))
+    forged.renew()
+    ways = [Way("in the clear")]
+    for alpn in ("http/1.1", "h2"):
+        ways.append(Way(f"TLS, {alpn}", trusting_anybody(alpn)))
+        certified = trusting_anybody(alpn)
+        certified.load_cert_chain(forged.certificate, forged.key)
+        ways.append(Way(f"TLS, {alpn}, a certificate of another's", certified))
+    return ways
 
 
 @pytest.mark.integration
 class TestDoors:
+    @pytest.fixture(autouse=True)
+    def _nothing_is_lost(self, weed: Weed, bucket: str) -> Iterator[None]:
+        yield
+        body = weed.client().get_object(Bucket=bucket, Key="kept")["Body"]
+        assert body.read() == CONTENT
+
+    def test_it_listens_on_loopback_and_in_files_of_this_account(
+        self, weed: Weed, bucket: str
+    ) -> None:
+        found = listeners(weed.pid)
+        tcp = {listener for listener in found if listener.kind == "tcp"}
+        # So that the tests below have what they are about.
+        assert {listener.port for listener in tcp} == {
+            weed.store.port,
+            *weed.store.inner_ports.values(),
+        }
+        assert {listener.address for listener in tcp} == {LOOPBACK}
+        files = found - tcp
+        assert files
+        for listener in files:
+            assert listener.kind == "unix"
+            status = listener.path.stat()
+            assert stat.S_ISSOCK(status.st_mode)
+            assert stat.S_IMODE(status.st_mode) == 0o700
+            assert status.st_uid == os.getuid()
+
+    def test_no_socket_obeys_a_stranger_over_http(
+        self, weed: Weed, bucket: str, strangers: list[Way]
+    ) -> None:
+        let_in = [
+            request
+            for listener in sorted(listeners(weed.pid), key=str)
+            for way in strangers
+            for request in obeyed(way, listener, bucket, "kept")
+        ]
+        assert let_in == []
+
+    def test_no_socket_answers_a_stranger_over_grpc(
+        self, weed: Weed, bucket: str, strangers: list[Way]
+    ) -> None:
+        answered = [
+            f"{listener}, {way.name}: {call}"
+            for listener in sorted(listeners(weed.pid), key=str)
+            for way in strangers
+            for call in calls(bucket, "kept")
+            if is_answered(way, listener, call)
+        ]
+        assert answered == []
+
+    def test_the_certificate_is_what_opens_them(self, weed: Weed, bucket: str) -> None:
+        """Else the refusals above would say nothing: the same calls, by the store itself."""
+        own = trusting_anybody("h2")
+        own.load_cert_chain(weed.store.identity.certificate, weed.store.identity.key)
+        way = Way("the store's own", own)
+        opened = {
+            option
+            for option, port in weed.store.inner_ports.items()
+            for call in calls("none", "none")
+            if is_answered(way, Listener("tcp", LOOPBACK, port), call)
+        }
+        assert {"master.port.grpc", "volume.port.grpc", "filer.port.grpc"} <= opened
+
+    @pytest.mark.parametrize("command", ["fs.ls /buckets", "fs.tree /", "volume.list"])
+    def test_its_own_shell_is_a_stranger_without_the_certificate(
+        self, weed: Weed, bucket: str, command: str
+    ) -> None:
+        own = weed.store.environment()
+        assert bucket in shell(weed.store, command, own, seconds=60)
+        bare = {name: own[name] for name in ("PATH", "HOME")}
+        assert bucket not in shell(weed.store, command, bare, seconds=3)
+
+    @pytest.mark.parametrize("path", ["/status", "/healthz"])
+    def test_all_that_anybody_learns_is_that_it_lives(self, weed: Weed, path: str) -> None:
+        with closing(http.client.HTTPConnection(LOOPBACK, weed.store.port, timeout=10)) as s3:
+            s3.request("GET", path)
+            assert s3.getresponse().read() == b""
+
     @pytest.mark.parametrize(
         "signature",
         [pytest.param(UNSIGNED, id="no signature"), pytest.param("v4", id="wrong keys")],
@@ -136,17 +245,105 @@ class TestDoors:
             attempt(stranger)
         assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
 
-    @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
-    def test_so_do_the_servers_behind_it(self, weed: Weed, bucket: str, method: str) -> None:
-        connection = http.client.HTTPConnection(LOOPBACK, weed.port_of("filer"), timeout=10)
-        connection.request(method, f"/buckets/{bucket}/kept")
-        assert connection.getresponse().status == 401
-        connection.close()
-
-    def test_nothing_of_that_changed_the_object(self, weed: Weed, bucket: str) -> None:
-        body = weed.client().get_object(Bucket=bucket, Key="kept")["Body"]
-        assert body.read() == b"ciphertext"
-
     def test_a_bucket_is_made_on_request_only(self, weed: Weed) -> None:
         with pytest.raises(ClientError, match="NoSuchBucket"):
             weed.client().put_object(Bucket="mistyped", Key="k", Body=b"")
+
+
+def shell(store: EmbeddedStore, command: str, env: Mapping[str, str], *, seconds: float) -> str:
+    """What SeaweedFS's own administration says; it tries for ever where it is not let in."""
+    ports = store.inner_ports
+    master, filer = (
+        f"{LOOPBACK}:{ports[f'{part}.port']}.{ports[f'{part}.port.grpc']}"
+        for part in ("master", "filer")
+    )
+    try:
+        done = subprocess.run(
+            [program(), "shell", f"-master={master}", f"-filer={filer}"],
+            input=f"{command}\nexit\n".encode(),
+            env=env,
+            cwd="/",
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+            timeout=seconds,
+        )
+    except subprocess.TimeoutExpired as error:
+        return (error.stdout or b"").decode()
+    return done.stdout.decode()
+
+
+@contextmanager
+def running(store: EmbeddedStore, *, as_before: bool = False) -> Iterator["S3Client"]:
+    """The store, killed at the end, or one that asks for no certificate; yields a client."""
+    store.prepare()
+    command, env = store.command(), store.environment()
+    ready = store.is_ready
+    if as_before:
+        new = ("-disableHttp", "-s3.localSocket", "-filer.localSocket", "-s3.allowedOrigins")
+        command = [word for word in command if not word.startswith(new)]
+        env = {
+            name: value for name, value in env.items() if "GRPC" not in name and "HTTPS" not in name
+        }
+        ready = partial(listens, store.port)
+    log = store.data.parent / "store.log"
+    child = Child(store.name, command, env=env, cwd=store.data, log=log, grace=0)
+    try:
+        child.wait_until(ready, seconds=60)
+        with closing(Weed(store, child.pid).client()) as client:
+            yield client
+    finally:
+        child.stop()
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((LOOPBACK, port)) == 0
+
+
+@pytest.mark.integration
+def test_what_was_stored_survives_kills_and_older_ways_to_start(tmp_path: Path) -> None:
+    """A data folder from before there were certificates, or of a store that was killed, goes on."""
+    stored: dict[str, bytes] = {}
+
+    def go_on(client: "S3Client") -> None:
+        name = f"object-{len(stored)}"
+        stored[name] = os.urandom(5 * 2**20)
+        client.put_object(Bucket=BUCKET, Key=name, Body=stored[name])
+        for key, content in stored.items():
+            assert client.get_object(Bucket=BUCKET, Key=key)["Body"].read() == content
+
+    def store() -> EmbeddedStore:
+        return EmbeddedStore(tmp_path / "store", free_port(), "access", "secret")
+
+    with running(store(), as_before=True) as client:
+        client.create_bucket(Bucket=BUCKET)
+        go_on(client)
+    for _ in range(2):
+        with running(store()) as client:
+            go_on(client)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("part", ["GRPC_S3", "HTTPS_VOLUME"])
+def test_it_is_not_used_while_a_server_of_it_asks_for_nothing(tmp_path: Path, part: str) -> None:
+    """SeaweedFS serves in the clear, without a word, where it cannot read a certificate."""
+    store = EmbeddedStore(tmp_path / "store", free_port(), "access", "secret")
+    store.prepare()
+    env = {name: value for name, value in store.environment().items() if part not in name}
+    child = Child(
+        store.name, store.command(), env=env, cwd=store.data, log=tmp_path / "log", grace=1
+    )
+    s3 = Listener("tcp", LOOPBACK, store.port)
+
+    def all_listen() -> bool:
+        return all(map(listens, store.inner_ports.values())) and (
+            status(Way("in the clear"), s3, Request("GET", "/")) == http.client.FORBIDDEN
+        )
+
+    try:
+        child.wait_until(all_listen, seconds=60)
+        with suppress(LaunchError):
+            assert not store.is_ready()
+    finally:
+        child.stop()
