@@ -40,13 +40,30 @@ def serve(supervisor: Supervisor, host: str, port: int, data: Path) -> None:
     if configuration.embedded_store:
         wait_for_store = start_store(supervisor, configuration, data, lock)
     # Meanwhile, what needs no store.
-    manage(supervisor, "The database migration", "migrate", "--noinput", "--verbosity=0")
-    manage(supervisor, "Collecting static files", "collectstatic", "--noinput", "--verbosity=0")
+    migrate = command("migrate", "--noinput", "--verbosity=0")
+    supervisor.run("The database migration", migrate, env=os.environ)
+    collect = command("collectstatic", "--noinput", "--verbosity=0")
+    supervisor.run("Collecting static files", collect, env=os.environ)
     if wait_for_store:
         wait_for_store()
-    manage(supervisor, "Setting up the vault", "setup_vault")
+    # A name and a password perhaps: they come last, and whatever happens before.
+    news = supervisor.ask("Setting up the vault", command("setup_vault"), env=os.environ)
+    try:
+        site = start_site(supervisor, host, port, configuration)
+    except BaseException:
+        say(news)
+        raise
+    say(f"\n{news}Securestore is ready at {site.url}" + ("\n" if sys.stdout.isatty() else ""))
+    supervisor.watch()
+
+
+def start_site(
+    supervisor: Supervisor, host: str, port: int, configuration: environment.Environment
+) -> Site:
+    """Check the configuration, start the web server, wait until it answers."""
     # "No issues" is not worth a line; what is wrong comes on the other channel.
-    manage(supervisor, "The configuration check", "check", "--database=default", quiet=True)
+    check = command("check", "--database=default")
+    supervisor.run("The configuration check", check, env=os.environ, quiet=True)
     site = Site(host, port, preflight.allowed_hosts(configuration.allowed_hosts, host))
     child = supervisor.start(site.name, site.command(), env=site.environment())
     supervisor.wait_until(site.is_ready, child, seconds=60)
@@ -56,8 +73,7 @@ def serve(supervisor: Supervisor, host: str, port: int, data: Path) -> None:
             "way reads passwords and files. Put a TLS proxy before it.",
             file=sys.stderr,
         )
-    say(f"Securestore is ready at {site.url}")
-    supervisor.watch()
+    return site
 
 
 def say(text: str) -> None:
@@ -104,10 +120,9 @@ def start_store(
     return lambda: supervisor.wait_until(store.is_ready, child, seconds=60)
 
 
-def manage(supervisor: Supervisor, step: str, *command: str, quiet: bool = False) -> None:
-    """Run one of the site's own commands. Raises `LaunchError`, naming the step, when it fails."""
-    argv = [sys.executable, str(ROOT / "manage.py"), *command]
-    supervisor.run(step, argv, env=os.environ, quiet=quiet)
+def command(*words: str) -> list[str]:
+    """How to run one of the site's own commands."""
+    return [sys.executable, str(ROOT / "manage.py"), *words]
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -31,13 +31,13 @@ class Child:
         env: Mapping[str, str],
         cwd: Path,
         log: Path | None = None,
-        quiet: bool = False,
+        output: int | None = None,
         keep: Sequence[int] = (),
         grace: float = 15.0,
     ) -> None:
-        """Start `argv`; output goes to `log`, or where this process's own goes.
+        """Start `argv`; what it says goes to `log`, or where this process's own goes.
 
-        `quiet` throws the standard output away, not the errors.
+        `output` is a descriptor, or `subprocess.DEVNULL`, for the standard output alone.
 
         `keep` are descriptors that it inherits; `grace` is how long (seconds) it may take to stop
         before it is killed.
@@ -46,12 +46,10 @@ class Child:
         self.log = log
         self._grace = grace
         with contextlib.ExitStack() as stack:
-            output = errors = None
+            errors = None
             if log is not None:
                 output = errors = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
                 stack.callback(os.close, output)
-            elif quiet:
-                output = subprocess.DEVNULL
             self._process = subprocess.Popen(
                 [str(part) for part in argv],
                 env=dict(env),

@@ -5,9 +5,12 @@ interrupted half way, and whatever was started is stopped, in reverse order, how
 """
 
 import contextlib
+import os
 import select
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -70,7 +73,31 @@ class Supervisor:
 
         Raises `LaunchError` when it fails.
         """
-        step = Child(name, argv, env=env, cwd=self._cwd, quiet=quiet)
+        output = subprocess.DEVNULL if quiet else None
+        self._finish(Child(name, argv, env=env, cwd=self._cwd, output=output))
+
+    def ask(self, name: str, argv: Sequence[str | Path], *, env: Mapping[str, str]) -> str:
+        """Run a process to its end; return its standard output, 64 KiB at most.
+
+        Raises `LaunchError` when it fails. What it said before that, or before a stop was asked
+        for, is shown: it may be said only once.
+        """
+        # Not a file: it may be secret.
+        reader, writer = os.pipe()
+        with os.fdopen(reader, encoding="utf-8", errors="replace") as said:
+            try:
+                step = Child(name, argv, env=env, cwd=self._cwd, output=writer)
+            finally:
+                os.close(writer)
+            try:
+                self._finish(step)
+            except BaseException:
+                step.stop()
+                sys.stdout.write(said.read())
+                raise
+            return said.read()
+
+    def _finish(self, step: Child) -> None:
         self._children.append(step)
         while (code := step.exit_code()) is None:
             self.pause(1.0)
@@ -78,7 +105,7 @@ class Supervisor:
         self._children.remove(step)
         step.stop()
         if code != 0:
-            raise LaunchError(f"{name} failed (exit code {code}): see above.")
+            raise LaunchError(f"{step.name} failed (exit code {code}): see above.")
 
     def wait_until(self, ready: Callable[[], bool], child: Child, *, seconds: float) -> None:
         """As `Child.wait_until`, and raises `StopRequested` when that comes first."""

@@ -16,7 +16,7 @@ from contextlib import suppress
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, TextIO
 from urllib.parse import urlsplit
 
 import environ
@@ -269,11 +269,14 @@ def networks(env: environ.Env, name: str) -> list[IPv4Network | IPv6Network]:
         raise ImproperlyConfigured(f"{name} is not a list of networks: {error}.") from None
 
 
-def log_format(env: environ.Env) -> str:
-    """How the log is written, `json` or `plain`: by default plain to a terminal, else JSON."""
+def log_format(env: environ.Env, stream: TextIO | None = None) -> str:
+    """How the log is written to a stream (standard error): `json` or `plain`.
+
+    By default plain where a person looks, at a terminal, and JSON elsewhere.
+    """
     name: str = env.str("LOG_FORMAT", default="auto").strip().lower()
     if name == "auto":
-        return "plain" if sys.stdout.isatty() and sys.stderr.isatty() else "json"
+        return "plain" if (stream or sys.stderr).isatty() else "json"
     if name not in {"json", "plain"}:
         raise ImproperlyConfigured("LOG_FORMAT is none of json, plain and auto.")
     return name

@@ -11,12 +11,14 @@ import json
 import logging
 import re
 import sys
+import time
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
 from audit import context
 
 INDENT = "    "
+_MAC = re.compile(r"^(\d+):[0-9a-f]{64}\b")
 _LINK = re.compile(r"(/accounts/(?:invitation|confirm-email|password/reset/key)/)[^/\s'\"?]+")
 
 
@@ -28,7 +30,22 @@ def visible(text: str) -> str:
 
 
 class LineFormatter(logging.Formatter):
-    """A record as one line; a traceback follows, every line of it indented."""
+    """A record as one line; a traceback follows, every line of it indented.
+
+    `short` is for a person at a terminal: the time of day, a level that matters, what happened.
+    """
+
+    def __init__(self, fmt: str | None = None, *, short: bool = False) -> None:
+        super().__init__(fmt)
+        self._short = short
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the name is logging's.
+        if not self._short:
+            return super().formatMessage(record)
+        level = f"{record.levelname} " if record.levelno >= logging.WARNING else ""
+        # An event of the audit log is found by its number.
+        what = _MAC.sub(r"audit \1", record.message)
+        return f"{time.strftime('%H:%M:%S', time.localtime(record.created))} {level}{what}"
 
     def format(self, record: logging.LogRecord) -> str:
         record.message = record.getMessage()
@@ -89,6 +106,10 @@ class Console(logging.StreamHandler[TextIO]):
 
     def __init__(self) -> None:
         logging.Handler.__init__(self)
+
+    def is_terminal(self) -> bool:
+        """Whether a person looks at it."""
+        return self.stream.isatty()
 
     @property
     def stream(self) -> TextIO:

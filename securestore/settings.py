@@ -28,6 +28,7 @@ from securestore.configuration import (
     url,
     whole,
 )
+from securestore.logs import Console
 
 # Lets generic classes of Django (`ModelAdmin[File]`) be written as the type checker reads them.
 django_stubs_ext.monkeypatch()
@@ -410,7 +411,7 @@ CONTENT_SECURITY_POLICY = {
 DEFAULT_EXCEPTION_REPORTER = "securestore.reporting.Reporter"
 DEFAULT_EXCEPTION_REPORTER_FILTER = "securestore.reporting.ReporterFilter"
 
-LOG_FORMAT = log_format(env)
+LOG_FORMAT = log_format(env, Console().stream)
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -419,6 +420,7 @@ LOGGING = {
             # Names and headers that strangers chose cannot forge a line.
             "()": "securestore.logs.LineFormatter",
             "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
+            "short": Console().is_terminal(),
         },
         "json": {"()": "securestore.logs.JsonFormatter"},
     },

@@ -28,9 +28,10 @@ log = logging.getLogger(__name__)
 def start() -> WSGIHandler:
     """The application. Raises `SystemExit`, saying why, when the configuration cannot serve."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "securestore.settings")
+    # The settings look whether a person reads there.
+    Console.serving = True
     try:
         django.setup(set_prefix=False)
-        Console.serving = True
         connections.serve()
         refuse_unsafe_settings()
         from securestore import metrics  # Models exist only from here on.

@@ -1,15 +1,18 @@
 """The whole of `make run`, as processes: starts, answers, keeps its data, leaves nothing."""
 
 import os
+import pty
 import re
 import select
 import signal
 import subprocess
 import sys
+import tempfile
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -131,6 +134,67 @@ def test_it_starts_answers_and_finds_its_data_again(installation: Installation) 
         with all_ending(descendants(launcher.pid)):
             launcher.terminate()
         assert launcher.wait(30) == 0
+
+
+@contextmanager
+def at_a_terminal(installation: Installation) -> Iterator[tuple[list[str], bytes]]:
+    """A launcher before a person, who then asks for a page.
+
+    Yields what the terminal shows, and what went to standard error, which is a file.
+    """
+    terminal, theirs = pty.openpty()
+    with (
+        os.fdopen(terminal, "rb", buffering=0) as screen,
+        tempfile.TemporaryFile() as errors,
+        subprocess.Popen(
+            installation.command(),
+            cwd=ROOT,
+            env=installation.environment,
+            stdout=theirs,
+            stderr=errors,
+            start_new_session=True,
+        ) as launcher,
+    ):
+        os.close(theirs)
+        try:
+            shown = _shown(screen, until=READY.encode())
+            installation.get("/accounts/login/")
+            shown += _shown(screen, until=b"account_login")
+            launcher.send_signal(signal.SIGINT)
+            shown += _shown(screen, until=b"has stopped")
+            assert launcher.wait(30) == 0
+            errors.seek(0)
+            yield shown.decode().replace("\r\n", "\n").split("\n"), errors.read()
+        finally:
+            launcher.kill()
+
+
+def _shown(screen: BinaryIO, *, until: bytes) -> bytes:
+    """What a terminal shows, up to the end of the line with that."""
+    shown = b""
+    while until not in shown or not shown.endswith(b"\n"):
+        shown += screen.read(65_536)
+    return shown
+
+
+def test_a_person_reads_short_lines_and_how_to_sign_in_last(installation: Installation) -> None:
+    """First and second start; JSON only where nobody looks."""
+    for first in (True, False):
+        with at_a_terminal(installation) as (lines, errors):
+            ready = lines.index(f"{READY}http://127.0.0.1:{installation.port}/")
+            assert lines[ready + 1] == ""
+            if first:
+                assert lines[ready - 3 : ready - 1] == ["", "First administrator: admin"]
+                assert re.fullmatch(r"Password \(shown only now\): \S{16,}", lines[ready - 1])
+            else:
+                assert lines[ready - 1] == ""
+                assert "Password" not in "".join(lines)
+            assert not [line for line in lines if line.startswith("{")]
+            [request] = [line for line in lines if "account_login" in line]
+            assert re.fullmatch(
+                r"\d\d:\d\d:\d\d GET account_login 200, \d+ bytes in \d+ ms", request
+            )
+            assert {line[:1] for line in errors.decode().splitlines()} == {"{"}
 
 
 def kill_the_launcher(launcher: int) -> None:

@@ -69,6 +69,27 @@ def test_a_quiet_step_does_not(tmp_path: Path, capfd: pytest.CaptureFixture[str]
     assert capfd.readouterr().out == ""
 
 
+def test_what_a_step_says_can_be_asked_for(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with Supervisor(tmp_path) as supervisor:
+        assert supervisor.ask("The step", WORKS, env=os.environ) == "done\n"
+    assert capfd.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("then", "error"),
+    [("raise SystemExit(3)", LaunchError), (f"{ENDS[2]}; signal.pause()", StopRequested)],
+)
+def test_what_is_said_once_is_shown_whatever_comes_then(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], then: str, error: type[Exception]
+) -> None:
+    step = [sys.executable, "-c", f"print('the password', flush=True); {then}"]
+    with pytest.raises(error), Supervisor(tmp_path) as supervisor:
+        supervisor.ask("The step", step, env=os.environ)
+    assert capfd.readouterr().out == "the password\n"
+
+
 def test_a_step_that_fails_is_named(tmp_path: Path) -> None:
     failed = pytest.raises(LaunchError, match=r"^The step failed \(exit code 3\)")
     with failed, Supervisor(tmp_path) as supervisor:

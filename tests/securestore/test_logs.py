@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 from datetime import timedelta
 from typing import Any
@@ -163,6 +164,32 @@ def test_no_other_format_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOG_FORMAT", "xml")
     with pytest.raises(ImproperlyConfigured, match="none of json, plain and auto"):
         log_format(read_environment())
+
+
+@pytest.mark.parametrize(("terminal", "used"), [(True, "plain"), (False, "json")])
+def test_what_counts_is_where_the_log_goes(
+    monkeypatch: pytest.MonkeyPatch, terminal: bool, used: str
+) -> None:
+    monkeypatch.delenv("LOG_FORMAT", raising=False)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: not terminal)
+    assert log_format(read_environment(), sys.stdout) == used
+
+
+@pytest.mark.parametrize(
+    ("level", "message", "line"),
+    [
+        (logging.INFO, "GET home 302, 0 bytes in 1 ms", "GET home 302, 0 bytes in 1 ms"),
+        (logging.WARNING, "slow\n", "WARNING slow\\n"),
+        (logging.INFO, f"7:{'0f' * 32} signed_in", "audit 7 signed_in"),
+    ],
+)
+def test_at_a_terminal_lines_are_short(level: int, message: str, line: str) -> None:
+    made = record("%s", message)
+    made.levelno, made.levelname = level, logging.getLevelName(level)
+    time_of_day, rest = LineFormatter(short=True).format(made).split(" ", 1)
+    assert re.fullmatch(r"\d\d:\d\d:\d\d", time_of_day)
+    assert rest == line
 
 
 @pytest.mark.parametrize(("terminal", "used"), [(True, "plain"), (False, "json")])
