@@ -1,8 +1,9 @@
 """Who is signed in where: sessions are noted, end when idle or old, and can be revoked.
 
-Each session has a row of allauth's beside Django's own. Reading it is one query for a request;
-writing when it was last seen happens at most once a minute. Whatever ends a session deletes
-Django's row too, so no page can be reached with its cookie again.
+Each session has a row of allauth's beside Django's own, under the same digest of its cookie
+(`accounts.session_store`). Reading it is one query for a request; writing when it was last seen
+happens at most once a minute. Whatever ends a session deletes Django's row too, so no page can be
+reached with its cookie again.
 """
 
 from __future__ import annotations
@@ -15,16 +16,17 @@ from allauth.account.adapter import get_adapter
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth import HASH_SESSION_KEY, get_user
+from django.contrib.auth import get_user
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.models import Session
 from django.db import DatabaseError, transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.crypto import constant_time_compare
+from django.utils.crypto import salted_hmac
 
 import audit
+from accounts.session_store import row_key
 from files.connections import hurried
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ OVER = {
     "idle": "You were signed out, because you had not used the site for a while.",
     "age": "You were signed out, because you had been signed in for so long.",
 }
+_PASSWORD = "password"  # noqa: S105 - the name of what tells that it was changed
 _AGENT_LENGTH = UserSession._meta.get_field("user_agent").max_length
 
 
@@ -51,14 +54,19 @@ def begin(request: HttpRequest, user: User) -> None:
     idle = timezone.now() - timedelta(seconds=settings.SESSION_IDLE_TIMEOUT)
     UserSession.objects.filter(user=user, last_seen_at__lt=idle).delete()
     UserSession.objects.update_or_create(
-        session_key=request.session.session_key,
-        defaults={"user": user, "created_at": timezone.now(), **_seen(request)},
+        session_key=_key(request),
+        defaults={
+            "user": user,
+            "created_at": timezone.now(),
+            "data": {_PASSWORD: _password_of(user)},
+            **_seen(request),
+        },
     )
 
 
 def end(request: HttpRequest) -> None:
     """Forget the request's session, whose user signs out."""
-    UserSession.objects.filter(session_key=request.session.session_key).delete()
+    UserSession.objects.filter(session_key=_key(request)).delete()
 
 
 def user_of(request: HttpRequest) -> User | AnonymousUser:
@@ -87,10 +95,19 @@ def user_of(request: HttpRequest) -> User | AnonymousUser:
 
 def current(request: HttpRequest) -> UserSession | None:
     """The row of the request's own session."""
-    found: UserSession | None = UserSession.objects.filter(
-        session_key=request.session.session_key
-    ).first()
+    found: UserSession | None = UserSession.objects.filter(session_key=_key(request)).first()
     return found
+
+
+def _key(request: HttpRequest) -> str:
+    """What the rows of the request's session are known by."""
+    cookie = request.session.session_key
+    return row_key(cookie) if cookie else ""
+
+
+def _password_of(user: User) -> str:
+    """Tells whether the password was changed since; a session's own data cannot be looked into."""
+    return salted_hmac("securestore.session.password", user.get_session_auth_hash()).hexdigest()
 
 
 def note_again(request: HttpRequest) -> None:
@@ -139,14 +156,16 @@ def of(user: User) -> list[UserSession]:
     kept = Session.objects.filter(
         session_key__in=[row.session_key for row in rows], expire_date__gt=timezone.now()
     )
+    alive = set(kept.values_list("session_key", flat=True))
     # A password that was changed since makes a session void.
-    password = user.get_session_auth_hash()
-    alive = {
-        session.session_key
-        for session in kept
-        if constant_time_compare(session.get_decoded().get(HASH_SESSION_KEY, ""), password)
-    }
-    live = [row for row in rows if row.session_key in alive and why_over(row) is None]
+    password = _password_of(user)
+    live = [
+        row
+        for row in rows
+        if row.session_key in alive
+        and row.data.get(_PASSWORD) == password
+        and why_over(row) is None
+    ]
     dead = {row.pk for row in rows} - {row.pk for row in live}
     if dead:
         UserSession.objects.filter(pk__in=dead).delete()
@@ -160,7 +179,7 @@ def revoke(user: User, number: int) -> bool:
 
 def revoke_others(request: HttpRequest, user: User) -> int:
     """End every session of a user's but the one of this request; how many."""
-    others = UserSession.objects.filter(user=user).exclude(session_key=request.session.session_key)
+    others = UserSession.objects.filter(user=user).exclude(session_key=_key(request))
     return _end(user, others)
 
 

@@ -3,7 +3,8 @@
 A copy is of one moment. It gets its name when it has been read back and found whole, the manifest
 after it, and an older copy goes only after that: whatever is killed, a copy with a manifest is
 good. What a killed run left is removed by the next. Holds no key: those in the database are
-wrapped. Never writes to the database that it copies.
+wrapped. Leaves out who is signed in, and what the cache counts: neither is for another day. Never
+writes to the database that it copies.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import IO, Any, Final, Self
 
 from django import get_version
+from django.conf import settings
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Model
@@ -161,6 +163,10 @@ def _copy_sqlite(target: Path, progress: Progress) -> dict[str, Any]:
                     source.backup(copy, pages=PAGES, progress=tell)
             # One file, whole in itself: nothing of it may be in a second one.
             copy.execute("PRAGMA journal_mode=DELETE")
+            copy.execute("PRAGMA secure_delete=ON")
+            for table in left_out():
+                copy.execute(f'DELETE FROM "{table}"')  # noqa: S608 - names of our own tables
+            copy.commit()
             problems = check_sqlite(copy)
             if problems:
                 raise BackupFailed(f"The copy is not sound ({problems}). Check the database.")
@@ -170,6 +176,20 @@ def _copy_sqlite(target: Path, progress: Progress) -> dict[str, Any]:
     with target.open("rb+") as file:
         os.fsync(file.fileno())
     return facts
+
+
+def left_out() -> list[str]:
+    """The tables of which a copy has no rows: sessions, and the caches that lie in the database."""
+    from allauth.usersessions.models import UserSession
+    from django.contrib.sessions.models import Session
+
+    caches = {
+        str(cache.get("LOCATION"))
+        for cache in settings.CACHES.values()
+        if cache["BACKEND"] == "django.core.cache.backends.db.DatabaseCache"
+    }
+    found = {UserSession._meta.db_table, Session._meta.db_table, *caches}
+    return sorted(found.intersection(connection.introspection.table_names()))
 
 
 def check_sqlite(database: sqlite3.Connection) -> str:
@@ -209,6 +229,7 @@ def _dump_postgresql(target: Path, progress: Progress) -> dict[str, Any]:
             "--no-privileges",
             "--no-password",
             f"--snapshot={exported}",
+            *(f'--exclude-table-data="{table}"' for table in left_out()),
         ]
         try:
             with target.open("wb") as out:

@@ -108,7 +108,7 @@ def revocable_sessions(**kwargs: Any) -> list[CheckMessage]:
         Error(
             f"SESSION_ENGINE is {engine}: sessions in cookies cannot be ended, and those in files "
             "are not shared between hosts.",
-            hint="Use django.contrib.sessions.backends.db.",
+            hint="Use accounts.session_store.",
             id="securestore.E005",
         )
     ]

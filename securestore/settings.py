@@ -268,6 +268,8 @@ INVITATION_EXPIRY_HOURS = positive(env, "INVITATION_EXPIRY_HOURS", timedelta(day
 REQUIRE_MFA = one_of(env, "REQUIRE_MFA", ("off", "staff", "all"))
 PASSWORD_RESET_TIMEOUT = int(timedelta(hours=24).total_seconds())
 
+# Neither the table of sessions nor a copy of it signs anybody in.
+SESSION_ENGINE = "accounts.session_store"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 SESSION_COOKIE_SAMESITE = "Lax"

@@ -15,6 +15,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts import sessions
 from accounts.models import User
+from accounts.session_store import row_key
 from audit import Event
 from audit.models import AuditEvent
 
@@ -27,13 +28,17 @@ def sign_in(user: User, password: str, address: str = "192.0.2.7") -> Client:
     return client
 
 
+def key_of(client: Client) -> str:
+    return row_key(str(client.session.session_key))
+
+
 def row_of(client: Client) -> UserSession:
-    found: UserSession = UserSession.objects.get(session_key=client.session.session_key)
+    found: UserSession = UserSession.objects.get(session_key=key_of(client))
     return found
 
 
 def seen_before(client: Client, **ago: float) -> None:
-    row = UserSession.objects.filter(session_key=client.session.session_key)
+    row = UserSession.objects.filter(session_key=key_of(client))
     row.update(last_seen_at=timezone.now() - timedelta(**ago))
 
 
@@ -97,7 +102,7 @@ def test_an_idle_session_is_over(here: Client, settings: Settings) -> None:
     seen_before(here, minutes=59)
     assert is_in(here)
     seen_before(here, minutes=61)
-    key = here.session.session_key
+    key = key_of(here)
     answer = here.get(reverse("files:list"), follow=True)
     assert "had not used the site for a while" in answer.content.decode()
     assert not Session.objects.filter(session_key=key).exists()

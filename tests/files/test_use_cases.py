@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.contrib.auth.models import AnonymousUser
-from django.contrib.sessions.backends.db import SessionStore
 from django.test import RequestFactory
 
 from accounts.models import User
+from accounts.session_store import SessionStore
 from audit import Event, chain, context
 from audit.models import AuditEvent
 from files import vault

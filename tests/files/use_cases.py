@@ -74,6 +74,7 @@ MODULES: dict[str, str] = {
     "accounts.models": WALKED,
     "accounts.reauthentication": RULES,
     "accounts.second_factors": WALKED,
+    "accounts.session_store": "keeps sessions; what begins and ends them is in accounts.sessions",
     "accounts.sessions": WALKED,
     "accounts.signals": WALKED,
     "accounts.totp": RULES,
