@@ -101,14 +101,19 @@ def note_failure(kind: str) -> None:
         _counters.failures.labels(kind).inc()
 
 
+def is_authorised(request: HttpRequest) -> bool:
+    """Whether the request carries the token, as a bearer (RFC 6750, 2.1)."""
+    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    right = constant_time_compare(given.strip(), settings.METRICS_TOKEN or "")
+    return bool(settings.METRICS_TOKEN) and scheme.lower() == "bearer" and right
+
+
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
     """The metrics, for who has the token; without one configured there is no such page."""
     if not settings.METRICS_TOKEN:
         raise Http404
-    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-    right = constant_time_compare(given.strip(), settings.METRICS_TOKEN)
-    if scheme.lower() != "bearer" or not right:
+    if not is_authorised(request):
         refusal = HttpResponse("A bearer token is needed.\n", content_type="text/plain", status=401)
         refusal["WWW-Authenticate"] = 'Bearer realm="metrics"'
         return refusal

@@ -83,7 +83,7 @@ MIDDLEWARE = [
     # Before anything that reads a body, or asks the database.
     "securestore.formbodies.FormBodyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
+    "securestore.probes.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "accounts.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
