@@ -10,8 +10,13 @@ def main() -> None:
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
+    from audit import context
+
+    name = sys.argv[1] if len(sys.argv) > 1 else ""
     try:
-        execute_from_command_line(sys.argv)
+        # Whatever a command changes, `createsuperuser` and `shell` too, the log says that it did.
+        with context.active(context.Context(actor_name=f"command:{name}"[:150])):
+            execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
         # An operator reads this: the message says what to do, a traceback would hide it.
         sys.exit(f"Configuration error: {error}")

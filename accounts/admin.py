@@ -21,15 +21,13 @@ from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import transaction
 from django.db.models import ProtectedError, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern
 
-import audit
-from accounts import invitations, lockouts, members
+from accounts import invitations, lockouts, members, powers
 from accounts.forms import InviteForm
 from accounts.limits import Limit, LimitReached
 from accounts.models import Invitation, User
@@ -70,55 +68,17 @@ admin.site.password_change = _change_password  # type: ignore[method-assign, ass
 
 
 class Audited(BaseAnyAdmin):
-    """Records what administrators do to accounts and groups: both decide who may read what."""
+    """Lets what one form changes be one event: accounts and groups decide who may read what."""
 
-    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
-        _record(obj, "added", request)
-        return super().log_addition(request, obj, message)
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.method != "POST":
+            return super().changeform_view(request, *args, **kwargs)
+        with powers.as_one():
+            return super().changeform_view(request, *args, **kwargs)
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
-        _record(obj, "changed", request)
+        powers.note(obj, "changed")  # Whatever it was: a name, a quota.
         return super().log_change(request, obj, message)
-
-    def delete_model(self, request: HttpRequest, obj: Any) -> None:
-        with transaction.atomic():
-            _record(obj, "deleted", request)
-            super().delete_model(request, obj)
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        with transaction.atomic():
-            for one in queryset:
-                _record(one, "deleted", request)
-            super().delete_queryset(request, queryset)
-
-
-def _record(subject: User | Group, change: str, request: HttpRequest) -> None:
-    """What the account or the group is after the change; before it, where it is deleted."""
-    if isinstance(subject, Group):
-        may = subject.permissions.order_by("codename").values_list("codename", flat=True)
-        audit.record(
-            audit.Event.GROUP_CHANGED,
-            actor=cast("User", request.user),
-            group_id=subject.pk,
-            group=subject.name,
-            change=change,
-            permissions=", ".join(may),
-        )
-        return
-    groups = subject.groups.order_by("name").values_list("name", flat=True)
-    may = subject.user_permissions.order_by("codename").values_list("codename", flat=True)
-    audit.record(
-        audit.Event.ACCOUNT_CHANGED,
-        actor=cast("User", request.user),
-        user_id=subject.pk,
-        username=subject.username,
-        change=change,
-        active=subject.is_active,
-        staff=subject.is_staff,
-        superuser=subject.is_superuser,
-        groups=", ".join(groups),
-        permissions=", ".join(may),
-    )
 
 
 class ToldObstacles(BaseAnyAdmin):

@@ -15,13 +15,13 @@ import pytest
 from _pytest import runner
 from botocore.config import Config
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 from django.core.cache import cache
 from django.db.backends.base.base import BaseDatabaseWrapper
 from hypothesis import settings as hypothesis_settings
 
 from accounts.members import NAME as MEMBERS
-from accounts.members import ensure_members_group
+from accounts.members import PERMISSIONS
 from launcher.ports import LOOPBACK, free_port
 from launcher.preflight import is_loopback
 from launcher.process import Child
@@ -139,9 +139,20 @@ def _empty_cache() -> Iterator[None]:
 
 
 def _person(name: str) -> "User":
-    user = get_user_model().objects.create_user(name, f"{name}@example.org", PASSWORD)
-    user.groups.add(Group.objects.filter(name=MEMBERS).first() or ensure_members_group())
+    """Somebody who has been a member for a while: what made them one is not in the log."""
+    people = get_user_model()
+    user = people.objects.create_user(name, f"{name}@example.org", PASSWORD)
+    people.groups.through.objects.create(user=user, group=_members())
     return user
+
+
+def _members() -> Group:
+    group, is_new = Group.objects.get_or_create(name=MEMBERS)
+    if is_new:
+        permissions = Permission.objects.filter(codename__in=PERMISSIONS)
+        given = Group.permissions.through
+        given.objects.bulk_create(given(group=group, permission=one) for one in permissions)
+    return group
 
 
 @pytest.fixture
@@ -171,7 +182,10 @@ def mallory(db: None) -> "User":
 @pytest.fixture
 def root(db: None) -> "User":
     """A superuser. That alone opens no file."""
-    return get_user_model().objects.create_superuser("root", "root@example.org", PASSWORD)
+    user = get_user_model().objects.create_user("root", "root@example.org", PASSWORD)
+    get_user_model().objects.filter(pk=user.pk).update(is_staff=True, is_superuser=True)
+    user.refresh_from_db()
+    return user
 
 
 # --- The real store, for integration tests ----------------------------------------------------

@@ -22,9 +22,10 @@ from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.contrib.auth import login
 from django.contrib.auth.models import Group, Permission
+from django.db import transaction
 from django.utils import timezone
 
-from accounts import invitations, lockouts, sessions, signals
+from accounts import invitations, lockouts, powers, sessions, signals
 from accounts.models import Invitation, User
 from audit import Event, exports
 from audit.models import AuditEvent
@@ -72,6 +73,7 @@ MODULES: dict[str, str] = {
     "accounts.members": WALKED,
     "accounts.middleware": WIRING,
     "accounts.models": WALKED,
+    "accounts.powers": WALKED,
     "accounts.reauthentication": RULES,
     "accounts.second_factors": WALKED,
     "accounts.session_store": "keeps sessions; what begins and ends them is in accounts.sessions",
@@ -187,9 +189,13 @@ NO_EVENT: dict[str, str] = {
     "accounts.sessions.note_again": "notes when a session was last seen",
     "accounts.sessions.of": READS,
     "accounts.sessions.why_over": READS,
-    "accounts.members.ensure_members_group": "part of setup_vault, whose run is the event",
+    "accounts.members.ensure_members_group": "what it gives is an event of `accounts.powers`",
     "accounts.models.User.has_perm": READS,
     "accounts.models.UserManager.normalize_email": RULES,
+    "accounts.powers.as_one": "the changes inside of it are the events",
+    "accounts.powers.mark": RULES,
+    "accounts.powers.marks_of": READS,
+    "accounts.powers.told": RULES,
     "accounts.second_factors.decrypt": READS,
     "accounts.second_factors.encrypt": RULES,
     "accounts.second_factors.rewrap_secrets": STEP,
@@ -436,6 +442,32 @@ def _password(world: World) -> Call:
     return world.bob.save
 
 
+def _staff(world: World) -> Call:
+    world.bob.is_staff = True
+    return world.bob.save
+
+
+def _joined(world: World) -> Call:
+    group = Group.objects.create(name="Team")
+    return lambda: _in_one(lambda: world.bob.groups.add(group))
+
+
+def _permitted(world: World) -> Call:
+    group = Group.objects.create(name="Team")
+    share = Permission.objects.get(codename="add_grant")
+    return lambda: _in_one(lambda: group.permissions.add(share))
+
+
+def _person_deleted(world: World) -> Call:
+    carol = User.objects.create_user("carol")
+    return carol.delete
+
+
+def _in_one(call: Call) -> None:
+    with transaction.atomic():
+        call()
+
+
 def _export(world: World) -> Call:
     everything = AuditEvent.objects.all()
     return lambda: exports.answer(everything, "csv", actor=world.alice, chosen_by="")
@@ -594,6 +626,17 @@ WRITES: dict[str, list[Case]] = {
             Event.LOCKED_OUT,
             lambda w: lambda: lockouts.refusal(w.request, 60, action="a", code="b", key="c"),
         )
+    ],
+    "accounts.powers.note": [
+        Case(Event.ACCOUNT_CHANGED, lambda w: lambda: powers.note(w.bob, "changed")),
+        Case(Event.ACCOUNT_CHANGED, _staff),
+        Case(Event.ACCOUNT_CHANGED, _joined),
+        Case(Event.GROUP_CHANGED, _permitted),
+        Case(
+            Event.ACCOUNT_CHANGED,
+            _person_deleted,
+            "in the transaction that Django makes for a deletion",
+        ),
     ],
     "accounts.sessions.revoke": [Case(Event.SESSION_REVOKED, _end_session)],
     "accounts.sessions.revoke_all": [Case(Event.SESSION_REVOKED, _end_all_sessions)],

@@ -11,6 +11,7 @@ from django.core.validators import validate_email
 from django.db import IntegrityError
 
 import audit
+from accounts import powers
 from accounts.members import ensure_members_group
 from accounts.models import User
 from files import vault
@@ -36,7 +37,8 @@ class Command(BaseCommand):
             group = ensure_members_group()
             has_one = User.objects.filter(is_superuser=True).exists()
             if not has_one:
-                self._create_administrator().groups.add(group)
+                with powers.as_one():
+                    self._create_administrator().groups.add(group)
             run.tell(administrator_created=not has_one)
 
     def _create_administrator(self) -> User:
