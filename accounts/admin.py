@@ -76,6 +76,14 @@ class Audited(BaseAnyAdmin):
         with powers.as_one():
             return super().changeform_view(request, *args, **kwargs)
 
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        with powers.as_one():
+            super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        with powers.as_one():
+            super().delete_queryset(request, queryset)
+
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         powers.note(obj, "changed")  # Whatever it was: a name, a quota.
         return super().log_change(request, obj, message)

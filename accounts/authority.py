@@ -26,8 +26,11 @@ from django.db.models import Model, Q
 from accounts import members
 from accounts.models import User
 
-FUNCTIONS = frozenset({"files.add_filerecord", "files.download_filerecord"})
-"""Permissions that decide nothing about others: who has them may use a function of the site."""
+FUNCTIONS = frozenset(
+    {"files.add_filerecord", "files.download_filerecord", "files.share_filerecord"}
+)
+"""Permissions that decide nothing about others: who has them may use a function of the site, with
+what is theirs."""
 
 SHARING = "files.add_grant"
 """Of people who are no staff it is one, too, where every member has it."""

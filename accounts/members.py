@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from django.contrib.auth.models import Group, Permission
 from django.db import transaction
+from django.db.models import QuerySet
 
 NAME = "Members"
 PERMISSIONS = ("add_filerecord", "download_filerecord")
+SHARING = "share_filerecord"
 
 
 def ensure_members_group() -> Group:
@@ -24,3 +26,22 @@ def ensure_members_group() -> Group:
             raise RuntimeError("The permissions of the files app are missing: run `migrate` first.")
         group.permissions.add(*permissions)
     return group
+
+
+def may_share() -> bool:
+    """Whether members may share what they own; not before an administrator says so."""
+    return Group.objects.filter(name=NAME, permissions__in=_sharing()).exists()
+
+
+def let_share(*, on: bool) -> None:
+    """Decide whether members may share what they own. The group's change is an event."""
+    with transaction.atomic():
+        given = ensure_members_group().permissions
+        if on:
+            given.add(*_sharing())
+        else:
+            given.remove(*_sharing())
+
+
+def _sharing() -> QuerySet[Permission]:
+    return Permission.objects.filter(content_type__app_label="files", codename=SHARING)

@@ -137,7 +137,7 @@ def _saved(instance: User, created: bool, raw: bool = False, **_kwargs: Any) -> 
     if not instance._powers_saved:  # type: ignore[attr-defined]
         return
     former: dict[str, Any] | None = instance._former  # type: ignore[attr-defined]
-    names = (*_FIELDS, *_LOADED) if raw else _FIELDS
+    names: tuple[str, ...] = (*_FIELDS, *_LOADED) if raw else _FIELDS
     if former is None:
         former = {"is_active": True, "is_staff": False, "is_superuser": False}
         names = _FIELDS[:3]
@@ -156,7 +156,14 @@ def _group_saved(instance: Group, created: bool, **_kwargs: Any) -> None:
 @receiver(pre_delete, sender=User)
 @receiver(pre_delete, sender=Group)
 def _deleted(instance: Subject, **_kwargs: Any) -> None:
-    _record(instance, "deleted")
+    # An account that could do nothing takes no power with it. Administrators' acts are told anyway.
+    if _gathered.get() is not None or isinstance(instance, Group) or _may_anything(instance):
+        _record(instance, "deleted")
+
+
+def _may_anything(user: User) -> bool:
+    flags = user.is_staff or user.is_superuser
+    return flags or user.groups.exists() or user.user_permissions.exists()
 
 
 @receiver(m2m_changed, sender=User.groups.through)

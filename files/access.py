@@ -37,7 +37,14 @@ class Permission(enum.StrEnum):
     UPLOAD = "files.add_filerecord"
     DOWNLOAD = "files.download_filerecord"
     SHARE = "files.add_grant"
+    SHARE_OWN = "files.share_filerecord"
+    """As SHARE, on the pages of files alone: in the administration it means nothing."""
     READ_LOG = "audit.view_auditevent"
+
+
+def may_share(user: User | AnonymousUser) -> bool:
+    """Whether the user may share files at all, those that they own or manage."""
+    return user.has_perm(Permission.SHARE) or user.has_perm(Permission.SHARE_OWN)
 
 
 class GrantQuerySet(models.QuerySet["Grant"]):
@@ -157,6 +164,14 @@ def access_of(user: User, record: FileRecord) -> Access | None:
     return Access(False, best.level, best.expires_at, via, best.pk)
 
 
+_TO_MANAGE = {
+    "files.change_filerecord",
+    "files.delete_filerecord",
+    Permission.SHARE,
+    Permission.SHARE_OWN,
+}
+
+
 class FileBackend(BaseBackend):
     """`user.has_perm("files.download_filerecord", record)`: the same answer as the querysets.
 
@@ -174,7 +189,7 @@ class FileBackend(BaseBackend):
         files = model.objects.filter(pk=obj.pk)
         if perm in {Permission.DOWNLOAD, "files.view_filerecord"}:
             reachable = files.visible_to(user)
-        elif perm in {"files.change_filerecord", "files.delete_filerecord", Permission.SHARE}:
+        elif perm in _TO_MANAGE:
             reachable = files.managed_by(user)
         else:
             return False

@@ -7,6 +7,7 @@ Grants are revoked, not deleted: they are history.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
@@ -14,11 +15,19 @@ from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.urls import URLPattern, path
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.decorators import method_decorator
+from django.utils.html import format_html
+from django.utils.http import urlencode
+from django.views.decorators.http import require_http_methods
 
+from accounts import members
 from accounts.models import User
 from files import admin_access, admin_actions, listing, searching, sharing, vault
 from files.forms import computable
@@ -74,14 +83,53 @@ class GrantForm(forms.ModelForm[Grant]):
             self.fields[name].widget = forms.Select(choices=[only])
 
 
-def _save(form: GrantForm, grant: Grant, *, actor: User, is_new: bool) -> None:
+TOLD = 20
+"""Grants that were revoked in one step of which is said what remains; the list has the others."""
+
+
+def _tell_left(request: HttpRequest, ended: Sequence[Grant]) -> None:
+    """Say how those whose grants were revoked still get in, and where that can be ended."""
+    for grant in ended[:TOLD]:
+        left = sharing.remaining(grant.file, grant.user, grant.group)
+        if left:
+            query = urlencode({"id__in": ",".join(str(one.pk) for one in left)})
+            messages.warning(
+                request,
+                format_html(
+                    '“{}”: {} <a href="{}?{}">Show what is left</a>.',
+                    grant.file,
+                    sharing.describe_left(left, grant.recipient_name),
+                    reverse("admin:files_grant_changelist"),
+                    query,
+                ),
+            )
+    if len(ended) > TOLD:
+        text = (
+            f"Of the other {len(ended) - TOLD}, “Effective access” of each file says who reads it."
+        )
+        messages.warning(request, text)
+
+
+def _save(form: GrantForm, grant: Grant, request: HttpRequest, *, is_new: bool) -> None:
+    actor = _actor(request)
     if is_new:
-        sharing.grant(grant, actor=actor)
+        _grant(grant, request)
         return
     if form.changed_data and form.changed_data != ["revoke"]:
         sharing.change(grant, actor=actor)
-    if form.cleaned_data.get("revoke"):
-        sharing.revoke(grant, actor=actor)
+    if form.cleaned_data.get("revoke") and sharing.revoke(grant, actor=actor):
+        _tell_left(request, [grant])
+
+
+def _grant(new: Grant, request: HttpRequest) -> None:
+    """Grant; where the same is there already, the page goes on with that one."""
+    made = sharing.grant(new, actor=_actor(request))
+    if made is not new:
+        for field in Grant._meta.concrete_fields:
+            setattr(new, field.attname, getattr(made, field.attname))
+        new._state.adding = False
+        text = f"{made.recipient_name} had that already: it is one grant, number {made.pk}."
+        messages.info(request, text)
 
 
 class NewestGrants(forms.BaseInlineFormSet[Grant, FileRecord, forms.ModelForm[Grant]]):
@@ -191,10 +239,31 @@ class FileRecordAdmin(admin.ModelAdmin[FileRecord]):
         access = view(partial(admin_access.file_access, model_admin=self))
         transfer = view(partial(admin_actions.transfer_one, model_admin=self))
         return [
+            path("sharing/", view(self.members_share), name="files_filerecord_sharing"),
             path("<uuid:object_id>/access/", access, name="files_filerecord_access"),
             path("<uuid:object_id>/transfer/", transfer, name="files_filerecord_transfer"),
             *super().get_urls(),
         ]
+
+    @method_decorator(require_http_methods(["GET", "HEAD", "POST"]))
+    def members_share(self, request: HttpRequest) -> HttpResponse:
+        """The switch: members may share what they own. It gives powers, so superusers decide."""
+        if not request.user.is_superuser:
+            raise PermissionDenied
+        if request.method == "POST":
+            members.let_share(on="on" in request.POST)
+            state = (
+                "may share what they own" if members.may_share() else "do not share by themselves"
+            )
+            self.message_user(request, f"Members {state} from now on.", messages.SUCCESS)
+            return redirect("admin:files_filerecord_sharing")
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": "Sharing by members",
+            "is_on": members.may_share(),
+        }
+        return TemplateResponse(request, "admin/files/filerecord/sharing.html", context)
 
     @admin.action(description="Grant the selected files to people or groups", permissions=["grant"])
     def grant_many(
@@ -249,10 +318,10 @@ class FileRecordAdmin(admin.ModelAdmin[FileRecord]):
         """Save the grants of the page through the use cases."""
         formset.save(commit=False)
         for new in formset.new_objects:
-            sharing.grant(new, actor=_actor(request))
+            _grant(new, request)
         for grant_form in formset.initial_forms:
             if grant_form.has_changed():
-                _save(grant_form, grant_form.instance, actor=_actor(request), is_new=False)
+                _save(grant_form, grant_form.instance, request, is_new=False)
 
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest
@@ -328,8 +397,10 @@ class GrantAdmin(admin.ModelAdmin[Grant]):
 
     @admin.action(description="Revoke the selected grants", permissions=["change"])
     def revoke_selected(self, request: HttpRequest, queryset: QuerySet[Grant]) -> None:
-        count = sum(sharing.revoke(grant, actor=_actor(request)) for grant in queryset)
-        self.message_user(request, f"{count} revoked.", messages.SUCCESS)
+        chosen = list(queryset)
+        ended = [grant for grant in chosen if sharing.revoke(grant, actor=_actor(request))]
+        self.message_user(request, f"{len(ended)} revoked.", messages.SUCCESS)
+        _tell_left(request, ended)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Grant | None = None) -> Any:
         fixed = ("file", "user", "group") if obj else ()
@@ -339,4 +410,4 @@ class GrantAdmin(admin.ModelAdmin[Grant]):
         return False
 
     def save_model(self, request: HttpRequest, obj: Grant, form: Any, change: bool) -> None:
-        _save(form, obj, actor=_actor(request), is_new=not change)
+        _save(form, obj, request, is_new=not change)

@@ -130,6 +130,10 @@ def grant_many(
             form.add_error(None, error)
         else:
             text = f"{_plural(done.made, 'grant')} made."
+            if done.extended == 1:
+                text += " 1 that is there already now lasts longer."
+            elif done.extended:
+                text += f" {done.extended} that are there already now last longer."
             if done.skipped:
                 text += f" {done.skipped} skipped: the same grant is there already."
             model_admin.message_user(request, text, messages.SUCCESS)

@@ -215,6 +215,13 @@ class ShareForm(forms.Form):
         cleaned = {**self.cleaned_data}
         days, until = cleaned.get("days"), cleaned.get("until")
         expires_at = None
+        if until is not None and days is not None:
+            chosen = "your own access" if days == UNTIL_OWN_END else f"{days} day{'s'[: days != 1]}"
+            self.add_error(
+                "until",
+                f"You chose {chosen} and a day, and only one can be meant: empty the day, or "
+                "choose “until…” above.",
+            )
         if until is not None:
             midnight = datetime.combine(until + timedelta(days=1), time.min)
             expires_at = timezone.make_aware(midnight)

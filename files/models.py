@@ -362,7 +362,10 @@ class FileRecord(models.Model):
 
     class Meta:
         ordering: ClassVar[list[str]] = ["-place"]
-        permissions = (("download_filerecord", "Can download files"),)
+        permissions = (
+            ("download_filerecord", "Can download files"),
+            ("share_filerecord", "Can share files that they own or manage"),
+        )
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["owner", "-place"], name="filerecord_owner_newest"),
         ]

@@ -27,6 +27,7 @@ from django.http import (
 )
 from django.http.multipartparser import MultiPartParserError
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
@@ -35,7 +36,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.models import User
 from accounts.reauthentication import recently_authenticated
 from files import custody, denials, listing, sharing, vault
-from files.access import Access, Permission, access_of
+from files.access import Access, Permission, access_of, may_share
 from files.forms import ShareForm, UploadForm
 from files.history import page_of
 from files.models import FileRecord, Grant
@@ -130,6 +131,7 @@ def detail(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
         "may_download": may_download,
         "digests": _digests(request, record) if may_download else None,
         "may_manage": access.may_manage,
+        "may_share": may_share(user),
         "grants": grants[: settings.GRANTS_PER_PAGE] if access.may_manage else [],
         **(key_context(request, record) if record.is_held else {}),
     }
@@ -268,16 +270,16 @@ def grants(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
     """Who may read a file; share it, and revoke."""
     record = managed(request, file_id)
     user = user_of(request)
-    if not user.has_perm(Permission.SHARE):
-        raise PermissionDenied
+    if not may_share(user):
+        return render(request, "files/may_not_share.html", {"record": record}, status=403)
     access = access_of(user, record)
     if access is None:  # Revoked between the two queries.
         raise Http404
     if "revoke" in request.POST:
         return _revoke(request, record, access)
     form = ShareForm(request.POST if request.method == "POST" else None, own_end=access.until)
-    if form.is_valid() and _share(form, record, user):
-        messages.success(request, f"Shared with {describe(form.cleaned_data['recipient'])}.")
+    if form.is_valid() and (made := _share(form, record, user)):
+        _tell_shared(request, made, form)
         return redirect("files:grants", record.pk)
     return _grants_page(request, record, access, form, status=400 if form.errors else 200)
 
@@ -294,10 +296,37 @@ def _grants_page(
         and sharing.may_withdraw(grant, access, actor=user_of(request))
     }
     context = {"record": record, "access": access, "form": form, "grants": page}
+    context |= _what_is_left(request, record, access)
     return render(request, "files/grants.html", {**context, "revocable": revocable}, status=status)
 
 
-def _share(form: ShareForm, record: FileRecord, user: User) -> bool:
+def _what_is_left(request: HttpRequest, record: FileRecord, access: Access) -> dict[str, Any]:
+    """By what else somebody reads the file, whose grant the address says was revoked just now."""
+    number = request.GET.get("ended", "")
+    if request.method == "POST" or not _ROW_NUMBER.fullmatch(number):
+        return {}
+    revoked = record.grants.filter(pk=int(number), revoked_at__isnull=False)
+    ended = revoked.select_related("user", "group").first()
+    if ended is None:
+        return {}
+    left = sharing.remaining(record, ended.user, ended.group)
+    user = user_of(request)
+    may_end = {one.pk for one in left if sharing.may_withdraw(one, access, actor=user)}
+    return {"ended": ended, "left": left, "may_end": may_end}
+
+
+def _tell_shared(request: HttpRequest, made: Grant, form: ShareForm) -> None:
+    recipient, wanted = describe(form.cleaned_data["recipient"]), form.cleaned_data["expires_at"]
+    if made.expires_at == wanted:
+        messages.success(request, f"Shared with {recipient}.")
+        return
+    messages.warning(
+        request,
+        f"{recipient} has that already, for longer: revoke that grant first to make it end sooner.",
+    )
+
+
+def _share(form: ShareForm, record: FileRecord, user: User) -> Grant | None:
     given = form.cleaned_data
     to = given["recipient"]
     new = Grant(
@@ -309,11 +338,10 @@ def _share(form: ShareForm, record: FileRecord, user: User) -> bool:
         reason=given["reason"],
     )
     try:
-        sharing.share(new, actor=user)
+        return sharing.share(new, actor=user)
     except ValidationError as error:
         form.add_error(None, error)
-        return False
-    return True
+        return None
 
 
 def _revoke(request: HttpRequest, record: FileRecord, access: Access) -> HttpResponse:
@@ -340,7 +368,9 @@ def _revoke(request: HttpRequest, record: FileRecord, access: Access) -> HttpRes
             f"others. {'It stays' if left == 1 else 'They stay'} until revoked.",
         )
     still_there = FileRecord.objects.managed_by(user).filter(pk=record.pk).exists()
-    return redirect("files:grants", record.pk) if still_there else redirect("files:list")
+    if not still_there:
+        return redirect("files:list")
+    return redirect(reverse("files:grants", args=[record.pk]) + f"?ended={target.pk}")
 
 
 # The token is in the body, and reading the body is what stores the files. So this outer view is

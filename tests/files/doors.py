@@ -190,6 +190,7 @@ NO_FILE: dict[str, str] = {
     "admin:accounts_user_transfer": STAFF,
     "admin:audit_auditevent_export": STAFF,
     "admin:files_filerecord_changelist": STAFF,
+    "admin:files_filerecord_sharing": STAFF,
     "admin:files_filerecord_add": STAFF,
     "admin:files_grant_changelist": STAFF,
     "admin:files_grant_add": STAFF,

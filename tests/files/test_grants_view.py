@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.contrib.auth.models import Group, Permission
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
+from accounts import members
 from accounts.models import User
 from audit.models import AuditEvent
-from files.models import Grant
+from files.models import FileRecord, Grant
 from tests.files.conftest import give
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from files.models import FileRecord
 
 
 def _url(record: FileRecord) -> str:
@@ -64,8 +64,14 @@ def test_finds_people_by_address_and_groups_by_name(
     assert Grant.objects.get(group=group).expires_at is None
 
 
-def test_a_date_comes_before_the_days(sharer: Client, record: FileRecord, bob: User) -> None:
-    sharer.post(_url(record), _order(until="2099-05-01"))
+def test_days_and_a_date_are_not_both_taken(sharer: Client, record: FileRecord, bob: User) -> None:
+    answer = sharer.post(_url(record), _order(until="2099-05-01", days="7"))
+    assert (answer.status_code, Grant.objects.count()) == (400, 0)
+    assert "You chose 7 days and a day, and only one can be meant" in answer.text
+
+
+def test_a_date_is_until_its_end(sharer: Client, record: FileRecord, bob: User) -> None:
+    sharer.post(_url(record), _order(until="2099-05-01", days=""))
     end = Grant.objects.get().expires_at
     assert end is not None
     assert timezone.localtime(end).isoformat().startswith("2099-05-02T00:00")
@@ -316,3 +322,84 @@ def test_a_constant_number_of_queries_finds_people(
         page = sharer.post(_url(record), _order(recipient="user")).content.decode()
     assert len(_choices(page)) == 10
     assert "more than these" in page
+
+
+# --- What a revocation leaves ------------------------------------------------------------------
+
+
+def test_who_still_reads_is_said_and_can_be_ended(
+    sharer: Client, record: FileRecord, bob: User
+) -> None:
+    team = Group.objects.create(name="Team")
+    bob.groups.add(team)
+    ended, through = give(record, bob), give(record, team)
+    answer = sharer.post(_url(record), {"revoke": ended.pk}, follow=True)
+    assert "can still read it" in answer.text
+    assert answer.context["left"] == [through]
+    assert answer.context["may_end"] == {through.pk}
+    answer = sharer.post(_url(record), {"revoke": through.pk}, follow=True)
+    assert "can still read it" not in answer.text
+    assert not FileRecord.objects.visible_to(bob).exists()
+
+
+@pytest.mark.parametrize("number", ["x", "0", "999999", "", "9" * 30])
+def test_what_was_ended_is_asked_for_in_any_words(
+    sharer: Client, record: FileRecord, number: str
+) -> None:
+    answer = sharer.get(_url(record), {"ended": number})
+    assert answer.status_code == 200
+    assert "left" not in answer.context
+
+
+def test_sharing_the_same_twice_says_so(sharer: Client, record: FileRecord, bob: User) -> None:
+    sharer.post(_url(record), _order(days=""))
+    answer = sharer.post(_url(record), _order(days="7"), follow=True)
+    assert "has that already, for longer" in answer.text
+    assert Grant.objects.count() == 1
+
+
+# --- Who may share -----------------------------------------------------------------------------
+
+
+def test_a_member_without_the_permission_is_told_who_decides(
+    client: Client, record: FileRecord, alice: User
+) -> None:
+    client.force_login(alice)
+    answer = client.get(_url(record))
+    assert answer.status_code == 403
+    assert "administrators grant files" in answer.text
+    assert "let members" in answer.text
+
+
+def test_a_switch_lets_members_share_what_they_own(
+    client: Client, record: FileRecord, alice: User, bob: User, root: User
+) -> None:
+    switch = reverse("admin:files_filerecord_sharing")
+    client.force_login(root)
+    assert "checked" not in client.get(switch).text
+    assert reverse("admin:files_filerecord_sharing") in (
+        client.get(reverse("admin:files_filerecord_changelist")).text
+    )
+    client.post(switch, {"on": "on"})
+    assert "checked" in client.get(switch).text
+    event = AuditEvent.objects.filter(event="group_changed").latest("id")
+    assert (event.actor_id, "share_filerecord" in event.data["permissions"]) == (root.pk, True)
+    client.force_login(alice)
+    assert client.post(_url(record), _order()).status_code == 302
+    assert Grant.objects.get().user == bob
+    client.force_login(root)
+    client.post(switch, {})
+    client.force_login(alice)
+    assert client.post(_url(record), _order()).status_code == 403
+
+
+def test_the_switch_gives_nothing_in_the_administration(
+    client: Client, record: FileRecord, alice: User, root: User
+) -> None:
+    members.let_share(on=True)
+    alice.is_staff = True
+    alice.save()
+    client.force_login(alice)
+    assert client.get(reverse("admin:files_grant_add")).status_code == 403
+    assert client.get(reverse("admin:files_filerecord_sharing")).status_code == 403
+    assert client.put(reverse("admin:files_filerecord_sharing")).status_code in {403, 405}

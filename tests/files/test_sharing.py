@@ -15,6 +15,7 @@ from accounts.models import User
 from audit.models import AuditEvent
 from files import sharing
 from files.models import FileRecord, Grant
+from tests.files.conftest import give
 from tests.files.test_models import filed
 
 Events = Callable[[str], list[dict[str, Any]]]
@@ -186,3 +187,123 @@ def test_who_may_not_share_is_refused_by_the_use_case_itself(
     with pytest.raises(ValidationError, match="may no longer share"):
         sharing.share(Grant(file=record, user=mallory), actor=bob)
     assert not Grant.objects.filter(user=mallory).exists()
+
+
+# --- The same grant twice ----------------------------------------------------------------------
+
+
+def _new(record: FileRecord, to: Any, days: int | None, *, after: int | None = None) -> Grant:
+    now = timezone.now()
+    return Grant(
+        file=record,
+        user=to if isinstance(to, User) else None,
+        group=None if isinstance(to, User) else to,
+        starts_at=None if after is None else now + timedelta(days=after),
+        expires_at=None if days is None else now + timedelta(days=days),
+    )
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "lasts"), [(7, 7, 7), (7, 3, 7), (3, 7, 7), (7, None, None)]
+)
+def test_the_same_grant_twice_is_one_that_lasts_as_long_as_both(
+    alice: User, bob: User, root: User, first: int, second: int | None, lasts: int | None
+) -> None:
+    record = filed(alice)
+    sharing.grant(_new(record, bob, first), actor=root)
+    sharing.grant(_new(record, bob, second), actor=root)
+    (one,) = Grant.objects.all()
+    if lasts is None:
+        assert one.expires_at is None
+    else:
+        assert one.expires_at is not None
+        assert abs(one.expires_at - timezone.now() - timedelta(days=lasts)) < timedelta(minutes=5)
+
+
+def test_what_does_not_meet_or_is_over_or_another_level_stays_apart(
+    alice: User, bob: User, root: User
+) -> None:
+    record = filed(alice)
+    give(record, bob, expires_at=timezone.now() - timedelta(days=1))
+    give(record, bob, revoked_at=timezone.now())
+    sharing.grant(_new(record, bob, 7), actor=root)
+    sharing.grant(_new(record, bob, 40, after=30), actor=root)
+    manage = _new(record, bob, 7)
+    manage.level = "manage"
+    sharing.grant(manage, actor=root)
+    assert Grant.objects.count() == 5
+    sharing.grant(_new(record, bob, 35), actor=root)  # It meets the first one.
+    assert Grant.objects.count() == 5
+
+
+def test_many_at_once_are_the_same_rule(alice: User, bob: User, root: User) -> None:
+    record, team = filed(alice), Group.objects.create(name="Team")
+    terms: dict[str, Any] = {"level": "download", "starts_at": None, "reason": "", "actor": root}
+    done = sharing.grant_many([record], [bob, team], expires_at=None, **terms)
+    assert (done.made, done.skipped, done.extended) == (2, 0, 0)
+    soon = timezone.now() + timedelta(days=1)
+    done = sharing.grant_many([record], [bob, team], expires_at=soon, **terms)
+    assert (done.made, done.skipped, done.extended) == (0, 2, 0)
+    Grant.objects.update(expires_at=soon)
+    done = sharing.grant_many([record], [bob, team], expires_at=None, **terms)
+    assert (done.made, done.skipped, done.extended) == (0, 0, 2)
+
+
+# --- A group of one's own ----------------------------------------------------------------------
+
+
+def test_an_owner_who_shares_with_a_group_of_theirs_lets_nobody_in_unseen(alice: User) -> None:
+    team = Group.objects.create(name="Team")
+    alice.groups.add(team)
+    sharing.grant(_new(filed(alice), team, None), actor=alice)
+    told = AuditEvent.objects.filter(event__in=["grant_created", "self_granted"])
+    assert [event.event for event in told] == ["grant_created"]
+
+
+def test_a_managers_reach_ends_with_what_it_rests_on(alice: User, bob: User) -> None:
+    """By a second group of theirs it would outlive the first."""
+    record = filed(alice)
+    first, second = Group.objects.create(name="First"), Group.objects.create(name="Second")
+    bob.groups.add(first, second)
+    give(record, first, level="manage")
+    bob.user_permissions.add(Permission.objects.get(codename="add_grant"))
+    bob = User.objects.get(pk=bob.pk)
+    for level in Grant.Level:
+        new = _new(record, second, None)
+        new.level = level
+        with pytest.raises(ValidationError, match="You are in the group “Second” yourself"):
+            sharing.share(new, actor=bob)
+    bob.groups.remove(first)
+    assert not FileRecord.objects.visible_to(bob).exists()
+
+
+# --- What remains ------------------------------------------------------------------------------
+
+
+def test_what_remains_is_every_other_way_in(alice: User, bob: User, mallory: User) -> None:
+    record, team = filed(alice), Group.objects.create(name="Team")
+    bob.groups.add(team)
+    ended = give(record, bob, revoked_at=timezone.now())
+    through = give(record, team)
+    later = give(record, bob, starts_at=timezone.now() + timedelta(days=1))
+    give(record, bob, expires_at=timezone.now())
+    give(record, mallory)
+    assert sharing.remaining(record, ended.user, None) == [through, later]
+    said = sharing.describe_left([through, later], "bob")
+    assert f"the grant {through.pk} to group “Team” to download, without end" in said
+    assert f"the grant {later.pk} to bob to download from " in said
+    assert sharing.remaining(record, None, team) == [through, later]
+    assert sharing.describe_left([], "bob") == ""
+
+
+def test_a_revocation_of_an_old_copy_tells_what_the_grant_was(
+    alice: User, bob: User, root: User
+) -> None:
+    grant = give(filed(alice), bob)
+    Grant.objects.filter(pk=grant.pk).update(level="manage")
+    sharing.revoke(grant, actor=root)
+    assert AuditEvent.objects.get(event="grant_revoked").data["level"] == "manage"
+    grant.reason = "an edit of a page that was open"
+    sharing.change(grant, actor=root)
+    grant.refresh_from_db()
+    assert grant.revoked_at is not None

@@ -25,7 +25,7 @@ from django.contrib.auth.models import Group, Permission
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import invitations, lockouts, powers, sessions, signals
+from accounts import invitations, lockouts, members, powers, sessions, signals
 from accounts.models import Invitation, User
 from audit import Event, exports
 from audit.models import AuditEvent
@@ -192,6 +192,7 @@ NO_EVENT: dict[str, str] = {
     "accounts.members.ensure_members_group": "what it gives is an event of `accounts.powers`",
     "accounts.models.User.has_perm": READS,
     "accounts.models.UserManager.normalize_email": RULES,
+    "accounts.members.may_share": READS,
     "accounts.powers.as_one": "the changes inside of it are the events",
     "accounts.powers.mark": RULES,
     "accounts.powers.marks_of": READS,
@@ -236,8 +237,10 @@ NO_EVENT: dict[str, str] = {
     "files.retirement.configured_and_retired": READS,
     "files.retirement.needs_of": READS,
     "files.retirement.retired": READS,
+    "files.sharing.describe_left": RULES,
     "files.sharing.given_by": READS,
     "files.sharing.may_withdraw": RULES,
+    "files.sharing.remaining": READS,
     "files.vault.OpenFile.chunks": "damage is marked by mark_damaged; the download is an event",
     "files.vault.OpenFile.size": READS,
     "files.vault.StoredObjectKeys.find": READS,
@@ -459,7 +462,7 @@ def _permitted(world: World) -> Call:
 
 
 def _person_deleted(world: World) -> Call:
-    carol = User.objects.create_user("carol")
+    carol = User.objects.create_user("carol", is_staff=True)
     return carol.delete
 
 
@@ -626,6 +629,9 @@ WRITES: dict[str, list[Case]] = {
             Event.LOCKED_OUT,
             lambda w: lambda: lockouts.refusal(w.request, 60, action="a", code="b", key="c"),
         )
+    ],
+    "accounts.members.let_share": [
+        Case(Event.GROUP_CHANGED, lambda w: lambda: members.let_share(on=True))
     ],
     "accounts.powers.note": [
         Case(Event.ACCOUNT_CHANGED, lambda w: lambda: powers.note(w.bob, "changed")),
