@@ -23,7 +23,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.functional import SimpleLazyObject
 
-from accounts import reauthentication, sessions
+from accounts import lively, reauthentication, sessions
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -36,6 +36,7 @@ class AuthenticationMiddleware(DjangoAuthenticationMiddleware):
 
     def process_request(self, request: HttpRequest) -> None:
         super().process_request(request)
+        lively.follow_body(request)
         request.user = SimpleLazyObject(partial(sessions.user_of, request))  # type: ignore[assignment]
 
     def process_response(
@@ -43,6 +44,7 @@ class AuthenticationMiddleware(DjangoAuthenticationMiddleware):
     ) -> HttpResponseBase:
         # Once more: an upload that took hours was no idle time.
         sessions.note_again(request)
+        lively.follow_answer(request, response)
         return response
 
 

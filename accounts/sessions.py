@@ -19,13 +19,14 @@ from django.contrib import messages
 from django.contrib.auth import get_user
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.models import Session
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, InterfaceError, transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 import audit
+from accounts import agents
 from accounts.session_store import row_key
 from files.connections import hurried
 
@@ -44,7 +45,7 @@ OVER = {
     "age": "You were signed out, because you had been signed in for so long.",
 }
 _PASSWORD = "password"  # noqa: S105 - the name of what tells that it was changed
-_AGENT_LENGTH = UserSession._meta.get_field("user_agent").max_length
+_AGENT_LENGTH: int = UserSession._meta.get_field("user_agent").max_length
 
 
 def begin(request: HttpRequest, user: User) -> None:
@@ -111,7 +112,7 @@ def _password_of(user: User) -> str:
 
 
 def note_again(request: HttpRequest) -> None:
-    """Note the end of a request that took long, if a signed-in user's."""
+    """Note that a request takes long, or that one ends which did, if a signed-in user's."""
     row = getattr(request, "session_row", None)
     if row is not None:
         note(request, row)
@@ -136,16 +137,16 @@ def note(request: HttpRequest, row: UserSession) -> None:
     try:
         with hurried(NOTED_WITHIN):
             UserSession.objects.filter(pk=row.pk).update(**seen)
-    except DatabaseError as error:
+    except (DatabaseError, InterfaceError) as error:
         # Busy with something larger. The page needs no write, and the next request notes it.
         log.warning("a session's use was not noted: %s", type(error).__name__)
 
 
 def _seen(request: HttpRequest) -> dict[str, Any]:
-    agent = request.headers.get("User-Agent", "")[:_AGENT_LENGTH]
+    agent = request.headers.get("User-Agent", "").replace("\0", "")
     return {
         "ip": get_adapter().get_client_ip(request),
-        "user_agent": agent.replace("\0", ""),
+        "user_agent": agents.shortened(agent, _AGENT_LENGTH),
         "last_seen_at": timezone.now(),
     }
 
@@ -166,6 +167,8 @@ def of(user: User) -> list[UserSession]:
         and row.data.get(_PASSWORD) == password
         and why_over(row) is None
     ]
+    for row in live:
+        row.browser = agents.in_words(row.user_agent)
     dead = {row.pk for row in rows} - {row.pk for row in live}
     if dead:
         UserSession.objects.filter(pk__in=dead).delete()

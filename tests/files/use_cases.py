@@ -60,6 +60,7 @@ SUMMARY = "its steps are use cases of their own, or one summary at the end tells
 MODULES: dict[str, str] = {
     "accounts.adapter": PAGES,
     "accounts.addresses": WALKED,
+    "accounts.agents": READS,
     "accounts.admin": PAGES,
     "accounts.apps": WIRING,
     "accounts.authority": RULES,
@@ -68,6 +69,7 @@ MODULES: dict[str, str] = {
     "accounts.hashers": RULES,
     "accounts.invitations": WALKED,
     "accounts.limits": RULES,
+    "accounts.lively": WIRING,
     "accounts.lockouts": WALKED,
     "accounts.mail": "hands mail over",
     "accounts.members": WALKED,
