@@ -76,14 +76,35 @@ class KeyRetired(VaultError):
 
 
 class QuotaExceeded(FileTooLarge):
-    """The file does not fit into what is left of its owner's quota: `limit` bytes."""
+    """The file does not fit into what is left of its owner's quota: `limit` bytes.
 
-    def __init__(self, left: int) -> None:
+    `pending` bytes are kept for uploads that are not complete.
+    """
+
+    def __init__(self, left: int, pending: int = 0) -> None:
         super().__init__(left)
-        self.args = (
-            f"Your storage is nearly used up: {left} bytes are left. Delete files that you no "
-            "longer need, or ask an administrator for more.",
+        unfinished = (
+            f" Unfinished uploads hold {pending} bytes of it: complete them or give them up; what "
+            "they have not received is free again when they stood still for an hour."
+            if pending
+            else ""
         )
+        self.args = (
+            f"Your storage is nearly used up: {left} bytes are left.{unfinished} Delete files that "
+            "you no longer need, or ask an administrator for more.",
+        )
+
+
+class TooManyUploads(VaultError):
+    """A person has as many unfinished uploads as one may have: `limit`."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"You have {limit} unfinished uploads, and may have {limit}: nothing was begun. "
+            "Complete some or give them up. One that has not received a byte ends by itself after "
+            "a while."
+        )
+        self.limit = limit
 
 
 class KeyNeeded(VaultError):

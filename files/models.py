@@ -278,6 +278,8 @@ class UploadSession(models.Model):
         """When a sweep may take it away, unless more bytes come before."""
         moved: datetime = self.object.state_changed_at
         expiry: timedelta = settings.UPLOAD_EXPIRY
+        if not self.offset and not self.completed_at:
+            expiry = min(expiry, settings.EMPTY_UPLOAD_EXPIRY)
         return moved + expiry
 
 

@@ -128,11 +128,12 @@ def create(
 ) -> UploadSession:
     """Begin an upload of `length` bytes, or of a length to be declared later.
 
-    `leased` to its caller, whose turn comes `first`. Raises BadName, FileTooLarge.
+    `leased` to its caller, whose turn comes `first`. Raises BadName, FileTooLarge, QuotaExceeded,
+    TooManyUploads.
     """
     name = clean_name(name)
-    Allowance(owner).check(length or 0)
     with transaction.atomic():
+        Allowance(owner).admit(length or 0)
         row = vault.begin_object(
             uuid.uuid4(),
             generate_dek(),

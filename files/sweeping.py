@@ -20,6 +20,7 @@ from django.utils import timezone
 import audit
 from audit import Event
 from files import custody, vault
+from files.allowance import standing_still
 from files.models import StoredObject, UploadSession
 
 State = StoredObject.State
@@ -125,6 +126,7 @@ def _doomed(now: datetime) -> QuerySet[StoredObject]:
 def _expired(now: datetime) -> QuerySet[StoredObject]:
     return StoredObject.objects.filter(
         Q(state_changed_at__lte=now - settings.UPLOAD_EXPIRY)
+        | standing_still(settings.EMPTY_UPLOAD_EXPIRY, now=now)
         # Nobody comes back to these, and while somebody writes them they show it.
         | Q(state_changed_at__lte=now - vault.REENCRYPTION_EXPIRY, reencrypts=True),
         state=State.WRITING,

@@ -47,6 +47,7 @@ from files.errors import NotAKey as NotAKey  # noqa: PLC0414
 from files.errors import OfferOver as OfferOver  # noqa: PLC0414
 from files.errors import QuotaExceeded as QuotaExceeded  # noqa: PLC0414
 from files.errors import TooBusy as TooBusy  # noqa: PLC0414
+from files.errors import TooManyUploads as TooManyUploads  # noqa: PLC0414
 from files.errors import UploadLost as UploadLost  # noqa: PLC0414
 from files.errors import VaultError as VaultError  # noqa: PLC0414
 from files.errors import WrongFileKey as WrongFileKey  # noqa: PLC0414
@@ -105,16 +106,17 @@ class Upload:
         Where it is not, `at_most` says what it cannot exceed: parts must be large enough for it.
         `modified_at` is when the original was last changed, as its client says.
 
-        Raises BadName, FileTooLarge.
+        Raises BadName, FileTooLarge, TooManyUploads.
         """
         self.name = clean_name(name)
         self.content_type = clean_content_type(content_type)
         self.modified_at = modified_at
         self.owner = owner
         self._allowance = Allowance(owner)
-        self._allowance.check(size or 0)
         self._dek = generate_dek()
-        self._row = begin_object(uuid.uuid4(), self._dek, creator=owner)
+        with transaction.atomic():
+            self._allowance.admit(size or 0)
+            self._row = begin_object(uuid.uuid4(), self._dek, creator=owner)
         self._writer = storage().writer(
             self._row.object_name,
             dek=self._dek,
@@ -542,12 +544,14 @@ def keys_needed() -> dict[str, int]:
     return {row["master_key_id"]: row["n"] for row in needed}
 
 
-def check_keyring() -> None:
+def check_keyring(needed: dict[str, int] | None = None) -> None:
     """Raise KeysMissing for what no configured key opens, KeyRetired where the primary was.
 
-    Raises KeyServiceError where a service that is needed does not let its key be used.
+    `needed` is what `keys_needed` said a while ago: it looks at every object, so who asks often
+    keeps it. Raises KeyServiceError where a service that is needed does not let its key be used.
     """
-    ring, needed = keyring(), keys_needed()
+    ring = keyring()
+    needed = keys_needed() if needed is None else needed
     missing = {key_id: count for key_id, count in needed.items() if key_id not in ring}
     if missing:
         raise KeysMissing(missing)

@@ -19,6 +19,7 @@ from django.views.decorators.http import require_safe
 
 from files import pulse, vault
 from files.crypto.slots import DERIVATIONS
+from files.masterkeys import keyring
 from securestore.caches import CacheUnavailable
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,9 @@ PATIENCE = 5.0
 
 FRESH = 2.0
 """Seconds for which an answer is good."""
+
+UNCHANGED = 60.0
+"""Seconds for which an answer is good of which keys are needed: it is a count of all objects."""
 
 
 @require_safe
@@ -43,7 +47,7 @@ def ready(request: HttpRequest) -> HttpResponse:
         "database": DATABASE.check,
         "cache": CACHE.check,
         "store": STORE.check,
-        "keyring": vault.check_keyring,
+        "keyring": check_keyring,
         # One that hangs holds its thread and its memory for as long as the process lives.
         "passwords": DERIVATIONS.check,
     }
@@ -60,6 +64,11 @@ def check_cache() -> None:
         raise CacheUnavailable("the cache forgets what it is told")
 
 
+def check_keyring() -> None:
+    """Raises as `vault.check_keyring`, and counts no objects where that was done a moment ago."""
+    vault.check_keyring(NEEDED.keys())
+
+
 def _outcome(part: str, check: Callable[[], object]) -> str:
     try:
         check()
@@ -68,6 +77,40 @@ def _outcome(part: str, check: Callable[[], object]) -> str:
         log.error("not ready: %s: %s: %s", part, type(error).__name__, error)
         return "failed"
     return "ok"
+
+
+class KeysNeeded:
+    """Which master keys are needed, counted once in a while however many ask.
+
+    Where one is missing, it is counted again after `FRESH` seconds: somebody may have added it.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: dict[str, int] | None = None
+        self._counted = 0.0
+
+    def keys(self) -> dict[str, int]:
+        """The keys' ids, with numbers. Raises `django.db.Error`."""
+        # Who comes while another counts takes what is known, if anything is.
+        if self._lock.acquire(blocking=self._known is None):
+            try:
+                known, age = self._known, time.monotonic() - self._counted
+                missing = any(key_id not in keyring() for key_id in known or ())
+                if known is None or age >= (FRESH if missing else UNCHANGED):
+                    self._known = vault.keys_needed()
+                    self._counted = time.monotonic()
+            finally:
+                self._lock.release()
+        return self._known or {}
+
+    def forget(self) -> None:
+        """Count anew at the next question."""
+        with self._lock:
+            self._known = None
+
+
+NEEDED = KeysNeeded()
 
 
 class Probe:
@@ -107,7 +150,8 @@ class Probe:
             raise error.with_traceback(None)
 
     def forget(self) -> None:
-        """Ask anew at the next check."""
+        """Ask anew at the next check, also which keys are needed."""
+        NEEDED.forget()
         with self._lock:
             self._answered = -FRESH
 

@@ -338,6 +338,11 @@ MAX_UPLOAD_SIZE = byte_size(env, "MAX_UPLOAD_SIZE", default="5TiB")
 USER_QUOTA = byte_size(env, "USER_QUOTA", default="") if env.str("USER_QUOTA", default="") else None
 # How long an upload may stand still before the sweep takes it for abandoned.
 UPLOAD_EXPIRY = timedelta(hours=whole(env, "UPLOAD_EXPIRY_HOURS", 7 * 24))
+# One that has not received a byte is given up earlier: nobody loses anything with it.
+EMPTY_UPLOAD_EXPIRY = timedelta(minutes=whole(env, "EMPTY_UPLOAD_EXPIRY_MINUTES", 60))
+# How many uploads of one person may be unfinished, by form and by tus together. A form has up to
+# DATA_UPLOAD_MAX_NUMBER_FILES at once.
+MAX_UNFINISHED_UPLOADS = whole(env, "MAX_UNFINISHED_UPLOADS", 200)
 # How long a doomed object stays, so that downloads that are running can finish.
 DOOMED_GRACE = timedelta(minutes=whole(env, "DOOMED_GRACE_MINUTES", 60, least=0))
 # How long the cookie that unlocks a held file lasts.
@@ -348,6 +353,8 @@ KEY_OFFER = timedelta(minutes=whole(env, "KEY_OFFER_MINUTES", 60, least=0))
 BACKUP_DIR = BASE_DIR / env.str("BACKUP_DIR", default="var/backups")
 # How long a download may stand still and still be gone on with, before it is one event of the log.
 DOWNLOAD_IDLE = timedelta(minutes=whole(env, "DOWNLOAD_IDLE_MINUTES", 15, least=0))
+# How long a running download goes on after the access to it has ended, at most.
+DOWNLOAD_RECHECK = timedelta(seconds=whole(env, "DOWNLOAD_RECHECK_SECONDS", 30))
 FILES_PER_PAGE = 50
 GRANTS_PER_PAGE = 100
 EVENTS_PER_PAGE = 50

@@ -9,7 +9,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_RANGE = re.compile(r"bytes[ \t]*=[ \t]*(\d{0,20})-(\d{0,20})[ \t]*", re.IGNORECASE | re.ASCII)
+_RANGE = re.compile(r"bytes[ \t]*=[ \t]*([0-9]*)-([0-9]*)[ \t]*", re.IGNORECASE | re.ASCII)
+
+_LONGEST = 4096
+"""Characters of a header that is looked at: Python reads no number of more digits, for a reason."""
 
 
 class Unsatisfiable(ValueError):
@@ -36,9 +39,10 @@ class ByteRange:
 def parse_range(header: str, size: int) -> ByteRange | None:
     """The range that `header` asks for, or None where the whole file is the answer.
 
+    So it is for an empty file: it has no range to answer with, and some clients ask for one always.
     Raises Unsatisfiable.
     """
-    found = _RANGE.fullmatch(header)
+    found = _RANGE.fullmatch(header) if len(header) <= _LONGEST else None
     if found is None:
         return None
     first, last = found.groups()
@@ -46,11 +50,15 @@ def parse_range(header: str, size: int) -> ByteRange | None:
         if not last:
             return None
         suffix = int(last)
-        if suffix == 0 or size == 0:
+        if suffix == 0:
             raise Unsatisfiable
+        if size == 0:
+            return None
         return ByteRange(max(size - suffix, 0), size)
     start = int(first)
     if last and int(last) < start:
+        return None
+    if start == size == 0:
         return None
     if start >= size:
         raise Unsatisfiable

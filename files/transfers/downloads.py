@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 import unicodedata
 from collections.abc import Callable, Generator, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
 
+from django.conf import settings
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
@@ -37,7 +39,8 @@ _LOADABLE = re.compile(r"[a-z]+/(?:x-)?(?:java|ecma|j|live)script[0-9.]*|text/cs
 """Types that a page could load as its own script or style (HTML, 4.12.1; WHATWG MIME Sniffing)."""
 
 RECHECK_BYTES = 64 * 1024 * 1024
-"""A running download asks the access rule again after this many bytes."""
+"""A running download asks the access rule again after this many bytes, and after
+`settings.DOWNLOAD_RECHECK`."""
 
 
 def etag_of(record: FileRecord) -> str:
@@ -238,11 +241,13 @@ class Body:
         self._end(downloading.ABORTED)  # Where nobody had begun to iterate.
 
     def _send(self, chunks: Iterator[bytes]) -> Generator[bytes]:
-        outcome, checked = downloading.ABORTED, 0
+        outcome, checked, asked = downloading.ABORTED, 0, time.monotonic()
         try:
             for chunk in chunks:
-                if self.sent - checked >= RECHECK_BYTES:
-                    checked = self.sent
+                # By bytes, or a fast client has it all; by time, or a slow one goes on for hours.
+                waited = time.monotonic() - asked >= settings.DOWNLOAD_RECHECK.total_seconds()
+                if waited or self.sent - checked >= RECHECK_BYTES:
+                    checked, asked = self.sent, time.monotonic()
                     if not self._still_allowed():
                         outcome = downloading.REVOKED
                         return

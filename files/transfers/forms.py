@@ -18,7 +18,7 @@ from django.http.multipartparser import MultiPartParser
 
 from files.names import BadName
 from files.transfers import bodies
-from files.vault import FileTooLarge, Upload, VaultError
+from files.vault import FileTooLarge, TooManyUploads, Upload, VaultError
 from securestore.slowness import TooSlow
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ class VaultUploadHandler(FileUploadHandler):
         self._body_length = 0
         self._stopped = False
         self._interrupted = False
-        self.refused: list[tuple[str, BadName | FileTooLarge]] = []
+        self.refused: list[tuple[str, BadName | FileTooLarge | TooManyUploads]] = []
 
     def handle_raw_input(
         self,
@@ -180,7 +180,7 @@ class VaultUploadHandler(FileUploadHandler):
                 content_type=self.content_type,
                 at_most=self._body_length,
             )
-        except BadName as error:
+        except (BadName, TooManyUploads) as error:
             self.refused.append((self.file_name, error))
         else:
             self._uploads.append(self._current)

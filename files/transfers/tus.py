@@ -40,6 +40,8 @@ EXTENSIONS: Final = (
 # SHA-1 is what the protocol asks every server for; it finds accidents, and is no security.
 CHECKSUMS: Final = {"sha1": hashlib.sha1, "sha256": hashlib.sha256}
 CONTENT_TYPE: Final = "application/offset+octet-stream"
+FORMS: Final = ("multipart/form-data", "application/x-www-form-urlencoded")
+"""Bodies that programs add to a POST by themselves: no bytes of a file, and the answer says so."""
 CHUNK: Final = 256 * 1024
 MAX_METADATA: Final = 8 * 1024
 SECRETS: Final = frozenset({"key", "passphrase", "password", "secret"})
@@ -84,6 +86,8 @@ def answering(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
                 response[name] = value
         except vault.FileTooLarge as error:
             response = _plain(413, str(error))
+        except vault.TooManyUploads as error:
+            response = _plain(429, str(error))
         except (BadName, BadRequest, resumable.WrongLength) as error:
             response = _plain(400, str(error))
         except resumable.WrongOffset as error:
@@ -173,7 +177,7 @@ def create(request: HttpRequest) -> HttpResponse:
         # It is stored, and told to whoever asks for the upload: no place for a secret.
         raise Refusal(400, "Upload-Metadata must not hold a key or a passphrase. Nothing was kept.")
     at_once = length == 0 or request.content_type == CONTENT_TYPE
-    if _body_length(request) and request.content_type != CONTENT_TYPE:
+    if _body_length(request) and request.content_type not in {CONTENT_TYPE, *FORMS}:
         raise Refusal(415, f"Send the bytes as {CONTENT_TYPE}. Nothing was stored.")
     for header in ("Upload-Checksum", EXPECTED):
         if header in request.headers and not at_once:

@@ -7,14 +7,16 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from files import resumable, vault
-from files.allowance import Allowance
-from files.errors import FileTooLarge, QuotaExceeded, UploadLost
+from files.allowance import STILL, Allowance
+from files.errors import FileTooLarge, QuotaExceeded, TooManyUploads, UploadLost
 from files.models import FileRecord, StoredObject, UploadSession, Usage
 from tests.files.test_models import filed
 
@@ -172,3 +174,90 @@ def test_a_quota_is_asked_for_by_one_query_that_adds_up_no_files(limited: User) 
     assert "files_filerecord" not in query["sql"]
     with pytest.raises(QuotaExceeded):
         Allowance(limited).check(2)
+
+
+# --- Unfinished uploads -------------------------------------------------------------------------
+
+
+def test_what_is_announced_counts_while_it_moves(limited: User, s3: S3Client) -> None:
+    resumable.create(limited, name="a", length=6_000)
+    with pytest.raises(QuotaExceeded, match=r"4000 bytes are left\. Unfinished uploads hold 6000"):
+        resumable.create(limited, name="b", length=4_001)
+    resumable.create(limited, name="c", length=4_000)
+    with pytest.raises(QuotaExceeded, match=r"0 bytes are left\. Unfinished uploads hold 10000"):
+        Allowance(limited).check(1)
+
+
+def test_what_stands_still_keeps_only_what_it_has_received(limited: User, s3: S3Client) -> None:
+    upload = resumable.create(limited, name="a", length=9_000)
+    with resumable.Continuation(upload, 0) as turn:
+        turn.write(bytes(1_000))
+        turn.settle()
+    reserved = StoredObject.objects.get().reserved
+    assert 1_000 <= reserved < 4_000
+    StoredObject.objects.update(state_changed_at=timezone.now() - STILL)
+    resumable.create(limited, name="b", length=QUOTA - reserved)
+    # Its room has been taken meanwhile: it is asked for anew when it goes on.
+    upload.refresh_from_db()
+    with resumable.Continuation(upload, 1_000) as turn, pytest.raises(QuotaExceeded):
+        turn.write(bytes(8_000))
+
+
+def test_a_complete_upload_counts_once(limited: User, s3: S3Client) -> None:
+    upload = resumable.create(limited, name="a", length=6_000)
+    with resumable.Continuation(upload, 0) as turn:
+        turn.write(bytes(6_000))
+        assert turn.settle()
+    Allowance(limited).check(4_000)
+    with pytest.raises(QuotaExceeded):
+        Allowance(limited).check(4_001)
+
+
+def _begin(door: str, owner: User) -> object:
+    if door == "tus":
+        return resumable.create(owner, name="a", length=1)
+    return vault.Upload(owner, name="a")
+
+
+@pytest.mark.parametrize("door", ["tus", "form"])
+@pytest.mark.parametrize("other", ["tus", "form"])
+def test_unfinished_uploads_have_a_bound_whatever_they_come_by(
+    alice: User, bob: User, s3: S3Client, settings: Settings, door: str, other: str
+) -> None:
+    settings.MAX_UNFINISHED_UPLOADS = 3
+    for _ in range(3):
+        _begin(door, alice)
+    with pytest.raises(TooManyUploads, match="You have 3 unfinished uploads, and may have 3"):
+        _begin(other, alice)
+    _begin(other, bob)
+    assert StoredObject.objects.filter(creator=alice).count() == 3
+    StoredObject.objects.filter(creator=alice).first().delete()  # type: ignore[union-attr]
+    _begin(other, alice)
+
+
+def test_uploads_that_are_over_do_not_count(alice: User, s3: S3Client, settings: Settings) -> None:
+    settings.MAX_UNFINISHED_UPLOADS = 1
+    for age in (settings.EMPTY_UPLOAD_EXPIRY, settings.UPLOAD_EXPIRY):
+        resumable.create(alice, name="a", length=1)
+        StoredObject.objects.update(state_changed_at=timezone.now() - age)
+    upload = resumable.create(alice, name="a", length=1)
+    with resumable.Continuation(upload, 0) as turn:
+        turn.write(b"x")
+        turn.settle()
+    resumable.create(alice, name="b", length=1)
+
+
+def test_the_bound_is_told_at_every_door(
+    alice: User, client: Client, s3: S3Client, settings: Settings
+) -> None:
+    settings.MAX_UNFINISHED_UPLOADS = 2
+    client.force_login(alice)
+    headers = {"Tus-Resumable": "1.0.0", "Upload-Length": "5"}
+    statuses = [client.post("/uploads/", headers=headers).status_code for _ in range(10)]
+    assert statuses == [201] * 2 + [429] * 8
+    answer = client.post("/uploads/", headers=headers)
+    assert "You have 2 unfinished uploads, and may have 2" in answer.text
+    answer = client.post("/files/upload/", {"files": SimpleUploadedFile("a", b"x")})
+    assert answer.status_code == 400
+    assert "You have 2 unfinished uploads" in answer.text
+    assert not FileRecord.objects.exists()

@@ -9,6 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.conf import LazySettings
 from django.contrib.auth.models import Group
 from django.test import Client
 from django.utils import timezone
@@ -461,6 +462,43 @@ def test_a_running_download_stops_when_access_ends(
     assert received == pattern(2 * FRAME_PAYLOAD)
     [event] = events("file_downloaded")
     assert (event["outcome"], event["bytes"]) == ("revoked", 2 * FRAME_PAYLOAD)
+
+
+def test_a_slow_download_ends_some_seconds_after_its_access(
+    client: Client,
+    bob: User,
+    long: FileRecord,
+    give: Callable[..., Grant],
+    settings: LazySettings,
+    events: Events,
+) -> None:
+    """However few bytes went out: a client that reads slowly would be done with them in hours."""
+    grant = give(long, bob)
+    client.force_login(bob)
+    response = get(client, long)
+    body = iter(response.streaming_content)
+    received = next(body) + next(body)
+    Grant.objects.filter(pk=grant.pk).update(expires_at=timezone.now())
+    settings.DOWNLOAD_RECHECK = timedelta()
+    received += b"".join(body)
+    response.close()
+    assert received == pattern(2 * FRAME_PAYLOAD)
+    assert [event["outcome"] for event in events("file_downloaded")] == ["revoked"]
+
+
+@pytest.mark.parametrize("every", [timedelta(), timedelta(days=1)])
+def test_a_slow_download_goes_on_while_access_lasts(
+    client: Client,
+    bob: User,
+    long: FileRecord,
+    give: Callable[..., Grant],
+    settings: LazySettings,
+    every: timedelta,
+) -> None:
+    settings.DOWNLOAD_RECHECK = every
+    give(long, bob)
+    client.force_login(bob)
+    assert content(get(client, long)) == pattern(6 * FRAME_PAYLOAD)
 
 
 def test_a_running_download_goes_on_while_access_lasts(

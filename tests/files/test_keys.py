@@ -209,6 +209,31 @@ def test_wrong_keys_count_for_the_file_the_person_and_the_address(
     assert unlock(owner, first).status_code == 302
 
 
+@pytest.mark.parametrize("scope", ["file", "address"])
+def test_wrong_keys_of_others_never_keep_the_owner_out(
+    owner: Client,
+    held_record: FileRecord,
+    bob: User,
+    mallory: User,
+    give: Give,
+    scope: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(KEY_ENTRY.rates, scope, "3/h")
+    others = [Client(), Client()]
+    for client, person in zip(others, (bob, mallory), strict=True):
+        give(held_record, person)
+        client.force_login(person)
+    for _ in range(3):
+        assert unlock(others[0], held_record, generate_master_key()).status_code == 403
+    # Guesses at one file, and from one address, have one bound for all others together.
+    assert unlock(others[1], held_record).status_code == 429
+    assert unlock(owner, held_record, generate_master_key()).status_code == 403
+    assert unlock(owner, held_record).status_code == 302
+    answer = owner.post(page(held_record, "reencrypt"), {"key": KEY})
+    assert answer.status_code == 302
+
+
 # --- Every way out asks -------------------------------------------------------------------------
 
 

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.models import User
-from files import sweeping, vault
+from files import resumable, sweeping, vault
 from files.models import FileRecord, StoredObject
 from tests.files.conftest import CONTENT, Store
 from tests.files.test_vault import PART, StoreTrouble, read
@@ -68,6 +68,31 @@ def test_an_upload_that_stands_still_goes_once_it_has_expired(
     age(writing=settings.UPLOAD_EXPIRY)
     assert sweeping.sweep() == sweeping.Swept(abandoned=1)
     assert nothing_left()
+
+
+def test_an_upload_without_a_byte_goes_earlier(
+    alice: User, s3: S3Client, settings: Any, nothing_left: Nothing
+) -> None:
+    upload = resumable.create(alice, name="empty", length=10)
+    age(writing=settings.EMPTY_UPLOAD_EXPIRY - timedelta(minutes=1))
+    assert sweeping.sweep() == sweeping.Swept()
+    age(writing=settings.EMPTY_UPLOAD_EXPIRY)
+    assert sweeping.due() == 1
+    upload.object.refresh_from_db()
+    assert upload.expires_at <= timezone.now()
+    assert sweeping.sweep() == sweeping.Swept(abandoned=1)
+    assert nothing_left()
+
+
+def test_an_upload_with_a_byte_and_one_by_form_do_not(
+    alice: User, abandoned: StoredObject, settings: Any
+) -> None:
+    upload = resumable.create(alice, name="begun", length=10)
+    with resumable.Continuation(upload, 0) as turn:
+        turn.write(b"x")
+        turn.settle()
+    age(writing=settings.EMPTY_UPLOAD_EXPIRY)
+    assert sweeping.sweep() == sweeping.Swept()
 
 
 def test_a_multipart_whose_id_was_never_noted_goes_too(

@@ -12,9 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import OperationalError, connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from files.crypto.slots import DERIVATIONS
+from files.masterkeys import keyring
 from files.models import StoredObject
 from securestore import health
 from securestore.health import Probe
@@ -68,6 +70,38 @@ def test_not_ready_without_a_key_that_files_need(client: Client, db: None) -> No
         "keyring": "failed",
         "passwords": "ok",
     }
+
+
+@pytest.mark.usefixtures("s3")
+def test_whoever_asks_often_has_nothing_counted(client: Client, db: None) -> None:
+    stored_object(keyring().primary_id)
+    assert client.get("/readyz").status_code == 200
+    with CaptureQueriesContext(connection) as queries:
+        for _ in range(20):
+            assert client.get("/readyz").status_code == 200
+    assert not [query for query in queries if "files_storedobject" in query["sql"]]
+
+
+def test_needed_keys_are_counted_again_in_time(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    needed = health.KeysNeeded()
+    assert needed.keys() == {}
+    stored_object("local:0123456789abcdef")
+    assert needed.keys() == {}
+    monkeypatch.setattr(health, "UNCHANGED", 0)
+    assert needed.keys() == {"local:0123456789abcdef": 1}
+    monkeypatch.setattr(health, "UNCHANGED", 3600)
+    StoredObject.objects.all().delete()
+    # One that is missing may have been added: that shows earlier.
+    assert needed.keys() == {"local:0123456789abcdef": 1}
+    monkeypatch.setattr(health, "FRESH", 0)
+    assert needed.keys() == {}
+
+
+def test_who_asks_while_another_counts_is_told_what_is_known(db: None) -> None:
+    needed = health.KeysNeeded()
+    needed.keys()
+    with needed._lock:
+        assert needed.keys() == {}
 
 
 def test_not_ready_without_the_store(client: Client, db: None, settings: Settings) -> None:

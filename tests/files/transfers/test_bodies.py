@@ -185,7 +185,7 @@ def test_headers_of_tus_that_contradict_keep_no_byte(
     assert not FileRecord.objects.exists()
 
 
-@pytest.mark.parametrize("kind", ["", "application/x-www-form-urlencoded", "application/json"])
+@pytest.mark.parametrize("kind", ["", "application/octet-stream", "application/json"])
 def test_bytes_of_another_type_are_not_left_out_of_a_new_upload(
     client: Client, s3: S3Client, alice: User, kind: str
 ) -> None:
@@ -196,6 +196,14 @@ def test_bytes_of_another_type_are_not_left_out_of_a_new_upload(
         )
         assert answer.status_code == 415
     assert nothing_stored()
+
+
+def test_an_empty_form_that_a_program_adds_is_no_byte_of_a_new_upload(
+    client: Client, s3: S3Client, alice: User
+) -> None:
+    client.force_login(alice)
+    answer = client.post("/uploads/", headers={**TUS, "Upload-Length": "9"})
+    assert (answer.status_code, answer["Upload-Offset"]) == (201, "0")
 
 
 # --- Lengths ----------------------------------------------------------------------------------
