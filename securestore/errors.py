@@ -82,6 +82,18 @@ CSRF = Page(
     "Nothing was changed. Go back, reload the page and try again. If that does not help, allow "
     "this site to set cookies.",
 )
+NO_FORM = Page(
+    403,
+    "The request was empty",
+    "Nothing was changed. The form of this page, with the token in it, did not arrive. Go back, "
+    "reload the page and try again.",
+)
+NO_TOKEN = Page(
+    403,
+    "The token is missing",
+    "Nothing was changed. Send the token of a page's form as X-CSRFToken, with the cookies that "
+    "came with it.",
+)
 NOT_FOUND = Page(
     404,
     "Not found",
@@ -189,7 +201,12 @@ def permission_denied(request: HttpRequest, exception: Exception | None = None) 
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    return answer(request, CSRF)
+    """Answer 403 for a request without its token, by whom and how it was made."""
+    if request.path_info.startswith(bodies.UPLOADS):
+        response = _respond(NO_TOKEN, None)
+        response["Tus-Resumable"] = tus.VERSION
+        return response
+    return answer(request, CSRF if bodies.declared_length(request) else NO_FORM)
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

@@ -20,7 +20,7 @@ from django.conf import settings
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
-from django.utils.http import parse_etags
+from django.utils.http import parse_etags, parse_http_date_safe
 
 from files import downloading, vault
 from files.crypto import portable
@@ -63,6 +63,10 @@ def answer(
     etag = etag_of(record)
     # Before anything is said of a held file's content, that it has not changed included.
     opened = vault.open_file(record, key) if record.is_held else None
+    if _is_another(request, record):
+        # It has changed under a client that wants more of what it has, or the very same.
+        refusal = HttpResponse(status=412, content_type="text/plain; charset=utf-8")
+        return _described(refusal, record, keep_type=True)
     if _is_unchanged(request, record):
         same = HttpResponse(status=304)
         # Else Django would put the length of this empty body in the place of the file's.
@@ -88,6 +92,20 @@ def answer(
         response["Content-Range"] = wanted.content_range(record.size)
     _digested(response, opened)
     return _described(response, record)
+
+
+def _is_another(request: HttpRequest, record: FileRecord) -> bool:
+    """Whether a condition says that the client wants no other content than that (RFC 9110, 13.2.2).
+
+    Of times, only the very same one counts, as below.
+    """
+    wanted = request.headers.get("If-Match")
+    if wanted is not None:  # Compares strongly (13.1.1).
+        return not {"*", etag_of(record)} & set(parse_etags(wanted))
+    since = request.headers.get("If-Unmodified-Since")
+    if since is None or parse_http_date_safe(since) is None:
+        return False
+    return not (record.modified_at and is_exactly(since, record.modified_at))
 
 
 def _is_unchanged(request: HttpRequest, record: FileRecord) -> bool:

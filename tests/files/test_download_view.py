@@ -174,6 +174,30 @@ def test_names_are_told_safely(reader: Client, record: FileRecord, name: str, he
     assert response["Content-Disposition"].isascii()
 
 
+@pytest.mark.parametrize("method", ["get", "head"])
+@pytest.mark.parametrize(
+    ("wanted", "status"),
+    [('"another"', 412), ("W/{}", 412), ("{}", 200), ("*", 200), ('"another", {}', 200)],
+)
+def test_who_wants_the_very_same_content_gets_no_other(
+    reader: Client, record: FileRecord, method: str, wanted: str, status: int
+) -> None:
+    etag = reader.head(url(record))["ETag"]
+    headers = {"If-Match": wanted.format(etag)}
+    response = getattr(reader, method)(url(record), headers=headers)
+    assert response.status_code == status
+    response.close()
+
+
+def test_a_time_that_is_not_that_of_the_content_is_no_condition_met(
+    reader: Client, record: FileRecord
+) -> None:
+    for since, status in (("Sat, 29 Oct 1994 19:43:31 GMT", 412), ("nonsense", 200)):
+        response = reader.get(url(record), headers={"If-Unmodified-Since": since})
+        assert response.status_code == status
+        response.close()
+
+
 # --- Ranges -----------------------------------------------------------------------------------
 
 

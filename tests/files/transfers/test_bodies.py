@@ -267,6 +267,24 @@ def test_a_declared_length_is_digits(text: str) -> None:
         bodies.declared_length(request)
 
 
+@pytest.mark.parametrize("path", ["/accounts/login/", "/files/download/", "/admin/login/"])
+def test_a_form_that_is_empty_is_told_so(alice: User, path: str) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(alice)
+    form: dict[str, Any] = {"CONTENT_LENGTH": ""}
+    for answer in (client.generic("POST", path), client.generic("POST", path, **form)):
+        assert answer.status_code == 403
+        assert "The request was empty" in answer.text
+
+
+def test_an_upload_without_a_token_is_told_which(alice: User) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(alice)
+    answer = client.post("/uploads/", headers={**TUS, "Upload-Length": "1"})
+    assert (answer.status_code, answer["Tus-Resumable"]) == (403, "1.0.0")
+    assert "X-CSRFToken" in answer.text
+
+
 # --- Parts of a form --------------------------------------------------------------------------
 
 
