@@ -116,6 +116,11 @@ class Done:
     """Whatever was verified after this, by this run or before it was interrupted, is done."""
 
     resumed: bool = False
+    """It goes on with a run that began then and has not come to its end."""
+
+    beside: bool = False
+    """That run is under way, here or on another host: they share the work."""
+
     bytes: int = 0
     counts: Counter[Outcome] = field(default_factory=Counter)
     bad: list[Finding] = field(default_factory=list)
@@ -277,6 +282,13 @@ def _remove_dead_claims() -> None:
             same.filter(seen_at=claim.seen_at).delete()
 
 
+def _is_somebody_at_it() -> bool:
+    """Whether another process is verifying: one that was killed has left claims, and is none."""
+    recent = VerificationClaim.objects.filter(seen_at__gte=timezone.now() - CLAIM_EXPIRY)
+    leases = recent.order_by().values_list("lease", flat=True).distinct()
+    return any(not is_dead(lease) for lease in leases)
+
+
 class Run:
     """One run over a selection. `stop` may be called from anywhere; the run then ends soon."""
 
@@ -361,7 +373,7 @@ class Run:
         run, begun = VerificationRun.objects.get_or_create(
             pk=self._selection.name, defaults={"started_at": now}
         )
-        return Done(run.started_at, resumed=not begun)
+        return Done(run.started_at, resumed=not begun, beside=not begun and _is_somebody_at_it())
 
     def _draw(self) -> Drawn | None:
         share = self._selection.sample

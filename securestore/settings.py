@@ -300,7 +300,7 @@ elif _cache["BACKEND"].endswith("RedisCache"):
     if find_spec("redis") is None:
         raise ImproperlyConfigured(
             "CACHE_URL names Redis, and the package redis is not installed: run "
-            "`.venv/bin/pip install redis`."
+            "`.venv/bin/pip install -r requirements.txt`."
         )
     _cache["BACKEND"] = "securestore.redis_cache.RedisCache"
     _cache["OPTIONS"] = {
@@ -421,6 +421,8 @@ DEFAULT_EXCEPTION_REPORTER = "securestore.reporting.Reporter"
 DEFAULT_EXCEPTION_REPORTER_FILTER = "securestore.reporting.ReporterFilter"
 
 LOG_FORMAT = log_format(env, Console().stream)
+# `warning` for commands that cron starts: it mails whatever they say.
+LOG_LEVEL = one_of(env, "LOG_LEVEL", ("info", "warning")).upper()
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -435,9 +437,9 @@ LOGGING = {
     },
     "filters": {"without_path": {"()": "securestore.logs.WithoutPath"}},
     "handlers": {"console": {"class": "securestore.logs.Console", "formatter": LOG_FORMAT}},
-    "root": {"handlers": ["console"], "level": "INFO"},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
-        "django": {"handlers": [], "level": "INFO", "propagate": True},
+        "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
         # Only tracebacks: each request has a line of its own.
         "django.request": {"level": "ERROR", "filters": ["without_path"]},
         "django.security.csrf": {"filters": ["without_path"]},

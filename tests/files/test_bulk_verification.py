@@ -214,7 +214,7 @@ def test_a_killed_run_goes_on(
     killed_after(3, monkeypatch)
     looked_at.clear()
     done = run()
-    assert done.resumed
+    assert (done.resumed, done.beside) == (True, False)
     assert looked_at == objects(four)[3:]
     looked_at.clear()
     assert not run().resumed
@@ -285,7 +285,7 @@ def test_two_runs_share_the_work(
 
     monkeypatch.setattr(verification, "verify", meanwhile)
     outer = run()
-    assert inner[0].resumed
+    assert (inner[0].resumed, inner[0].beside) == (True, True)
     assert inner[0].counts == {Outcome.OK: 3}
     assert outer.counts == {Outcome.OK: 1}
     assert sorted(looked_at) == objects(four)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
+import subprocess
 import sys
 from datetime import timedelta
 from typing import Any
@@ -200,6 +202,20 @@ def test_people_at_a_terminal_get_plain_lines(
     for stream in (sys.stdout, sys.stderr):
         monkeypatch.setattr(stream, "isatty", lambda: terminal)
     assert log_format(read_environment()) == used
+
+
+@pytest.mark.parametrize(("level", "said"), [("info", True), ("warning", False)])
+def test_a_command_of_cron_can_be_kept_from_saying_what_is_well(level: str, said: bool) -> None:
+    code = "import logging, django; django.setup(); logging.getLogger('audit').info('all is well')"
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings", "LOG_LEVEL": level},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert ("all is well" in result.stderr) == said
 
 
 # --- No secret path -------------------------------------------------------------------------------

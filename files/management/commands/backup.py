@@ -54,7 +54,8 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from None
         except OSError as error:
             raise CommandError(
-                f"{error.filename or folder}: {error.strerror}. Nothing was left of it."
+                f"{error.filename or folder}: {error.strerror}. Nothing was left of it. Name "
+                "another folder, which this account may write to: --to, or BACKUP_DIR."
             ) from None
         except DatabaseError as error:
             raise CommandError(f"The database does not answer ({error}). Try again.") from None

@@ -3,7 +3,6 @@
 import json
 import time
 from argparse import ArgumentParser, ArgumentTypeError
-from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -97,7 +96,7 @@ class Command(BaseCommand):
 
         run = Run(selection, restart=options["restart"], unmark=options["unmark"], progress=tell)
         if run.done.resumed:
-            self.stderr.write(_resumed(run.done.since))
+            self.stderr.write(_resumed(run.done))
         with Progress("Verifying", total=run.total, unit="B", scale=True) as bar:
             return run.start(options["workers"])
 
@@ -131,10 +130,13 @@ def _selection(options: dict[str, Any]) -> Selection:
     )
 
 
-def _resumed(since: datetime) -> str:
+def _resumed(done: Done) -> str:
+    since = f"{done.since:%Y-%m-%d %H:%M} UTC"
+    if done.beside:
+        return f"Another run is under way, since {since}: this one shares its work."
     return (
         "Going on with the run that was interrupted: what was verified since "
-        f"{since:%Y-%m-%d %H:%M} UTC is not read again (--restart: all of it)."
+        f"{since} is not read again (--restart: all of it)."
     )
 
 
@@ -168,6 +170,7 @@ def _as_json(done: Done, seconds: float) -> dict[str, Any]:
         "not_listed": done.unlisted,
         "since": done.since.isoformat(),
         "resumed": done.resumed,
+        "beside": done.beside,
         "stopped": done.stopped,
         "wrong_bucket": done.wrong_bucket,
         "seconds": seconds,

@@ -70,5 +70,5 @@ def test_a_folder_that_cannot_be_written_is_named(
         raise PermissionError(13, "Permission denied", str(tmp_path))
 
     monkeypatch.setattr(Path, "mkdir", refuse)
-    with pytest.raises(CommandError, match="Permission denied"):
+    with pytest.raises(CommandError, match=r"Permission denied.*--to, or BACKUP_DIR"):
         run(to=tmp_path)

@@ -15,7 +15,8 @@ from django.db import OperationalError
 from accounts.models import User
 from files import bulk_verification, verification
 from files.crypto.keyring import generate_master_key
-from files.models import FileRecord, StoredObject, VerificationRun
+from files.models import FileRecord, StoredObject, VerificationClaim, VerificationRun
+from files.processes import new_lease
 from tests.files.conftest import CONTENT, Store, UseKeys
 from tests.files.test_bulk_verification import lose
 from tests.files.test_reencryption import holding
@@ -214,6 +215,18 @@ def test_an_interrupted_run_goes_on_and_says_so(
     assert (outcome["resumed"], outcome["objects"]) == (True, 1)
     assert "Going on with the run that was interrupted" in capfd.readouterr().err
     assert not VerificationRun.objects.exists()
+
+
+def test_a_run_beside_another_says_so_and_calls_nothing_interrupted(
+    three: list[FileRecord], capfd: pytest.CaptureFixture[str]
+) -> None:
+    VerificationRun.objects.create(selection="all")
+    claim = VerificationClaim(stored_object_id=three[0].current.pk + 1000, lease=new_lease())
+    claim.save()
+    assert json.loads(verify("--json"))["beside"] is True
+    said = capfd.readouterr().err
+    assert "Another run is under way" in said
+    assert "interrupted" not in said
 
 
 def test_a_locked_database_is_an_error_that_says_to_run_it_again(
