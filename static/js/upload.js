@@ -3,6 +3,10 @@
  * Without this script the form works by itself. It keeps no secret in the browser: what it stores
  * to go on after a reload (by tus-js-client, in localStorage) is a file's name, size and address
  * on the server, and the address opens for nobody but its creator.
+ *
+ * A name, a size and a time do not say which file a file is. What is safe on the server is gone on
+ * with only where its content chain is that of the same beginning of the file that was chosen, and
+ * nothing is stored whose chain is not that of the whole file (chain.js, docs/uploads.md).
  */
 
 /** Waits between two attempts, in milliseconds: ten minutes in all, and anew after any progress. */
@@ -13,10 +17,15 @@ const AT_ONCE = 3;
 const NEWEST = 0.25;
 const TICK = 1_000;
 const HELD = "held";
+/** The last request, which says what the whole file is, has a part of the store's at most. */
+const PART = 32 * 262_144;
+const CHAIN = "Upload-Content-Chain";
+const EXPECTED = "Upload-Expected-Chain";
 
 const form = document.querySelector("form[data-tus]");
 const field = form.querySelector("input[type=file]");
 const token = form.elements.namedItem("csrfmiddlewaretoken");
+const chains = import(form.dataset.chain);
 const endpoint = new URL(form.dataset.tus, location.href).href;
 const maxSize = Number(form.dataset.maxSize);
 /** Accounts that share a browser must not meet each other's uploads. */
@@ -28,6 +37,10 @@ const summary = panel.querySelector("[role=status]");
 const storedPanel = document.getElementById("stored");
 
 class SignedOut extends Error {}
+/** The file is no longer what was chosen: browsers refuse to read it then. */
+class Unreadable extends Error {}
+/** The upload was let go of while something was waited for. */
+class LetGo extends Error {}
 
 // --- Words ---------------------------------------------------------------------------------------
 
@@ -50,15 +63,27 @@ function files(count) {
 
 // --- What every request needs -----------------------------------------------------------------------
 
-/** An upload is only ever continued in the custody that it was begun in. */
+/**
+ * What unfinished uploads are looked up by: a hint, and no more. Whether one is of this file only its
+ * bytes can say. An upload is only ever continued in the custody that it was begun in.
+ */
 function fingerprint(file, custody) {
   const held = custody === HELD ? [custody] : [];
-  return owned + JSON.stringify([file.name, file.size, file.lastModified, endpoint, ...held]);
+  return owned + JSON.stringify([file.name, file.size, endpoint, ...held]);
+}
+
+/** When the file was last changed, where its computer says so in a way that others understand. */
+function modified(file) {
+  const moment = new Date(file.lastModified);
+  const year = moment.getUTCFullYear();
+  return year > 100 && year < 9999 ? { modified: moment.toISOString() } : {};
 }
 
 function shouldRetry(error) {
   if (error.causingError instanceof SignedOut || !navigator.onLine) return false;
+  if (error.causingError instanceof Unreadable || error.causingError instanceof LetGo) return false;
   const status = error.originalResponse?.getStatus() ?? 0;
+  if (status === 409 && error.originalResponse.getHeader(CHAIN)) return false;
   return status === 0 || status >= 500 || [408, 409, 423, 429].includes(status);
 }
 
@@ -126,6 +151,13 @@ class Row {
     this.bar.setAttribute("aria-valuetext", `${percent}%, ${words}`);
   }
 
+  /** Something to know that is no trouble; it stays. */
+  note(text) {
+    const note = this.part("note");
+    note.hidden = !text;
+    note.textContent = text;
+  }
+
   complain(text) {
     const problem = this.part("problem");
     problem.hidden = !text;
@@ -149,10 +181,11 @@ class Row {
 
 /** One file on its way. States: waiting, running, paused, offline, failed, done, cancelled. */
 class Transfer {
-  constructor(file, custody, passphrase) {
+  constructor(file, custody, passphrase, batch) {
     this.file = file;
     this.custody = custody;
     this.passphrase = passphrase;
+    this.batch = batch;
     this.fingerprint = fingerprint(file, custody);
     this.row = new Row(file.name);
     this.sent = this.sampled = 0;
@@ -167,8 +200,7 @@ class Transfer {
 
   enter(state) {
     this.state = state;
-    this.speed = null;
-    this.sampled = this.sent;
+    this.rest();
     if (state !== "failed") this.row.complain("");
     if (["running", "waiting", "offline"].includes(state)) {
       this.row.button("toggle", "Pause", () => this.pause());
@@ -179,9 +211,15 @@ class Transfer {
     announce();
   }
 
+  /** What was sent before, or is not sent any more, says nothing about the speed of what comes. */
+  rest() {
+    this.speed = this.sampled = null;
+  }
+
   render() {
     const { size: total } = this.file;
     const bytes = `${size(this.sent)} of ${size(total)}`;
+    if (this.state === "running" && this.comparing) return this.renderComparing();
     const words = {
       waiting: () => `${size(total)}, waiting for its turn`,
       running: () => this.pace(bytes),
@@ -194,6 +232,14 @@ class Transfer {
     this.row.show(this.sent, total, words);
   }
 
+  renderComparing() {
+    const { chain, until, why } = this.comparing;
+    const done = Math.min(chain.read, until);
+    const words = `${why}: ${size(done)} of ${size(until)} read`;
+    this.row.say(this.state, words);
+    this.row.show(done, until, words);
+  }
+
   pace(bytes) {
     if (this.sent >= this.file.size) return `${bytes}, finishing`;
     if (this.retrying) return `${bytes}, connecting again`;
@@ -204,15 +250,104 @@ class Transfer {
 
   /** Called every second while it runs. */
   tick() {
-    const now = (this.sent - this.sampled) / (TICK / 1_000);
-    // Less than before: what was on its way when the connection broke has to be sent again.
-    if (now >= 0) this.speed = this.speed === null ? now : this.speed + NEWEST * (now - this.speed);
-    this.sampled = this.sent;
+    if (this.sampled !== null) {
+      const now = (this.sent - this.sampled) / (TICK / 1_000);
+      // Less than before: what was on its way when the connection broke has to be sent again.
+      if (now >= 0) this.speed = this.speed === null ? now : this.speed + NEWEST * (now - this.speed);
+      this.sampled = this.sent;
+    }
     this.render();
+  }
+
+  /** The chain of the file's first `offset` bytes, with words about how far it is. */
+  async chainAt(offset, why) {
+    const chain = this.chain;
+    this.comparing = { chain, until: offset, why };
+    try {
+      return await chain.at(offset);
+    } catch (error) {
+      throw error instanceof DOMException ? new Unreadable() : error;
+    } finally {
+      if (this.comparing?.chain === chain) this.comparing = null;
+    }
   }
 
   async begin() {
     this.enter("running");
+    const run = (this.run = {});
+    try {
+      const { FileChain, possible } = await chains;
+      // A new one each time: the file may have changed since it was read.
+      this.chain = possible ? new FileChain(this.file) : null;
+      const earlier = this.address ? await rememberedAt(this.address) : await this.find(run);
+      if (this.run !== run) return;
+      this.start(earlier);
+    } catch (error) {
+      if (this.run === run) this.stop({ causingError: error });
+    }
+  }
+
+  /** What was left unfinished of this very file, earlier or by another choice of it. */
+  async find(run) {
+    const found = await unfinished(this.file, this.custody);
+    const open = found.filter(({ uploadUrl }) => this.mayTake(uploadUrl));
+    let note = "";
+    for (const entry of open) {
+      if (!this.chain) {
+        note = "This browser can compare files over HTTPS alone";
+        break;
+      }
+      const answer = await ask(entry.uploadUrl);
+      if (this.run !== run) return null;
+      if ([401, 403].includes(answer.status)) throw new SignedOut();
+      if (answer.status >= 500) throw new Error(`The server answered ${answer.status}.`);
+      if (!answer.ok) continue; // Gone.
+      const offset = Number(answer.headers.get("Upload-Offset"));
+      const told = answer.headers.get(CHAIN);
+      const same = told === (await this.chainAt(offset, "Comparing with what is safe"));
+      if (this.run !== run) return null;
+      if (same && (await this.takeOver(entry.uploadUrl, run))) return entry;
+      if (this.run !== run) return null;
+      note = "Another file of this name and size was left unfinished";
+    }
+    if (note && !this.told) this.beginAnew(`${note}: this one is uploaded from its beginning.`);
+    return null;
+  }
+
+  /** Whether an upload is nobody's on this page, or one's of an earlier choice that stands still. */
+  mayTake(address) {
+    const owner = [...transfers].find((transfer) => transfer.address === address);
+    return !owner || (owner.batch < this.batch && ["paused", "failed"].includes(owner.state));
+  }
+
+  /** Go on with an upload, for which an earlier choice of the same content may have to make room. */
+  async takeOver(address, run) {
+    const owner = [...transfers].find((transfer) => transfer.address === address);
+    if (owner && !owner.unreadable) {
+      // It can still be gone on with: it goes only where it is the same file to its last byte.
+      const { FileChain } = await chains;
+      const its = await new FileChain(owner.file).at(owner.file.size).catch(() => null);
+      const mine = await this.chainAt(this.file.size, "Comparing with an earlier choice");
+      if (its !== null && its !== mine) return false;
+    }
+    if (this.run !== run || !this.mayTake(address)) return false;
+    if (owner) {
+      transfers.delete(owner);
+      owner.row.remove();
+    }
+    this.address = address;
+    this.created = false;
+    withdraw(address);
+    return true;
+  }
+
+  beginAnew(note) {
+    this.told = note;
+    this.row.note(note);
+    announce(`${this.file.name}: ${note}`);
+  }
+
+  start(earlier) {
     const upload = new tus.Upload(this.file, {
       ...common,
       uploadUrl: this.address,
@@ -220,33 +355,73 @@ class Transfer {
       metadata: {
         filename: this.file.name,
         ...(this.file.type && { filetype: this.file.type }),
+        ...modified(this.file),
         custody: this.custody,
+      },
+      onBeforeRequest: (request) => this.prepare(upload, request),
+      onAfterResponse: (request, response) => {
+        common.onAfterResponse(request, response);
+        const offset = response.getHeader("Upload-Offset");
+        if (offset) upload.options.chunkSize = this.next(Number(offset));
       },
       onUploadUrlAvailable: () => (this.address = upload.url),
       onProgress: (sent) => {
         if (this.upload !== upload) return;
         this.sent = sent;
+        // The first that is told of a request is where it begins.
+        this.sampled ??= sent;
         this.retrying = false;
       },
-      onShouldRetry: (error) => (this.retrying = shouldRetry(error)),
-      onError: (error) => this.upload === upload && this.stop(error),
-      onSuccess: ({ lastResponse }) => {
-        const key = lastResponse.getHeader("Securestore-Key");
-        this.finish(lastResponse.getHeader("Securestore-File"), key);
+      onShouldRetry: (error) => {
+        this.rest();
+        return (this.retrying = shouldRetry(error));
       },
+      onError: (error) => this.upload === upload && this.stop(error),
+      onSuccess: ({ lastResponse }) => this.upload === upload && this.finish(lastResponse),
     });
     this.upload = upload;
-    const [previous] = await upload.findPreviousUploads();
-    if (this.upload !== upload || this.state !== "running") return;
-    if (previous) upload.resumeFromPreviousUpload(previous);
+    if (earlier) upload.resumeFromPreviousUpload(earlier);
+    else this.created ||= !this.address;
     upload.start();
+  }
+
+  /** Bytes of the next request: all of them, but for the last one's, which says what the file is. */
+  next(offset) {
+    const last = Math.max(0, Math.ceil(this.file.size / PART) - 1) * PART;
+    return this.chain && offset < last ? last - offset : Infinity;
+  }
+
+  /** Before each request: who asks, and, where bytes follow, of which file they are. */
+  async prepare(upload, request) {
+    common.onBeforeRequest(request);
+    if (request.getMethod() !== "PATCH") return;
+    const offset = Number(request.getHeader("Upload-Offset"));
+    const end = offset + upload.options.chunkSize;
+    // A file that has changed is found out here: later it looks like a network that fails.
+    await this.file.slice(offset, offset + 1).arrayBuffer().catch(() => {
+      throw new Unreadable();
+    });
+    if (this.chain) {
+      const safe = await this.chainAt(offset, "Comparing with what is safe");
+      request.setHeader(CHAIN, safe);
+      const { size: total } = this.file;
+      if (end >= total) {
+        request.setHeader(EXPECTED, await this.chainAt(total, "Reading the whole file"));
+      } else {
+        // Ahead of what is sent: what is sent later must still be what was read now.
+        this.chain.at(total).catch(() => {});
+      }
+    }
+    // A request that was let go of before it was sent would be sent all the same.
+    if (this.upload !== upload) throw new LetGo();
   }
 
   /** Let go of the connection; what the server has stays there. */
   release() {
     const { upload } = this;
-    this.upload = null;
+    this.upload = this.run = this.comparing = null;
     this.retrying = false;
+    this.chain?.stop();
     return upload?.abort();
   }
 
@@ -286,10 +461,27 @@ class Transfer {
     // Read before the request is let go of, which empties its answer.
     const status = error.originalResponse?.getStatus();
     const words = error.originalResponse?.getBody().trim();
+    const other = status === 409 && error.originalResponse.getHeader(CHAIN);
     this.release();
     if (error.causingError instanceof SignedOut) {
       this.signedOut = true;
       this.fail("You are no longer signed in. Sign in again in another tab, then resume.");
+    } else if (error.causingError instanceof Unreadable) {
+      this.unreadable = true;
+      this.row.complain("");
+      this.fail(
+        "The file was changed, moved or deleted after it was chosen, so this browser does not read " +
+          "it any more. Nothing of it was stored. Choose it again.",
+        false,
+      );
+    } else if (other) {
+      this.restart("The file is not the one that this upload was begun with");
+    } else if (status === 460) {
+      this.discard();
+      this.fail(
+        "The file was changed while it was uploaded, or altered on its way. Nothing of it was " +
+          "stored. Resume uploads it from its beginning.",
+      );
     } else if (!status && !navigator.onLine) {
       this.lose();
     } else if (!status) {
@@ -300,23 +492,46 @@ class Transfer {
     advance();
   }
 
+  /** What is safe is of another content: leave it, and upload this one from its beginning. */
+  async restart(why) {
+    this.beginAnew(`${why}: it is uploaded from its beginning.`);
+    // What another visit or tab has begun may be of a file that somebody still wants to upload.
+    if (this.created) await this.discard();
+    this.address = null;
+    this.sent = 0;
+    if (this.state !== "running") return;
+    this.enter("waiting");
+    advance();
+  }
+
+  /** Give up what the server has of this file. It removes by itself what it cannot be told of. */
+  async discard() {
+    const { address } = this;
+    this.address = null;
+    this.sent = 0;
+    if (!address) return;
+    await forget(address);
+    await terminate(address).catch(() => {});
+  }
+
   fail(text, again = true) {
     this.enter("failed");
     this.row.complain(text);
     this.row.button("toggle", again ? "Resume" : "", () => this.resume());
-    this.row.button("cancel", again ? "Cancel" : "Remove", () => this.cancel());
+    const begun = again || this.address;
+    this.row.button("cancel", begun ? "Cancel" : "Remove", () => this.cancel());
   }
 
   async cancel() {
-    const upload = this.upload;
+    const addresses = new Set([this.address, this.upload?.url].filter(Boolean));
     this.release();
     this.enter("cancelled");
     transfers.delete(this);
     this.row.remove();
-    const addresses = new Set([this.address, upload?.url, ...(await forget(this.fingerprint))]);
     let left = "";
     try {
-      await Promise.all([...addresses].filter(Boolean).map(terminate));
+      await Promise.all([...addresses].map(forget));
+      await Promise.all([...addresses].map(terminate));
     } catch {
       left = " The server could not be told; it removes the unfinished upload by itself.";
     }
@@ -324,9 +539,21 @@ class Transfer {
     advance();
   }
 
-  async finish(id, key) {
+  async finish(response) {
+    const id = response.getHeader("Securestore-File");
+    const key = response.getHeader("Securestore-Key");
+    const told = response.getHeader(CHAIN);
     this.upload = null;
     this.sent = this.file.size;
+    // Of a held file that was asked for again the server cannot tell it.
+    const mine = this.chain && told && (await this.chain.at(this.file.size).catch(() => null));
+    this.chain?.stop();
+    if (mine && mine !== told) {
+      this.address = null;
+      const where = "It is in the list of files: delete it there, and upload this one again.";
+      this.fail(`The server has stored another content under this name. ${where}`, false);
+      return advance();
+    }
     const kept = this.custody === HELD && (await keep(id, key, this.file.name, this.passphrase));
     this.passphrase = "";
     transfers.delete(this);
@@ -338,6 +565,7 @@ class Transfer {
     link.firstChild.textContent = this.file.name;
     const item = document.createElement("li");
     item.append(link, `, ${size(this.file.size)}`, kept ? `, ${kept}` : "");
+    if (this.told) item.append(`. ${this.told}`);
     storedPanel.hidden = false;
     storedPanel.querySelector("ul").append(item);
     this.enter("done");
@@ -449,15 +677,12 @@ function announce(news = "") {
   panel.hidden = !text && !list.children.length;
 }
 
+let batches = 0;
+
+/** Every file that was chosen is uploaded, whatever others are called: bytes tell them apart. */
 function add(chosen, custody, passphrase) {
-  for (const file of chosen) {
-    const print = fingerprint(file, custody);
-    const known = [...transfers].some((transfer) => transfer.fingerprint === print);
-    if (known) continue;
-    offers.get(print)?.row.remove();
-    offers.delete(print);
-    transfers.add(new Transfer(file, custody, passphrase));
-  }
+  batches += 1;
+  for (const file of chosen) transfers.add(new Transfer(file, custody, passphrase, batches));
   announce();
   advance();
 }
@@ -535,26 +760,57 @@ addEventListener("drop", (event) => {
 // --- What an earlier visit left unfinished ----------------------------------------------------------
 
 const storage = tus.defaultOptions.urlStorage;
-/** By fingerprint; a browser cannot open the file by itself, so its owner must choose it again. */
+/** By address; a browser cannot open the file by itself, so its owner must choose it again. */
 const offers = new Map();
 
-/** Forget an upload in this browser; returns its addresses on the server. */
-async function forget(print) {
-  const found = await storage.findUploadsByFingerprint(print);
-  for (const { urlStorageKey } of found) await storage.removeUpload(urlStorageKey);
-  return found.map(({ uploadUrl }) => uploadUrl);
+/** What this browser remembers of this person's unfinished uploads. */
+async function remembered() {
+  const all = await storage.findAllUploads();
+  return all.filter(({ urlStorageKey, uploadUrl }) => {
+    return uploadUrl && urlStorageKey.startsWith(`tus::${owned}`);
+  });
 }
 
-async function offer(print, { uploadUrl, size: total, metadata }) {
-  const answer = await fetch(uploadUrl, { method: "HEAD", headers: { "Tus-Resumable": "1.0.0" } });
+/** Unfinished uploads that may be of this file, to judge by what is not its content. */
+async function unfinished(file, custody) {
+  return (await remembered()).filter(({ size: total, metadata }) => {
+    const same = total === file.size && metadata.filename === file.name;
+    return same && (metadata.custody ?? "managed") === custody;
+  });
+}
+
+/** What is remembered of the upload at an address, for tus-js-client to go on with. */
+async function rememberedAt(address) {
+  return (await remembered()).find(({ uploadUrl }) => uploadUrl === address);
+}
+
+function ask(address) {
+  const headers = { "Tus-Resumable": "1.0.0" };
+  return fetch(address, { method: "HEAD", headers, cache: "no-store" });
+}
+
+/** Forget an upload in this browser. */
+async function forget(address) {
+  const entry = await rememberedAt(address);
+  if (entry) await storage.removeUpload(entry.urlStorageKey);
+}
+
+/** Take an offer back: it is gone on with, or gone. */
+function withdraw(address) {
+  offers.get(address)?.remove();
+  offers.delete(address);
+}
+
+async function offer({ uploadUrl: address, size: total, metadata }) {
+  const answer = await ask(address);
   const id = answer.headers.get("Securestore-File");
   const key = answer.headers.get("Securestore-Key");
   // Complete, and the answer that said so was lost with the page.
   if (key) showKey(id, key, metadata.filename);
-  if ([404, 410].includes(answer.status) || id) return forget(print);
+  if ([404, 410].includes(answer.status) || id) return forget(address);
   const done = Number(answer.headers.get("Upload-Offset"));
-  const chosenMeanwhile = [...transfers].some((transfer) => transfer.fingerprint === print);
-  if (!answer.ok || chosenMeanwhile || offers.has(print)) return;
+  const chosenMeanwhile = [...transfers].some((transfer) => transfer.address === address);
+  if (!answer.ok || chosenMeanwhile || offers.has(address)) return;
   const row = new Row(metadata.filename);
   const words = `Unfinished at ${size(done)} of ${size(total)}. Choose the same file again to go on.`;
   row.say("offered", words);
@@ -565,17 +821,13 @@ async function offer(print, { uploadUrl, size: total, metadata }) {
     field.click();
   });
   row.button("cancel", "Cancel", async () => {
-    offers.delete(print);
-    row.remove();
-    await forget(print);
-    await terminate(uploadUrl).catch(() => {});
+    withdraw(address);
+    await forget(address);
+    await terminate(address).catch(() => {});
     announce(`${metadata.filename} was cancelled.`);
   });
-  offers.set(print, { row });
+  offers.set(address, row);
 }
 
-for (const found of await storage.findAllUploads()) {
-  const print = found.urlStorageKey.slice("tus::".length, found.urlStorageKey.lastIndexOf("::"));
-  // Where the server cannot be asked now, the offer has to wait for the next visit.
-  if (print.startsWith(owned) && found.uploadUrl) await offer(print, found).catch(() => {});
-}
+// Where the server cannot be asked now, the offer has to wait for the next visit.
+for (const found of await remembered()) await offer(found).catch(() => {});

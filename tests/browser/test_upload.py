@@ -184,7 +184,7 @@ def test_a_cancelled_upload_leaves_nothing(
     form: Page, line: Line, site: RunningSite, tmp_path: Path
 ) -> None:
     path = written(tmp_path, "Cancelled.bin", 12 * MIB)
-    line.limit(2 * MIB)
+    line.limit(MIB // 4)
     send(form, path)
     wait_for_progress(form, path)
     assert len(sessions(site, path)) == 1
