@@ -23,11 +23,11 @@ from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.models import Max, Q, QuerySet, Sum
-from django.utils import timezone
 
 import audit
 from audit import Event
-from files import vault, verification
+from files import clock, vault, verification
+from files.clock import Now
 from files.models import StoredObject, VerificationClaim, VerificationRun
 from files.processes import is_dead, new_lease
 from files.storage import StoreError
@@ -169,12 +169,12 @@ class Page:
         """Show, once in a while, that the claims are somebody's."""
         if self._lease and time.monotonic() - self._beaten > BEAT:
             self._beaten = time.monotonic()
-            self._claims().update(seen_at=timezone.now())
+            self._claims().update(seen_at=Now())
 
     def settle(self) -> None:
         """Note what is well, and claim nothing any longer."""
         with transaction.atomic():
-            StoredObject.objects.filter(pk__in=self.well).update(verified_at=timezone.now())
+            StoredObject.objects.filter(pk__in=self.well).update(verified_at=Now())
             if self._lease:
                 self._claims().delete()
 
@@ -248,7 +248,7 @@ class Queue:
         lease = new_lease()
         claims = VerificationClaim.objects
         claims.bulk_create(
-            [VerificationClaim(stored_object_id=pk, lease=lease) for pk in ids],
+            [VerificationClaim(stored_object_id=pk, lease=lease, seen_at=Now()) for pk in ids],
             ignore_conflicts=True,
         )
         mine = set(claims.filter(lease=lease).values_list("stored_object_id", flat=True))
@@ -276,8 +276,9 @@ def _rows(ids: Iterable[int]) -> list[StoredObject]:
 
 
 def _remove_dead_claims() -> None:
+    expired = clock.now() - CLAIM_EXPIRY
     for claim in VerificationClaim.objects.all():
-        if is_dead(claim.lease) or claim.seen_at < timezone.now() - CLAIM_EXPIRY:
+        if is_dead(claim.lease) or claim.seen_at < expired:
             same = VerificationClaim.objects.filter(pk=claim.pk, lease=claim.lease)
             same.filter(seen_at=claim.seen_at).delete()
 
@@ -361,7 +362,7 @@ class Run:
         return done
 
     def _begin(self, restart: bool) -> Done:
-        now = timezone.now()
+        now = clock.now()
         if self._selection.not_verified_since is not None:
             return Done(self._selection.not_verified_since)
         if not self._selection.name:

@@ -7,7 +7,7 @@ own. What people set to days and minutes (grants, sessions, offers) goes by the 
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from django.db import connection
@@ -17,10 +17,11 @@ from django.db.models.sql.compiler import SQLCompiler
 
 
 class Now(functions.Now):
-    """The database's own moment, for a statement that compares with it or writes it.
+    """The database's own moment, for a statement that writes it or compares with it.
 
-    Django's is of milliseconds in SQLite, and so would never equal what Python writes there: a
-    compare-and-set on a moment that was read would find nothing.
+    SQLite runs in this process and has its host's clock, so the host is asked: SQLite itself tells
+    milliseconds, and would never write a moment as Python does, to the last digit of which a
+    compare-and-set must find it.
     """
 
     output_field: ClassVar[DateTimeField[Any, Any]] = DateTimeField()
@@ -28,23 +29,19 @@ class Now(functions.Now):
     def as_sqlite(
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **extra_context: Any
     ) -> tuple[str, tuple[str | int, ...]]:
-        """As text in the form of `str(datetime)`: six digits, and none where all are zero."""
-        return self.as_sql(
-            compiler,
-            connection,
-            template="REPLACE(STRFTIME('%%%%Y-%%%%m-%%%%d %%%%H:%%%%M:%%%%f', 'now') || '000',"
-            " '.000000', '')",
-            **extra_context,
-        )
+        """The moment as a parameter."""
+        return "%s", (connection.ops.adapt_datetimefield_value(_host()) or "",)
 
 
 def now() -> datetime:
     """What the database's clock says. Raises DatabaseError."""
+    if connection.vendor != "postgresql":
+        return _host()
     with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            cursor.execute("SELECT clock_timestamp()")
-            [moment] = cursor.fetchone()
-            return moment  # type: ignore[no-any-return]
-        cursor.execute("SELECT STRFTIME('%Y-%m-%d %H:%M:%f+00:00', 'now')")
-        [text] = cursor.fetchone()
-        return datetime.fromisoformat(text)
+        cursor.execute("SELECT clock_timestamp()")
+        [moment] = cursor.fetchone()
+    return moment  # type: ignore[no-any-return]
+
+
+def _host() -> datetime:
+    return datetime.now(UTC)

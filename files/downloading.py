@@ -26,11 +26,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
 from django.db import DatabaseError, IntegrityError, InterfaceError, transaction
-from django.utils import timezone
 
 import audit
 from audit import Event, context
-from files import intervals
+from files import clock, intervals
 from files.access import access_of
 from files.errors import AccessEnded
 from files.models import DownloadSession
@@ -80,7 +79,7 @@ def begin(record: FileRecord, part: Part, *, user: User, session: str | None) ->
         raise AccessEnded
     settle_idle(at_most=AT_ONCE)
     around = context.current()
-    now = timezone.now()
+    now = clock.now()
     new = DownloadSession(
         slot=None,
         file_id=record.pk,
@@ -155,7 +154,7 @@ def _takes(found: DownloadSession, new: DownloadSession, part: Part) -> bool:
 
 def _leave(found: DownloadSession) -> None:
     """Let no more requests join. What nobody is sending for any more is over."""
-    if found.running and not _is_idle(found, timezone.now()):
+    if found.running and not _is_idle(found, clock.now()):
         found.slot = None
         found.save(update_fields=["slot"])
     elif found.settled:
@@ -210,14 +209,14 @@ class Sending:
         start = self._part.start
         row.covered = intervals.merged([*row.covered, [start + self._noted, start + taken]])
         row.bytes += handed - self._noted
-        row.seen_at = timezone.now()
+        row.seen_at = clock.now()
         if outcome is not None:
             row.running = max(row.running - 1, 0)
         _after(row, outcome)
 
     def _alone(self) -> DownloadSession:
         row = self._row
-        row.pk, row.slot, row.begun_at = None, None, timezone.now()
+        row.pk, row.slot, row.begun_at = None, None, clock.now()
         row.requests, row.running, row.bytes, row.covered = 1, 1, 0, []
         row.settled = False
         return row
@@ -285,7 +284,7 @@ def _is_idle(row: DownloadSession, now: datetime) -> bool:
 
 def idle(*, now: datetime | None = None) -> int:
     """How many downloads `settle_idle` would turn into their events."""
-    before = (now or timezone.now()) - settings.DOWNLOAD_IDLE
+    before = (now or clock.now()) - settings.DOWNLOAD_IDLE
     return DownloadSession.objects.filter(seen_at__lt=before, settled=False).count()
 
 
@@ -294,7 +293,7 @@ def settle_idle(*, now: datetime | None = None, at_most: int | None = None) -> i
 
     Safe beside running requests, and beside another of its kind.
     """
-    before = (now or timezone.now()) - settings.DOWNLOAD_IDLE
+    before = (now or clock.now()) - settings.DOWNLOAD_IDLE
     found = DownloadSession.objects.filter(seen_at__lt=before).order_by("seen_at")
     settled = 0
     for pk in list(found.values_list("pk", flat=True)[:at_most]):

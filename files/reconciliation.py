@@ -19,11 +19,10 @@ from uuid import UUID
 
 from django.db import connection
 from django.db.models.functions import Collate
-from django.utils import timezone
 
 import audit
 from audit import Event
-from files import vault
+from files import clock, vault
 from files.models import StoredObject
 from files.storage import Listed, ObjectMissing
 from files.sweeping import Act, Each, Step, nobody
@@ -87,7 +86,7 @@ def reconcile(
     once they are older than `SETTLED`. With `dry_run`, nothing is changed, and `each` is told what
     would be. Safe beside a running service, and beside another one. Raises StoreError.
     """
-    work = _Reconciliation(now or timezone.now(), dry_run, delete_unknown, each)
+    work = _Reconciliation(now or clock.now(), dry_run, delete_unknown, each)
     try:
         work.abort_stale()
         work.compare()

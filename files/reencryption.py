@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING
 
 from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import Q, QuerySet
-from django.utils import timezone
 
 import audit
 from audit import Event
-from files import custody, vault
+from files import clock, custody, vault
+from files.clock import Now
 from files.connections import release
 from files.crypto.digests import Digests
 from files.crypto.errors import CryptoError, Damaged
@@ -180,7 +180,6 @@ class _Reencryption:
         sealed = self._sealed
         if sealed is None:
             raise ValueError("an object is written before it takes a place")
-        now = timezone.now()
         wrapped = vault.wrapping_keyring().wrap(
             self._key_record(KeyState.SEALED, self._row, size=sealed.size)
         )
@@ -205,7 +204,7 @@ class _Reencryption:
                 multipart_id="",
                 lease="",
                 lease_seen_at=None,
-                state_changed_at=now,
+                state_changed_at=Now(),
             )
             if not swapped:
                 raise FileChanged
@@ -252,13 +251,15 @@ class _Reencryption:
 
     def _claim(self) -> StoredObject:
         """Commit the row of the new object. While it is there, nobody else begins the same."""
+        moment = clock.now()
         row = StoredObject(
             file_id=self._record.pk,
             object_name=random_object_name(),
             custody=self._record.custody,
             reencrypts=True,
             lease=new_lease(),
-            lease_seen_at=timezone.now(),
+            lease_seen_at=moment,
+            state_changed_at=moment,
             stream_created_at=int(time.time()),
         )
         wrapped = vault.wrapping_keyring().wrap(self._key_record(KeyState.UPLOADING, row))
@@ -285,7 +286,7 @@ class _Reencryption:
     def _update(self, **fields: str) -> None:
         """Change the row while it is still ours; that is a sign of life, too."""
         self._beaten = time.monotonic()
-        now = timezone.now()
+        now = clock.now()
         if not self._row.change(self._row.lease, lease_seen_at=now, state_changed_at=now, **fields):
             raise FileChanged
         release()
@@ -308,7 +309,7 @@ def _inserted(row: StoredObject) -> bool:
 
 def _is_abandoned(row: StoredObject) -> bool:
     """Whether whoever wrote it is dead, or was not heard of for long."""
-    silent = row.state_changed_at + vault.REENCRYPTION_EXPIRY < timezone.now()
+    silent = row.state_changed_at + vault.REENCRYPTION_EXPIRY < clock.now()
     return row.reencrypts and (silent or is_dead(row.lease))
 
 

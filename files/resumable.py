@@ -23,8 +23,9 @@ from django.utils import timezone
 
 import audit
 from audit import Event
-from files import vault
+from files import clock, vault
 from files.allowance import Allowance
+from files.clock import Now
 from files.connections import release
 from files.crypto.carry import open_carry
 from files.crypto.digests import EMPTY, ContentChain, Digests, digest_all, open_state
@@ -484,7 +485,7 @@ class Continuation:
     def _update(self, **fields: Any) -> None:
         """Change the row if the lease is still ours; that is a sign of life, too."""
         self._beaten = time.monotonic()
-        now = timezone.now()
+        now = clock.now()
         fields = {"lease_seen_at": now, "state_changed_at": now, **fields}
         if not self._row.change(self._lease, **fields):
             raise vault.UploadLost
@@ -527,15 +528,13 @@ def _take(session: UploadSession) -> StoredObject | None:
         return None
     lease = new_lease()
     free = StoredObject.objects.filter(pk=row.pk, state=State.WRITING, lease=row.lease)
-    if not free.update(lease=lease, lease_seen_at=timezone.now()):
+    if not free.update(lease=lease, lease_seen_at=Now()):
         return None
     return StoredObject.objects.select_related("session__owner").get(pk=row.pk)
 
 
 def _held(row: StoredObject) -> bool:
     """Whether a writer that may still be alive has the lease."""
-    if not row.lease or row.lease_seen_at is None:
+    if not row.lease or row.lease_seen_at is None or is_dead(row.lease):
         return False
-    if row.lease_seen_at + LEASE < timezone.now():
-        return False
-    return not is_dead(row.lease)
+    return row.lease_seen_at + LEASE >= clock.now()

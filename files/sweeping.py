@@ -15,11 +15,10 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Q, QuerySet
-from django.utils import timezone
 
 import audit
 from audit import Event
-from files import custody, vault
+from files import clock, custody, vault
 from files.allowance import standing_still
 from files.models import StoredObject, UploadSession
 
@@ -82,7 +81,7 @@ def sweep(*, now: datetime | None = None, dry_run: bool = False, each: Each = no
     Safe beside a running service, and beside another sweep. With `dry_run`, nothing is changed,
     and `each` is told what would be.
     """
-    now = now or timezone.now()
+    now = now or clock.now()
     swept = Swept()
     for row in _paged(_doomed(now)):
         swept.purged += 1
@@ -114,7 +113,7 @@ def sweep(*, now: datetime | None = None, dry_run: bool = False, each: Each = no
 
 def due(now: datetime | None = None) -> int:
     """How many rows a sweep would take away."""
-    now = now or timezone.now()
+    now = now or clock.now()
     return _doomed(now).count() + _expired(now).count()
 
 

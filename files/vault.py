@@ -26,8 +26,9 @@ from django.utils import timezone
 
 import audit
 from audit import Event
-from files import custody
+from files import clock, custody
 from files.allowance import Allowance, require_active
+from files.clock import Now
 from files.connections import release
 from files.crypto.digests import Digests, open_digests, seal_digests
 from files.crypto.errors import CryptoError, Damaged, KeyServiceError, UnknownMasterKey
@@ -274,6 +275,7 @@ def begin_object(
     lease: str = "",
 ) -> StoredObject:
     """Commit the row of an object that is about to be written, by whoever has the `lease`."""
+    moment = clock.now()
     row = StoredObject(
         file_id=file_id,
         object_name=name or random_object_name(),
@@ -281,7 +283,8 @@ def begin_object(
         custody=in_custody,
         stream_created_at=int(time.time()),
         lease=lease,
-        lease_seen_at=timezone.now() if lease else None,
+        lease_seen_at=moment if lease else None,
+        state_changed_at=moment,
     )
     wrapped = wrapping_keyring().wrap(
         KeyRecord(
@@ -334,7 +337,7 @@ def seal_object(
         multipart_id="",
         chain=None,
         digest=digest_token(row, dek, sealed),
-        state_changed_at=timezone.now(),
+        state_changed_at=clock.now(),
         **fields,
     )
     if not changed:
@@ -487,7 +490,7 @@ def mark_damaged(row: StoredObject, error: Exception) -> bool:
     reason = error.reason if isinstance(error, Damaged) else type(error).__name__
     with transaction.atomic():
         changed = StoredObject.objects.filter(pk=row.pk, state=State.LIVE).update(
-            state=State.DAMAGED, state_changed_at=timezone.now()
+            state=State.DAMAGED, state_changed_at=Now()
         )
         if changed:
             audit.record(Event.DAMAGE_FOUND, file_id=row.file_id, reason=reason)
@@ -518,8 +521,7 @@ def remove(record: FileRecord, *, actor: User) -> None:
 
 def doom(rows: QuerySet[StoredObject]) -> int:
     """Mark objects to be deleted; what was known of their content goes at once."""
-    now = timezone.now()
-    return rows.update(state=State.DOOMED, state_changed_at=now, chain=None, digest=None)
+    return rows.update(state=State.DOOMED, state_changed_at=Now(), chain=None, digest=None)
 
 
 def purge(row: StoredObject) -> bool:

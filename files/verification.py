@@ -15,11 +15,11 @@ from enum import StrEnum, auto
 from uuid import UUID
 
 from django.db import transaction
-from django.utils import timezone
 
 import audit
 from audit import Event
 from files import vault
+from files.clock import Now
 from files.crypto.digests import ContentChain, Digesting, Digests, open_digests, seal_digests
 from files.crypto.errors import (
     CryptoError,
@@ -263,7 +263,7 @@ def clear_damage(row: StoredObject) -> bool:
     """Unmark an object that was verified just now; whether it was still marked."""
     with transaction.atomic():
         changed = StoredObject.objects.filter(pk=row.pk, state=State.DAMAGED).update(
-            state=State.LIVE, state_changed_at=timezone.now()
+            state=State.LIVE, state_changed_at=Now()
         )
         if changed:
             audit.record(

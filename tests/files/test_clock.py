@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 
 from files import clock
@@ -34,16 +33,3 @@ def test_what_it_wrote_is_found_by_what_was_read(db: None) -> None:
         row.refresh_from_db()
         assert StoredObject.objects.filter(lease_seen_at=row.lease_seen_at).exists()
         assert not StoredObject.objects.filter(lease_seen_at__lt=row.lease_seen_at).exists()
-
-
-@pytest.mark.skipif(connection.vendor != "sqlite", reason="about SQLite's text")
-@pytest.mark.parametrize("micros", ["000000", "120000", "001000"])
-def test_its_text_is_that_of_python(db: None, micros: str) -> None:
-    """A whole second has no digits after it there, and would have six here."""
-    moment = datetime(2026, 11, 29, 17, 40, 53, int(micros), tzinfo=UTC)
-    with connection.cursor() as cursor:
-        sql, parameters = clock.Now().as_sqlite(None, connection)  # type: ignore[arg-type]
-        at = f"'2026-11-29 17:40:53.{micros[:3]}'"
-        cursor.execute(f"SELECT {sql.replace(chr(39) + 'now' + chr(39), at)}", parameters)
-        [text] = cursor.fetchone()
-    assert text == str(moment.replace(tzinfo=None))

@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 import audit
-from files import downloading, vault
+from files import clock, downloading, vault
 from files.management.failures import told_to_the_operator
 from files.reconciliation import LISTED, Reconciled, reconcile
 from files.sweeping import Act, Step, Swept, due, sweep
@@ -53,7 +53,7 @@ class Command(BaseCommand):
         self._dry_run = options["dry_run"]
         self._told: list[Step] = []
         self._speaks = not options["json"] and (self._dry_run or options["verbosity"] > 1)
-        now = timezone.now()
+        now = clock.now()
         with (
             told_to_the_operator(),
             audit.command("sweep", dry_run=self._dry_run) as run,
@@ -158,7 +158,7 @@ def _settle_downloads(*, dry_run: bool) -> int:
     """Close downloads that stand still; what this process does, no server's metrics count."""
     patience = downloading.TO_COUNT if settings.METRICS_TOKEN else timedelta()
     settle = downloading.idle if dry_run else downloading.settle_idle
-    return settle(now=timezone.now() - patience)
+    return settle(now=clock.now() - patience)
 
 
 def _words(step: Step) -> str:

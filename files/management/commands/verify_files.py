@@ -6,9 +6,9 @@ from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.utils import timezone
 
 import audit
+from files import clock
 from files.bulk_verification import Done, Run, Selection
 from files.management.arguments import age, at_least_one, file_id, moment, sample
 from files.management.failures import told_to_the_operator
@@ -125,7 +125,7 @@ def _selection(options: dict[str, Any]) -> Selection:
         name=named[:64],
         files=tuple(files),
         written_since=written_since,
-        not_verified_since=None if older is None else timezone.now() - older,
+        not_verified_since=None if older is None else clock.now() - older,
         sample=options["sample"],
     )
 

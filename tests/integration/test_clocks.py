@@ -1,0 +1,142 @@
+"""Processes whose clocks differ: none takes over what another one is alive to do.
+
+Hosts that lost their time server go minutes apart. Whoever holds a lease lives in a process of its
+own here, and whoever wants it in another, each with a clock of its own.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.conftest import Weed
+from tests.integration import services
+from tests.integration.services import Deployment
+
+SKEWED = """
+import sys
+from datetime import timedelta
+from django.utils import timezone
+true = timezone.now
+timezone.now = lambda: true() + timedelta(seconds={skew})
+from accounts.models import User
+from files import bulk_verification, reencryption, resumable, sweeping, vault
+from files.models import FileRecord, StoredObject, UploadSession, VerificationClaim
+resumable.PATIENCE = 0.1
+alice = User.objects.get(username="alice")
+
+def ready():
+    print("ready", flush=True)
+    sys.stdin.read()
+"""
+HOLD = {
+    "upload": """
+session = resumable.create(alice, name="upload", length=2_000_000)
+with resumable.Continuation(session, 0) as turn:
+    turn.write(bytes(1000))
+    turn._update()
+    ready()
+    turn.write(bytes(1_999_000))
+    assert turn.settle() is not None
+""",
+    "first": """
+session = resumable.create(alice, name="first", length=5, leased=True)
+with resumable.Continuation(session, 0, first=True) as turn:
+    ready()
+    turn.write(bytes(5))
+    assert turn.settle() is not None
+""",
+    "reencryption": """
+record = vault.store(alice, [bytes(1_000_000)], name="file")
+told = []
+def progress(count):
+    if not told:
+        ready()
+    told.append(count)
+assert reencryption.reencrypt(record, progress=progress).current_id != record.current_id
+""",
+    "verification": """
+vault.store(alice, [b"x"], name="file")
+queue = bulk_verification.Queue(StoredObject.objects.all(), bulk_verification.clock.now())
+page = queue.take()
+ready()
+page.well = [row.pk for row in page.rows]
+page.settle()
+assert not VerificationClaim.objects.exists()
+""",
+}
+TRY = {
+    "upload": """
+try:
+    resumable.Continuation(UploadSession.objects.select_related("object").get(), 0)
+except resumable.UploadBusy:
+    print("left alone")
+assert sweeping.sweep() == sweeping.Swept()
+""",
+    "reencryption": """
+record = FileRecord.objects.select_related("current").get()
+try:
+    reencryption.reencrypt(record)
+except reencryption.AlreadyRunning:
+    print("left alone")
+assert reencryption.remove_dead() == 0
+assert sweeping.sweep() == sweeping.Swept()
+""",
+    "verification": """
+queue = bulk_verification.Queue(StoredObject.objects.all(), bulk_verification.clock.now())
+page = queue.take()
+if page is not None and not page.rows:
+    print("left alone")
+""",
+}
+TRY["first"] = TRY["upload"]
+EMPTY = """
+from files.models import FileRecord, StoredObject, UploadSession, VerificationClaim
+for model in (UploadSession, VerificationClaim, FileRecord, StoredObject):
+    model.objects.all().delete()
+"""
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, weed: Weed
+) -> Iterator[Deployment]:
+    folder = tmp_path_factory.mktemp("clocks")
+    if request.param == "sqlite":
+        yield Deployment(folder, weed)
+        return
+    with services.postgres() as database:
+        yield Deployment(folder, weed, DATABASE_URL=database.url)
+
+
+@contextmanager
+def process(server: Deployment, code: str) -> Iterator[subprocess.Popen[str]]:
+    started = server.process(code)
+    try:
+        yield started
+    finally:
+        started.kill()
+        started.wait()
+        for pipe in (started.stdin, started.stdout):
+            assert pipe is not None
+            pipe.close()
+
+
+@pytest.mark.parametrize("work", sorted(HOLD))
+@pytest.mark.parametrize(("holder", "other"), [(0, 3600), (-3600, 0)])
+def test_no_clock_takes_over_what_a_living_process_does(
+    server: Deployment, work: str, holder: int, other: int
+) -> None:
+    server.manage("shell", "--no-imports", code=EMPTY)
+    with process(server, SKEWED.format(skew=holder) + HOLD[work]) as holding:
+        assert holding.stdout is not None
+        assert holding.stdout.readline() == "ready\n"
+        with process(server, SKEWED.format(skew=other) + TRY[work]) as trying:
+            said, _ = trying.communicate(timeout=120)
+            assert trying.returncode == 0
+            assert said == "left alone\n"
+        holding.communicate(timeout=120)
+        assert holding.returncode == 0
