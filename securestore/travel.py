@@ -8,7 +8,7 @@ whoever needs one after that takes it from the pool again.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 from files.connections import release
 
@@ -33,15 +33,28 @@ class Arriving:
     def __init__(self, body: IO[bytes]) -> None:
         self._body = body
 
-    def __getattr__(self, name: str) -> Any:
-        # Read, one way or another: there is nothing else to ask of it.
+    # Each of them by name: Django asks once for the method, and calls it for every piece.
+
+    def read(self, *arguments: int) -> bytes:
         release()
-        return getattr(self._body, name)
+        return self._body.read(*arguments)
+
+    def readline(self, *arguments: int) -> bytes:
+        release()
+        return self._body.readline(*arguments)
+
+    def readlines(self, *arguments: int) -> list[bytes]:
+        release()
+        return self._body.readlines(*arguments)
 
     def __iter__(self) -> Iterator[bytes]:
-        for line in self._body:
-            yield line
+        lines = iter(self._body)
+        while True:
             release()
+            line = next(lines, None)
+            if line is None:
+                return
+            yield line
 
 
 class Leaving:

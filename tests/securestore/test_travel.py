@@ -59,3 +59,14 @@ def test_nothing_is_held_while_a_body_is_read(told: list[str], how: str) -> None
         assert getattr(arriving, how)()
     assert told
     assert set(told) == {"release"}
+
+
+def test_every_piece_of_a_body_is_waited_for_without_one(told: list[str]) -> None:
+    """Django keeps the method that it found, and calls it again and again."""
+    environ: dict[str, Any] = {"wsgi.input": io.BytesIO(b"abc")}
+    application: Any = Unheld(lambda environ, start: [])
+    application(environ, None)
+    read = environ["wsgi.input"].read
+    told.clear()
+    assert [read(1), read(1), read(1)] == [b"a", b"b", b"c"]
+    assert told == ["release"] * 3
