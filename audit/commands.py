@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from audit import context
 from audit.events import Event
+from securestore import service
 
 if TYPE_CHECKING:
     from audit.chain import Detail
@@ -42,10 +43,11 @@ class Run:
             raise ValueError(f"a run has at most {MAX_FIGURES} figures")
 
     def start(self, **details: Any) -> None:
-        """Record that it starts. Raises DatabaseError, and then it must not."""
+        """Record that it starts. Raises DatabaseError or NotInService, and then it must not."""
         from audit.chain import record
         from audit.models import LastRun
 
+        service.refuse()
         with transaction.atomic():
             LastRun.objects.update_or_create(
                 name=self.name, defaults={"started_at": timezone.now(), "outcome": "running"}

@@ -54,6 +54,9 @@ class Event(StrEnum):
     DAMAGE_CLEARED = auto()  # It reads completely again, and an operator said so.
     FILES_VERIFIED = auto()  # One summary for a run.
     SWEPT = auto()
+    DATABASE_CLOSED = auto()  # To be moved: the last event there.
+    DATABASE_REOPENED = auto()
+    DATABASE_MOVED = auto()  # The first event at the new place.
     COMMAND_RUN = auto()
 
 

@@ -97,6 +97,18 @@ def run(
         yield Check("key export", False, f"it is damaged: {damaged.reason}")
 
 
+def look(sample: str) -> Iterator[Check]:
+    """Only what needs no manifest: the master keys, the store, and a sample of files from there."""
+    yield _master_keys()
+    try:
+        vault.check_store()
+    except vault.StoreError as error:
+        yield Check("store", False, f"it does not answer ({error})")
+        return
+    ids = list(_sample(sample))
+    yield _read_all(map(_from_master_keys, _records(ids)), len(ids), lambda size: None)
+
+
 def _counts(manifest: backups.Manifest) -> Check:
     found = backups.facts_of_default()
     stated = {name: getattr(manifest, name) for name in found}

@@ -396,6 +396,30 @@ class FileRecord(models.Model):
         return self.current.state == StoredObject.State.DAMAGED
 
 
+class DatabaseState(models.Model):
+    """That this database is not in service, and why; no row where it is (`securestore.service`).
+
+    `progress` says how far a move into this database is: of each table the last key, and whether it
+    is complete. One that was moved stays so: triggers see to it (migration 0013).
+    """
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    state = models.CharField(max_length=8)
+    move = models.UUIDField(help_text="The same at both ends.")
+    other = models.CharField(max_length=255, help_text="The other database, without a password.")
+    since = models.DateTimeField(default=timezone.now)
+    progress: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField(default=dict)
+
+    class Meta:
+        default_permissions = ()
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(condition=Q(id=1), name="databasestate_one"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.state}: {self.other}"
+
+
 class Usage(models.Model):
     """How many files a person owns, and their bytes. Triggers keep it (migration 0009); read only.
 

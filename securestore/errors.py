@@ -11,7 +11,7 @@ import sys
 from dataclasses import dataclass, replace
 
 from django.core.exceptions import RequestDataTooBig
-from django.db import InterfaceError, InternalError, OperationalError
+from django.db import DatabaseError, InterfaceError, InternalError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.utils.cache import patch_vary_headers
@@ -25,13 +25,14 @@ from files.crypto.slots import TooBusy as NoSlot
 from files.storage import StoreError
 from files.transfers import bodies, tus
 from files.vault import KeyRetired, KeysMissing, TooBusy
-from securestore import metrics
+from securestore import metrics, service
 from securestore.caches import CacheUnavailable
 
 log = logging.getLogger(__name__)
 
 TEMPLATE = "errors/error.html"
 RETRY_AFTER = 5  # Seconds.
+MOVE_TAKES = 60  # Seconds until it is worth while to ask again.
 # Locked and unreachable databases are the first; a connection lost in mid-use is the second.
 # Damage gets this far only from a write, and means that the store did not keep what it was given:
 # what a read finds is `FileDamaged`.
@@ -48,6 +49,7 @@ Outage = (
     | Damaged
     | CacheUnavailable
     | CounterUnavailable
+    | service.NotInService
 )
 # What PostgreSQL says of a server or a transaction that takes no writes, and of one that it has
 # ended because nothing came for too long (Appendix A, class 25). The rest of the class are faults.
@@ -126,6 +128,12 @@ UNAVAILABLE = Page(
     "Not available at the moment",
     "The service is busy or a part of it cannot be reached. Nothing was stored. Wait a few "
     "seconds, then try again.",
+)
+NOT_IN_SERVICE = Page(
+    503,
+    "The vault is being moved",
+    "Nothing was changed. Files that are here stay, and what was uploaded in part can be gone on "
+    "with. Try again later; if this lasts, ask an administrator.",
 )
 TOO_BUSY = Page(
     503,
@@ -242,15 +250,19 @@ def unavailable(request: HttpRequest, outage: Outage) -> HttpResponse:
     reason = (str(outage).splitlines() or [""])[0]
     log.error("unavailable: %s: %s", type(outage).__name__, reason)
     metrics.note_failure(type(outage).__name__)
-    busy = isinstance(outage, TooBusy | NoSlot)
+    page, wait = UNAVAILABLE, RETRY_AFTER
+    if isinstance(outage, TooBusy | NoSlot):
+        page = TOO_BUSY
+    elif isinstance(outage, service.NotInService):
+        page, wait = NOT_IN_SERVICE, MOVE_TAKES
     if "Tus-Resumable" in request.headers:
         # A program that uploads: words for whoever runs it, and never a page.
         is_known = bool(request.resolver_match and request.resolver_match.kwargs)
-        response = _respond(INTERRUPTED if is_known else UNAVAILABLE, None)
+        response = _respond(INTERRUPTED if is_known and page is not NOT_IN_SERVICE else page, None)
         response["Tus-Resumable"] = TUS
     else:
-        response = answer_safely(request, TOO_BUSY if busy else UNAVAILABLE)
-    response["Retry-After"] = str(RETRY_AFTER)
+        response = answer_safely(request, page)
+    response["Retry-After"] = str(wait)
     return response
 
 
@@ -258,6 +270,9 @@ def outage_behind(error: BaseException | None) -> Outage | None:
     """The outage that an exception is, or that it came from, if any."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
+        if isinstance(error, DatabaseError) and service.behind(error):
+            # Closed since this process has last looked.
+            return service.NotInService(service.REFUSAL)
         if isinstance(error, Outage):
             return error
         if isinstance(error, InternalError) and _state_of(error) in _OUTAGES_OF_CLASS_25:

@@ -20,6 +20,7 @@ from django.views.decorators.http import require_safe
 from files import pulse, vault
 from files.crypto.slots import DERIVATIONS
 from files.masterkeys import keyring
+from securestore import service
 from securestore.caches import CacheUnavailable
 
 log = logging.getLogger(__name__)
@@ -54,6 +55,15 @@ def ready(request: HttpRequest) -> HttpResponse:
     parts = {part: _outcome(part, check) for part, check in checks.items()}
     ok = all(outcome == "ok" for outcome in parts.values())
     return JsonResponse(parts, status=200 if ok else 503)
+
+
+def check_database() -> None:
+    """Raises `django.db.Error` when it takes no writes, NotInService when it was moved."""
+    if state := service.read():
+        if not state.readable:
+            raise service.NotInService(state.words)
+        return  # Closed: pages that only read go on.
+    pulse.check()
 
 
 def check_cache() -> None:
@@ -167,6 +177,6 @@ class Probe:
 
 
 STORE = Probe(vault.check_store)
-DATABASE = Probe(pulse.check, on_thread=False)
+DATABASE = Probe(check_database, on_thread=False)
 CACHE = Probe(check_cache, on_thread=False)
 PROBES = (STORE, DATABASE, CACHE)

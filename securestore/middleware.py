@@ -9,7 +9,10 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from files.transfers import bodies
-from securestore import errors
+from securestore import errors, service
+
+PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -97,6 +100,25 @@ class BodyMiddleware:
         except bodies.Refused as refused:
             return errors.refused(request, refused)
         return self.get_response(request)
+
+
+class ServiceMiddleware:
+    """Answers 503 while the database is not in service (`securestore.service`).
+
+    One that is closed serves pages that change nothing; those that do, though they are asked for by
+    GET, the database refuses. One that was moved, or is not complete, serves none.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if request.path_info in PROBES:
+            return self.get_response(request)
+        state = service.current()
+        if state is None or (state.readable and request.method in SAFE):
+            return self.get_response(request)
+        return errors.unavailable(request, service.NotInService(state.words))
 
 
 class UnavailableMiddleware:

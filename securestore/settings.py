@@ -82,6 +82,8 @@ MIDDLEWARE = [
     "securestore.middleware.UnavailableMiddleware",
     # Before anything that reads a body, or asks the database.
     "securestore.formbodies.FormBodyMiddleware",
+    # Before all that need the database.
+    "securestore.middleware.ServiceMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "securestore.probes.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

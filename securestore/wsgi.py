@@ -38,6 +38,7 @@ def start() -> WSGIHandler:
 
         metrics.start()
         handler = get_wsgi_application()
+        refuse_moved_database()
         refuse_missing_keys()
     except ImproperlyConfigured as error:
         # An operator reads this: a traceback would hide what to do.
@@ -59,6 +60,27 @@ def refuse_unsafe_settings() -> None:
         first, more = found[0], len(found) - 1
         also = f" And {more} more: see `manage.py check`." if more else ""
         raise ImproperlyConfigured(f"{first.msg} {first.hint or ''} ({first.id}){also}")
+
+
+def refuse_moved_database() -> None:
+    """Raise `SystemExit` when the database was moved elsewhere, or has not arrived yet.
+
+    One that is closed is served: pages that change nothing go on. One that cannot be reached is no
+    reason, as below; each request looks as well.
+    """
+    from django.db import connection
+
+    from securestore import service
+
+    try:
+        state = service.read()
+    except Exception as error:
+        log.warning("whether the database is in service is not known: %s", error)
+        return
+    finally:
+        connection.close()
+    if state is not None and not state.readable:
+        sys.exit(state.words)
 
 
 def refuse_missing_keys() -> None:

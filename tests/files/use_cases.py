@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
@@ -30,6 +31,7 @@ from accounts.models import Invitation, User
 from audit import Event, exports
 from audit.models import AuditEvent
 from files import (
+    closing,
     denials,
     downloading,
     held,
@@ -110,6 +112,7 @@ MODULES: dict[str, str] = {
     "files.bulk_reencryption": SUMMARY,
     "files.bulk_verification": SUMMARY,
     "files.checks": READS,
+    "files.closing": WALKED,
     "files.diagnosis": READS,
     "files.clock": READS,
     "files.connections": "connections and time-outs",
@@ -132,6 +135,7 @@ MODULES: dict[str, str] = {
     "files.listing": READS,
     "files.masterkeys": READS,
     "files.models": "rows and their constraints",
+    "files.moving": SUMMARY,
     "files.names": RULES,
     "files.ownership": WALKED,
     "files.passphrases": RULES,
@@ -164,6 +168,7 @@ SUMMARIES = {
     "files.bulk_verification": "files_verified",
     "files.keyexports": "keys_exported",
     "files.keyimports": "keys_imported",
+    "files.moving": "database_moved",
     "files.reconciliation": "swept",
     "files.rewrapping": "key_rewrapped",
     "files.sweeping": "swept",
@@ -215,6 +220,11 @@ NO_EVENT: dict[str, str] = {
     "files.custody.carry_over": STEP,
     "files.custody.confirm": STEP,
     "files.custody.derivation_of": READS,
+    "files.closing.as_default": RULES,
+    "files.closing.mark_moved": "between database_closed here and database_moved there",
+    "files.closing.moved_models": READS,
+    "files.closing.state_of": READS,
+    "files.closing.turn": "part of the move that database_closed began",
     "files.custody.forget_lapsed": "the clock decides; the key was offered until then",
     "files.custody.lock": RULES,
     "files.custody.note": STEP,
@@ -318,6 +328,11 @@ class Case:
     prepare: Callable[[World], Call]
     apart: str = ""
     """Why the event is not in one transaction of ours with the change, where it is not."""
+
+
+def _reopen(world: World) -> Call:
+    closing.close(uuid4(), "elsewhere")
+    return closing.reopen
 
 
 def _publish(world: World) -> Call:
@@ -724,6 +739,10 @@ WRITES: dict[str, list[Case]] = {
     ],
     "files.resumable.Continuation.settle": [Case(Event.FILE_UPLOADED, _settle)],
     "files.resumable.terminate": [Case(Event.UPLOAD_ABORTED, _terminate)],
+    "files.closing.close": [
+        Case(Event.DATABASE_CLOSED, lambda w: lambda: closing.close(uuid4(), "elsewhere"))
+    ],
+    "files.closing.reopen": [Case(Event.DATABASE_REOPENED, _reopen)],
     "files.retirement.retire": [Case(Event.KEY_RETIRED, _retire)],
     "files.sharing.change": [Case(Event.GRANT_CHANGED, _change)],
     "files.sharing.grant": [
@@ -756,6 +775,7 @@ WRITES: dict[str, list[Case]] = {
 
 
 COMMANDS_WITHOUT_EVENT = {
+    "move_database": "its start and end are events of their own, at the two databases",
     "audit_anchor": "prints the head of the log",
     "doctor": "looks, and leaves nothing",
     "generate_master_key": "stores nothing, and takes no database",
