@@ -13,6 +13,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input --require-hashes
 PYTEST := $(BIN)/python -m pytest
 VENDOR := static/vendor
+# What static/vendor is built from.
+VENDOR_OF = $(shell cksum < package-lock.json)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -30,6 +32,21 @@ help: ## Show this list
 .PHONY: run
 run: $(VENV)/runtime.stamp $(VENDOR)/stamp ## Set everything up and serve on http://127.0.0.1:8000/
 	@exec $(BIN)/python -m launcher --host "$(HOST)" --port "$(PORT)"
+
+# For a deployment. Only what requirements.txt pins: neither what tests need nor the embedded store.
+# Readable for the service's account whatever root's umask is; its byte code too, for it writes none.
+.PHONY: install
+install: ## Install what a deployment needs: sudo make install PYTHON=/usr/bin/python3
+	@umask 022 && $(MAKE) --no-print-directory $(VENV)/site.stamp pages
+	@umask 022 && $(BIN)/python -m compileall -q accounts audit files securestore
+
+# Node.js only builds what browsers get: on any machine, and static/vendor can be copied from there.
+.PHONY: pages
+pages:
+	@test "$$(cat $(VENDOR)/stamp 2> /dev/null)" = "$(VENDOR_OF)" || $(MAKE) --no-print-directory static
+
+.PHONY: static
+static: $(VENDOR)/stamp ## Build what browsers get (static/vendor, from npm), here or to be copied
 
 .PHONY: test
 test: packages lint types contracts migrations unit integration browser ## Everything that a change must pass
@@ -110,21 +127,29 @@ clean: ## Remove what make installed; data (var/) and secrets (.env) stay
 
 # --- What the targets above stand on; a stamp is as old as what it was made from ----------------
 
-# Made again when its Python is gone, as after an upgrade of the system's.
-$(VENV)/created.stamp: $(if $(shell test -x $(BIN)/python && echo yes),,FORCE)
+# Made again when its Python is gone, as after an upgrade of the system's, and when another is named.
+WHICH := -c 'import sys; print(sys.base_prefix, sys.version)'
+FITS := $(shell test -x $(BIN)/python && { test "$(origin PYTHON)" = file || \
+    test "$$($(BIN)/python $(WHICH))" = "$$("$(PYTHON)" $(WHICH) 2> /dev/null)"; } && echo yes)
+$(VENV)/created.stamp: $(if $(FITS),,FORCE)
 	@command -v "$(PYTHON)" > /dev/null || { \
 	    echo "$(PYTHON) is missing: install Python 3.11 or newer, or name it: make PYTHON=/path/to/python3" >&2; exit 1; }
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	    echo "$$("$(PYTHON)" --version) is too old: Securestore needs Python 3.11 or newer; name one: make run PYTHON=python3.12" >&2; exit 1; }
 	@"$(PYTHON)" -c 'import ensurepip, venv' 2> /dev/null || { \
 	    echo "$(PYTHON) has no venv module: install it (Debian and Ubuntu: apt-get install python3-venv)" >&2; exit 1; }
-	@echo "Making the virtual environment $(VENV)"
+	@echo "Making the virtual environment $(VENV) of $$("$(PYTHON)" -c 'import sys; print(sys.executable, sys.version.split()[0])')"
 	@"$(PYTHON)" -m venv --clear $(VENV)
 	@touch $@
 
-$(VENV)/runtime.stamp: $(VENV)/created.stamp requirements.txt requirements-store.txt
+$(VENV)/site.stamp: $(VENV)/created.stamp requirements.txt
 	@echo "Installing requirements"
-	@$(PIP) -r requirements.txt -r requirements-store.txt
+	@$(PIP) -r requirements.txt
+	@touch $@
+
+$(VENV)/runtime.stamp: $(VENV)/site.stamp requirements-store.txt
+	@echo "Installing the embedded store"
+	@$(PIP) -r requirements-store.txt
 	@touch $@
 
 $(VENV)/dev.stamp: $(VENV)/runtime.stamp requirements-dev.txt
@@ -139,7 +164,8 @@ $(VENV)/bench.stamp: $(VENV)/dev.stamp requirements-bench.txt
 
 node_modules/stamp: package.json package-lock.json .npmrc
 	@command -v npm > /dev/null || { \
-	    echo "npm is missing: install Node.js 18 or newer with npm (Debian and Ubuntu: apt-get install npm)" >&2; exit 1; }
+	    echo "npm is missing: install Node.js 18 or newer with npm (Debian and Ubuntu: apt-get install npm)," \
+	        "or run make static of this version elsewhere and copy static/vendor from there" >&2; exit 1; }
 	@echo "Installing browser packages"
 	@npm ci --ignore-scripts --silent
 	@touch $@
@@ -151,7 +177,7 @@ $(VENDOR)/stamp: node_modules/stamp
 	@cp node_modules/@picocss/pico/LICENSE.md $(VENDOR)/pico.LICENSE.txt
 	@cp node_modules/tus-js-client/dist/tus.min.js node_modules/tus-js-client/dist/tus.min.js.map $(VENDOR)/
 	@cp node_modules/tus-js-client/LICENSE $(VENDOR)/tus.LICENSE.txt
-	@touch $@
+	@echo "$(VENDOR_OF)" > $@
 
 .PHONY: FORCE
 FORCE:

@@ -1,0 +1,81 @@
+"""What `make install` puts on a server: what requirements.txt pins, and no more."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+NAMED = f"PYTHON={sys.executable}"
+MAKE, CKSUM = (shutil.which(name) or name for name in ("make", "cksum"))
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """The files that make goes by, with a virtual environment and what browsers get."""
+    for name in ("Makefile", "package.json", "package-lock.json", ".npmrc"):
+        shutil.copy(ROOT / name, tmp_path)
+    for path in ROOT.glob("requirements*.txt"):
+        shutil.copy(path, tmp_path)
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / ".venv" / "bin" / "python").symlink_to(sys.executable)
+    (tmp_path / ".venv" / "created.stamp").touch()
+    (tmp_path / "static" / "vendor").mkdir(parents=True)
+    return tmp_path
+
+
+def built(tree: Path, of: str) -> None:
+    (tree / "static" / "vendor" / "stamp").write_text(f"{of}\n")
+
+
+def digest(tree: Path) -> str:
+    with (tree / "package-lock.json").open("rb") as file:
+        return subprocess.check_output([CKSUM], stdin=file, text=True).strip()
+
+
+def make(tree: Path, *words: str, path: str = os.environ["PATH"]) -> str:
+    """What make says that it would do, or does."""
+    done = subprocess.run(
+        [MAKE, *words],
+        cwd=tree,
+        env={"PATH": path, "HOME": str(tree)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return done.stdout
+
+
+def test_a_deployment_needs_neither_the_store_nor_what_tests_need(tree: Path) -> None:
+    built(tree, digest(tree))
+    would = make(tree, "-n", "install", NAMED)
+    assert "--require-hashes -r requirements.txt\n" in would
+    for other in ("requirements-store", "requirements-dev", "seaweedfs", "npm", "-m venv"):
+        assert other not in would
+
+
+def test_what_browsers_get_may_be_built_elsewhere_of_the_same_version(tree: Path) -> None:
+    built(tree, "of another version")
+    assert "npm ci" in make(tree, "-n", "install", NAMED)
+    without_npm = tree / "bin"
+    without_npm.mkdir()
+    for name in ("make", "sh", "cksum", "cat", "test", "env"):
+        (without_npm / name).symlink_to(shutil.which(name) or name)
+    said = make(tree, "static", NAMED, path=str(without_npm))
+    assert "npm is missing" in said
+    assert "copy static/vendor" in said
+
+
+def test_the_python_that_is_named_is_the_one_that_is_used(tree: Path) -> None:
+    """Although sudo has another PATH, and although there is an environment of another one."""
+    other = tree / "python-of-another-prefix"
+    other.write_text("#!/bin/sh\necho elsewhere 3.99\n")
+    other.chmod(0o755)
+    would = make(tree, "-n", "install", f"PYTHON={other}")
+    assert f'"{other}" -m venv --clear .venv' in would
+    assert "-m venv" not in make(tree, "-n", "install", NAMED)
+    assert "-m venv" not in make(tree, "-n", "install")
