@@ -11,14 +11,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 
 from files import vault
-from files.crypto.errors import CryptoError, KeyServiceError
+from files.crypto.errors import CryptoError, KeyServiceError, KeyServiceRefused
 from files.masterkeys import keyring
 from files.models import MasterKey
 from files.storage import ObjectMissing, StoreError, StoreRefused
@@ -64,7 +63,8 @@ def check_keyring() -> Iterator[Line]:
         token = ring.wrap_secret(b"doctor", "doctor")
         good = ring.unwrap_secret(token, "doctor") == b"doctor"
     except (CryptoError, KeyServiceError, ImproperlyConfigured) as error:
-        remedy = "See to MASTER_KEYS, or to the key service and its credentials."
+        advised = error.remedy if isinstance(error, KeyServiceRefused) else ""
+        remedy = advised or "See to MASTER_KEYS, or to the key service and its credentials."
         yield Line(Level.FAIL, "keyring", reason(error), remedy)
         return
     others = f", also {', '.join(ring.ids[1:])}" if ring.ids[1:] else ""
@@ -84,7 +84,8 @@ def check_master_keys() -> Iterator[Line]:
     except vault.VaultError as error:
         yield Line(Level.FAIL, "master keys", str(error), "Change MASTER_KEYS accordingly.")
     except KeyServiceError as error:
-        remedy = "See to the key service, and to the rights of its credentials."
+        advised = error.remedy if isinstance(error, KeyServiceRefused) else ""
+        remedy = advised or "See to the key service, and to the rights of its credentials."
         yield Line(Level.FAIL, "master keys", reason(error), remedy)
     else:
         yield Line(Level.OK, "master keys", "every file's is configured.")
@@ -124,14 +125,13 @@ class _Visit:
         bucket, began = self._storage.bucket_name, time.monotonic()
         self._asked = timezone.now()
         try:
-            with store_errors("reach the bucket"):
-                answer = self._client.head_bucket(Bucket=bucket)
+            self._date = self._storage.check()
         except ObjectMissing:
             said, remedy = f"there is no bucket {bucket}.", "Run `manage.py setup_vault`."
             yield Line(Level.FAIL, "store", said, remedy)
             return
         except StoreRefused as error:
-            remedy = "See to the AWS_* credentials, their rights, and S3_BUCKET."
+            remedy = error.remedy or "See to the AWS_* credentials, their rights, and S3_BUCKET."
             yield Line(Level.FAIL, "store", f"it refuses us ({error}).", remedy)
             return
         except StoreError as error:
@@ -139,9 +139,6 @@ class _Visit:
             yield Line(Level.FAIL, "store", f"not reached ({error}).", remedy)
             return
         self.reached = True
-        headers = answer["ResponseMetadata"]["HTTPHeaders"]
-        with suppress(KeyError, ValueError):
-            self._date = parsedate_to_datetime(headers["date"])
         milliseconds = round((time.monotonic() - began) * 1000)
         yield Line(Level.OK, "store", f"bucket {bucket} answers in {milliseconds} ms.")
 

@@ -30,6 +30,7 @@ from urllib3.exceptions import HTTPError as Urllib3Error
 
 from files.crypto.errors import Damaged, KeyServiceRefused, KeyServiceUnavailable
 from files.crypto.kms import KeyDescription, KmsMasterKey
+from files.refusals import refusal
 from securestore.configuration import endpoint, optional_secret, whole
 
 _KEY_ARN = re.compile(r"arn:[a-z-]+:kms:(?P<region>[a-z0-9-]+):\d{12}:key/[A-Za-z0-9-]+")
@@ -126,7 +127,10 @@ def kms_errors(doing: str) -> Iterator[None]:
         status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
         if code in _BUSY or status >= 500 or status == 429:
             raise KeyServiceUnavailable(said) from error
-        raise KeyServiceRefused(f"{said}: {told.get('Message', '')[:200]}") from error
+        if (why := refusal(error)) is not None:
+            said = f"{said}: {why.reason}"
+        words = told.get("Message", "")[:200]
+        raise KeyServiceRefused(f"{said}: {words}", why.remedy if why else "") from error
     except _TRANSIENT as error:
         raise KeyServiceUnavailable(f"{doing}: {type(error).__name__}") from error
     except BotoCoreError as error:

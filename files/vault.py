@@ -64,6 +64,7 @@ from files.storage import (
     SealedObject,
 )
 from files.storage import StoreError as StoreError  # noqa: PLC0414  re-exported
+from files.storage import StoreRefused as StoreRefused  # noqa: PLC0414
 from files.storage.backend import random_object_name
 
 if TYPE_CHECKING:

@@ -61,4 +61,11 @@ class KeyServiceUnavailable(KeyServiceError):
 
 
 class KeyServiceRefused(KeyServiceError):
-    """It said no: the key, the credentials or their permissions are not as configured."""
+    """It said no: the key, the credentials, their permissions or a clock are not as they should.
+
+    `remedy` is what to do, in a sentence; empty where the answer did not tell enough.
+    """
+
+    def __init__(self, said: str = "", remedy: str = "") -> None:
+        super().__init__(said)
+        self.remedy = remedy

@@ -12,22 +12,32 @@ import logging
 import secrets
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, Protocol, cast
 from urllib.parse import urlsplit
 
 from botocore import UNSIGNED
 from botocore.config import Config
+from botocore.exceptions import ClientError
 from django.core.files import File
 from django.utils.module_loading import import_string
 from storages.backends.s3 import S3Storage
 
 from files.crypto.errors import Damaged
 from files.crypto.stream import TRAILER_LENGTH, Context, derive_keys, object_length
+from files.refusals import has_no_words
 from files.storage.body import send_small_at_once
-from files.storage.errors import ObjectMissing, StoreError, StoreUnavailable, store_errors
+from files.storage.errors import (
+    ObjectMissing,
+    StoreError,
+    StoreUnavailable,
+    is_missing,
+    store_errors,
+)
 from files.storage.ranges import get_range
 from files.storage.reader import ObjectReader
 from files.storage.writer import ObjectWriter, Progress, SealedObject, discard
@@ -295,10 +305,18 @@ class EncryptedS3Storage(S3Storage):
             return True
         return False
 
-    def check(self) -> None:
-        """One cheap call: raises StoreError unless the bucket answers."""
+    def check(self) -> datetime | None:
+        """One cheap call: raises StoreError unless the bucket answers; returns the store's time."""
         with store_errors("reach the bucket"):
-            self.client.head_bucket(Bucket=self.bucket_name)
+            try:
+                answer = self.client.head_bucket(Bucket=self.bucket_name)
+            except ClientError as error:
+                if has_no_words(error) and not is_missing(error):
+                    self.client.list_objects_v2(Bucket=self.bucket_name, MaxKeys=1)
+                raise
+        with suppress(KeyError, ValueError):
+            return parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+        return None
 
     # Django's storage interface
 

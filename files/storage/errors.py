@@ -24,6 +24,7 @@ from botocore.exceptions import (
 from urllib3.exceptions import HTTPError as Urllib3Error
 
 from files.crypto.errors import Damaged
+from files.refusals import refusal
 
 
 class StoreError(Exception):
@@ -35,7 +36,14 @@ class StoreUnavailable(StoreError):
 
 
 class StoreRefused(StoreError):
-    """The store understood and said no: credentials, bucket or configuration are wrong."""
+    """The store understood and said no: credentials, bucket, clock or configuration are wrong.
+
+    `remedy` is what to do, in a sentence; empty where the answer did not tell enough.
+    """
+
+    def __init__(self, said: str, remedy: str = "") -> None:
+        super().__init__(said)
+        self.remedy = remedy
 
 
 class ObjectMissing(StoreError, FileNotFoundError):
@@ -102,6 +110,8 @@ def store_errors(doing: str) -> Iterator[None]:
             raise Damaged(f"{doing}: a part is not what the store had confirmed") from error
         if _is_busy(status, code):
             raise StoreUnavailable(said) from error
+        if (why := refusal(error)) is not None:
+            raise StoreRefused(f"{said}: {why.reason}", why.remedy) from error
         raise StoreRefused(said) from error
     except _TRANSIENT as error:
         raise StoreUnavailable(f"{doing}: {type(error).__name__}") from error

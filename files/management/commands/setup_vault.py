@@ -28,9 +28,10 @@ class Command(BaseCommand):
         try:
             vault.storage().ensure_bucket()
         except vault.StoreError as error:
+            remedy = error.remedy if isinstance(error, vault.StoreRefused) else ""
             raise CommandError(
-                f"The object store cannot be used ({error}). Check S3_ENDPOINT_URL, S3_BUCKET "
-                "and the AWS_* credentials."
+                f"The object store cannot be used ({error}). "
+                + (remedy or "Check S3_ENDPOINT_URL, S3_BUCKET and the AWS_* credentials.")
             ) from None
         call_command("createcachetable", verbosity=0)
         with audit.command("setup_vault") as run:
