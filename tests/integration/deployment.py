@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import ssl
 from collections.abc import Iterator, Mapping
@@ -73,7 +74,7 @@ class Pool:
     environment: Mapping[str, str]
     log: Path
     port: int = field(default_factory=free_port)
-    grace: float = 60
+    grace: float = 150
     child: Child | None = None
 
     def start(self) -> None:
@@ -90,6 +91,11 @@ class Pool:
     def stop(self) -> None:
         if self.child is not None:
             self.child.stop()
+
+    def reload(self) -> None:
+        """New processes take over from the old ones, as `systemctl reload` has it."""
+        assert self.child is not None
+        os.kill(self.child.pid, signal.SIGHUP)
 
     def is_alive(self) -> bool:
         connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=5)
@@ -137,7 +143,7 @@ class Deployment:
         self.installation.run("manage.py migrate --noinput")
         self.installation.run("manage.py collectstatic --noinput")
         self.installation.run("manage.py setup_vault")
-        environment = {**self.installation.environment(), "WORKERS": "1"}
+        environment = {**self.installation.environment(), "WORKERS": "1", "GRACE": "120"}
         self.servers = [
             Server(*(Pool(kind, environment, folder / f"{kind}-{n}.log") for kind in POOLS))
             for n in range(servers)
@@ -147,17 +153,23 @@ class Deployment:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        nginx: Child | None = None
         try:
             for server in self.servers:
                 server.start()
-            nginx = self._nginx()
-            yield
+            with self.proxy():
+                yield
         finally:
-            if nginx is not None:
-                nginx.stop()
             for server in self.servers:
                 server.stop()
+
+    @contextmanager
+    def proxy(self) -> Iterator[None]:
+        """nginx alone, whatever there is behind it."""
+        nginx = self._nginx()
+        try:
+            yield
+        finally:
+            nginx.stop()
 
     def _nginx(self) -> Child:
         path = self.folder / "nginx.conf"
