@@ -12,9 +12,8 @@ def main() -> None:
     from django.core.management import execute_from_command_line
     from django.db import DatabaseError
 
-    from securestore import service
-
     from audit import context
+    from securestore import service
 
     name = sys.argv[1] if len(sys.argv) > 1 else ""
     try:

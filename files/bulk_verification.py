@@ -285,7 +285,7 @@ def _remove_dead_claims() -> None:
 
 def _is_somebody_at_it() -> bool:
     """Whether another process is verifying: one that was killed has left claims, and is none."""
-    recent = VerificationClaim.objects.filter(seen_at__gte=timezone.now() - CLAIM_EXPIRY)
+    recent = VerificationClaim.objects.filter(seen_at__gte=clock.now() - CLAIM_EXPIRY)
     leases = recent.order_by().values_list("lease", flat=True).distinct()
     return any(not is_dead(lease) for lease in leases)
 
