@@ -400,7 +400,7 @@ class DatabaseState(models.Model):
     """That this database is not in service, and why; no row where it is (`securestore.service`).
 
     `progress` says how far a move into this database is: of each table the last key, and whether it
-    is complete. One that was moved stays so: triggers see to it (migration 0013).
+    is complete. One that was moved stays so: triggers see to it (migration 0015).
     """
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)

@@ -60,7 +60,7 @@ def uninstall(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("files", "0012_digests_and_modification_times")]
+    dependencies = [("files", "0014_sharing_what_one_owns")]
     brief = True
 
     operations = [

@@ -4,7 +4,7 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    dependencies = [("files", "0012_digests_and_modification_times")]
+    dependencies = [("files", "0013_digests_and_modification_times")]
 
     operations = [
         migrations.AlterModelOptions(

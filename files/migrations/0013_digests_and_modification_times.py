@@ -18,7 +18,7 @@ def install_again(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
 
 
 class Migration(online.Migration):
-    dependencies = (("files", "0015_pulse"),)
+    dependencies = (("files", "0012_pulse"),)
 
     operations = (
         # Done last on the way back.
