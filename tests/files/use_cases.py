@@ -144,6 +144,7 @@ MODULES: dict[str, str] = {
     "files.places": RULES,
     "files.postgres": "runs programs for backups",
     "files.processes": READS,
+    "files.refusals": RULES,
     "files.pulse": "writes a row that says nothing, to find out whether it can",
     "files.recipients": READS,
     "files.reconciliation": SUMMARY,
