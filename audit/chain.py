@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from audit import context
@@ -85,8 +85,9 @@ def record(
     Joins the caller's transaction, or makes one of its own: the event stands if and only if that
     transaction commits. Writers queue from here to the end of the transaction, so record last.
 
-    Raises `ValueError` or `TypeError` for details that the log does not take: more than 16, one
-    whose name promises a secret or a file's name, anything but short flat values.
+    Raises `NotRecorded` where the database does not keep it, and `ValueError` or `TypeError` for
+    details that the log does not take: more than 16, one whose name promises a secret or a file's
+    name, anything but short flat values.
     """
     details = {name: _clean_detail(name, value) for name, value in data.items()}
     if len(details) > MAX_DETAILS:
@@ -112,8 +113,25 @@ def record(
         )
         row.mac = mac_of([getattr(row, name) for name in FIELDS])
         row.save(force_insert=True)
+        _read_back(row)
         announce(row)
     return row
+
+
+class NotRecorded(DatabaseError):
+    """The database took an event and does not have it as it was written: something dropped it."""
+
+
+def _read_back(row: AuditEvent) -> None:
+    """Find the event as it was written, or fail: what it tells of is undone with its transaction.
+
+    A trigger or a rule of somebody else's may drop it, or change it, without an error.
+    """
+    there = AuditEvent.objects.filter(pk=row.pk).values_list(*FIELDS, "mac").first()
+    if there is None or there[-1] != row.mac or mac_of(list(there[:-1])) != row.mac:
+        raise NotRecorded(
+            f"event {row.pk} ({row.event}) is not in the log as it was written: run `doctor`"
+        )
 
 
 def wait_for_turn() -> None:

@@ -113,6 +113,14 @@ def _import_batch(batch: list[Entry], outcome: Imported) -> None:
         for entry, etag in new:
             _create(entry, etag, owners[entry.owner], ring)
         rewrapped = sum(_wrap_anew(entry, row, ring) for entry, row in lost)
+        for entry, _ in new:
+            owner = owners[entry.owner]
+            audit.record(
+                Event.OWNERSHIP_TRANSFERRED,
+                file_id=entry.file_id,
+                from_user_id=None,
+                to_user_id=owner.pk,
+            )
         audit.record(Event.KEYS_IMPORTED, created=len(new), rewrapped=rewrapped)
     outcome.created += len(new)
     outcome.rewrapped += rewrapped

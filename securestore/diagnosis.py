@@ -23,9 +23,10 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
+from accounts import accounting as powers
 from audit import triggers
 from audit.models import AuditEvent
-from files import upkeep
+from files import accounting, upkeep
 from securestore.configuration import BASE_DIR, env_file, read_environment
 from securestore.findings import Level, Line, Probe, reason
 
@@ -37,6 +38,9 @@ CHILD_PATIENCE = 60
 
 SCARCE, SPENT = 2 << 30, 256 << 20
 """Free bytes on the database's disk that are a warning, and a failure."""
+
+NAMED = 3
+"""Things of a kind that a line names."""
 
 NETWORK_DISKS = ("nfs", "cifs", "smb", "9p", "fuse.sshfs", "ceph", "glusterfs", "afs", "ncp")
 OLDEST_POSTGRESQL = 140_000
@@ -52,6 +56,8 @@ def probes() -> Iterator[tuple[str, Probe]]:
     yield "database", check_database
     yield "migrations", check_migrations
     yield "audit log", check_audit_log
+    yield "foreign triggers", check_foreign
+    yield "accounting", check_accounts
     yield "search index", check_upkeep
     yield "database disk", check_disk
     yield "cache", check_cache
@@ -166,6 +172,28 @@ def check_audit_log() -> Iterator[Line]:
         yield Line(Level.FAIL, "audit log", said, remedy)
         return
     yield Line(Level.OK, "audit log", "the triggers that keep it append-only are there.")
+
+
+def check_foreign() -> Iterator[Line]:
+    """Does the database run anything that is not ours?"""
+    if found := triggers.foreign():
+        said = f"it runs what is not ours: {'; '.join(found[:NAMED])}."
+        remedy = "Find out who put it there, remove it, and run `verify_audit`."
+        yield Line(Level.FAIL, "foreign triggers", said, remedy)
+        return
+    yield Line(Level.OK, "foreign triggers", "the database runs nothing but what is ours.")
+
+
+def check_accounts() -> Iterator[Line]:
+    """Do grants, owners and powers follow from the log?"""
+    found = [*powers.differences(), *accounting.differences()]
+    if found:
+        said = f"{len(found)} do not follow from the log: {'; '.join(found[:NAMED])}."
+        remedy = "Somebody wrote to the database past the vault: run `verify_audit`."
+        yield Line(Level.FAIL, "accounting", said, remedy)
+        return
+    said = "grants, owners and powers are what the events made them."
+    yield Line(Level.OK, "accounting", said)
 
 
 def check_upkeep() -> Iterator[Line]:

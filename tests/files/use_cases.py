@@ -60,6 +60,7 @@ WIRING = "wiring: Django calls it"
 SUMMARY = "its steps are use cases of their own, or one summary at the end tells of all of them"
 
 MODULES: dict[str, str] = {
+    "accounts.accounting": READS,
     "accounts.adapter": PAGES,
     "accounts.addresses": WALKED,
     "accounts.agents": READS,
@@ -102,6 +103,7 @@ MODULES: dict[str, str] = {
     "audit.spreadsheet": READS,
     "audit.triggers": READS,
     "files.access": RULES,
+    "files.accounting": READS,
     "files.admin": PAGES,
     "files.admin_access": READS,
     "files.admin_actions": PAGES,

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group
 from django.core.cache import cache
 from django.core.checks import Error, Warning
 from django.db import OperationalError, connection
 from django.utils import timezone
 
 import audit
+from accounts.models import User
 from audit.models import AuditEvent
 from launcher.ports import free_port
 from securestore import diagnosis
@@ -136,6 +138,23 @@ def test_a_trigger_that_is_missing_is_named() -> None:
         cursor.execute("DROP TRIGGER audit_no_update")
     line = one(diagnosis.check_audit_log)
     assert (line.level, "audit_no_update" in line.said) == (Level.FAIL, True)
+
+
+def test_a_trigger_of_somebody_else_is_a_failure() -> None:
+    assert one(diagnosis.check_foreign).level == Level.OK
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TRIGGER quiet AFTER INSERT ON files_grant BEGIN SELECT 1; END")
+    line = one(diagnosis.check_foreign)
+    assert (line.level, "trigger quiet on files_grant" in line.said) == (Level.FAIL, True)
+
+
+def test_a_power_that_no_event_gave_is_a_failure(alice: User) -> None:
+    User.groups.through.objects.all().delete()
+    Group.objects.all().delete()
+    assert one(diagnosis.check_accounts).level == Level.OK
+    User.objects.update(is_superuser=True)
+    line = one(diagnosis.check_accounts)
+    assert (line.level, "account" in line.said) == (Level.FAIL, True)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 
+from accounts.models import User
 from audit import Event, chain, record
 from audit.models import AuditEvent, LastRun
 from tests.audit.flush import lifted
@@ -187,3 +188,36 @@ def test_a_copy_that_may_only_be_read_is_verified(caplog: pytest.LogCaptureFixtu
     with connection.execute_wrapper(refuse):
         assert run("verify_audit").startswith("All 3 events hold.")
     assert "the outcome could not be kept" in caplog.text
+
+
+# --- What stands beside it ---------------------------------------------------------------------
+
+
+def test_what_no_event_accounts_for_is_named(alice: User) -> None:
+    """Alice's membership was written past the log."""
+    run_refused = pytest.raises(CommandError, match="do not follow from them")
+    with run_refused as refused:
+        run("verify_audit")
+    assert refused.value.returncode == 1
+    last = LastRun.objects.get(pk="verify_audit")
+    assert (last.outcome, last.figures) == ("unaccounted", {"unaccounted": 2})
+
+
+def test_the_outcome_as_json_names_them(alice: User) -> None:
+    out = StringIO()
+    with pytest.raises(CommandError):
+        call_command("verify_audit", "--json", stdout=out)
+    told = json.loads(out.getvalue())
+    assert (told["ok"], told["unaccounted"]) == (False, 2)
+    assert f"account {alice.pk}: no event accounts for its groups" in told["first"]
+
+
+def test_a_trigger_that_drops_events_is_named(db: None) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE TRIGGER quiet BEFORE INSERT ON audit_auditevent BEGIN SELECT RAISE(IGNORE); END"
+        )
+    err = StringIO()
+    with pytest.raises(CommandError):
+        call_command("verify_audit", stderr=err)
+    assert "trigger quiet on audit_auditevent is not ours" in err.getvalue()
