@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
@@ -32,6 +33,7 @@ from audit import context
 from audit.announcements import announce
 from audit.events import Event
 from audit.models import AuditEvent
+from audit.reading import in_order
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -273,8 +275,8 @@ def verify(*anchors: Anchor, progress: Callable[[int], object] = lambda number: 
     link = Anchor(0, GENESIS)
     if expected.get(0, {GENESIS}) != {GENESIS}:
         raise _other(0)
-    rows = AuditEvent.objects.order_by("id").values_list(*FIELDS, "mac")
-    for *values, mac in rows.iterator(chunk_size=1000):
+    rows = AuditEvent.objects.values_list(*FIELDS, "mac")
+    for *values, mac in in_order(rows, size=1000, key=itemgetter(0)):
         number, previous_mac = values[0], values[-1]
         if number != link.number + 1:
             raise BrokenChain(link.number + 1, f"missing; the next event there is {number}")

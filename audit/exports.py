@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import QuerySet
@@ -17,6 +18,7 @@ from django.utils import timezone
 from audit import chain, spreadsheet
 from audit.events import Event
 from audit.models import AuditEvent
+from audit.reading import in_order
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -58,7 +60,9 @@ def answer(
     # Up to here: the export does not tell of itself.
     events = events.filter(id__lte=chain.head().number).order_by("id")
     chain.record(Event.AUDIT_EXPORTED, actor=actor, format=form, chosen_by=chosen_by)
-    rows = events.values_list(*COLUMNS).iterator(chunk_size=_AT_ONCE)
+    # A page at a time: whoever fetches it may take long, and holds no connection meanwhile.
+    told = events.values_list(*COLUMNS)
+    rows = in_order(told, size=_AT_ONCE, key=itemgetter(0), holding=False)
     response = StreamingHttpResponse(write(rows), content_type=content_type)
     day = timezone.localdate().isoformat()
     response["Content-Disposition"] = f'attachment; filename="audit-{day}.{form}"'

@@ -10,11 +10,13 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from operator import attrgetter
 from uuid import UUID
 
 from django.db.models import Count, Min, Sum
 
 from accounts import second_factors
+from audit.reading import in_order
 from files import vault
 from files.crypto.errors import CryptoError
 from files.crypto.keyring import Custody as KeyCustody
@@ -136,7 +138,7 @@ def _count_rows(lines: _Lines) -> None:
 
 def _check(lines: _Lines, progress: Callable[[int], object] | None) -> None:
     unreadable: dict[str, list[UUID]] = defaultdict(list)
-    for row in vault.needing_keys().order_by("pk").iterator(chunk_size=CHUNK):
+    for row in in_order(vault.needing_keys(), size=CHUNK, key=attrgetter("pk")):
         # A missing key is told as missing: whether its rows are sound, nobody can know.
         if row.master_key_id in lines.ring and not _opens(lines.ring, row):
             unreadable[row.master_key_id].append(row.file_id)

@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from typing import IO, Any, Final
 
+from django.conf import settings
 from django.db import connection
 
 from files.errors import VaultError
@@ -38,8 +39,12 @@ class ProgramFailed(VaultError):
 
 
 def environment() -> dict[str, str]:
-    """The environment in which libpq finds the default database, and nothing else of ours."""
-    parameters: Mapping[str, Any] = connection.get_connection_params()
+    """The environment in which libpq finds the default database, and nothing else of ours.
+
+    Behind a pooler that is the one of `DATABASE_SESSION_URL`: what these programs set for their
+    session would be left to whoever has the connection next. Raises ProgramFailed without one.
+    """
+    parameters = _parameters()
     found = {
         variable: str(parameters[name])
         for name, variable in _VARIABLES.items()
@@ -47,6 +52,18 @@ def environment() -> dict[str, str]:
     }
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     return {**kept, **found}
+
+
+def _parameters() -> Mapping[str, Any]:
+    if settings.DATABASE_POOLER == "none":
+        return connection.get_connection_params()
+    if settings.SESSION_DATABASE is None:
+        raise ProgramFailed(
+            "PostgreSQL's own programs need a session of their own: set DATABASE_SESSION_URL "
+            "(docs/operations.md, PgBouncer)."
+        )
+    meant = {**connection.settings_dict, "OPTIONS": {}, **settings.SESSION_DATABASE}
+    return type(connection.copy())(meant, "session").get_connection_params()
 
 
 def run_program(

@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import IO, Final
 from urllib.parse import quote, urlsplit, urlunsplit
 
+from django.conf import settings
+
 from files.backups import BackupFailed, Manifest, check_sqlite
 from files.postgres import ProgramFailed, environment, run_program
 from securestore.configuration import read_environment, url
@@ -137,7 +139,9 @@ def _server() -> dict[str, str]:
 
 
 def _url_of(name: str) -> str:
-    """The configured DATABASE_URL with another database in it."""
-    parts = urlsplit(url(read_environment(), "DATABASE_URL", ""))
+    """The configured DATABASE_URL with another database in it; behind a pooler, of a session."""
+    session = settings.SESSION_DATABASE is not None
+    configured = "DATABASE_SESSION_URL" if session else "DATABASE_URL"
+    parts = urlsplit(url(read_environment(), configured, ""))
     # A socket's folder comes before the name: postgres://user@//run/postgresql/name.
     return urlunsplit(parts._replace(path=f"{parts.path.rpartition('/')[0]}/{name}"))

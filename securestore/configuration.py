@@ -234,15 +234,15 @@ def endpoint(env: environ.Env, name: str) -> str | None:
     return text
 
 
-def database(env: environ.Env, default: str) -> dict[str, Any]:
+def database(env: environ.Env, default: str, name: str = "DATABASE_URL") -> dict[str, Any]:
     """What `DATABASE_URL` names, as Django takes it. What is wrong with it is never repeated."""
     found: dict[str, Any] = {}
     # The library's warning of an unknown scheme would show the password.
     with suppress(ValueError, KeyError), warnings.catch_warnings(action="ignore"):
-        found = env.db_url_config(url(env, "DATABASE_URL", default))
+        found = env.db_url_config(url(env, name, default))
     if not found.get("ENGINE", "").startswith("django."):
         raise ImproperlyConfigured(
-            "DATABASE_URL is not the URL of a database: write it like "
+            f"{name} is not the URL of a database: write it like "
             "postgres://user:password@host:5432/name or sqlite:////path/db.sqlite3, and special "
             "characters of a password as %40 and so on."
         )

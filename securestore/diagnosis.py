@@ -26,7 +26,7 @@ from django.utils import timezone
 from accounts import accounting as powers
 from audit import triggers
 from audit.models import AuditEvent
-from files import accounting, upkeep
+from files import accounting, clock, connections, upkeep
 from securestore.configuration import BASE_DIR, env_file, read_environment
 from securestore.findings import Level, Line, Probe, reason
 
@@ -44,9 +44,15 @@ NAMED = 3
 
 NETWORK_DISKS = ("nfs", "cifs", "smb", "9p", "fuse.sshfs", "ceph", "glusterfs", "afs", "ncp")
 OLDEST_POSTGRESQL = 140_000
+APART, FAR_APART = 2, 60
+"""Seconds between the clocks of this host and of the database that are a warning, and a failure."""
+
+SPARE = 10
+"""Connections that commands and an administrator need beside those that serve."""
+
 SECRETS = (
     *("SECRET_KEY", "AUDIT_KEY", "MASTER_KEYS", "AWS_SECRET_ACCESS_KEY"),
-    *("DATABASE_URL", "CACHE_URL", "EMAIL_URL"),
+    *("DATABASE_URL", "DATABASE_SESSION_URL", "CACHE_URL", "EMAIL_URL"),
 )
 
 
@@ -127,12 +133,64 @@ def _check_postgresql() -> Iterator[Line]:
         yield Line(Level.FAIL, "database", said, remedy)
     else:
         yield Line(Level.OK, "database", said)
+    yield from _check_connections()
+    yield from _check_session()
     unsafe = [name for name in ("fsync", "synchronous_commit") if _shown(f"SHOW {name}") == "off"]
     if unsafe:
         remedy = "Set it to `on`: a power cut would lose what was confirmed."
         yield Line(Level.WARN, "database safety", f"{' and '.join(unsafe)} off.", remedy)
     else:
         yield Line(Level.OK, "database safety", "every commit is synced.")
+
+
+def _check_connections() -> Iterator[Line]:
+    """Are there enough connections for all processes that serve, on all hosts?"""
+    part = "connections"
+    most = int(_shown("SHOW max_connections")) - int(_shown("SHOW superuser_reserved_connections"))
+    pools = connections.census()
+    wanted, pool = sum(pools), settings.DATABASE_POOL_SIZE
+    serving = f"{len(pools)} processes serve, with {wanted} connections of {most} at most"
+    if settings.DATABASE_POOLER != "none":
+        said = f"PgBouncer gives them out; each process takes {pool} of it at most."
+        yield Line(Level.OK, part, said)
+    elif wanted + SPARE > most:
+        remedy = (
+            "Lower DATABASE_POOL_SIZE, raise max_connections of PostgreSQL, or put PgBouncer "
+            "between them (docs/operations.md)."
+        )
+        yield Line(Level.FAIL if wanted > most else Level.WARN, part, f"{serving}.", remedy)
+    else:
+        more = (most - wanted - SPARE) // pool
+        yield Line(Level.OK, part, f"{serving}: room for {more} more of {pool}.")
+
+
+def _check_session() -> Iterator[Line]:
+    """Does a session begin with the time-outs that the settings say?"""
+    part = "time-outs"
+    lock = settings.DATABASE_TIMEOUT
+    wanted = {"idle_in_transaction_session_timeout": settings.DATABASE_IDLE_TIMEOUT}
+    if settings.DATABASE_POOLER == "none":
+        lock = settings.COMMAND_LOCK_TIMEOUT
+    wanted["lock_timeout"] = lock
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT name, setting FROM pg_settings WHERE name = ANY(%s)", [[*wanted, "jit"]]
+        )
+        found = dict(cursor.fetchall())
+    wrong = [name for name, seconds in wanted.items() if found[name] != str(1000 * seconds)]
+    wrong += ["jit"] if found["jit"] != "off" else []
+    if wrong:
+        remedy = (
+            "Set them in connect_query of pgbouncer.ini, as deploy/pgbouncer.ini does."
+            if settings.DATABASE_POOLER != "none"
+            else "Remove options from DATABASE_URL, or set them there, too."
+        )
+        yield Line(Level.WARN, part, f"not as in the settings: {', '.join(sorted(wrong))}.", remedy)
+    elif settings.DATABASE_POOLER != "none" and settings.SESSION_DATABASE is None:
+        remedy = "Set DATABASE_SESSION_URL: `backup` and `restore_drill` refuse to work without."
+        yield Line(Level.WARN, part, "PostgreSQL's own programs have no way to it.", remedy)
+    else:
+        yield Line(Level.OK, part, "a session begins with those of the settings.")
 
 
 def _check_sqlite() -> Iterator[Line]:
@@ -310,6 +368,16 @@ def check_mail() -> Iterator[Line]:
 def check_clock() -> Iterator[Line]:
     """Has the clock gone back behind what was recorded?"""
     now = timezone.now()
+    try:
+        apart = (clock.now() - now).total_seconds()
+    except Exception:
+        apart = 0.0  # A database that is down has a line of its own.
+    if abs(apart) > APART:
+        which = "behind" if apart > 0 else "ahead of"
+        said = f"it is {abs(apart):.0f} seconds {which} the database's."
+        remedy = "Let a time service (chrony, systemd-timesyncd) set both."
+        yield Line(Level.FAIL if abs(apart) > FAR_APART else Level.WARN, "clock", said, remedy)
+        return
     said = f"{now:%Y-%m-%d %H:%M:%S} UTC; pages show {settings.TIME_ZONE}."
     try:
         last = AuditEvent.objects.order_by("-id").values_list("at", flat=True).first()

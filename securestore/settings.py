@@ -148,7 +148,11 @@ DATABASE_POOL_SIZE = whole(env, "DATABASE_POOL_SIZE", 8)
 # What stands between the site and PostgreSQL, and gives out connections by the transaction.
 DATABASE_POOLER = one_of(env, "DATABASE_POOLER", ("none", "pgbouncer"))
 # Behind one: where PostgreSQL's own programs, which need a session, find the database.
-DATABASE_SESSION_URL = optional_secret(env, "DATABASE_SESSION_URL")
+SESSION_DATABASE = (
+    database(env, default="", name="DATABASE_SESSION_URL")
+    if optional_secret(env, "DATABASE_SESSION_URL")
+    else None
+)
 _database = DATABASES["default"]
 # To open SQLite's file for each request, and to move its log into it at each end, costs as much as
 # the queries of a page.
@@ -190,7 +194,8 @@ else:
             "OPTIONS": {
                 "pool": {
                     "connection_class": "files.patience.PatientConnection",
-                    "min_size": 0,
+                    # One stays, and tells `doctor` of this process.
+                    "min_size": 1,
                     "max_size": DATABASE_POOL_SIZE,
                     "timeout": DATABASE_CONNECT_TIMEOUT,
                     # After a failure the next request tries at once, and not when a pause is over.

@@ -100,6 +100,7 @@ MODULES: dict[str, str] = {
     "audit.filters": READS,
     "audit.middleware": WIRING,
     "audit.models": "is the log",
+    "audit.reading": READS,
     "audit.spreadsheet": READS,
     "audit.triggers": READS,
     "files.access": RULES,

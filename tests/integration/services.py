@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -195,6 +196,39 @@ class Redis(Service):
         return done.stdout.strip()
 
 
+class PgBouncer(Service):
+    """With the configuration that we ship, but for addresses and passwords."""
+
+    def __init__(self, folder: Path, database: Postgres) -> None:
+        self.port = free_port()
+        shipped = (ROOT / "deploy" / "pgbouncer.ini").read_text(encoding="utf-8")
+        changes = {
+            "host=127.0.0.1 port=5432": f"host={database.folder} port=5432",
+            "dbname=securestore": "dbname=postgres",
+            "listen_port = 6432": f"listen_port = {self.port}\nunix_socket_dir =",
+            "auth_type = scram-sha-256": "auth_type = trust",
+            "/etc/pgbouncer/userlist.txt": str(folder / "users"),
+        }
+        for shown, real in changes.items():
+            assert shown in shipped, shown
+            shipped = shipped.replace(shown, real)
+        (folder / "users").write_text(f'"{ACCOUNT}" ""\n', encoding="utf-8")
+        (folder / "pgbouncer.ini").write_text(shipped, encoding="utf-8")
+        super().__init__(
+            folder,
+            ["pgbouncer", str(folder / "pgbouncer.ini")],
+            account=ACCOUNT if AS_ROOT else None,
+        )
+
+    def url(self, name: str) -> str:
+        return f"postgres://{ACCOUNT}@{LOOPBACK}:{self.port}/{name}"
+
+    def is_up(self) -> bool:
+        with suppress(OSError), socket.create_connection((LOOPBACK, self.port), timeout=1):
+            return True
+        return False
+
+
 @contextmanager
 def folder(prefix: str) -> Iterator[Path]:
     """A folder of a short name, which the account of the servers may enter: sockets lie in it."""
@@ -209,6 +243,18 @@ def postgres(**settings: str) -> Iterator[Postgres]:
     """A running server with these settings of its own; whatever is left of it goes at the end."""
     with folder("pg") as place:
         service = Postgres(place, **settings)
+        service.start()
+        try:
+            yield service
+        finally:
+            service.kill()
+
+
+@contextmanager
+def pgbouncer(database: Postgres) -> Iterator[PgBouncer]:
+    """A running one before that database; whatever is left of it goes at the end."""
+    with folder("pb") as place:
+        service = PgBouncer(place, database)
         service.start()
         try:
             yield service

@@ -6,7 +6,7 @@ import shutil
 import socketserver
 import threading
 from collections import namedtuple
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from django.utils import timezone
 import audit
 from accounts.models import User
 from audit.models import AuditEvent
+from files import clock, connections
 from launcher.ports import free_port
 from securestore import diagnosis
 from securestore.findings import Level, Line, examine
@@ -305,3 +306,49 @@ def test_a_closed_folder_closes_what_is_in_it(tmp_path: Path) -> None:
     assert not diagnosis._open_to_others(path)
     assert diagnosis._open_to_others(Path("/etc/passwd"))
     assert not diagnosis._open_to_others(tmp_path / "gone")
+
+
+# --- PostgreSQL's connections, and its clock -------------------------------------------------
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """What PostgreSQL says of its connections, and the sizes of the pools of those who serve."""
+
+    def say(most: int, *pools: int) -> None:
+        told = {"SHOW max_connections": most, "SHOW superuser_reserved_connections": 3}
+        monkeypatch.setattr(diagnosis, "_shown", told.__getitem__)
+        monkeypatch.setattr(connections, "census", lambda: list(pools))
+
+    return say
+
+
+@pytest.mark.parametrize(
+    ("most", "pools", "level"),
+    [
+        (100, (8, 8), Level.OK),
+        (100, (), Level.OK),
+        (30, (8, 8), Level.OK),
+        (28, (8, 8), Level.WARN),
+        (18, (8, 8), Level.FAIL),
+    ],
+)
+def test_processes_that_want_more_connections_than_there_are_are_told(
+    shown: Callable[..., None], most: int, pools: tuple[int, ...], level: Level
+) -> None:
+    shown(most, *pools)
+    [line] = diagnosis._check_connections()
+    assert line.level == level
+    assert ("DATABASE_POOL_SIZE" in line.remedy) == (level != Level.OK)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "level"), [(1, Level.OK), (-31, Level.WARN), (31, Level.WARN), (3600, Level.FAIL)]
+)
+def test_a_clock_that_is_not_the_databases_is_told(
+    monkeypatch: pytest.MonkeyPatch, seconds: int, level: Level
+) -> None:
+    moment = timezone.now() + timedelta(seconds=seconds)
+    monkeypatch.setattr(clock, "now", lambda: moment)
+    line = one(diagnosis.check_clock)
+    assert line.level == level

@@ -1,0 +1,307 @@
+"""Fewer connections to PostgreSQL than threads: nobody holds one who only waits for bytes.
+
+And PgBouncer in between, with the configuration that we ship: the site and every command.
+"""
+
+from __future__ import annotations
+
+import random
+import socket
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from files.crypto.keyring import generate_master_key
+from launcher.ports import LOOPBACK
+from tests.conftest import Weed
+from tests.integration import services
+from tests.integration.installation import Installation
+from tests.integration.services import Deployment, Postgres, wait_until
+from tests.integration.tus import Client
+
+SLOW = 20
+"""Clients that stand still in an upload, and as many in a download."""
+
+CONTENT = random.Random(8).randbytes(24 << 20)  # noqa: S311  the same in every run
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[Postgres]:
+    with services.postgres(max_connections="40") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def server(
+    tmp_path_factory: pytest.TempPathFactory, weed: Weed, database: Postgres
+) -> Iterator[Deployment]:
+    served = Deployment(tmp_path_factory.mktemp("pooling"), weed, DATABASE_URL=database.url)
+    served.start()
+    try:
+        yield served
+    finally:
+        served.kill()
+
+
+def download_begun(client: Client, file_id: str) -> socket.socket:
+    """A download of which nothing is read: the server has to wait."""
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    connection.settimeout(120)
+    connection.connect((LOOPBACK, client.port))
+    lines = {"Host": f"{LOOPBACK}:{client.port}", "Cookie": client.headers["Cookie"]}
+    head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+    connection.sendall(f"GET /files/{file_id}/download/ HTTP/1.1\r\n{head}\r\n".encode())
+    return connection
+
+
+def the_rest(connection: socket.socket, size: int) -> bytes:
+    received = b""
+    while (at := received.find(b"\r\n\r\n")) < 0 or len(received) < at + 4 + size:
+        chunk = connection.recv(1 << 20)
+        assert chunk, received[:300]
+        received += chunk
+    assert received.startswith(b"HTTP/1.1 200"), received[:300]
+    return received[at + 4 :]
+
+
+def test_sixty_four_threads_with_slow_clients_need_fewer_connections_than_there_are(
+    server: Deployment, database: Postgres
+) -> None:
+    """Users at once, pages and transfers: every answer is right, and none is a 503."""
+    client = Client(server.port).sign_in()
+    path = client.create(len(CONTENT), "large", data=CONTENT)
+    file_id = client.head(path)[1] or ""
+    piece = CONTENT[: 1 << 20]
+    with ExitStack() as stack:
+        paths = [client.create(len(piece), f"slow-{number}") for number in range(SLOW)]
+        uploads = [
+            stack.enter_context(client.patch_begun(path, piece, 0, 300_000)) for path in paths
+        ]
+        downloads = [stack.enter_context(download_begun(client, file_id)) for _ in range(SLOW)]
+        leased = "SELECT count(*) FROM files_storedobject WHERE lease <> ''"
+        running = "SELECT coalesce(sum(running), 0) FROM files_downloadsession"
+        wait_until(lambda: database.query(leased) == [str(SLOW)], 120)
+        wait_until(lambda: database.query(running) == [str(SLOW)], 120)
+
+        def person(number: int) -> list[int]:
+            """Somebody who looks at pages, uploads and downloads."""
+            found = []
+            for round_ in range(3):
+                answer, _page = client.request("GET", "/files/")
+                found.append(answer.status)
+                content = f"{number} {round_}".encode() * 1000
+                made = client.create(len(content), f"of-{number}", data=content)
+                stored = client.head(made)[1] or ""
+                assert client.download(stored) == content
+                answer, _page = client.request("GET", f"/files/{stored}/")
+                found.append(answer.status)
+            return found
+
+        with ThreadPoolExecutor(24) as people:
+            statuses = [status for each in people.map(person, range(50)) for status in each]
+        assert set(statuses) == {200}
+        [used] = database.query("SELECT count(*) FROM pg_stat_activity WHERE datname = 'postgres'")
+        assert int(used) <= 2 * 8 + 2
+
+        for connection in uploads:
+            connection.sendall(piece[300_000:])
+        for connection in uploads:
+            assert connection.recv(4096).startswith(b"HTTP/1.1 204")
+        with ThreadPoolExecutor(4) as readers:
+            for content in readers.map(lambda each: the_rest(each, len(CONTENT)), downloads):
+                assert content == CONTENT
+    assert '"status": 503' not in server.log
+    for path in paths[:3]:
+        assert client.download(client.head(path)[1] or "") == piece
+
+
+HELD = """
+import io, uuid
+from urllib.parse import urlencode
+from django.conf import settings
+from django.db import connection
+from securestore.wsgi import application
+from accounts.models import User
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.backends.db import SessionStore
+from django.middleware.csrf import _get_new_csrf_string
+from files import vault
+from files.models import FileRecord
+
+alice = User.objects.get(username="alice")
+session = SessionStore()
+session[SESSION_KEY] = str(alice.pk)
+session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
+session[HASH_SESSION_KEY] = alice.get_session_auth_hash()
+session.save()
+TOKEN = _get_new_csrf_string()
+connection.close()
+waits = []
+
+import logging, sys, traceback
+logging.getLogger("django.request").addHandler(logging.StreamHandler(sys.stderr))
+
+def free(where):
+    stats = connection.pool.get_stats()
+    held = stats["pool_size"] - stats["pool_available"]
+    assert held <= 0, f"{held} held while {where}"
+    assert connection.connection is None, where
+    waits.append(where)
+
+class Body(io.BytesIO):
+    def read(self, size=-1):
+        free("a body arrives")
+        return super().read(size)
+    def readline(self, size=-1):
+        free("a body arrives")
+        return super().readline(size)
+
+client = vault.storage().connection.meta.client
+main = __import__("threading").main_thread()
+client.meta.events.register("before-send.s3", lambda **kwargs: free("the store is asked"))
+
+def ask(method, path, body=b"", **headers):
+    told = []
+    environ = {
+        "REQUEST_METHOD": method, "PATH_INFO": path.partition("?")[0], "SCRIPT_NAME": "",
+        "QUERY_STRING": path.partition("?")[2], "SERVER_NAME": "127.0.0.1", "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1", "REMOTE_ADDR": "127.0.0.1", "HTTP_HOST": "127.0.0.1",
+        "HTTP_COOKIE": f"{settings.SESSION_COOKIE_NAME}={session.session_key}; csrftoken={TOKEN}",
+        "HTTP_X_CSRFTOKEN": TOKEN, "wsgi.input": Body(body), "wsgi.errors": io.StringIO(),
+        "wsgi.url_scheme": "http", "wsgi.version": (1, 0), "wsgi.multithread": True,
+        "wsgi.multiprocess": True, "wsgi.run_once": False, "CONTENT_LENGTH": str(len(body)),
+        **headers,
+    }
+    answer = application(environ, lambda status, found, *_: told.append((status, dict(found))))
+    content = b""
+    for chunk in answer:
+        free("an answer leaves")
+        content += chunk
+    answer.close()
+    free("all is over")
+    return int(told[0][0][:3]), told[0][1], content
+
+TUS = {"HTTP_TUS_RESUMABLE": "1.0.0"}
+BYTES = {**TUS, "CONTENT_TYPE": "application/offset+octet-stream"}
+big = bytes(range(256)) * 4096 * 20
+status, headers, _ = ask("POST", "/uploads/", big, HTTP_UPLOAD_LENGTH=str(len(big)), **BYTES)
+assert status == 201, _
+assert waits
+file_id = headers["Securestore-File"]
+status, headers, _ = ask("POST", "/uploads/", HTTP_UPLOAD_LENGTH=str(len(big)), **TUS)
+where = "/uploads/" + headers["Location"].rpartition("/")[2]
+half = 9_000_001
+assert ask("PATCH", where, big[:half], HTTP_UPLOAD_OFFSET="0", **BYTES)[0] == 204
+assert ask("HEAD", where, **TUS)[1]["Upload-Offset"] == str(half)
+assert ask("PATCH", where, big[half:], HTTP_UPLOAD_OFFSET=str(half), **BYTES)[0] == 204
+parts = [("csrfmiddlewaretoken", None, TOKEN.encode())]
+parts += [("files", "a.bin", big), ("files", "b", b"b")]
+body = b""
+for name, filename, content in parts:
+    told = f'form-data; name="{name}"' + (f'; filename="{filename}"' if filename else "")
+    head = b"--x\\r\\nContent-Disposition: " + told.encode() + b"\\r\\n\\r\\n"
+    body += head + content + b"\\r\\n"
+body += b"--x--\\r\\n"
+FORM = {"CONTENT_TYPE": "multipart/form-data; boundary=x"}
+status, headers, page = ask("POST", "/files/upload/", body, **FORM)
+assert status == 302, page
+assert ask("GET", f"/files/{file_id}/download/")[2] == big
+assert ask("GET", f"/files/{file_id}/download/", HTTP_RANGE="bytes=5-9000000")[2] == big[5:9000001]
+ids = list(FileRecord.objects.values_list("pk", flat=True))
+connection.close()
+fields = urlencode([("file", each) for each in ids]).encode()
+PLAIN = {"CONTENT_TYPE": "application/x-www-form-urlencoded"}
+status, _, archive = ask("POST", "/files/download/", fields, **PLAIN)
+assert status == 200 and archive[:2] == b"PK" and len(archive) > 3 * len(big)
+for path in ("/files/", f"/files/{file_id}/", f"/files/{file_id}/history/", "/files/upload/"):
+    assert ask("GET", path)[0] == 200
+wrong = urlencode({"login": "alice", "password": "wrong"}).encode()
+assert ask("POST", "/accounts/login/", wrong, HTTP_COOKIE=f"csrftoken={TOKEN}", **PLAIN)[0] == 200
+assert len(set(waits)) == 4, set(waits)
+print("nothing was held", len(waits))
+"""
+
+
+def test_no_connection_is_held_at_any_wait_for_the_client_or_the_store(server: Deployment) -> None:
+    """Looked at whenever bytes are read, sent, or go to the store; at every door for bytes."""
+    process = server.process(HELD)
+    said, _ = process.communicate(timeout=300)
+    assert process.returncode == 0
+    assert said.startswith("nothing was held")
+
+
+# --- PgBouncer ------------------------------------------------------------------------------------
+
+
+def test_the_site_and_every_command_work_behind_pgbouncer(tmp_path: Path, weed: Weed) -> None:
+    with services.postgres(max_connections="40") as database, services.pgbouncer(database) as pool:
+        behind = {
+            "DATABASE_POOLER": "pgbouncer",
+            "DATABASE_SESSION_URL": pool.url("securestore_session"),
+        }
+        vault = Installation(
+            tmp_path / "vault", weed, "behind-pgbouncer", pool.url("securestore"), more=behind
+        )
+        vault.run("manage.py migrate --verbosity 0")
+        vault.run("manage.py setup_vault")
+        vault.store("one", "two")
+        vault.master_keys.insert(0, generate_master_key())
+        vault.configure()
+        for command in (
+            "rotate_master_key",
+            "key_report --check",
+            "rotate_file_keys --older-than 0d --workers 3",
+            "verify_files --workers 3",
+            "verify_audit",
+            "audit_anchor",
+            "sweep",
+            "backup",
+            "restore_drill",
+        ):
+            vault.run(f"manage.py {command}")
+        assert vault.read() == {"one", "two"}
+        said = vault.run("manage.py doctor", code=1).stdout
+        for line in said.splitlines():
+            if any(part in line for part in ("time-outs", "connections", "database")):
+                assert "FAIL" not in line, line
+                assert "WARN" not in line, line
+        # What pg_dump sets for its session went to nobody else's.
+        count = "from files.models import FileRecord\nprint(FileRecord.objects.count())"
+        for _ in range(3):
+            assert vault.python(count) == ["2"]
+        kept = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'postgres'"
+        assert int(database.query(kept)[0]) < 30
+
+        server = Deployment(tmp_path, weed, DATABASE_URL=pool.url("securestore"), **behind)
+        server.start()
+        try:
+            client = Client(server.port).sign_in()
+
+            def person(number: int) -> bytes:
+                content = f"{number}".encode() * 1000
+                made = client.create(len(content), f"of-{number}", data=content)
+                return client.download(client.head(made)[1] or "")
+
+            with ThreadPoolExecutor(24) as people:
+                for number, content in enumerate(people.map(person, range(48))):
+                    assert content == f"{number}".encode() * 1000
+            assert '"status": 503' not in server.log
+        finally:
+            server.kill()
+
+
+def test_programs_that_need_a_session_are_refused_without_one(tmp_path: Path, weed: Weed) -> None:
+    with services.postgres() as database, services.pgbouncer(database) as pool:
+        behind = {"DATABASE_POOLER": "pgbouncer"}
+        vault = Installation(
+            tmp_path / "vault", weed, "no-session", pool.url("securestore"), more=behind
+        )
+        vault.run("manage.py migrate --verbosity 0")
+        vault.run("manage.py setup_vault")
+        said = vault.run("manage.py backup", code=1)
+        assert "set DATABASE_SESSION_URL" in said.stderr
+        assert "DATABASE_SESSION_URL" in vault.run("manage.py doctor", code=1).stdout
