@@ -19,8 +19,8 @@ from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import Case, F, OuterRef, Q, QuerySet, Subquery, Sum, When
 from django.db.models.functions import Coalesce, Greatest
-from django.utils import timezone
 
+from files import clock
 from files.errors import AccountClosed, FileTooLarge, QuotaExceeded, TooManyUploads, UploadLost
 from files.models import StoredObject, Usage
 
@@ -43,7 +43,7 @@ def standing_still(since: timedelta, *, now: datetime | None = None) -> Q:
     """Rows of resumable uploads without a byte that nothing was heard of for so long."""
     # Nobody loses anything with them: the client begins anew.
     return Q(
-        state_changed_at__lte=(now or timezone.now()) - since,
+        state_changed_at__lte=(now or clock.now()) - since,
         offset=0,
         session__isnull=False,
         session__completed_at=None,
@@ -81,7 +81,7 @@ class Allowance:
         """
         get_user_model().objects.select_for_update().get(pk=self._owner.pk)
         limit: int = settings.MAX_UNFINISHED_UPLOADS
-        over = Q(state_changed_at__lte=timezone.now() - settings.UPLOAD_EXPIRY)
+        over = Q(state_changed_at__lte=clock.now() - settings.UPLOAD_EXPIRY)
         over |= standing_still(settings.EMPTY_UPLOAD_EXPIRY)
         unfinished = self._writing().filter(creator=self._owner, reencrypts=False).exclude(over)
         if unfinished.count() >= limit:
@@ -127,7 +127,7 @@ class Allowance:
         others = self._writing().filter(creator=OuterRef("pk"))
         if beside is not None:
             others = others.exclude(pk=beside.pk)
-        moves = Q(state_changed_at__gt=timezone.now() - STILL)
+        moves = Q(state_changed_at__gt=clock.now() - STILL)
         announced = Greatest(F("reserved"), Coalesce(F("session__length"), 0))
         held = Case(When(moves, then=announced), default=F("reserved"))
         summed = others.order_by().values("creator").annotate(n=Sum(held)).values("n")
