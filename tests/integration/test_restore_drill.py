@@ -7,10 +7,11 @@ import json
 import os
 import secrets
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -118,3 +119,31 @@ def test_the_drill_with_an_export_needs_no_master_key(site: Installation, tmp_pa
     assert "PASS  key export: it has the keys of all 3 files" in said
     wrong = site.run(f"{drill} --passphrase-file -", code=1, input="a wrong passphrase\n")
     assert "FAIL  key export: this passphrase does not open the key export" in wrong.stdout
+
+
+def test_a_backup_has_nobodys_session(site: Installation, tmp_path: Path) -> None:
+    cookie = site.python(
+        "from accounts.models import User\n"
+        "from django.test import Client\n"
+        "client = Client()\n"
+        "client.force_login(User.objects.get_or_create(username='eve')[0])\n"
+        "print(client.cookies['sessionid'].value)"
+    )[-1]
+    again = (
+        f"from accounts.session_store import SessionStore\nprint(dict(SessionStore({cookie!r})))"
+    )
+    assert "_auth_user_id" in site.python(again)[-1]
+    site.run("manage.py backup")
+    [copy] = [
+        path for path in tmp_path.rglob("securestore-*") if path.suffix in {".dump", ".sqlite3"}
+    ]
+    if copy.suffix == ".dump":
+        show = ["pg_restore", "--data-only", "--file=-", str(copy)]
+        text = subprocess.run(show, capture_output=True, check=True, text=True).stdout
+    else:
+        with closing(sqlite3.connect(copy)) as database:
+            text = "\n".join(database.iterdump())
+    assert "eve" in text
+    for table in ("django_session", "usersessions_usersession"):
+        assert f"COPY public.{table} " not in text
+        assert f'INSERT INTO "{table}"' not in text
