@@ -17,6 +17,7 @@ POSTGRESQL = frozenset({"audit_no_change", "audit_no_truncate"})
 
 _LOG = "audit.migrations.0002_append_only"
 _FILES = "files.migrations.0009_names_and_usage"
+_STATE = "files.migrations.0015_database_state"
 """Where triggers come from. A migration that makes others is named here."""
 
 
@@ -50,8 +51,9 @@ def _rows(statement: str) -> list[tuple[str, ...]]:
 
 def _foreign_to_sqlite() -> Iterator[str]:
     expected = dict(map(_named, import_module(_LOG).SQLITE))
-    for name, body in import_module(_FILES).SQLITE_TRIGGERS.items():
-        expected[name] = _plain(f"CREATE TRIGGER {name} {body}")
+    for made_by in (_FILES, _STATE):
+        for name, body in import_module(made_by).SQLITE_TRIGGERS.items():
+            expected[name] = _plain(f"CREATE TRIGGER {name} {body}")
     for schema in ("sqlite_master", "sqlite_temp_master"):
         found = _rows(f"SELECT name, tbl_name, sql FROM {schema} WHERE type = 'trigger'")  # noqa: S608
         for name, table, text in found:
@@ -103,9 +105,10 @@ _FUNCTION = re.compile(r"FUNCTION (\w+)\(\) RETURNS trigger.*?\$\$(.*?)\$\$", re
 
 def _foreign_to_postgresql() -> Iterator[str]:
     log, files = import_module(_LOG), import_module(_FILES)
-    statements = [*log.POSTGRESQL, files.POSTGRESQL_FUNCTIONS]
+    whole = [*log.POSTGRESQL, *import_module(_STATE).POSTGRESQL]
+    statements = [*whole, files.POSTGRESQL_FUNCTIONS]
     bodies = {name: body for text in statements for name, body in _FUNCTION.findall(text)}
-    expected = dict(_named(text) for text in log.POSTGRESQL if "CREATE TRIGGER" in text)
+    expected = dict(_named(text) for text in whole if "CREATE TRIGGER" in text)
     for name, body in files.POSTGRESQL_TRIGGERS.items():
         expected[name] = _plain(f"CREATE TRIGGER {name} {body}")
     for name, table, enabled, text, function, body in _rows(_TRIGGERS):

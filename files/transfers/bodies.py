@@ -189,7 +189,8 @@ def _check_parts(request: HttpRequest) -> None:
     if request.path_info.startswith(UPLOADS):
         return
     for name in request.headers:
-        if name.title().startswith(("Upload-", "Tus-")):
+        # Tus-Resumable alone says what a client speaks, and changes nothing.
+        if name.title().startswith("Upload-"):
             raise Refused(
                 501,
                 "Resumable uploads have an address of their own",
