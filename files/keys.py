@@ -30,6 +30,7 @@ from files.names import key_file_name
 from files.transfers import unlocking
 from files.transfers.downloads import as_attachment
 from files.views import (
+    DOWNLOAD,
     ids_of,
     key_context,
     keys_page,
@@ -55,12 +56,13 @@ def unlock(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
     if not record.is_held:
         messages.info(request, "This file needs no key: whoever may see it may download it.")
         return redirect(record)
+    then = DOWNLOAD if request.POST.get("then") == DOWNLOAD else ""
     try:
         with _wrong_keys_counted(request, record):
             key = held.unlock(record, request.POST.get("key", ""), actor=user)
     except REFUSED as refused:
-        return _refusal(request, record, refused, partial(locked, request, record))
-    response = redirect(record)
+        return _refusal(request, record, refused, partial(locked, request, record, then=then))
+    response = redirect("files:download", record.pk) if then else redirect(record)
     unlocking.unlock(response, request, record, key)
     return response
 

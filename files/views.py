@@ -43,10 +43,21 @@ from files.models import FileRecord, Grant
 from files.recipients import describe
 from files.transfers import archive, downloads, unlocking
 from files.transfers.bodies import declared_length
-from files.transfers.forms import BodyTooShort, BodyTooSlow, ReceivedFile, VaultUploadHandler
+from files.transfers.forms import (
+    BadTime,
+    BodyTooShort,
+    BodyTooSlow,
+    NoForm,
+    ReceivedFile,
+    TooManyFiles,
+    VaultUploadHandler,
+)
 from securestore.slowness import slowness_of
 
 _ROW_NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
+
+DOWNLOAD = "download"
+"""What goes on once a file's key was entered."""
 
 FORM_OVERHEAD = 64 * 1024
 """Bytes that a form may take beside its files."""
@@ -158,10 +169,19 @@ def key_context(request: HttpRequest, record: FileRecord) -> dict[str, Any]:
 
 
 def locked(
-    request: HttpRequest, record: FileRecord, *, status: int = 403, problem: str = ""
+    request: HttpRequest,
+    record: FileRecord,
+    *,
+    status: int = 403,
+    problem: str = "",
+    then: str = "",
 ) -> HttpResponse:
-    """The page that asks for a held file's key, instead of its bytes."""
-    context = {"record": record, "problem": problem, **key_context(request, record)}
+    """The page that asks for a held file's key, instead of its bytes.
+
+    `then` is DOWNLOAD where these were asked for: the right key goes on with them.
+    """
+    context = {"record": record, "problem": problem, "then": then}
+    context |= key_context(request, record)
     return render(request, "files/locked.html", context, status=status)
 
 
@@ -181,7 +201,7 @@ def download(request: HttpRequest, file_id: uuid.UUID) -> HttpResponseBase:
         return downloads.answer(request, record, partial(_still_allowed, user.pk, record), key)
     except (vault.KeyNeeded, vault.WrongFileKey):
         # A cookie that opens nothing has been overtaken by another key.
-        return locked(request, record)
+        return locked(request, record, then=DOWNLOAD)
     except vault.AccessEnded:
         raise Http404 from None
     except vault.FileDamaged:
@@ -387,22 +407,36 @@ def upload(request: HttpRequest) -> HttpResponseBase:
         return upload_page(request)
     if declared_length(request) > settings.MAX_UPLOAD_SIZE + FORM_OVERHEAD:
         error = vault.FileTooLarge(settings.MAX_UPLOAD_SIZE)
-        return _upload_answer(request, empty_form(request), [("", error)], [], status=413)
+        return _refused_upload(request, error, status=413)
+    if request.content_type != "multipart/form-data":
+        kind = f"“{request.content_type}”" if request.content_type else "of no type"
+        return _refused_upload(request, NoForm(f"The body is {kind}."), status=415)
     handler = VaultUploadHandler(request, user_of(request))
     request.upload_handlers = [handler]
     try:
         request.POST  # noqa: B018  reads the whole body, through the handler
         return publish_uploads(request, handler)
-    except (BodyTooShort, MultiPartParserError, UnreadablePostError):
+    except (BodyTooShort, UnreadablePostError):
         if (slow := slowness_of(request)) is not None:
-            return _upload_answer(
-                request, empty_form(request), [("", BodyTooSlow(slow))], [], status=408
-            )
-        return _upload_answer(request, empty_form(request), [("", BodyTooShort())], [], status=400)
+            return _refused_upload(request, BodyTooSlow(slow), status=408)
+        return _refused_upload(request, BodyTooShort(), status=400)
+    except MultiPartParserError as error:
+        if (slow := slowness_of(request)) is not None:
+            return _refused_upload(request, BodyTooSlow(slow), status=408)
+        return _refused_upload(
+            request, NoForm(f"The form could not be read ({error})."), status=400
+        )
+    except (TooManyFiles, BadTime) as error:
+        return _refused_upload(request, error, status=400)
     except vault.UploadLost as lost:
-        return _upload_answer(request, empty_form(request), [("", lost)], [], status=409)
+        return _refused_upload(request, lost, status=409)
     finally:
         handler.abort()
+
+
+def _refused_upload(request: HttpRequest, error: Exception, *, status: int) -> HttpResponse:
+    """The upload page, which says why nothing was stored."""
+    return _upload_answer(request, empty_form(request), [("", error)], [], status=status)
 
 
 def empty_form(request: HttpRequest) -> UploadForm:
@@ -420,9 +454,9 @@ def upload_page(request: HttpRequest) -> HttpResponse:
 def publish_uploads(request: HttpRequest, handler: VaultUploadHandler) -> HttpResponse:
     """Turn what the handler has stored into files, now that the token has been checked."""
     form = UploadForm(request.POST, request.FILES, user=user_of(request))
-    received = [
-        file.upload for file in request.FILES.getlist("files") if isinstance(file, ReceivedFile)
-    ]
+    files = [file for file in request.FILES.getlist("files") if isinstance(file, ReceivedFile)]
+    handler.date(files, request.POST.getlist("modified"))
+    received = [file.upload for file in files]
     if not form.is_valid() and (form.errors.keys() - {"files"} or not handler.refused):
         return _upload_answer(request, form, [], [], status=400)
     keys = form.new_keys(len(received))

@@ -368,7 +368,8 @@ EVENTS_PER_PAGE = 50
 # Plaintext must never reach a temporary file: this is the only upload handler there is.
 FILE_UPLOAD_HANDLERS = ["files.transfers.refuse.RefusingUploadHandler"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1 << 20
-DATA_UPLOAD_MAX_NUMBER_FILES = 100
+# More are not even counted; the form of the upload page takes fewer, and says how many there were.
+DATA_UPLOAD_MAX_NUMBER_FILES = 1000
 
 # --- Clients that are slow ----------------------------------------------------------------------
 # Threads of each web process, as the web server itself reads it from the environment: a request

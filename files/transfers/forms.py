@@ -8,9 +8,11 @@ nothing that it stores is a file until the view publishes it; whoever installs i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, TYPE_CHECKING, Any
 
+from django.conf import settings
+from django.core.exceptions import TooManyFilesSent
 from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler, StopUpload
 from django.http import HttpRequest, multipartparser
@@ -18,6 +20,7 @@ from django.http.multipartparser import MultiPartParser
 
 from files.names import BadName
 from files.transfers import bodies
+from files.transfers.moments import parse_moment
 from files.vault import FileTooLarge, TooManyUploads, Upload, VaultError
 from securestore.slowness import TooSlow
 
@@ -26,6 +29,10 @@ if TYPE_CHECKING:
     from django.utils.datastructures import MultiValueDict
 
     from accounts.models import User
+
+
+MAX_FILES = 100
+"""Files that one form takes."""
 
 
 class BodyTooShort(VaultError):
@@ -40,6 +47,48 @@ class BodyTooSlow(VaultError):
 
     def __init__(self, slow: TooSlow) -> None:
         super().__init__(f"{slow} Nothing was stored. Try again on a faster line.")
+
+
+class NoForm(VaultError):
+    """The body is no multipart form at all, or not one that could be read."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(
+            f"{problem} Nothing was stored. Files are sent as multipart/form-data (RFC 7578) in "
+            "the field “files”, or by tus to /uploads/."
+        )
+
+
+class TooManyFiles(VaultError):
+    """More files than one form takes. `count` of them came; None is more than are counted."""
+
+    def __init__(self, count: int | None) -> None:
+        sent = f"more than {settings.DATA_UPLOAD_MAX_NUMBER_FILES}" if count is None else count
+        super().__init__(
+            f"There were {sent} files in the form, and it takes {MAX_FILES} at most. Nothing was "
+            f"stored. Send them again, {MAX_FILES} or fewer at a time; with JavaScript turned on, "
+            "this page sends any number, one after the other."
+        )
+
+
+class WrongField(VaultError):
+    """A file came in another field than the one that files are taken from."""
+
+    def __init__(self, field: str) -> None:
+        super().__init__(
+            f"It came in the field “{field}”, and files are taken from the field “files”. It was "
+            "not stored: send it again in that field."
+        )
+
+
+class BadTime(VaultError):
+    """What a form says of the times of its files makes no sense."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(
+            f"The field “modified” is not usable: {problem} Nothing was stored. Send one for each "
+            "file, in their order, as RFC 3339 has it; or none."
+        )
 
 
 class CountedBody:
@@ -121,10 +170,12 @@ class RawNames(MultiPartParser):
 class ReceivedFile(UploadedFile[Any]):
     """A file of the form that is in the vault already. It has no content to read."""
 
-    def __init__(self, field: str, upload: Upload) -> None:
+    def __init__(self, field: str, upload: Upload, number: int) -> None:
+        """`number` counts the files of the form, refused ones too, from 0."""
         super().__init__(None, upload.name, upload.content_type, upload.size)
         self.field = field
         self.upload = upload
+        self.number = number
 
     def close(self) -> None:
         """Nothing is open. Django calls this at the end of a request, and when parsing fails."""
@@ -147,7 +198,9 @@ class VaultUploadHandler(FileUploadHandler):
         self._body_length = 0
         self._stopped = False
         self._interrupted = False
-        self.refused: list[tuple[str, BadName | FileTooLarge | TooManyUploads]] = []
+        self.count = 0
+        """Files that came, whatever became of them."""
+        self.refused: list[tuple[str, BadName | VaultError]] = []
 
     def handle_raw_input(
         self,
@@ -163,7 +216,12 @@ class VaultUploadHandler(FileUploadHandler):
         self._parsing = True
         self._body_length = content_length
         body: Any = CountedBody(input_data)
-        result = RawNames(META, body, [self], encoding).parse()
+        try:
+            result = RawNames(META, body, [self], encoding).parse()
+        except TooManyFilesSent:
+            raise TooManyFiles(None) from None
+        if self.count > MAX_FILES:
+            raise TooManyFiles(self.count)
         if self._interrupted or (body.received < content_length and not self._stopped):
             raise BodyTooShort
         return result
@@ -171,7 +229,15 @@ class VaultUploadHandler(FileUploadHandler):
     def new_file(self, *args: Any, **kwargs: Any) -> None:
         super().new_file(*args, **kwargs)
         self._current = None
-        if not self.file_name or self.field_name != "files":
+        if not self.file_name:
+            return
+        self.count += 1
+        if self.count > MAX_FILES:
+            # All are counted, to say how many there were. None is kept, so none needs to stay.
+            self.abort()
+            return
+        if self.field_name != "files":
+            self.refused.append((self.file_name, WrongField(str(self.field_name))))
             return
         try:
             self._current = Upload(
@@ -202,11 +268,27 @@ class VaultUploadHandler(FileUploadHandler):
         if upload is None:
             return None
         upload.finish()
-        return ReceivedFile(self.field_name or "", upload)
+        return ReceivedFile(self.field_name or "", upload, self.count - 1)
 
     def upload_interrupted(self) -> None:
         # The body ended inside a file, at its declared length or before.
         self._interrupted = True
+
+    def date(self, files: Iterable[ReceivedFile], times: Sequence[str]) -> None:
+        """Note when the originals were changed; `times` has one for each file of the form, or none.
+
+        An empty one says nothing. Raises BadTime.
+        """
+        if not times:
+            return
+        if len(times) != self.count:
+            raise BadTime(f"there are {len(times)} for {self.count} files.")
+        try:
+            moments = [parse_moment(text) if text.strip() else None for text in times]
+        except ValueError as error:
+            raise BadTime(str(error)) from None
+        for file in files:
+            file.upload.modified_at = moments[file.number]
 
     def abort(self) -> None:
         """Take back every upload that was not published. Never raises."""

@@ -502,3 +502,31 @@ def test_the_page_of_a_held_file_costs_no_query_more(
     unlock(owner, held_record)
     with django_assert_max_num_queries(7):
         owner.get(page(held_record))
+
+
+def test_unlocking_from_a_download_goes_on_with_it(
+    client: Client, held_record: FileRecord, alice: User
+) -> None:
+    client.force_login(alice)
+    address = f"/files/{held_record.pk}/"
+    asked = client.get(f"{address}download/")
+    assert asked.status_code == 403
+    assert '<input type="hidden" name="then" value="download">' in asked.text
+    # Also after a wrong key.
+    wrong = client.post(f"{address}unlock/", {"key": UserKey.generated().text, "then": "download"})
+    assert wrong.status_code == 403
+    assert '<input type="hidden" name="then" value="download">' in wrong.text
+    answer = client.post(f"{address}unlock/", {"key": KEY, "then": "download"}, follow=True)
+    assert answer.redirect_chain == [(f"{address}download/", 302)]
+    assert b"".join(answer) == CONTENT
+
+
+@pytest.mark.parametrize("then", ["", "https://example.org/", "/admin/", "downloads"])
+def test_unlocking_goes_nowhere_else(
+    client: Client, held_record: FileRecord, alice: User, then: str
+) -> None:
+    client.force_login(alice)
+    address = f"/files/{held_record.pk}/"
+    assert 'name="then"' not in client.get(address).text
+    answer = client.post(f"{address}unlock/", {"key": KEY, "then": then})
+    assert answer["Location"] == address

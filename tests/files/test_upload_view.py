@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +16,7 @@ from django.urls import reverse
 from accounts.models import User
 from files import custody, vault
 from files.models import FileRecord, StoredObject
+from files.transfers import forms
 from tests.files.conftest import PASSPHRASE
 from tests.files.multipart import BOUNDARY, CONTENT_TYPE, Part, body, field, file
 from tests.files.test_vault import PART, StoreTrouble
@@ -248,9 +250,25 @@ def test_no_file_is_refused_in_words(
 def test_a_form_that_is_not_multipart_is_refused_in_words(
     member: Client, nothing_left: Nothing
 ) -> None:
-    response = member.post(UPLOAD, "files=a", "application/x-www-form-urlencoded")
+    for kind in ("application/x-www-form-urlencoded", "application/json", "text/plain", ""):
+        response = member.generic("POST", UPLOAD, "files=a", kind)
+        assert response.status_code == 415
+        assert kind in response.text
+        assert "multipart/form-data" in response.text
+        assert "/uploads/" in response.text
+    assert nothing_left()
+
+
+@pytest.mark.parametrize("kind", ["multipart/form-data", "multipart/form-data; boundary="])
+def test_a_form_that_cannot_be_read_says_why(
+    member: Client, nothing_left: Nothing, kind: str
+) -> None:
+    response = member.generic("POST", UPLOAD, body(file("a", b"1")), kind)
     assert response.status_code == 400
-    assert "Choose at least one file." in response.text
+    assert "could not be read" in response.text
+    assert "boundary" in response.text
+    assert "cut off" not in response.text
+    assert nothing_left()
 
 
 def test_another_custody_is_refused_in_words(member: Client, nothing_left: Nothing) -> None:
@@ -316,20 +334,79 @@ def test_managed_custody_may_be_asked_for(member: Client) -> None:
     assert FileRecord.objects.get().custody == "managed"
 
 
-def test_a_file_in_another_field_is_not_stored(member: Client, nothing_left: Nothing) -> None:
-    response = post(member, file("a", b"1", field="other"))
-    assert response.status_code == 400
-    assert nothing_left()
-    assert not StoredObject.objects.exists()
-
-
-def test_too_many_files_are_refused_and_none_is_kept(
-    member: Client, settings: LazySettings, nothing_left: Nothing
+def test_a_file_in_another_field_is_named_with_it_and_the_others_are_kept(
+    member: Client, nothing_left: Nothing
 ) -> None:
-    settings.DATA_UPLOAD_MAX_NUMBER_FILES = 3
-    response = post(member, *(file(f"f{number}", b"1") for number in range(4)))
+    response = post(member, file("lost", b"1", field="other"))
     assert response.status_code == 400
+    for words in ("lost", "in the field “other”", "from the field “files”"):
+        assert words in response.text
     assert nothing_left()
+    response = post(member, file("a", b"1"), file("lost", b"2", field="file"))
+    assert response.status_code == 400
+    assert "in the field “file”" in response.text
+    assert [record.name for record in FileRecord.objects.all()] == ["a"]
+    assert StoredObject.objects.count() == 1
+
+
+@pytest.mark.parametrize(("count", "said"), [(101, "101"), (137, "137"), (1001, "more than 1000")])
+def test_too_many_files_are_counted_and_none_is_kept(
+    member: Client,
+    monkeypatch: pytest.MonkeyPatch,
+    nothing_left: Nothing,
+    count: int,
+    said: str,
+) -> None:
+    # Of each hundred, the first ones are really stored: that is not what this is about.
+    monkeypatch.setattr("files.transfers.forms.MAX_FILES", 3)
+    response = post(member, *(file(f"f{number}", b"1") for number in range(count)))
+    assert response.status_code == 400
+    assert f"There were {said} files in the form, and it takes 3 at most" in response.text
+    assert "Nothing was stored" in response.text
+    assert "3 or fewer at a time" in response.text
+    assert nothing_left()
+
+
+def test_a_hundred_files_are_not_too_many() -> None:
+    assert forms.MAX_FILES == 100
+
+
+def test_times_of_modification_are_those_of_the_files_in_their_order(member: Client) -> None:
+    told = ["2019-05-01T12:30:00+02:00", "2001-01-01T00:00:00Z", "", "2020-01-01T00:00:00.5Z"]
+    response = post(
+        member,
+        *(field("modified", text) for text in told),
+        file("a", b"1"),
+        file("..", b"2"),
+        file("c", b"3"),
+        file("d", b"4"),
+    )
+    assert response.status_code == 400  # For the second one's name.
+    assert named("a").modified_at == datetime(2019, 5, 1, 10, 30, tzinfo=UTC)
+    assert named("c").modified_at is None
+    assert named("d").modified_at == datetime(2020, 1, 1, 0, 0, 0, 500_000, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        (["yesterday"], "“yesterday” is no time"),
+        (["2019-05-01T12:30:00Z", "2019-05-01T12:30:00Z"], "there are 2 for 1 files"),
+        (["2019-02-30T12:30:00Z"], "no moment of the calendar"),
+    ],
+)
+def test_times_that_make_no_sense_are_refused_in_words(
+    member: Client, nothing_left: Nothing, told: list[str], words: str
+) -> None:
+    response = post(member, *(field("modified", text) for text in told), file("a", b"1"))
+    assert response.status_code == 400
+    assert words in response.text
+    assert nothing_left()
+
+
+def test_without_times_none_is_kept(member: Client) -> None:
+    assert post(member, file("a", b"1")).status_code == 302
+    assert named("a").modified_at is None
 
 
 def test_a_field_larger_than_fields_may_be_is_refused(

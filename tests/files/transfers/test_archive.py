@@ -1,14 +1,17 @@
 """files.transfers.archive: several files as one ZIP."""
 
 import io
+import struct
 import zipfile
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django.fixtures import Settings
@@ -18,6 +21,7 @@ from files.models import FileRecord, Grant
 from files.names import MAX_NAME_BYTES, portable_name, same_file
 from files.transfers import downloads
 from files.transfers.archive import unique_names
+from tests.files.conftest import Store
 from tests.hostile import NASTY, hostile
 
 if TYPE_CHECKING:
@@ -176,3 +180,36 @@ def test_a_revoked_grant_stops_it(
     Grant.objects.filter(pk=grant.pk).delete()
     received += sum(map(len, stream))
     assert received < files[1].size
+
+
+@pytest.mark.parametrize(
+    ("modified", "told"),
+    [
+        (datetime(2019, 5, 1, 10, 30, 7, tzinfo=UTC), (2019, 5, 1, 10, 30, 6)),
+        (datetime(1970, 1, 1, tzinfo=UTC), (1980, 1, 1, 0, 0, 0)),
+        (datetime(2200, 1, 1, tzinfo=UTC), (2107, 12, 31, 23, 59, 58)),
+    ],
+)
+def test_members_have_the_dates_of_their_files(
+    client: Client, store: Store, alice: "User", modified: datetime, told: tuple[int, ...]
+) -> None:
+    first, second = store(alice, b"one", name="one"), store(alice, b"two", name="two")
+    FileRecord.objects.filter(pk=first.pk).update(modified_at=modified)
+    client.force_login(alice)
+    answer = client.post("/files/download/", {"file": [first.pk, second.pk]})
+    data = b"".join(answer)
+    assert len(data) == int(answer["Content-Length"])
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        assert archive.testzip() is None
+        dates = {info.filename: info.date_time for info in archive.infolist()}
+        offsets = {info.filename: info.header_offset for info in archive.infolist()}
+    assert dates["one"] == told
+    # Without a time of its own a file has that of its upload.
+    stored = timezone.localtime(second.created_at)
+    assert dates["two"][:5] == stored.timetuple()[:5]
+    # At both places where a ZIP says it (APPNOTE, 4.3.7 and 4.3.12).
+    for name, offset in offsets.items():
+        clock, day = struct.unpack_from("<HH", data, offset + 10)
+        year, month, date = (day >> 9) + 1980, day >> 5 & 15, day & 31
+        assert (year, month, date) == dates[name][:3]
+        assert (clock >> 11, clock >> 5 & 63, (clock & 31) * 2) == dates[name][3:]
