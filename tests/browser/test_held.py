@@ -201,3 +201,22 @@ def test_without_javascript(
     page.get_by_role("button", name="Unlock").click()
     assert fetched(page) == originals[1].read_bytes()
     context.close()
+
+
+def test_a_download_that_asked_for_the_key_goes_on_with_it(
+    page: Page, sign_in: SignIn, tmp_path: Path
+) -> None:
+    sign_in(page, "bob")
+    path = written(tmp_path, "Asked on the way.bin")
+    choose_held(page, path)
+    send(page)
+    [key] = shown_keys(page)
+    address = page.locator("#stored a").get_attribute("href")
+    page.goto(f"{address}download/")
+    page.get_by_label("Key of this file").fill(key[::-1])
+    page.get_by_role("button", name="Unlock").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    page.get_by_label("Key of this file").fill(key)
+    with page.expect_download() as started:
+        page.get_by_role("button", name="Unlock").click()
+    assert started.value.path().read_bytes() == path.read_bytes()
