@@ -143,8 +143,9 @@ TOO_BUSY = Page(
 )
 INTERRUPTED = replace(
     UNAVAILABLE,
-    text="The service is busy or a part of it cannot be reached. What is safe of this upload stays "
-    "safe: in a few seconds, ask with HEAD where it stands and go on from there.",
+    text="The service is busy or a part of it cannot be reached. Nothing was stored as a file; "
+    "what is safe of this upload stays safe. Wait a few seconds and try again: ask with HEAD where "
+    "it stands, and go on from there.",
 )
 
 
