@@ -44,7 +44,9 @@ print(UploadSession.objects.count())
 
 @pytest.fixture(scope="module")
 def deployment(tmp_path_factory: pytest.TempPathFactory, weed: Weed) -> Iterator[Deployment]:
-    found = Deployment(tmp_path_factory.mktemp("rolling"), weed, servers=2)
+    # How many uploads somebody may begin is not what this is about.
+    begun = {"MAX_UNFINISHED_UPLOADS": "1000000"}
+    found = Deployment(tmp_path_factory.mktemp("rolling"), weed, servers=2, **begun)
     with found.running():
         yield found
 
