@@ -127,6 +127,16 @@ def test_what_changes_nothing_is_taken(
     assert answer.status_code == 200
 
 
+def test_a_form_of_a_client_that_says_which_tus_it_speaks_is_a_form(
+    client: Client, s3: S3Client, alice: User
+) -> None:
+    client.force_login(alice)
+    form = body(file("a", b"x"))
+    answer = client.generic("POST", "/files/upload/", form, CONTENT_TYPE, headers=TUS)
+    assert answer.status_code == 302
+    assert FileRecord.objects.get().size == 1
+
+
 @pytest.mark.django_db
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_no_link_can_ask_for_a_method_that_changes_something(client: Client, method: str) -> None:
