@@ -182,4 +182,5 @@ def _entry(record: FileRecord, ring: Keyring) -> Entry:
         commitment=found.commitment,
         material=found.material,
         derivation=custody.derivation_of(row),
+        modified_at=record.modified_at.isoformat() if record.modified_at else "",
     )

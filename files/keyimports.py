@@ -209,6 +209,7 @@ def _create(entry: Entry, etag: str, owner: User, ring: Keyring) -> None:
         custody=entry.custody,
         current=row,
         created_at=datetime.fromisoformat(entry.created_at),
+        modified_at=datetime.fromisoformat(entry.modified_at) if entry.modified_at else None,
     )
 
 

@@ -198,6 +198,7 @@ class Entry:
     material: bytes = field(repr=False)
     state: str = "live"
     derivation: str = ""
+    modified_at: str = ""
 
     @property
     def expected(self) -> Expected:
@@ -235,6 +236,7 @@ class Entry:
             "commitment": self.commitment.hex(),
             _MATERIAL[self.custody]: base64.b64encode(self.material).decode(),
             **({"derivation": self.derivation} if self.derivation else {}),
+            **({"modified_at": self.modified_at} if self.modified_at else {}),
         }
 
     def public_dict(self) -> dict[str, Any]:
@@ -265,6 +267,7 @@ class Entry:
                 commitment=bytes.fromhex(data["commitment"]),
                 material=base64.b64decode(data[_MATERIAL[custody]], validate=True),
                 derivation=str(data.get("derivation", "")),
+                modified_at=str(data.get("modified_at", "")),
             )
         except (KeyError, TypeError, ValueError, AttributeError):
             raise Damaged("an entry of the key export is not as it should be") from None

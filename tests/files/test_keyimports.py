@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from files import keyexports, keyimports, vault
+from files import keyexports, keyimports, vault, verification
+from files.crypto.digests import digest_all
 from files.crypto.keyexport import Argon2, KeyExport, Protector, open_export, read_header
 from files.crypto.keyring import generate_master_key
 from files.models import FileRecord, StoredObject
@@ -50,13 +52,19 @@ def read(record: FileRecord, key: str | None = None) -> bytes:
 def test_a_lost_file_is_made_anew(
     record: FileRecord, export: Export, events: Callable[[str], list[dict[str, Any]]]
 ) -> None:
+    record.modified_at = datetime(2019, 5, 1, 10, 30, 0, 123456, tzinfo=UTC)
+    record.save()
     made = export()
     lose_files()
     done = keyimports.import_keys(made)
     assert (done.created, done.failed, done.new_owners) == (1, 0, [])
     again = FileRecord.objects.get()
-    for name in ("pk", "name", "size", "content_type", "owner", "created_at"):
+    for name in ("pk", "name", "size", "content_type", "owner", "created_at", "modified_at"):
         assert getattr(again, name) == getattr(record, name)
+    # Digests are in no export: a verification makes them anew.
+    assert vault.digests_of(again.current) is None
+    verification.verify(again.current)
+    assert vault.digests_of(StoredObject.objects.get()) == digest_all([CONTENT])
     assert read(record) == CONTENT
     assert events("keys_imported") == [{"file_id": None, "actor": "", "created": 1, "rewrapped": 0}]
 

@@ -10,6 +10,8 @@ import json
 import os
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -186,18 +188,23 @@ def _one(
         return Outcome(Status.NO_KEY, str(path), reason=str(malformed))
     except Damaged as damaged:
         return Outcome(Status.DAMAGED, str(path), reason=damaged.reason)
+    output = path_for(entry, folder, taken)
     try:
         with path.open("rb") as source:
-            return restore(
-                source,
-                dek,
-                path_for(entry, folder, taken),
-                expected=entry.expected,
-                partial=partial,
-                progress=progress,
+            outcome = restore(
+                source, dek, output, expected=entry.expected, partial=partial, progress=progress
             )
     except OSError as error:
         return Outcome(Status.FAILED, str(path), reason=f"{error.filename}: {error.strerror}")
+    _date(output, entry)
+    return outcome
+
+
+def _date(output: Path, entry: Entry) -> None:
+    """Give a restored file the time of its original. It is the same file without one."""
+    with suppress(OSError, ValueError, OverflowError):
+        moment = datetime.fromisoformat(entry.modified_at).timestamp()
+        os.utime(output, (moment, moment))
 
 
 def _read_list(folder: Path) -> dict[UUID, str]:

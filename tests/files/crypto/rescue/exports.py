@@ -23,6 +23,7 @@ def make(
     derivation: str = "",
     file_id: UUID | None = None,
     written_at: int = 1_700_000_000,
+    modified_at: str = "",
 ) -> tuple[Path, Entry, bytes]:
     """Write an object below `folder`, as a bucket would have it; its path, entry and data key."""
     dek = os.urandom(32)
@@ -45,6 +46,7 @@ def make(
         commitment=derive_keys(dek, context).commitment,
         material=hold(dek, user_key, context) if user_key else dek,
         derivation=derivation,
+        modified_at=modified_at,
     )
     return path, entry, dek
 

@@ -300,14 +300,16 @@ def test_a_folder_is_restored_and_a_second_run_changes_nothing(
     bucket = tmp_path / "bucket"
     contents = {f"file {n}.txt": os.urandom(n * 1000) for n in range(4)}
     entries = [make(bucket, content, name=name)[1] for name, content in contents.items()]
-    twin = make(bucket, b"twin", name="FILE 1.txt")[1]
-    hostile = make(bucket, b"hostile", name="../../etc/passwd")[1]
+    told = "2019-05-01T10:30:00.5+00:00"
+    twin = make(bucket, b"twin", name="FILE 1.txt", modified_at=told)[1]
+    hostile = make(bucket, b"hostile", name="../../etc/passwd", modified_at="no time")[1]
     keys = export(tmp_path / "keys", *entries, twin, hostile)
     arguments = ("--all", bucket, "--export", keys, "--passphrase-file", passphrase, "--to", out)
     assert run(*arguments) == 0
     for name, content in contents.items():
         assert (out / name).read_bytes() == content
     assert (out / f"FILE 1 ({twin.file_id.hex[:8]}).txt").read_bytes() == b"twin"
+    assert (out / f"FILE 1 ({twin.file_id.hex[:8]}).txt").stat().st_mtime == 1_556_706_600.5
     assert (out / "_.._etc_passwd").read_bytes() == b"hostile"
     assert capsys.readouterr().err == "6 restored.\n"
     before = {path: path.stat().st_mtime_ns for path in out.iterdir()}
