@@ -18,6 +18,7 @@ POSTGRESQL = frozenset({"audit_no_change", "audit_no_truncate"})
 _LOG = "audit.migrations.0002_append_only"
 _FILES = "files.migrations.0009_names_and_usage"
 _STATE = "files.migrations.0015_database_state"
+_CLOSING = "files.closing"
 """Where triggers come from. A migration that makes others is named here."""
 
 
@@ -54,6 +55,7 @@ def _foreign_to_sqlite() -> Iterator[str]:
     for made_by in (_FILES, _STATE):
         for name, body in import_module(made_by).SQLITE_TRIGGERS.items():
             expected[name] = _plain(f"CREATE TRIGGER {name} {body}")
+    expected.update(map(_named, import_module(_CLOSING).as_made()))
     for schema in ("sqlite_master", "sqlite_temp_master"):
         found = _rows(f"SELECT name, tbl_name, sql FROM {schema} WHERE type = 'trigger'")  # noqa: S608
         for name, table, text in found:
@@ -105,7 +107,8 @@ _FUNCTION = re.compile(r"FUNCTION (\w+)\(\) RETURNS trigger.*?\$\$(.*?)\$\$", re
 
 def _foreign_to_postgresql() -> Iterator[str]:
     log, files = import_module(_LOG), import_module(_FILES)
-    whole = [*log.POSTGRESQL, *import_module(_STATE).POSTGRESQL]
+    closed = import_module(_CLOSING).as_made()
+    whole = [*log.POSTGRESQL, *import_module(_STATE).POSTGRESQL, *closed]
     statements = [*whole, files.POSTGRESQL_FUNCTIONS]
     bodies = {name: body for text in statements for name, body in _FUNCTION.findall(text)}
     expected = dict(_named(text) for text in whole if "CREATE TRIGGER" in text)
@@ -133,6 +136,7 @@ def _foreign_to_postgresql() -> Iterator[str]:
 
 def _essence(text: str) -> str:
     """As PostgreSQL gives a trigger back, and as it was made: the same words in one order."""
+    # Once for each change that it is for, in an order of PostgreSQL's own.
     plain = _plain(text).replace("update or delete", "delete or update")
     schema = re.sub(r"\bon \w+\.", "on ", plain)
     return re.sub(r"[()\s]|execute function \w+\.", "", schema.replace("function ", ""))

@@ -145,6 +145,14 @@ def mark_moved(move: UUID) -> bool:
 # --- Triggers ----------------------------------------------------------------------------------
 
 
+def as_made() -> list[str]:
+    """The statements that made what keeps the default database closed; none in service."""
+    row = state_of()
+    if row is None or row.state == service.ARRIVING:
+        return []
+    return list(_shut(connections[DEFAULT_DB_ALIAS], _tables()))
+
+
 def _tables() -> list[str]:
     return [*(model._meta.db_table for model in moved_models()), *_FOUNDATION]
 

@@ -506,6 +506,8 @@ def _check_target() -> None:
     here = chain.head()
     with closing.as_default(TARGET):
         _refuse_out_of_step("at the target")
+        for foreign in triggers.foreign():
+            raise MoveFailed(f"The target runs what is not ours: {foreign}.")
         connections[TARGET].check_constraints()
         try:
             there = chain.verify(here)

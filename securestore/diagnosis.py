@@ -27,6 +27,7 @@ from accounts import accounting as powers
 from audit import triggers
 from audit.models import AuditEvent
 from files import accounting, clock, connections, upkeep
+from securestore import service
 from securestore.configuration import BASE_DIR, env_file, read_environment
 from securestore.findings import Level, Line, Probe, reason
 
@@ -60,6 +61,7 @@ def probes() -> Iterator[tuple[str, Probe]]:
     """Everything that this module looks at."""
     yield "settings", check_settings
     yield "database", check_database
+    yield "service", check_service
     yield "migrations", check_migrations
     yield "audit log", check_audit_log
     yield "foreign triggers", check_foreign
@@ -208,6 +210,14 @@ def _check_sqlite() -> Iterator[Line]:
     else:
         said = "WAL, synchronous, foreign keys and busy timeout are right."
         yield Line(Level.OK, "database safety", said)
+
+
+def check_service() -> Iterator[Line]:
+    """Is the database in service, or was it moved?"""
+    if state := service.read():
+        yield Line(Level.FAIL, "service", state.words, "See docs/operations.md, Move the database.")
+        return
+    yield Line(Level.OK, "service", "this database is the one in service.")
 
 
 def check_migrations() -> Iterator[Line]:

@@ -225,6 +225,7 @@ NO_EVENT: dict[str, str] = {
     "files.custody.confirm": STEP,
     "files.custody.derivation_of": READS,
     "files.closing.as_default": RULES,
+    "files.closing.as_made": READS,
     "files.closing.mark_moved": "between database_closed here and database_moved there",
     "files.closing.moved_models": READS,
     "files.closing.state_of": READS,

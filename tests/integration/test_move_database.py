@@ -135,6 +135,7 @@ def test_every_row_arrives_as_it_was_and_the_source_is_never_used_again(both: Pa
         assert {t for t in after if after[t] != arrived[t]} == {"audit_auditevent"}
         assert not Session.objects.exists()
         assert upkeep.missing() | triggers.missing() == set()
+        assert triggers.foreign() == []
         assert list(upkeep.out_of_step()) == []
         for model, column in moving._numbered():
             assert moving.last_number(model, column, "default") == numbers[model._meta.db_table]
@@ -188,6 +189,7 @@ def test_a_closed_database_refuses_every_change_and_can_be_reopened(both: Pair) 
     with moves.in_use(source):
         before = moves.contents()
         closing.close(uuid4(), "elsewhere")
+        assert triggers.foreign() == []
         for model in closing.moved_models():
             table = model._meta.db_table
             for sql in (

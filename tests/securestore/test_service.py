@@ -13,9 +13,11 @@ from django.test import Client
 
 import audit
 from accounts.models import User
+from audit import triggers
 from files import closing, vault
 from files.models import DatabaseState, FileRecord
-from securestore import service
+from securestore import diagnosis, service
+from securestore.findings import Level
 
 pytestmark = pytest.mark.django_db
 
@@ -107,6 +109,17 @@ def test_every_table_that_is_moved_is_shut(alice: User, record: FileRecord) -> N
         assert service.behind(refused.value)
     closing.reopen()
     assert User.objects.create(username="late").pk
+
+
+def test_what_keeps_it_closed_is_ours_and_doctor_says_why(alice: User) -> None:
+    [line] = diagnosis.check_service()
+    assert line.level == Level.OK
+    closing.close(uuid4(), "elsewhere")
+    assert triggers.foreign() == []
+    [line] = diagnosis.check_service()
+    assert (line.level, "closed" in line.said) == (Level.FAIL, True)
+    closing.reopen()
+    assert triggers.foreign() == []
 
 
 @pytest.mark.parametrize("command", ["check", "move_database", "restore_drill", "help"])
