@@ -75,7 +75,7 @@ def _referred_to(model: type[models.Model]) -> Iterator[type[models.Model]]:
 
 def state_of(using: str = DEFAULT_DB_ALIAS) -> DatabaseState | None:
     """The row of a database; None where it is in service."""
-    if service.TABLE not in connections[using].introspection.table_names():
+    if not _has_state(connections[using]):
         return None
     return DatabaseState.objects.using(using).first()
 
@@ -143,6 +143,17 @@ def mark_moved(move: UUID) -> bool:
 
 
 # --- Triggers ----------------------------------------------------------------------------------
+
+
+def _has_state(connection: BaseDatabaseWrapper) -> bool:
+    """Whether there is a table of it: a database from before has none."""
+    by_vendor = {
+        "sqlite": "SELECT name FROM sqlite_master WHERE type = 'table' AND name = %s",
+        "postgresql": "SELECT to_regclass(%s)",
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(by_vendor[connection.vendor], [service.TABLE])
+        return any(cursor.fetchone() or ())
 
 
 def as_made() -> list[str]:
