@@ -127,7 +127,7 @@ from django.db import connection
 from securestore.wsgi import application
 from accounts.models import User
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-from django.contrib.sessions.backends.db import SessionStore
+from accounts.session_store import SessionStore
 from django.middleware.csrf import _get_new_csrf_string
 from files import vault
 from files.models import FileRecord
@@ -264,11 +264,9 @@ def test_the_site_and_every_command_work_behind_pgbouncer(tmp_path: Path, weed: 
         ):
             vault.run(f"manage.py {command}")
         assert vault.read() == {"one", "two"}
-        said = vault.run("manage.py doctor", code=1).stdout
-        for line in said.splitlines():
-            if any(part in line for part in ("time-outs", "connections", "database")):
-                assert "FAIL" not in line, line
-                assert "WARN" not in line, line
+        said = vault.run("manage.py doctor").stdout
+        assert "ok    connections:" in said
+        assert "ok    time-outs:" in said
         # What pg_dump sets for its session went to nobody else's.
         count = "from files.models import FileRecord\nprint(FileRecord.objects.count())"
         for _ in range(3):
@@ -304,4 +302,4 @@ def test_programs_that_need_a_session_are_refused_without_one(tmp_path: Path, we
         vault.run("manage.py setup_vault")
         said = vault.run("manage.py backup", code=1)
         assert "set DATABASE_SESSION_URL" in said.stderr
-        assert "DATABASE_SESSION_URL" in vault.run("manage.py doctor", code=1).stdout
+        assert "DATABASE_SESSION_URL" in vault.run("manage.py doctor").stdout
