@@ -50,3 +50,7 @@ WHITENOISE_AUTOREFRESH = True
 # Rate limits count here: each process of a parallel run has its own, and a test can clear it.
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 SILENCED_SYSTEM_CHECKS = ["securestore.E004"]
+
+# Every test's first person is number 1, and an answer that a test does not close has its place
+# until its request is collected: no test is refused for the others. Those about places set theirs.
+TRANSFERS_AT_ONCE = TRANSFERS_PER_PERSON = 10_000
