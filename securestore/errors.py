@@ -256,7 +256,7 @@ def unavailable(request: HttpRequest, outage: Outage) -> HttpResponse:
         page = TOO_BUSY
     elif isinstance(outage, service.NotInService):
         page, wait = NOT_IN_SERVICE, MOVE_TAKES
-    if "Tus-Resumable" in request.headers:
+    if request.path_info.startswith(bodies.UPLOADS):
         # A program that uploads: words for whoever runs it, and never a page.
         is_known = bool(request.resolver_match and request.resolver_match.kwargs)
         response = _respond(INTERRUPTED if is_known and page is not NOT_IN_SERVICE else page, None)

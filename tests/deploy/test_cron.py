@@ -21,9 +21,10 @@ LINES = re.findall(r"^(?:[\d*/]+ +){5}securestore +(.*)$", TABLE, re.MULTILINE)
 VARIABLES = dict(re.findall(r"^([A-Z_]+)=(.*)$", TABLE, re.MULTILINE))
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory, weed: Weed) -> Installation:
-    site = Installation(tmp_path_factory.mktemp("cron"), weed, f"cron-{secrets.token_hex(6)}")
+@pytest.fixture
+def site(tmp_path: Path, weed: Weed) -> Installation:
+    """Of each test's own: one that is wrong must not be another's that is well."""
+    site = Installation(tmp_path / "site", weed, f"cron-{secrets.token_hex(6)}")
     site.run("manage.py migrate --verbosity 0")
     site.run("manage.py createcachetable")
     site.store("one", "two")

@@ -111,8 +111,9 @@ def test_a_role_that_may_not_make_the_extension_is_told_what_to_do(
 def test_the_migration_can_be_taken_back_and_made_again(population: Population) -> None:
     some = StoredObject.objects.filter(pk__lte=StoredObject.objects.earliest("pk").pk + 9)
     some.update(past_master_key_ids=" second first ")
-    for target in ("0006_download_session", "0011_past_master_keys"):
-        MigrationExecutor(connection).migrate([("files", target)])
+    newest = MigrationExecutor(connection).loader.graph.leaf_nodes()
+    for targets in ([("files", "0006_download_session")], newest):
+        MigrationExecutor(connection).migrate(targets)
     owner = User.objects.get(pk=population.owner)
     assert len(listing.page_of(owner, query="0012345", length=50).records) == 1
     assert StoredObject.objects.filter(past_master_key_ids=" second first ").count() == 10
