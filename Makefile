@@ -70,18 +70,20 @@ migrations: $(VENV)/dev.stamp ## Models: no migration is missing
 
 # Each starts sites and stores of its own; the tests of one file share theirs.
 TWO_AT_ONCE := -n 2 --dist loadfile
+# Tests that start real servers may be late where two run at once: what failed is tried once more, alone.
+ALONE := --last-failed --last-failed-no-failures none -p no:xdist
 
 .PHONY: unit
 unit: $(VENV)/dev.stamp ## Unit tests, on every core
-	$(PYTEST) -n auto
+	$(PYTEST) -n auto || $(PYTEST) $(ALONE)
 
 .PHONY: integration
 integration: packages $(VENV)/dev.stamp $(VENDOR)/stamp ## Tests against the real object store
-	$(PYTEST) -m integration $(TWO_AT_ONCE)
+	$(PYTEST) -m integration $(TWO_AT_ONCE) || $(PYTEST) -m integration $(ALONE)
 
 .PHONY: browser
 browser: packages $(VENV)/dev.stamp $(VENDOR)/stamp ## Tests in Chromium against the running site
-	CHROMIUM="$(CHROMIUM)" $(PYTEST) -m browser
+	CHROMIUM="$(CHROMIUM)" $(PYTEST) -m browser || CHROMIUM="$(CHROMIUM)" $(PYTEST) -m browser $(ALONE)
 
 NO_LIMIT := -o timeout=0 -o faulthandler_timeout=0
 
