@@ -275,14 +275,21 @@ def test_the_site_and_every_command_work_behind_pgbouncer(tmp_path: Path, weed: 
         kept = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'postgres'"
         assert int(database.query(kept)[0]) < 30
 
-        # The files that are there already need the installation's keys.
-        keys = {
+        # The same site, with the keys and the bucket of the files that are there. It makes an alice
+        # of its own, who can sign in.
+        vault.python(
+            "from accounts.models import User\n"
+            "first = User.objects.filter(username='alice')\n"
+            "assert first.update(username='first', email='first@example.org') == 1\n"
+        )
+        same = {
             "MASTER_KEYS": ",".join(vault.master_keys),
             "SECRET_KEY": vault.secret_key,
             "AUDIT_KEY": vault.audit_key,
+            "S3_BUCKET": vault.bucket,
         }
         url = pool.url("securestore")
-        server = Deployment(tmp_path, weed, DATABASE_URL=url, **behind, **keys)
+        server = Deployment(tmp_path, weed, DATABASE_URL=url, **behind, **same)
         server.start()
         try:
             client = Client(server.port).sign_in()
