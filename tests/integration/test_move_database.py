@@ -248,7 +248,8 @@ def test_a_target_that_holds_anything_else_is_refused_and_nothing_is_closed(
             call_command("move_database", to="mysql://u:hunter2@host/name")
         assert moves.state() == "in service"
     with moves.in_use(target):
-        Group.objects.all().delete()
+        # Without signals: the event of a deleted group would be a row as well.
+        Group.objects.all()._raw_delete("default")
     # An unfinished move of another one.
     with moves.in_use(databases.filled("sqlite", s3)):
         assert stopped_before(monkeypatch, "_compare", moves.url_of(target))
