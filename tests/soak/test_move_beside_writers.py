@@ -16,6 +16,9 @@ from tests.conftest import Weed
 from tests.integration.installation import ROOT, Installation
 from tests.integration.postgresql import server
 
+# Minutes each: `make test` has the kills of tests/integration/test_move_database.py.
+pytestmark = pytest.mark.soak
+
 # A refusal is told on one line: what PostgreSQL says of a trigger has several.
 WRITE = """
 import itertools, sys
