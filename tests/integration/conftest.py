@@ -20,7 +20,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
-            item.add_marker(pytest.mark.integration)
+            if not item.get_closest_marker("soak"):
+                item.add_marker(pytest.mark.integration)
             # Some kill a process at every point of what it does.
             item.add_marker(pytest.mark.timeout(900))
 
