@@ -6,6 +6,7 @@ No test reaches beyond this machine: a connection to anything but loopback fails
 import gc
 import ipaddress
 import socket
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group, Permission
 from django.core.cache import cache
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.http.response import HttpResponseBase
+from django.test import Client
 from hypothesis import settings as hypothesis_settings
 
 from accounts.members import NAME as MEMBERS
@@ -67,6 +70,29 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 # In slots of eight bytes: too large for half a megabyte, so it gets one, and half of it stays free.
 pytest_runtest_protocol.__code__ = pytest_runtest_protocol.__code__.replace(co_stacksize=2**16)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Iterator[None]:
+    """Close what a test began to read and left: the collector would, in the middle of another.
+
+    The end of a download is an event, and a test that counts events would find it among its own.
+    """
+    begun: list[weakref.ref[HttpResponseBase]] = []
+    answer_to = Client.request
+
+    def noted(self: Client, **request: Any) -> Any:
+        answer = answer_to(self, **request)
+        if answer.streaming:
+            begun.append(weakref.ref(answer))
+        return answer
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Client, "request", noted)
+        yield
+    for reference in begun:
+        if (answer := reference()) is not None:
+            answer.close()
 
 
 class NetworkForbidden(RuntimeError):

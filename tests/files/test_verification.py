@@ -88,7 +88,11 @@ def test_held_files_are_checked_without_content(record: FileRecord) -> None:
         (lambda data: data + b"x", Outcome.TOO_LONG, LENGTH),
         (lambda data: b"\0" + data[1:], Outcome.DAMAGED, 0),
         (
-            lambda data: data[: FRAME_LENGTH + 9] + b"?" + data[FRAME_LENGTH + 10 :],
+            lambda data: (
+                data[: FRAME_LENGTH + 9]
+                + bytes([data[FRAME_LENGTH + 9] ^ 1])
+                + data[FRAME_LENGTH + 10 :]
+            ),
             Outcome.DAMAGED,
             FRAME_LENGTH,
         ),
