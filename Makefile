@@ -38,7 +38,7 @@ run: $(VENV)/runtime.stamp $(VENDOR)/stamp ## Set everything up and serve on htt
 .PHONY: install
 install: ## Install what a deployment needs: sudo make install PYTHON=/usr/bin/python3
 	@umask 022 && $(MAKE) --no-print-directory $(VENV)/site.stamp pages
-	@umask 022 && $(BIN)/python -m compileall -q accounts audit files securestore
+	@umask 022 && $(BIN)/python -m compileall -q accounts audit files runtime securestore
 
 # Node.js only builds what browsers get: on any machine, and static/vendor can be copied from there.
 .PHONY: pages

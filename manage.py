@@ -13,7 +13,7 @@ def main() -> None:
     from django.db import DatabaseError
 
     from audit import context
-    from securestore import service
+    from runtime import service
 
     name = sys.argv[1] if len(sys.argv) > 1 else ""
     try:

@@ -17,11 +17,12 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
 import audit
-from accounts import limits, lockouts, mail, second_factors
+from accounts import limits, lockouts, mail
 from accounts.backends import account_tried, typed_name
 from accounts.models import User
 from accounts.signals import record_failure
 from audit.addresses import client_address
+from files.keys import second_factors
 
 # What stands for the address of a client that has none: a Unix socket's.
 NO_ADDRESS = "0.0.0.0"  # noqa: S104  no address to listen on

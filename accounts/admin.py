@@ -31,7 +31,7 @@ from accounts import invitations, lockouts, members, powers
 from accounts.forms import InviteForm
 from accounts.limits import Limit, LimitReached
 from accounts.models import Invitation, User
-from files import admin_people
+from files.administration import people
 from securestore import errors
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class ToldObstacles(BaseAnyAdmin):
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest
     ) -> tuple[list[Any], dict[Any, int], set[Any], list[Any]]:
-        obstacles = admin_people.obstacles(objs)
+        obstacles = people.obstacles(objs)
         if obstacles:
             return [], {}, set(), obstacles
         return super().get_deleted_objects(objs, request)
@@ -119,12 +119,12 @@ class UserAdmin(Audited, ToldObstacles, BaseUserAdmin):
     )
 
     def get_urls(self) -> list[URLPattern]:
-        return [*admin_people.urls(self), *super().get_urls()]
+        return [*people.urls(self), *super().get_urls()]
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
         if change and "is_active" in form.changed_data:
-            admin_people.note_left_files(request, obj)
+            people.note_left_files(request, obj)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)

@@ -21,10 +21,11 @@ from django.core.exceptions import ValidationError
 from django.forms.fields import InvalidJSONInput
 
 import audit
-from accounts import members, second_factors
+from accounts import members
 from accounts.models import User
 from files.crypto.errors import CryptoError
 from files.errors import KeysMissing
+from files.keys import second_factors
 from securestore.administration import SoundMultipleChoiceField
 
 # What the parts below a credential raise when it is not one. All of it is the client's doing.

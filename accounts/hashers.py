@@ -1,6 +1,6 @@
 """How passwords are hashed: as Django does it, and never more at once than memory allows.
 
-Every hash takes one of the slots that passphrases take, too (`files.crypto.slots`): a hundred
+Every hash takes one of the slots that passphrases take, too (`runtime.slots`): a hundred
 people who sign in at the same moment cost as much memory as two. Who waits too long is told that it
 is too busy. A lack of memory is never taken for a wrong password.
 """
@@ -16,8 +16,8 @@ from argon2.low_level import error_to_str
 from argon2.low_level import lib as codes  # type: ignore[attr-defined]
 from django.contrib.auth import hashers
 
-from files.connections import release
-from files.crypto.slots import DERIVATIONS, TooBusy
+from runtime.connections import release
+from runtime.slots import DERIVATIONS, TooBusy
 
 _EXHAUSTED = frozenset(
     error_to_str(code) for code in (codes.ARGON2_MEMORY_ALLOCATION_ERROR, codes.ARGON2_THREAD_FAIL)

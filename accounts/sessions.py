@@ -28,7 +28,7 @@ from django.utils.crypto import salted_hmac
 import audit
 from accounts import agents
 from accounts.session_store import row_key
-from files.connections import hurried
+from runtime.connections import hurried
 
 if TYPE_CHECKING:
     from accounts.models import User

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from audit import context
 from audit.events import Event
-from securestore import service
+from runtime import service
 
 if TYPE_CHECKING:
     from audit.chain import Detail

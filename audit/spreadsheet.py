@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from files.crypto import portable
+from runtime import portable
 
 _FORMULA = frozenset("=+-@|%")
 

@@ -6,7 +6,7 @@ For measuring only: it asks nobody for permission, and what it sends is cipherte
 from django.http import HttpRequest, StreamingHttpResponse
 from django.urls import include, path
 
-from files import vault
+from files.vault import vault
 
 CHUNK = 256 * 1024
 

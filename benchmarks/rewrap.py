@@ -76,7 +76,7 @@ def _fill() -> list[bytes]:
 
     from files.crypto.keyring import Custody, KeyRecord, KeyState, generate_dek
     from files.crypto.stream import derive_keys
-    from files.masterkeys import keyring
+    from files.keys.master_keys import keyring
     from files.models import StoredObject
 
     call_command("migrate", verbosity=0)

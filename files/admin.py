@@ -29,9 +29,12 @@ from django.views.decorators.http import require_http_methods
 
 from accounts import members
 from accounts.models import User
-from files import admin_access, admin_actions, listing, searching, sharing, vault
-from files.forms import computable
+from files.administration import bulk_actions, effective_access
 from files.models import FileRecord, Grant, StoredObject
+from files.records import name_search, paging
+from files.sharing import granting
+from files.vault import vault
+from files.web.forms import computable
 from securestore.administration import BoundedPaginator, SoundChoices
 
 if TYPE_CHECKING:
@@ -90,7 +93,7 @@ TOLD = 20
 def _tell_left(request: HttpRequest, ended: Sequence[Grant]) -> None:
     """Say how those whose grants were revoked still get in, and where that can be ended."""
     for grant in ended[:TOLD]:
-        left = sharing.remaining(grant.file, grant.user, grant.group)
+        left = granting.remaining(grant.file, grant.user, grant.group)
         if left:
             query = urlencode({"id__in": ",".join(str(one.pk) for one in left)})
             messages.warning(
@@ -98,7 +101,7 @@ def _tell_left(request: HttpRequest, ended: Sequence[Grant]) -> None:
                 format_html(
                     '“{}”: {} <a href="{}?{}">Show what is left</a>.',
                     grant.file,
-                    sharing.describe_left(left, grant.recipient_name),
+                    granting.describe_left(left, grant.recipient_name),
                     reverse("admin:files_grant_changelist"),
                     query,
                 ),
@@ -116,14 +119,14 @@ def _save(form: GrantForm, grant: Grant, request: HttpRequest, *, is_new: bool) 
         _grant(grant, request)
         return
     if form.changed_data and form.changed_data != ["revoke"]:
-        sharing.change(grant, actor=actor)
-    if form.cleaned_data.get("revoke") and sharing.revoke(grant, actor=actor):
+        granting.change(grant, actor=actor)
+    if form.cleaned_data.get("revoke") and granting.revoke(grant, actor=actor):
         _tell_left(request, [grant])
 
 
 def _grant(new: Grant, request: HttpRequest) -> None:
     """Grant; where the same is there already, the page goes on with that one."""
-    made = sharing.grant(new, actor=_actor(request))
+    made = granting.grant(new, actor=_actor(request))
     if made is not new:
         for field in Grant._meta.concrete_fields:
             setattr(new, field.attname, getattr(made, field.attname))
@@ -222,10 +225,10 @@ class FileRecordAdmin(admin.ModelAdmin[FileRecord]):
 
         Words that are too short for the index are looked for in every name.
         """
-        words = listing.words_of(search_term)
-        if not words or len(searching.served(words)) < len(words):
+        words = paging.words_of(search_term)
+        if not words or len(name_search.served(words)) < len(words):
             return super().get_search_results(request, queryset, search_term)
-        places = searching.newest(words, before=None, at_most=FOUND)
+        places = name_search.newest(words, before=None, at_most=FOUND)
         term = search_term.strip().replace("\0", "")
         owners = User.objects.filter(Q(username__icontains=term) | Q(email__icontains=term))
         found = Q(place__in=places) | Q(owner__in=list(owners.values_list("pk", flat=True)[:FOUND]))
@@ -236,8 +239,8 @@ class FileRecordAdmin(admin.ModelAdmin[FileRecord]):
     def get_urls(self) -> list[URLPattern]:
         """Django's, and the pages of one file that are our own."""
         view = self.admin_site.admin_view
-        access = view(partial(admin_access.file_access, model_admin=self))
-        transfer = view(partial(admin_actions.transfer_one, model_admin=self))
+        access = view(partial(effective_access.file_access, model_admin=self))
+        transfer = view(partial(bulk_actions.transfer_one, model_admin=self))
         return [
             path("sharing/", view(self.members_share), name="files_filerecord_sharing"),
             path("<uuid:object_id>/access/", access, name="files_filerecord_access"),
@@ -269,7 +272,7 @@ class FileRecordAdmin(admin.ModelAdmin[FileRecord]):
     def grant_many(
         self, request: HttpRequest, queryset: QuerySet[FileRecord]
     ) -> HttpResponse | None:
-        return admin_actions.grant_many(self, request, queryset)
+        return bulk_actions.grant_many(self, request, queryset)
 
     def has_grant_permission(self, request: HttpRequest) -> bool:
         return _actor(request).has_perm("files.add_grant")
@@ -280,16 +283,16 @@ class FileRecordAdmin(admin.ModelAdmin[FileRecord]):
     def transfer_many(
         self, request: HttpRequest, queryset: QuerySet[FileRecord]
     ) -> HttpResponse | None:
-        return admin_actions.transfer_many(self, request, queryset)
+        return bulk_actions.transfer_many(self, request, queryset)
 
     def has_transfer_permission(self, request: HttpRequest) -> bool:
-        return admin_actions.may_transfer(request)
+        return bulk_actions.may_transfer(request)
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         """With the links to the pages of our own."""
-        context["may_transfer"] = admin_actions.may_transfer(request)
+        context["may_transfer"] = bulk_actions.may_transfer(request)
         return super().render_change_form(request, context, *args, **kwargs)
 
     @admin.display(description="state", ordering="current__state")
@@ -398,7 +401,7 @@ class GrantAdmin(admin.ModelAdmin[Grant]):
     @admin.action(description="Revoke the selected grants", permissions=["change"])
     def revoke_selected(self, request: HttpRequest, queryset: QuerySet[Grant]) -> None:
         chosen = list(queryset)
-        ended = [grant for grant in chosen if sharing.revoke(grant, actor=_actor(request))]
+        ended = [grant for grant in chosen if granting.revoke(grant, actor=_actor(request))]
         self.message_user(request, f"{len(ended)} revoked.", messages.SUCCESS)
         _tell_left(request, ended)
 

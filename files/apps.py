@@ -8,4 +8,4 @@ class FilesConfig(AppConfig):
     verbose_name = "Files"
 
     def ready(self) -> None:
-        from files import checks, key_admin  # noqa: F401  registers system checks and a page
+        from files.administration import master_keys  # noqa: F401  registers system checks and a page

@@ -9,11 +9,12 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError
 
-from files import retirement, rewrapping, vault
 from files.crypto.errors import KeyServiceError, KeyServiceRefused, KeyServiceUnavailable
-from files.masterkeys import read_keyring
+from files.keys.master_keys import read_keyring
+from files.rotation import retirement, rewrapping
+from files.vault import vault
 
-SAFE_UPLOAD_HANDLERS = ["files.transfers.refuse.RefusingUploadHandler"]
+SAFE_UPLOAD_HANDLERS = ["files.web.transfers.refuse.RefusingUploadHandler"]
 
 
 @register(Tags.security)

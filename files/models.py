@@ -23,8 +23,8 @@ from files.access import FileRecordQuerySet, GrantQuerySet
 from files.crypto.keyring import Custody as KeyCustody
 from files.crypto.keyring import WrappedKey
 from files.crypto.stream import Context
-from files.names import MAX_NAME_BYTES, UNKNOWN_TYPE, fold_name
-from files.places import FilePlaceField, PlaceField
+from files.records.names import MAX_NAME_BYTES, UNKNOWN_TYPE, fold_name
+from files.records.ordering import FilePlaceField, PlaceField
 
 
 class Custody(models.TextChoices):
@@ -56,7 +56,10 @@ class StoredObject(models.Model):
     master_key_id = models.CharField(max_length=128)
     wrapped_key = models.BinaryField()
     past_master_key_ids = models.TextField(
-        blank=True, default="", db_default="", help_text="As `files.pastkeys` keeps them."
+        blank=True,
+        default="",
+        db_default="",
+        help_text="As `files.keys.wrapping_history` keeps them.",
     )
     sealed = models.BooleanField(default=False, help_text="The wrapped key binds the final size.")
     size = models.PositiveBigIntegerField(default=0, help_text="Plaintext bytes; 0 until sealed.")
@@ -235,7 +238,7 @@ class HeldKey(models.Model):
 
     @property
     def sealed_offer(self) -> WrappedKey | None:
-        """The key as long as it is offered, for `files.custody` alone."""
+        """The key as long as it is offered, for `files.keys.custody` alone."""
         if self.offered is None:
             return None
         return WrappedKey(self.offered_master_key_id, bytes(self.offered))
@@ -284,7 +287,7 @@ class UploadSession(models.Model):
 
 
 class DownloadSession(models.Model):
-    """A download under way: what was sent of it, until it is one event (`files.downloading`).
+    """A download under way: what was sent of it, until it is one event (`files.vault.downloading`).
 
     Like an event it has no foreign keys: it outlives what it names.
     """
@@ -320,7 +323,7 @@ class DownloadSession(models.Model):
 
 
 class Pulse(models.Model):
-    """The one row that is written to find out whether the database takes writes (`files.pulse`)."""
+    """The one row that `files.records.pulse` writes to learn whether the database takes writes."""
 
     id = models.PositiveSmallIntegerField(primary_key=True)
     at = models.DateTimeField(db_default=Now())
@@ -397,7 +400,7 @@ class FileRecord(models.Model):
 
 
 class DatabaseState(models.Model):
-    """That this database is not in service, and why; no row where it is (`securestore.service`).
+    """That this database is not in service, and why; no row where it is (`runtime.service`).
 
     `progress` says how far a move into this database is: of each table the last key, and whether it
     is complete. One that was moved stays so: triggers see to it (migration 0015).

@@ -15,7 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from launcher.errors import LaunchError
 from launcher.ports import LOOPBACK, free_port
-from securestore.configuration import optional_secret, read_environment
+from runtime.configuration import optional_secret, read_environment
 
 TEMPLATE = """\
 # Securestore's configuration, written once by `make run`. docs/operations.md explains each name.

@@ -26,10 +26,11 @@ from django.utils import timezone
 from accounts import accounting as powers
 from audit import triggers
 from audit.models import AuditEvent
-from files import accounting, clock, connections, upkeep
-from securestore import service
-from securestore.configuration import BASE_DIR, env_file, read_environment
-from securestore.findings import Level, Line, Probe, reason
+from files.records import clock, derived
+from files.upkeep import accounting
+from runtime import connections, service
+from runtime.configuration import BASE_DIR, env_file, read_environment
+from runtime.findings import Level, Line, Probe, reason
 
 PATIENCE = 10
 """Seconds to wait for a mail server."""
@@ -268,10 +269,10 @@ def check_upkeep() -> Iterator[Line]:
     """Does the database keep the index of names, and what people store, in step?"""
     part = "search index"
     remedy = "Run `manage.py migrate files 0008` and `manage.py migrate`, which make it anew."
-    if missing := sorted(upkeep.missing()):
+    if missing := sorted(derived.missing()):
         said = f"missing or off: {', '.join(missing)}."
         yield Line(Level.FAIL, part, said, remedy)
-    elif differing := [f"{what} ({number})" for what, number in upkeep.out_of_step()]:
+    elif differing := [f"{what} ({number})" for what, number in derived.out_of_step()]:
         yield Line(Level.FAIL, part, f"out of step: {', '.join(differing)}.", remedy)
     else:
         said = "names, places and what people store are in step with the files."

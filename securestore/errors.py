@@ -21,12 +21,13 @@ from accounts.limits import CounterUnavailable, in_words
 from accounts.mail import MailUnavailable
 from audit import context
 from files.crypto.errors import Damaged, KeyServiceError
-from files.crypto.slots import TooBusy as NoSlot
 from files.storage import StoreError
-from files.transfers import bodies, tus
-from files.vault import KeyRetired, KeysMissing, TooBusy
-from securestore import metrics, service
-from securestore.caches import CacheUnavailable
+from files.vault.vault import KeyRetired, KeysMissing, TooBusy
+from files.web.transfers import bodies, tus
+from runtime import service
+from runtime.caches import CacheUnavailable
+from runtime.slots import TooBusy as NoSlot
+from securestore import metrics
 
 log = logging.getLogger(__name__)
 

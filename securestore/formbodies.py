@@ -16,8 +16,9 @@ from django.http import HttpRequest, HttpResponse, QueryDict, UnreadablePostErro
 from django.http.response import HttpResponseBase
 from django.utils.datastructures import MultiValueDict
 
-from files.transfers.bodies import FORM_WITH_FILES, SAFE_METHODS, UPLOADS, declared_length
-from securestore import errors, slowness
+from files.web.transfers.bodies import FORM_WITH_FILES, SAFE_METHODS, UPLOADS, declared_length
+from runtime import slowness
+from securestore import errors
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 

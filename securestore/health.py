@@ -17,11 +17,12 @@ from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
-from files import pulse, vault
-from files.crypto.slots import DERIVATIONS
-from files.masterkeys import keyring
-from securestore import service
-from securestore.caches import CacheUnavailable
+from files.keys.master_keys import keyring
+from files.records import pulse
+from files.vault import vault
+from runtime import service
+from runtime.caches import CacheUnavailable
+from runtime.slots import DERIVATIONS
 
 log = logging.getLogger(__name__)
 

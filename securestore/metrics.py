@@ -27,9 +27,9 @@ from django.views.decorators.http import require_safe
 from audit import chain
 from audit.announcements import recorded
 from audit.models import AuditEvent, LastRun
-from files import downloading
 from files.models import DownloadSession, StoredObject, Usage
-from files.processes import is_running, parent
+from files.records.leases import is_running, parent
+from files.vault import downloading
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry

@@ -8,8 +8,9 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
-from files.transfers import bodies
-from securestore import errors, service
+from files.web.transfers import bodies
+from runtime import service
+from securestore import errors
 
 PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -103,7 +104,7 @@ class BodyMiddleware:
 
 
 class ServiceMiddleware:
-    """Answers 503 while the database is not in service (`securestore.service`).
+    """Answers 503 while the database is not in service (`runtime.service`).
 
     One that is closed serves pages that change nothing; those that do, though they are asked for by
     GET, the database refuses. One that was moved, or is not complete, serves none.

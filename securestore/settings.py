@@ -12,7 +12,7 @@ import django_stubs_ext
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from securestore.configuration import (
+from runtime.configuration import (
     BASE_DIR,
     byte_size,
     database,
@@ -157,7 +157,7 @@ _database = DATABASES["default"]
 # To open SQLite's file for each request, and to move its log into it at each end, costs as much as
 # the queries of a page.
 _database["CONN_MAX_AGE"] = whole(env, "CONN_MAX_AGE", 60, least=0)
-# What is different in a process that serves (`files.connections.serve`).
+# What is different in a process that serves (`runtime.connections.serve`).
 SERVING_DATABASE: dict[str, Any] = {}
 if _database["ENGINE"] == "django.db.backends.sqlite3":
     if _database["NAME"] != ":memory:":
@@ -193,7 +193,7 @@ else:
             "CONN_MAX_AGE": 0,  # The pool keeps them.
             "OPTIONS": {
                 "pool": {
-                    "connection_class": "files.patience.PatientConnection",
+                    "connection_class": "runtime.patience.PatientConnection",
                     # One stays, and tells `doctor` of this process.
                     "min_size": 1,
                     "max_size": DATABASE_POOL_SIZE,
@@ -297,10 +297,10 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="securestore@localhos
 CACHES = {"default": env.cache_url_config(url(env, "CACHE_URL", "dbcache://django_cache"))}
 _cache = CACHES["default"]
 _cache.setdefault("OPTIONS", {})
-_cache["KEY_FUNCTION"] = "securestore.cachekeys.make_key"
+_cache["KEY_FUNCTION"] = "runtime.cachekeys.make_key"
 if _cache["BACKEND"] == "django.core.cache.backends.db.DatabaseCache":
     # Ours say when they fail: a limit must not take that for a count.
-    _cache["BACKEND"] = "securestore.caches.DatabaseCache"
+    _cache["BACKEND"] = "runtime.caches.DatabaseCache"
     # Django's own number is 300: a flood of addresses would push the counts of guesses out.
     _cache["OPTIONS"].setdefault("MAX_ENTRIES", 50_000)
 elif _cache["BACKEND"].endswith("RedisCache"):
@@ -309,7 +309,7 @@ elif _cache["BACKEND"].endswith("RedisCache"):
             "CACHE_URL names Redis, and the package redis is not installed: run "
             "`.venv/bin/pip install -r requirements.txt`."
         )
-    _cache["BACKEND"] = "securestore.redis_cache.RedisCache"
+    _cache["BACKEND"] = "runtime.redis_cache.RedisCache"
     _cache["OPTIONS"] = {
         "socket_connect_timeout": CACHE_TIMEOUT,
         "socket_timeout": CACHE_TIMEOUT,
@@ -333,7 +333,7 @@ STORAGES = {
             "connect_timeout": S3_CONNECT_TIMEOUT,
             "read_timeout": S3_READ_TIMEOUT,
             "max_attempts": S3_MAX_ATTEMPTS,
-            "keys": "files.vault.StoredObjectKeys",
+            "keys": "files.vault.vault.StoredObjectKeys",
         },
     },
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
@@ -366,7 +366,7 @@ FILES_PER_PAGE = 50
 GRANTS_PER_PAGE = 100
 EVENTS_PER_PAGE = 50
 # Plaintext must never reach a temporary file: this is the only upload handler there is.
-FILE_UPLOAD_HANDLERS = ["files.transfers.refuse.RefusingUploadHandler"]
+FILE_UPLOAD_HANDLERS = ["files.web.transfers.refuse.RefusingUploadHandler"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1 << 20
 # More are not even counted; the form of the upload page takes fewer, and says how many there were.
 DATA_UPLOAD_MAX_NUMBER_FILES = 1000
@@ -425,8 +425,8 @@ CONTENT_SECURITY_POLICY = {
 }
 
 # What a debug page or a mail about a failure shows: no secret, whatever DEBUG is.
-DEFAULT_EXCEPTION_REPORTER = "securestore.reporting.Reporter"
-DEFAULT_EXCEPTION_REPORTER_FILTER = "securestore.reporting.ReporterFilter"
+DEFAULT_EXCEPTION_REPORTER = "runtime.reporting.Reporter"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "runtime.reporting.ReporterFilter"
 
 LOG_FORMAT = log_format(env, Console().stream)
 # `warning` for commands that cron starts: it mails whatever they say.

@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
 
-from files import uploads
+from files.web import uploads
 from securestore import health, metrics
 from securestore.errors import closed
 

@@ -17,10 +17,10 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.wsgi import get_wsgi_application
 
-from files import connections
+from runtime import connections
+from runtime.slowness import Patient
+from runtime.travel import Unheld
 from securestore.logs import Console
-from securestore.slowness import Patient
-from securestore.travel import Unheld
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ def refuse_moved_database() -> None:
     """
     from django.db import connection
 
-    from securestore import service
+    from runtime import service
 
     try:
         state = service.read()
@@ -92,8 +92,9 @@ def refuse_missing_keys() -> None:
     """
     from django.db import DatabaseError, InterfaceError, connection
 
-    from files import rewrapping, vault
     from files.crypto.errors import KeyServiceError
+    from files.rotation import rewrapping
+    from files.vault import vault
 
     try:
         rewrapping.check_keyring()

@@ -13,7 +13,7 @@ def forget(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    brief = True  # One statement each, which keeps no reader waiting (`securestore.forecast`).
+    brief = True  # One statement each, which keeps no reader waiting (`runtime.forecast`).
 
     dependencies = [
         ('accounts', '0003_invitations'),

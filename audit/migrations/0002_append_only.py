@@ -76,7 +76,7 @@ def statements(
 
 class Migration(migrations.Migration):
     dependencies = [("audit", "0001_initial")]
-    brief = True  # Its code goes through no rows (`securestore.forecast`).
+    brief = True  # Its code goes through no rows (`runtime.forecast`).
 
     operations = [
         migrations.RunPython(

@@ -75,7 +75,7 @@ def _append(apps: Apps, event: str, data: dict[str, Any]) -> None:
 
 class Migration(migrations.Migration):
     atomic = False
-    brief = True  # An event for each power that there is; no table is shut (`securestore.forecast`).
+    brief = True  # An event for each power that there is; no table is shut (`runtime.forecast`).
 
     dependencies = [
         ("audit", "0003_last_run"),

@@ -12,7 +12,7 @@ from contextlib import suppress
 from threading import Lock
 from typing import Any, Final
 
-from files.crypto.slots import DERIVATIONS, TooBusy
+from runtime.slots import DERIVATIONS, TooBusy
 
 argon2: Any = None
 with suppress(ImportError):

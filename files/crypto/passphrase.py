@@ -2,7 +2,7 @@
 
 The parameters are those of RFC 9106, section 4, second recommended option: 64 MiB of memory, three
 passes, four lanes, a salt of 16 random bytes, a tag of 32. The tag is the user's key, in the text
-form of a generated one. Few run at once in a process (`files.crypto.slots`), so that people who
+form of a generated one. Few run at once in a process (`runtime.slots`), so that people who
 type passphrases cannot exhaust its memory.
 
 Never stores, logs or shows a passphrase or what comes of it.
@@ -17,9 +17,10 @@ import re
 from dataclasses import dataclass
 from typing import Final, Self
 
-from files.crypto import argon2id, unicode14
+from files.crypto import argon2id
 from files.crypto.errors import Damaged
 from files.crypto.tokens import KEY_LENGTH
+from runtime import unicode14
 
 MEMORY: Final = 64 * 1024
 """KiB of memory that one derivation takes."""

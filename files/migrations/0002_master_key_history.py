@@ -4,7 +4,7 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-from securestore import online
+from runtime import online
 
 
 class Migration(online.Migration):

@@ -7,7 +7,7 @@ bytes anyway.
 from django.apps.registry import Apps
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
-from securestore import online
+from runtime import online
 
 
 NAME = "storedobject_in_order"

@@ -15,8 +15,8 @@ from django.db import migrations, transaction
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.models import OuterRef, Subquery
 
-import files.places
-from securestore import online
+import files.records.ordering
+from runtime import online
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # The rows of a batch at once: one by one they take six times as long.
@@ -33,15 +33,15 @@ PLACE_GRANTS = """
 
 
 def places(rows: Iterator[tuple[Any, datetime, int | None]]) -> Iterator[tuple[int, Any]]:
-    """As `files.places` does, but for those of one microsecond in the order of their ids."""
-    last = files.places.FIRST
+    """As `files.records.ordering` does, but for those of one microsecond in the order of their ids."""
+    last = files.records.ordering.FIRST
     for created_at, group in groupby(rows, key=itemgetter(1)):
         moment = (created_at - EPOCH) // timedelta(microseconds=1)
         together = list(group)
         last = max([last, *(place for _, _, place in together if place is not None)])
         for pk, _, place in together:
             if place is None:
-                last = max(moment * files.places.TIES, last + 1)
+                last = max(moment * files.records.ordering.TIES, last + 1)
                 yield last, pk
 
 
@@ -74,10 +74,10 @@ class Migration(online.Migration):
 
     operations = [
         online.AddField(
-            "filerecord", "place", files.places.PlaceField(editable=False, null=True)
+            "filerecord", "place", files.records.ordering.PlaceField(editable=False, null=True)
         ),
         online.AddField(
-            "grant", "file_place", files.places.FilePlaceField(editable=False, null=True)
+            "grant", "file_place", files.records.ordering.FilePlaceField(editable=False, null=True)
         ),
         online.RunPython(fill, migrations.RunPython.noop),
     ]

@@ -4,11 +4,11 @@ from importlib import import_module
 
 import django.db.models.deletion
 
-import files.places
+import files.records.ordering
 from django.conf import settings
 from django.db import migrations, models
 
-from securestore import online
+from runtime import online
 
 
 def fill_again(apps, schema_editor):
@@ -42,7 +42,7 @@ class Migration(online.Migration):
         online.AlterField(
             model_name='filerecord',
             name='place',
-            field=files.places.PlaceField(editable=False, help_text='In lists: greater is newer.', unique=True),
+            field=files.records.ordering.PlaceField(editable=False, help_text='In lists: greater is newer.', unique=True),
         ),
         online.AlterField(
             model_name='grant',
@@ -62,7 +62,7 @@ class Migration(online.Migration):
         online.AlterField(
             model_name='grant',
             name='file_place',
-            field=files.places.FilePlaceField(editable=False),
+            field=files.records.ordering.FilePlaceField(editable=False),
         ),
         online.AddIndex(
             model_name='filerecord',

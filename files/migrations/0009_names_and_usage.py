@@ -11,7 +11,7 @@ from django.core.management.base import CommandError
 from django.db import DatabaseError, migrations, models, transaction
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
-from securestore import online
+from runtime import online
 
 FIXED = "a file keeps its place"
 ITS_FILES = "a grant has the place of its file"

@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from securestore import online
+from runtime import online
 
 
 class Migration(online.Migration):

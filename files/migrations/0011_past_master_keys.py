@@ -10,7 +10,7 @@ from django.apps.registry import Apps
 from django.db import migrations, models, transaction
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
-from securestore import online
+from runtime import online
 
 HALF = "ALTER TABLE files_storedobject SET (fillfactor = 50)"
 FULL = "ALTER TABLE files_storedobject RESET (fillfactor)"
@@ -72,7 +72,7 @@ class Migration(online.Migration):
                 blank=True,
                 db_default="",
                 default="",
-                help_text="As `files.pastkeys` keeps them.",
+                help_text="As `files.keys.wrapping_history` keeps them.",
             ),
         ),
         online.RunPython(leave_room, fill),

@@ -6,7 +6,7 @@ from django.apps.registry import Apps
 from django.db import migrations, models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
-from securestore import online
+from runtime import online
 
 names_and_usage = import_module("files.migrations.0009_names_and_usage")
 

@@ -29,7 +29,6 @@ from storages.backends.s3 import S3Storage
 
 from files.crypto.errors import Damaged
 from files.crypto.stream import TRAILER_LENGTH, Context, derive_keys, object_length
-from files.refusals import has_no_words
 from files.storage.body import send_small_at_once
 from files.storage.errors import (
     ObjectMissing,
@@ -41,6 +40,7 @@ from files.storage.errors import (
 from files.storage.ranges import get_range
 from files.storage.reader import ObjectReader
 from files.storage.writer import ObjectWriter, Progress, SealedObject, discard
+from runtime.refusals import has_no_words
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client

@@ -16,7 +16,7 @@ from accounts.backends import PasswordBackend
 from accounts.models import User
 from audit import Event
 from audit.models import AuditEvent
-from files.crypto.slots import TooBusy
+from runtime.slots import TooBusy
 
 NEWCOMER = {
     "email": "eve@example.org",

@@ -38,9 +38,9 @@ from django.urls import NoReverseMatch, reverse
 from pytest_django import Settings
 
 from accounts.models import User
-from files import backups
 from files.models import FileRecord
-from files.transfers import unlocking
+from files.recovery import backups
+from files.web.transfers import unlocking
 from tests.files.multipart import CONTENT_TYPE, body, file
 from tests.files.multipart import field as form_field
 
@@ -81,7 +81,7 @@ def used(alice: User, bob: User, root: User, password: str, settings: Settings, 
         "default": {
             "BACKEND": "django.core.cache.backends.db.DatabaseCache",
             "LOCATION": "django_cache",
-            "KEY_FUNCTION": "securestore.cachekeys.make_key",
+            "KEY_FUNCTION": "runtime.cachekeys.make_key",
         }
     }
     call_command("createcachetable", verbosity=0)

@@ -18,8 +18,9 @@ from pytest_django import Settings
 
 from accounts import hashers, invitations
 from accounts.models import Invitation, User
-from files.crypto import argon2id, slots
-from files.crypto.slots import SLOTS, Slots
+from files.crypto import argon2id
+from runtime import slots
+from runtime.slots import SLOTS, Slots
 
 ROOT = Path(__file__).parents[2]
 REAL = ["accounts.hashers.Argon2PasswordHasher", "accounts.hashers.PBKDF2PasswordHasher"]

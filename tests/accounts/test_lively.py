@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import User
-from files import vault
+from files.vault import vault
 from tests.files.multipart import CONTENT_TYPE, body, field, file
 
 

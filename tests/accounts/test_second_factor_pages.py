@@ -24,10 +24,10 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
-from accounts import second_factors
 from accounts.models import User
 from audit import Event, chain
 from audit.models import AuditEvent
+from files.keys import second_factors
 
 
 def code_of(seed: str, period: int = 0) -> str:
@@ -240,11 +240,11 @@ def test_wrong_codes_are_recorded_counted_and_end_in_a_wait(
 def test_a_missing_master_key_is_an_outage_and_no_wrong_code(
     half_way: Client, seed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from files import masterkeys
     from files.crypto.keyring import generate_master_key
+    from files.keys import master_keys
 
     monkeypatch.setenv("MASTER_KEYS", generate_master_key())
-    monkeypatch.setattr(masterkeys, "_watched", masterkeys.WatchedKeyring())
+    monkeypatch.setattr(master_keys, "_watched", master_keys.WatchedKeyring())
     answer = half_way.post(reverse("mfa_authenticate"), {"code": code_of(seed)})
     assert answer.status_code == 503
 

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, Self
 import pytest
 
 from audit.models import AuditEvent
-from files import custody, masterkeys, vault
 from files.crypto import keyexport
 from files.crypto.passphrase import SALT_LENGTH, Derivation
-from files.custody import UserKey
+from files.keys import custody, master_keys
+from files.keys.custody import UserKey
 from files.models import FileRecord, Grant, StoredObject
+from files.vault import vault
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import Group
@@ -93,7 +94,7 @@ def use_keys(monkeypatch: pytest.MonkeyPatch) -> UseKeys:
 
     def use(*keys: str) -> None:
         monkeypatch.setenv("MASTER_KEYS", ",".join(keys))
-        monkeypatch.setattr(masterkeys, "_watched", masterkeys.WatchedKeyring())
+        monkeypatch.setattr(master_keys, "_watched", master_keys.WatchedKeyring())
 
     return use
 

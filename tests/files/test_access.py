@@ -19,9 +19,15 @@ from hypothesis.extra.django import TestCase
 from accounts.members import ensure_members_group
 from accounts.models import User
 from files.access import Permission, access_of
-from files.effective import explain_files, explain_readers, readers, shut_out, withheld
 from files.models import FileRecord, Grant
-from files.sharing import share
+from files.sharing.effective_access import (
+    explain_files,
+    explain_readers,
+    readers,
+    shut_out,
+    withheld,
+)
+from files.sharing.granting import share
 from tests.files.test_models import filed
 
 CONTENT = ("files.download_filerecord", "files.view_filerecord")

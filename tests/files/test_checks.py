@@ -11,10 +11,10 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError
 from django.utils import timezone
 
-from files import vault
 from files.checks import keys_for_all_files
 from files.crypto.keyring import LocalMasterKey, generate_master_key
 from files.models import FileRecord, MasterKey
+from files.vault import vault
 from tests.files.conftest import UseKeys
 
 

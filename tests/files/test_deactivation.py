@@ -13,11 +13,11 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
-from files import allowance, vault
 from files.errors import AccountClosed
 from files.models import FileRecord, StoredObject, UploadSession
-from files.transfers import tus
-from tests.files.transfers.test_tus import Tus
+from files.vault import allowance, vault
+from files.web.transfers import tus
+from tests.files.web.transfers.test_tus import Tus
 
 
 def deactivate(user: User) -> None:

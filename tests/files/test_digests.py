@@ -14,12 +14,14 @@ from django.core.management import call_command
 from django.db import connection, connections
 
 from accounts.models import User
-from files import reencryption, resumable, rewrapping, vault, verification
 from files.crypto.digests import Digests, digest_all, seal_digests
 from files.crypto.keyring import generate_master_key
-from files.custody import UserKey
+from files.keys.custody import UserKey
 from files.models import FileRecord, StoredObject, UploadSession
-from files.verification import Outcome
+from files.rotation import reencryption, rewrapping
+from files.upkeep import verification
+from files.upkeep.verification import Outcome
+from files.vault import resumable, vault
 from tests.audit.databases import as_default
 from tests.files.conftest import CONTENT, KEY, Store, UseKeys
 

@@ -16,8 +16,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
-from files import listing, resumable
 from files.models import FileRecord, UploadSession
+from files.records import paging
+from files.vault import resumable
 
 NOWHERE = uuid.UUID("00000000-0000-4000-8000-000000000000")
 TUS = {"Tus-Resumable": "1.0.0"}
@@ -143,7 +144,7 @@ def test_several_files_in_one_request(stranger: Client, record: FileRecord) -> N
 def test_searching_and_paging_know_only_what_one_may_see(
     stranger: Client, record: FileRecord
 ) -> None:
-    after, shifted = listing._encode(record.place), listing._encode(record.place + 1)
+    after, shifted = paging._encode(record.place), paging._encode(record.place + 1)
     for name, real, other in (("q", record.name, "fax.txt"), ("after", after, shifted)):
         found = []
         for value in (real, other):

@@ -15,7 +15,7 @@ from hypothesis import given
 
 from accounts.models import User
 from files.models import FileRecord
-from files.transfers.downloads import as_attachment, served_type
+from files.web.transfers.downloads import as_attachment, served_type
 from tests.files.conftest import CONTENT
 from tests.hostile import hostile
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from accounts.models import User
 from files.models import FileRecord, Grant, StoredObject
-from files.names import MAX_NAME_BYTES, fold_name
+from files.records.names import MAX_NAME_BYTES, fold_name
 
 State = StoredObject.State
 NOW = timezone.now()

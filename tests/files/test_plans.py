@@ -12,9 +12,9 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
 from benchmarks.population import Population, populate
-from files import listing
 from files.access import access_of
 from files.models import FileRecord
+from files.records import paging
 
 pytestmark = pytest.mark.skipif(
     connection.vendor != "sqlite", reason="PostgreSQL plans by the number of rows"
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture
 def population(db: None, monkeypatch: pytest.MonkeyPatch) -> Population:
-    monkeypatch.setattr(listing, "WALKED", 20)
+    monkeypatch.setattr(paging, "WALKED", 20)
     return populate(100)
 
 
@@ -53,9 +53,9 @@ def test_a_page_is_read_by_indexes(
     population: Population, who: str, query: str, deep: bool
 ) -> None:
     user = User.objects.get(username=who)
-    cursor = listing._encode(population.middle_place) if deep else ""
+    cursor = paging._encode(population.middle_place) if deep else ""
     with CaptureQueriesContext(connection) as captured:
-        listing.page_of(user, query=query, cursor=cursor, length=5)
+        paging.page_of(user, query=query, cursor=cursor, length=5)
     assert_by_index(captured)
 
 
@@ -74,7 +74,7 @@ def test_what_a_page_is_made_of_is_merged_and_never_sorted(
 def test_the_index_of_names_is_what_finds_a_rare_name(population: Population) -> None:
     owner = User.objects.get(pk=population.owner)
     with CaptureQueriesContext(connection) as captured:
-        page = listing.page_of(owner, query="0000007", length=5)
+        page = paging.page_of(owner, query="0000007", length=5)
     assert [record.pk for record in page.records] == list(
         FileRecord.objects.filter(name__contains="0000007").values_list("pk", flat=True)
     )

@@ -22,10 +22,11 @@ from django.test import Client
 from pytest_django import Settings
 
 from accounts.models import User
-from files import custody, vault
 from files.crypto.keyring import generate_master_key
+from files.keys import custody
 from files.models import FileRecord
-from files.transfers import unlocking
+from files.vault import vault
+from files.web.transfers import unlocking
 from tests.files.conftest import CONTENT, KEY, PASSPHRASE
 from tests.files.multipart import CONTENT_TYPE, body, field, file
 

@@ -18,8 +18,9 @@ from django.urls import reverse
 
 from accounts.members import ensure_members_group
 from accounts.models import User
-from files import denials, resumable
 from files.models import FileRecord, Grant, StoredObject, UploadSession
+from files.sharing import denials
+from files.vault import resumable
 from tests.files.conftest import give
 from tests.files.doors import (
     ALL,

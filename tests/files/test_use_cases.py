@@ -17,9 +17,9 @@ from accounts.models import User
 from accounts.session_store import SessionStore
 from audit import Event, chain, context
 from audit.models import AuditEvent
-from files import vault
-from files.custody import UserKey
+from files.keys.custody import UserKey
 from files.models import FileRecord, StoredObject
+from files.vault import vault
 from tests.files.conftest import CONTENT, KEY
 from tests.files.use_cases import (
     COMMANDS_WITHOUT_EVENT,

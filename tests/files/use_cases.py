@@ -30,23 +30,15 @@ from accounts import invitations, lockouts, members, powers, sessions, signals
 from accounts.models import Invitation, User
 from audit import Event, exports
 from audit.models import AuditEvent
-from files import (
-    closing,
-    denials,
-    downloading,
-    held,
-    ownership,
-    reencryption,
-    resumable,
-    retirement,
-    sharing,
-    vault,
-    verification,
-)
 from files.crypto.errors import Damaged
 from files.crypto.keyring import generate_master_key
+from files.keys.wrapping_history import with_past
 from files.models import FileRecord, Grant, StoredObject
-from files.pastkeys import with_past
+from files.recovery import closing
+from files.rotation import reencryption, retirement
+from files.sharing import denials, granting, ownership
+from files.upkeep import verification
+from files.vault import downloading, held, resumable, vault
 from tests.files.conftest import CONTENT, KEY
 
 ROOT = Path(__file__).parents[2]
@@ -80,7 +72,7 @@ MODULES: dict[str, str] = {
     "accounts.models": WALKED,
     "accounts.powers": WALKED,
     "accounts.reauthentication": RULES,
-    "accounts.second_factors": WALKED,
+    "files.keys.second_factors": WALKED,
     "accounts.session_store": "keeps sessions; what begins and ends them is in accounts.sessions",
     "accounts.sessions": WALKED,
     "accounts.signals": WALKED,
@@ -104,78 +96,85 @@ MODULES: dict[str, str] = {
     "audit.spreadsheet": READS,
     "audit.triggers": READS,
     "files.access": RULES,
-    "files.accounting": READS,
+    "files.upkeep.accounting": READS,
     "files.admin": PAGES,
-    "files.admin_access": READS,
-    "files.admin_actions": PAGES,
-    "files.admin_people": PAGES,
-    "files.allowance": WALKED,
+    "files.administration.effective_access": READS,
+    "files.administration.bulk_actions": PAGES,
+    "files.administration.people": PAGES,
+    "files.vault.allowance": WALKED,
     "files.apps": WIRING,
-    "files.backups": "copies the database; the command's run is the event",
-    "files.bulk_reencryption": SUMMARY,
-    "files.bulk_verification": SUMMARY,
+    "files.recovery.backups": "copies the database; the command's run is the event",
+    "files.rotation.bulk_reencryption": SUMMARY,
+    "files.upkeep.bulk_verification": SUMMARY,
     "files.checks": READS,
-    "files.closing": WALKED,
-    "files.diagnosis": READS,
-    "files.clock": READS,
-    "files.connections": "connections and time-outs",
-    "files.custody": WALKED,
-    "files.denials": WALKED,
-    "files.downloading": WALKED,
-    "files.drill": "works on a copy, apart from the vault",
-    "files.effective": READS,
+    "files.recovery.closing": WALKED,
+    "files.upkeep.diagnosis": READS,
+    "files.records.clock": READS,
+    "files.keys.custody": WALKED,
+    "files.sharing.denials": WALKED,
+    "files.vault.downloading": WALKED,
+    "files.recovery.drill": "works on a copy, apart from the vault",
+    "files.sharing.effective_access": READS,
     "files.errors": RULES,
-    "files.forms": PAGES,
-    "files.held": WALKED,
-    "files.history": READS,
-    "files.intervals": RULES,
-    "files.key_admin": READS,
-    "files.keyexports": SUMMARY,
-    "files.keyimports": SUMMARY,
-    "files.keyreport": READS,
-    "files.keys": PAGES,
-    "files.kms": "changes nothing here",
-    "files.listing": READS,
-    "files.masterkeys": READS,
+    "files.web.forms": PAGES,
+    "files.vault.held": WALKED,
+    "files.sharing.history": READS,
+    "files.vault.intervals": RULES,
+    "files.administration.master_keys": READS,
+    "files.recovery.key_export": SUMMARY,
+    "files.recovery.key_import": SUMMARY,
+    "files.rotation.key_report": READS,
+    "files.web.held_keys": PAGES,
+    "files.keys.kms": "changes nothing here",
+    "files.records.paging": READS,
+    "files.keys.master_keys": READS,
     "files.models": "rows and their constraints",
-    "files.moving": SUMMARY,
-    "files.names": RULES,
-    "files.ownership": WALKED,
-    "files.passphrases": RULES,
-    "files.pastkeys": RULES,
-    "files.patience": "connections and time-outs",
-    "files.places": RULES,
-    "files.postgres": "runs programs for backups",
-    "files.processes": READS,
-    "files.refusals": RULES,
-    "files.pulse": "writes a row that says nothing, to find out whether it can",
-    "files.recipients": READS,
-    "files.reconciliation": SUMMARY,
-    "files.reencryption": WALKED,
-    "files.resumable": WALKED,
-    "files.retirement": WALKED,
-    "files.rewrapping": SUMMARY,
-    "files.scratch": "works on a copy, apart from the vault",
-    "files.searching": READS,
-    "files.sharing": WALKED,
-    "files.sweeping": SUMMARY,
-    "files.upkeep": READS,
-    "files.uploads": PAGES,
+    "files.recovery.moving": SUMMARY,
+    "files.records.names": RULES,
+    "files.sharing.ownership": WALKED,
+    "files.keys.passphrases": RULES,
+    "files.keys.wrapping_history": RULES,
+    "files.records.ordering": RULES,
+    "files.records.postgresql": "runs programs for backups",
+    "files.records.leases": READS,
+    "files.records.pulse": "writes a row that says nothing, to find out whether it can",
+    "files.sharing.recipients": READS,
+    "files.upkeep.reconciliation": SUMMARY,
+    "files.rotation.reencryption": WALKED,
+    "files.vault.resumable": WALKED,
+    "files.rotation.retirement": WALKED,
+    "files.rotation.rewrapping": SUMMARY,
+    "files.recovery.scratch": "works on a copy, apart from the vault",
+    "files.records.name_search": READS,
+    "files.sharing.granting": WALKED,
+    "files.upkeep.sweeping": SUMMARY,
+    "files.records.derived": READS,
+    "files.web.uploads": PAGES,
     "files.urls": WIRING,
-    "files.vault": WALKED,
-    "files.verification": WALKED,
-    "files.views": PAGES,
+    "files.vault.vault": WALKED,
+    "files.upkeep.verification": WALKED,
+    "files.web.views": PAGES,
+    "files.web.transfers.archive": PAGES,
+    "files.web.transfers.bodies": PAGES,
+    "files.web.transfers.byteranges": PAGES,
+    "files.web.transfers.downloads": PAGES,
+    "files.web.transfers.forms": PAGES,
+    "files.web.transfers.moments": PAGES,
+    "files.web.transfers.refuse": PAGES,
+    "files.web.transfers.structured": PAGES,
+    "files.web.transfers.tus": PAGES,
+    "files.web.transfers.unlocking": PAGES,
 }
 
 SUMMARIES = {
-    "files.bulk_reencryption": "file_reencrypted",
-    "files.bulk_verification": "files_verified",
-    "files.keyexports": "keys_exported",
-    "files.keyimports": "keys_imported",
-    "files.moving": "database_moved",
-    "files.reconciliation": "swept",
-    "files.rewrapping": "key_rewrapped",
-    "files.sweeping": "swept",
+    "files.rotation.bulk_reencryption": "file_reencrypted",
+    "files.upkeep.bulk_verification": "files_verified",
+    "files.recovery.key_export": "keys_exported",
+    "files.recovery.key_import": "keys_imported",
+    "files.recovery.moving": "database_moved",
+    "files.upkeep.reconciliation": "swept",
+    "files.rotation.rewrapping": "key_rewrapped",
+    "files.upkeep.sweeping": "swept",
 }
 """What the modules of long work write; tests of their own show that they do."""
 
@@ -208,86 +207,90 @@ NO_EVENT: dict[str, str] = {
     "accounts.powers.mark": RULES,
     "accounts.powers.marks_of": READS,
     "accounts.powers.told": RULES,
-    "accounts.second_factors.decrypt": READS,
-    "accounts.second_factors.encrypt": RULES,
-    "accounts.second_factors.rewrap_secrets": STEP,
-    "accounts.second_factors.secrets_by_key": READS,
-    "accounts.second_factors.unreadable_by_key": READS,
-    "files.allowance.Allowance.admit": RULES,
-    "files.allowance.Allowance.check": RULES,
-    "files.allowance.Allowance.check_quota": RULES,
-    "files.allowance.Allowance.cover": "reserves room for an upload under way",
-    "files.allowance.require_active": RULES,
-    "files.allowance.standing_still": RULES,
-    "files.custody.UserKey.from_passphrase": RULES,
-    "files.custody.UserKey.generated": RULES,
-    "files.custody.carry_over": STEP,
-    "files.custody.confirm": STEP,
-    "files.custody.derivation_of": READS,
-    "files.closing.as_default": RULES,
-    "files.closing.as_made": READS,
-    "files.closing.mark_moved": "between database_closed here and database_moved there",
-    "files.closing.moved_models": READS,
-    "files.closing.state_of": READS,
-    "files.closing.turn": "part of the move that database_closed began",
-    "files.custody.forget_lapsed": "the clock decides; the key was offered until then",
-    "files.custody.lock": RULES,
-    "files.custody.note": STEP,
-    "files.custody.offer_ends": READS,
-    "files.custody.offered_key": READS,
-    "files.custody.offers_by_key": READS,
-    "files.custody.renote": STEP,
-    "files.custody.rewrap_offers": STEP,
-    "files.custody.typed_key": RULES,
-    "files.custody.unlock": RULES,
-    "files.downloading.Sending.sent": "notes how far a download is that will be an event",
-    "files.downloading.idle": READS,
-    "files.downloading.begin": "notes a download that will be an event",
-    "files.held.is_fresh": READS,
-    "files.held.just_made": "part of the answer that completes the upload",
-    "files.reencryption.remove_dead": "takes away what killed runs left, which nobody could read",
-    "files.reencryption.select": READS,
-    "files.resumable.Continuation.write": BYTES,
-    "files.resumable.Continuation.chain": READS,
-    "files.resumable.chain_of": READS,
-    "files.resumable.create": BYTES,
-    "files.resumable.settled": READS,
-    "files.retirement.check_known": READS,
-    "files.retirement.configured_and_retired": READS,
-    "files.retirement.needs_of": READS,
-    "files.retirement.retired": READS,
-    "files.sharing.describe_left": RULES,
-    "files.sharing.given_by": READS,
-    "files.sharing.may_withdraw": RULES,
-    "files.sharing.remaining": READS,
-    "files.vault.OpenFile.chunks": "damage is marked by mark_damaged; the download is an event",
-    "files.vault.OpenFile.size": READS,
-    "files.vault.StoredObjectKeys.find": READS,
-    "files.vault.StoredObjectKeys.forget": "of objects that belong to no file",
-    "files.vault.StoredObjectKeys.issue": "of objects that belong to no file",
-    "files.vault.StoredObjectKeys.seal": "of objects that belong to no file",
-    "files.vault.Upload.file_id": READS,
-    "files.vault.Upload.finish": BYTES,
-    "files.vault.Upload.size": READS,
-    "files.vault.Upload.write": BYTES,
-    "files.vault.begin_object": BYTES,
-    "files.vault.OpenFile.digests": READS,
-    "files.vault.check_keyring": READS,
-    "files.vault.digest_token": RULES,
-    "files.vault.digests_of": READS,
-    "files.vault.check_store": READS,
-    "files.vault.doom": STEP,
-    "files.vault.exchange_key": STEP,
-    "files.vault.keys_needed": READS,
-    "files.vault.needing_keys": READS,
-    "files.vault.open_file": READS,
-    "files.vault.purge": "removes what was doomed by one that wrote an event",
-    "files.vault.refuse_retired": RULES,
-    "files.vault.remember_wrapping": STEP,
-    "files.vault.seal_object": STEP,
-    "files.vault.storage": READS,
-    "files.vault.wrapping_keyring": READS,
-    "files.verification.examine": READS,
+    "files.keys.second_factors.decrypt": READS,
+    "files.keys.second_factors.encrypt": RULES,
+    "files.keys.second_factors.rewrap_secrets": STEP,
+    "files.keys.second_factors.secrets_by_key": READS,
+    "files.keys.second_factors.unreadable_by_key": READS,
+    "files.vault.allowance.Allowance.admit": RULES,
+    "files.vault.allowance.Allowance.check": RULES,
+    "files.vault.allowance.Allowance.check_quota": RULES,
+    "files.vault.allowance.Allowance.cover": "reserves room for an upload under way",
+    "files.vault.allowance.require_active": RULES,
+    "files.vault.allowance.standing_still": RULES,
+    "files.keys.custody.UserKey.from_passphrase": RULES,
+    "files.keys.custody.UserKey.generated": RULES,
+    "files.keys.custody.carry_over": STEP,
+    "files.keys.custody.confirm": STEP,
+    "files.keys.custody.derivation_of": READS,
+    "files.recovery.closing.as_default": RULES,
+    "files.recovery.closing.as_made": READS,
+    "files.recovery.closing.mark_moved": "between database_closed here and database_moved there",
+    "files.recovery.closing.moved_models": READS,
+    "files.recovery.closing.state_of": READS,
+    "files.recovery.closing.turn": "part of the move that database_closed began",
+    "files.keys.custody.forget_lapsed": "the clock decides; the key was offered until then",
+    "files.keys.custody.lock": RULES,
+    "files.keys.custody.note": STEP,
+    "files.keys.custody.offer_ends": READS,
+    "files.keys.custody.offered_key": READS,
+    "files.keys.custody.offers_by_key": READS,
+    "files.keys.custody.renote": STEP,
+    "files.keys.custody.rewrap_offers": STEP,
+    "files.keys.custody.typed_key": RULES,
+    "files.keys.custody.unlock": RULES,
+    "files.vault.downloading.Sending.sent": "notes how far a download is that will be an event",
+    "files.vault.downloading.idle": READS,
+    "files.vault.downloading.begin": "notes a download that will be an event",
+    "files.vault.held.is_fresh": READS,
+    "files.vault.held.just_made": "part of the answer that completes the upload",
+    "files.rotation.reencryption.remove_dead": (
+        "takes away what killed runs left, which nobody could read"
+    ),
+    "files.rotation.reencryption.select": READS,
+    "files.vault.resumable.Continuation.write": BYTES,
+    "files.vault.resumable.Continuation.chain": READS,
+    "files.vault.resumable.chain_of": READS,
+    "files.vault.resumable.create": BYTES,
+    "files.vault.resumable.settled": READS,
+    "files.rotation.retirement.check_known": READS,
+    "files.rotation.retirement.configured_and_retired": READS,
+    "files.rotation.retirement.needs_of": READS,
+    "files.rotation.retirement.retired": READS,
+    "files.sharing.granting.describe_left": RULES,
+    "files.sharing.granting.given_by": READS,
+    "files.sharing.granting.may_withdraw": RULES,
+    "files.sharing.granting.remaining": READS,
+    "files.vault.vault.OpenFile.chunks": (
+        "damage is marked by mark_damaged; the download is an event"
+    ),
+    "files.vault.vault.OpenFile.size": READS,
+    "files.vault.vault.StoredObjectKeys.find": READS,
+    "files.vault.vault.StoredObjectKeys.forget": "of objects that belong to no file",
+    "files.vault.vault.StoredObjectKeys.issue": "of objects that belong to no file",
+    "files.vault.vault.StoredObjectKeys.seal": "of objects that belong to no file",
+    "files.vault.vault.Upload.file_id": READS,
+    "files.vault.vault.Upload.finish": BYTES,
+    "files.vault.vault.Upload.size": READS,
+    "files.vault.vault.Upload.write": BYTES,
+    "files.vault.vault.begin_object": BYTES,
+    "files.vault.vault.OpenFile.digests": READS,
+    "files.vault.vault.check_keyring": READS,
+    "files.vault.vault.digest_token": RULES,
+    "files.vault.vault.digests_of": READS,
+    "files.vault.vault.check_store": READS,
+    "files.vault.vault.doom": STEP,
+    "files.vault.vault.exchange_key": STEP,
+    "files.vault.vault.keys_needed": READS,
+    "files.vault.vault.needing_keys": READS,
+    "files.vault.vault.open_file": READS,
+    "files.vault.vault.purge": "removes what was doomed by one that wrote an event",
+    "files.vault.vault.refuse_retired": RULES,
+    "files.vault.vault.remember_wrapping": STEP,
+    "files.vault.vault.seal_object": STEP,
+    "files.vault.vault.storage": READS,
+    "files.vault.vault.wrapping_keyring": READS,
+    "files.upkeep.verification.examine": READS,
 }
 
 
@@ -431,29 +434,29 @@ def _retire(world: World) -> Call:
 
 def _revoke(world: World) -> Call:
     grant = world.given()
-    return lambda: sharing.revoke(grant, actor=world.alice)
+    return lambda: granting.revoke(grant, actor=world.alice)
 
 
 def _withdraw(world: World) -> Call:
     grant = world.given()
-    return lambda: sharing.withdraw(grant, actor=world.alice)
+    return lambda: granting.withdraw(grant, actor=world.alice)
 
 
 def _change(world: World) -> Call:
     grant = world.given()
     grant.reason = "another"
-    return lambda: sharing.change(grant, actor=world.alice)
+    return lambda: granting.change(grant, actor=world.alice)
 
 
 def _share(world: World) -> Call:
     world.alice.user_permissions.add(Permission.objects.get(codename="add_grant"))
     alice = User.objects.get(pk=world.alice.pk)
-    return lambda: sharing.share(world.new(), actor=alice)
+    return lambda: granting.share(world.new(), actor=alice)
 
 
 def _grant_many(world: World) -> Call:
     group = Group.objects.create(name="Team")
-    return lambda: sharing.grant_many(
+    return lambda: granting.grant_many(
         [world.record, world.held],
         [world.bob, group],
         level="download",
@@ -705,28 +708,30 @@ WRITES: dict[str, list[Case]] = {
         Case(Event.SIGNED_OUT, lambda w: lambda: signals.record_sign_out(w.bob, request=w.request))
     ],
     "audit.exports.answer": [Case(Event.AUDIT_EXPORTED, _export)],
-    "files.denials.note": [Case(Event.DOWNLOAD_DENIED, _note)],
-    "files.denials.note_upload": [Case(Event.ACCESS_DENIED, _note_upload)],
-    "files.downloading.Sending.end": [Case(Event.FILE_DOWNLOADED, _end)],
-    "files.downloading.settle_idle": [Case(Event.FILE_DOWNLOADED, _idle)],
-    "files.held.confirm": [
+    "files.sharing.denials.note": [Case(Event.DOWNLOAD_DENIED, _note)],
+    "files.sharing.denials.note_upload": [Case(Event.ACCESS_DENIED, _note_upload)],
+    "files.vault.downloading.Sending.end": [Case(Event.FILE_DOWNLOADED, _end)],
+    "files.vault.downloading.settle_idle": [Case(Event.FILE_DOWNLOADED, _idle)],
+    "files.vault.held.confirm": [
         Case(Event.KEY_SAVED, lambda w: lambda: held.confirm(w.held, actor=w.alice))
     ],
-    "files.held.reencrypt": [
+    "files.vault.held.reencrypt": [
         Case(Event.FILE_REENCRYPTED, lambda w: lambda: held.reencrypt(w.held, KEY, actor=w.alice))
     ],
-    "files.held.set_passphrase": [
+    "files.vault.held.set_passphrase": [
         Case(
             Event.PASSPHRASE_SET,
             lambda w: lambda: held.set_passphrase(w.held, "seven green bottles", actor=w.alice),
         )
     ],
-    "files.held.show": [Case(Event.KEY_SHOWN, lambda w: lambda: held.show(w.held, actor=w.alice))],
-    "files.held.unlock": [
+    "files.vault.held.show": [
+        Case(Event.KEY_SHOWN, lambda w: lambda: held.show(w.held, actor=w.alice))
+    ],
+    "files.vault.held.unlock": [
         Case(Event.FILE_UNLOCKED, lambda w: lambda: held.unlock(w.held, KEY, actor=w.alice)),
         Case(Event.WRONG_KEY, _wrong_key),
     ],
-    "files.ownership.transfer": [
+    "files.sharing.ownership.transfer": [
         Case(
             Event.OWNERSHIP_TRANSFERRED,
             lambda w: lambda: ownership.transfer([w.record], to=w.bob, actor=w.alice),
@@ -736,46 +741,46 @@ WRITES: dict[str, list[Case]] = {
             lambda w: lambda: ownership.transfer([w.record], to=w.bob, actor=w.bob),
         ),
     ],
-    "files.reencryption.reencrypt": [
+    "files.rotation.reencryption.reencrypt": [
         Case(
             Event.FILE_REENCRYPTED,
             lambda w: lambda: reencryption.reencrypt(w.record, actor=w.alice),
         )
     ],
-    "files.resumable.Continuation.settle": [Case(Event.FILE_UPLOADED, _settle)],
-    "files.resumable.terminate": [Case(Event.UPLOAD_ABORTED, _terminate)],
-    "files.closing.close": [
+    "files.vault.resumable.Continuation.settle": [Case(Event.FILE_UPLOADED, _settle)],
+    "files.vault.resumable.terminate": [Case(Event.UPLOAD_ABORTED, _terminate)],
+    "files.recovery.closing.close": [
         Case(Event.DATABASE_CLOSED, lambda w: lambda: closing.close(uuid4(), "elsewhere"))
     ],
-    "files.closing.reopen": [Case(Event.DATABASE_REOPENED, _reopen)],
-    "files.retirement.retire": [Case(Event.KEY_RETIRED, _retire)],
-    "files.sharing.change": [Case(Event.GRANT_CHANGED, _change)],
-    "files.sharing.grant": [
-        Case(Event.GRANT_CREATED, lambda w: lambda: sharing.grant(w.new(), actor=w.alice)),
-        Case(Event.SELF_GRANTED, lambda w: lambda: sharing.grant(w.new(), actor=w.bob)),
+    "files.recovery.closing.reopen": [Case(Event.DATABASE_REOPENED, _reopen)],
+    "files.rotation.retirement.retire": [Case(Event.KEY_RETIRED, _retire)],
+    "files.sharing.granting.change": [Case(Event.GRANT_CHANGED, _change)],
+    "files.sharing.granting.grant": [
+        Case(Event.GRANT_CREATED, lambda w: lambda: granting.grant(w.new(), actor=w.alice)),
+        Case(Event.SELF_GRANTED, lambda w: lambda: granting.grant(w.new(), actor=w.bob)),
     ],
-    "files.sharing.grant_many": [Case(Event.GRANT_CREATED, _grant_many)],
-    "files.sharing.revoke": [Case(Event.GRANT_REVOKED, _revoke)],
-    "files.sharing.share": [Case(Event.GRANT_CREATED, _share)],
-    "files.sharing.withdraw": [Case(Event.GRANT_REVOKED, _withdraw)],
-    "files.vault.Upload.abort": [Case(Event.UPLOAD_ABORTED, _abort)],
-    "files.vault.create_record": [Case(Event.FILE_UPLOADED, _publish)],
-    "files.vault.mark_damaged": [
+    "files.sharing.granting.grant_many": [Case(Event.GRANT_CREATED, _grant_many)],
+    "files.sharing.granting.revoke": [Case(Event.GRANT_REVOKED, _revoke)],
+    "files.sharing.granting.share": [Case(Event.GRANT_CREATED, _share)],
+    "files.sharing.granting.withdraw": [Case(Event.GRANT_REVOKED, _withdraw)],
+    "files.vault.vault.Upload.abort": [Case(Event.UPLOAD_ABORTED, _abort)],
+    "files.vault.vault.create_record": [Case(Event.FILE_UPLOADED, _publish)],
+    "files.vault.vault.mark_damaged": [
         Case(
             Event.DAMAGE_FOUND,
             lambda w: lambda: vault.mark_damaged(w.record.current, Damaged("it is")),
         )
     ],
-    "files.vault.publish": [Case(Event.FILE_UPLOADED, _publish)],
-    "files.vault.remove": [
+    "files.vault.vault.publish": [Case(Event.FILE_UPLOADED, _publish)],
+    "files.vault.vault.remove": [
         Case(Event.FILE_DELETED, lambda w: lambda: vault.remove(w.record, actor=w.alice))
     ],
-    "files.vault.store": [
+    "files.vault.vault.store": [
         Case(Event.FILE_UPLOADED, lambda w: lambda: vault.store(w.alice, [CONTENT], name="a.txt"))
     ],
-    "files.verification.clear_damage": [Case(Event.DAMAGE_CLEARED, _clear)],
-    "files.verification.mark": [Case(Event.DAMAGE_FOUND, _mark)],
-    "files.verification.verify": [Case(Event.DAMAGE_CLEARED, _verify)],
+    "files.upkeep.verification.clear_damage": [Case(Event.DAMAGE_CLEARED, _clear)],
+    "files.upkeep.verification.mark": [Case(Event.DAMAGE_FOUND, _mark)],
+    "files.upkeep.verification.verify": [Case(Event.DAMAGE_CLEARED, _verify)],
 }
 
 
@@ -793,10 +798,18 @@ COMMANDS_WITHOUT_EVENT = {
 # --- What there is --------------------------------------------------------------------------------
 
 
+APART = {"crypto", "storage", "management", "migrations", "templatetags"}
+"""What knows no row, or has a table of its own."""
+
+
 def modules() -> set[str]:
     """Every module of the applications, by its dotted name."""
-    found = (path for package in PACKAGES for path in (ROOT / package).glob("*.py"))
-    return {f"{path.parent.name}.{path.stem}" for path in found if path.stem != "__init__"}
+    found = (path.relative_to(ROOT) for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
+    return {
+        ".".join(path.with_suffix("").parts)
+        for path in found
+        if path.stem != "__init__" and not APART & {*path.parts}
+    }
 
 
 def use_cases() -> Iterator[str]:

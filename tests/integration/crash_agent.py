@@ -31,7 +31,7 @@ def main() -> None:
     django.setup()
     from django.conf import settings
 
-    from files import reconciliation
+    from files.upkeep import reconciliation
 
     settings.UPLOAD_EXPIRY = timedelta()
     # What a sweep leaves alone for a day, in case somebody is still at it: here nobody is.
@@ -72,7 +72,7 @@ def run(argv: list[str]) -> dict[str, Any]:
     """Run a command in a process group of its own; whether it was killed."""
     from django.db import connections
 
-    from files import vault
+    from files.vault import vault
 
     # A fork must not share what is open: connections to the database and to the store.
     connections.close_all()
@@ -93,7 +93,7 @@ def run(argv: list[str]) -> dict[str, Any]:
 
 def store(names: list[str], sizes: list[int]) -> dict[str, Any]:
     """Store files of alice's; see `content_of`."""
-    from files import vault
+    from files.vault import vault
 
     made = {}
     for name, size in zip(names, sizes, strict=True):
@@ -104,8 +104,8 @@ def store(names: list[str], sizes: list[int]) -> dict[str, Any]:
 
 def litter(size: int) -> dict[str, Any]:
     """Leave what a sweep has to take: an upload cut off in its middle, one of tus, a deletion."""
-    from files import resumable, vault
     from files.models import StoredObject
+    from files.vault import resumable, vault
 
     upload = vault.Upload(_alice(), name="cut.bin", at_most=size)
     upload.write(bytes(size))
@@ -128,8 +128,8 @@ def inspect(keys: dict[str, str] | None = None) -> dict[str, Any]:
     from django.conf import settings
 
     from audit.models import AuditEvent
-    from files import vault
     from files.models import FileRecord, Grant, StoredObject
+    from files.vault import vault
 
     failed = [
         *_complaints("sweep"),
@@ -173,8 +173,8 @@ def inspect(keys: dict[str, str] | None = None) -> dict[str, Any]:
 
 def remove(names: list[str]) -> dict[str, Any]:
     """Delete these files, as their owner does."""
-    from files import vault
     from files.models import FileRecord
+    from files.vault import vault
 
     for record in FileRecord.objects.filter(name__in=names):
         vault.remove(record, actor=_alice())

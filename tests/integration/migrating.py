@@ -21,7 +21,7 @@ from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 
-from securestore import online
+from runtime import online
 from tests.audit.databases import as_default
 
 FIRST = [

@@ -20,8 +20,9 @@ from django.utils import timezone
 import audit
 from accounts.models import User
 from audit import Event
-from files import closing, moving, vault
 from files.models import DatabaseState, FileRecord, Grant, StoredObject
+from files.recovery import closing, moving
+from files.vault import vault
 from tests.audit.databases import as_default
 
 

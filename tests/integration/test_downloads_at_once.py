@@ -14,8 +14,8 @@ from pytest_django import DjangoDbBlocker
 from accounts.models import User
 from audit import chain
 from audit.models import AuditEvent
-from files import downloading
 from files.models import DownloadSession, FileRecord
+from files.vault import downloading
 from tests.audit.databases import as_default
 
 PIECES, LENGTH, ROUNDS = 6, 1000, 5

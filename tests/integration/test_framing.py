@@ -18,7 +18,7 @@ from files.crypto.keyring import generate_master_key
 from launcher.ports import LOOPBACK, free_port
 from launcher.process import Child
 from launcher.site import Site
-from securestore.configuration import BASE_DIR
+from runtime.configuration import BASE_DIR
 
 Ask = Callable[[str], list[int]]
 NEXT = "GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"

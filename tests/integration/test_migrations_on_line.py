@@ -16,7 +16,7 @@ from django.core.management import call_command
 from django.db import connection, transaction
 from pytest_django import DjangoDbBlocker
 
-from securestore import forecast, online
+from runtime import forecast, online
 from tests.integration import migrating
 from tests.integration.postgresql import server
 
@@ -160,7 +160,7 @@ def test_a_table_that_is_never_free_ends_the_run_with_words(
 def test_migrate_says_beforehand_what_takes_long(
     database: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("securestore.forecast.LARGE", 100)
+    monkeypatch.setattr("runtime.forecast.LARGE", 100)
     monkeypatch.setitem(forecast.PER_CHANGE, "postgresql", 1.0)
     migrating.begin(FEW)
     said = io.StringIO()

@@ -18,9 +18,10 @@ from pytest_django import DjangoDbBlocker
 from accounts.models import User
 from audit import Event, chain, triggers
 from audit.models import AuditEvent
-from files import closing, moving, upkeep
 from files.models import DatabaseState, FileRecord, Grant
-from securestore import service
+from files.records import derived
+from files.recovery import closing, moving
+from runtime import service
 from tests.integration import moves
 from tests.integration.postgresql import server
 
@@ -134,9 +135,9 @@ def test_every_row_arrives_as_it_was_and_the_source_is_never_used_again(both: Pa
         arrived = moves.contents()
         assert {t for t in after if after[t] != arrived[t]} == {"audit_auditevent"}
         assert not Session.objects.exists()
-        assert upkeep.missing() | triggers.missing() == set()
+        assert derived.missing() | triggers.missing() == set()
         assert triggers.foreign() == []
-        assert list(upkeep.out_of_step()) == []
+        assert list(derived.out_of_step()) == []
         for model, column in moving._numbered():
             assert moving.last_number(model, column, "default") == numbers[model._meta.db_table]
         # It works: a next row of each kind, rights, and the index of names.
@@ -148,7 +149,7 @@ def test_every_row_arrives_as_it_was_and_the_source_is_never_used_again(both: Pa
         record.name = "somewhere else.txt"
         record.save(update_fields=["name"])
         call_command("sweep", verbosity=0)
-        assert list(upkeep.out_of_step()) == []
+        assert list(derived.out_of_step()) == []
 
 
 @pytest.mark.parametrize(

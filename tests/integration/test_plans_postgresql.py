@@ -18,9 +18,9 @@ from pytest_django import DjangoDbBlocker
 
 from accounts.models import User
 from benchmarks.population import Population, populate
-from files import listing
 from files.access import access_of
 from files.models import FileRecord, StoredObject
+from files.records import paging
 from tests.audit.databases import as_default
 from tests.integration.postgresql import server
 
@@ -61,13 +61,13 @@ def _busiest(node: dict[str, Any]) -> int:
 def test_no_page_reads_more_than_its_bounds(
     population: Population, who: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listing, "WALKED", BOUND)
-    monkeypatch.setattr(listing, "PROPOSED", BOUND)
+    monkeypatch.setattr(paging, "WALKED", BOUND)
+    monkeypatch.setattr(paging, "PROPOSED", BOUND)
     user = User.objects.get(username=who)
-    deep = listing._encode(population.middle_place)
+    deep = paging._encode(population.middle_place)
     for query in ("", "pdf", "0012345", "nothing", "qz", "report pdf", "---"):
         for cursor in ("", deep):
-            page = partial(listing.page_of, user, query=query, cursor=cursor, length=50)
+            page = partial(paging.page_of, user, query=query, cursor=cursor, length=50)
             rows = most_rows(page)
             assert rows <= 10 * BOUND, (who, query, cursor)
 
@@ -90,7 +90,7 @@ def test_a_rare_name_is_found_by_trigrams(population: Population) -> None:
     owner = User.objects.get(pk=population.owner)
     found = FileRecord.objects.filter(folded_name__contains="0012345").order_by("-place")
     assert "filerecord_names" in found.explain()
-    page = listing.page_of(owner, query="0012345", length=50)
+    page = paging.page_of(owner, query="0012345", length=50)
     assert page.records == list(found)
     assert len(page.records) == 1
 
@@ -115,7 +115,7 @@ def test_the_migration_can_be_taken_back_and_made_again(population: Population) 
     for targets in ([("files", "0006_download_session")], newest):
         MigrationExecutor(connection).migrate(targets)
     owner = User.objects.get(pk=population.owner)
-    assert len(listing.page_of(owner, query="0012345", length=50).records) == 1
+    assert len(paging.page_of(owner, query="0012345", length=50).records) == 1
     assert StoredObject.objects.filter(past_master_key_ids=" second first ").count() == 10
     with connection.cursor() as cursor:
         cursor.execute("SELECT reloptions FROM pg_class WHERE relname = 'files_storedobject'")

@@ -12,8 +12,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
-from files import vault
 from files.storage import StoreRefused
+from files.vault import vault
 
 pytestmark = pytest.mark.usefixtures("real_store")
 
@@ -31,7 +31,7 @@ def our_clock_is(monkeypatch: pytest.MonkeyPatch, ahead: timedelta) -> None:
             return datetime.now(tz) + ahead
 
     monkeypatch.setattr(botocore.auth, "get_current_datetime", now)
-    monkeypatch.setattr("files.refusals.datetime", Shifted)
+    monkeypatch.setattr("runtime.refusals.datetime", Shifted)
 
 
 def options(settings: Settings, **changed: str) -> None:

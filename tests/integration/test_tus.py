@@ -21,9 +21,10 @@ from tusclient.client import TusClient
 from tusclient.exceptions import TusCommunicationError
 
 from accounts.models import User
-from files import resumable, sweeping, vault
 from files.crypto.stream import FRAME_PAYLOAD, frames_per_part
 from files.models import FileRecord, StoredObject, UploadSession
+from files.upkeep import sweeping
+from files.vault import resumable, vault
 from tests.conftest import Weed
 from tests.integration.cutting import CuttingProxy
 from tests.integration.tus import Client, Server, upload_with_cuts

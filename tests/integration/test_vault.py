@@ -10,11 +10,12 @@ from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from accounts.models import User
-from files import bulk_verification, diagnosis, reconciliation, sweeping, vault
 from files.crypto.stream import FRAME_PAYLOAD, frames_per_part, object_length
 from files.models import FileRecord, StoredObject
-from files.verification import Outcome
-from securestore.findings import Level, examine
+from files.upkeep import bulk_verification, diagnosis, reconciliation, sweeping
+from files.upkeep.verification import Outcome
+from files.vault import vault
+from runtime.findings import Level, examine
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client

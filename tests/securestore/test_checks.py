@@ -16,8 +16,8 @@ from django.core.checks import Tags, registry, run_checks
 from pytest_django import Settings
 
 from files.crypto.keyring import generate_master_key
+from runtime.configuration import BASE_DIR
 from securestore.checks import is_public
-from securestore.configuration import BASE_DIR
 
 PUBLIC = ["files.example.org"]
 

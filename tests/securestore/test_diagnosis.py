@@ -21,10 +21,11 @@ from django.utils import timezone
 import audit
 from accounts.models import User
 from audit.models import AuditEvent
-from files import clock, connections
+from files.records import clock
 from launcher.ports import free_port
+from runtime import connections
+from runtime.findings import Level, Line, examine
 from securestore import diagnosis
-from securestore.findings import Level, Line, examine
 
 pytestmark = pytest.mark.django_db
 Usage = namedtuple("Usage", "total used free")

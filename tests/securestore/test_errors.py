@@ -16,9 +16,9 @@ from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
 from files.crypto.errors import Damaged
-from files.crypto.slots import TooBusy as NoSlot
 from files.errors import TooBusy
 from files.storage import StoreUnavailable
+from runtime.slots import TooBusy as NoSlot
 from securestore import errors
 from securestore.urls import handler400, handler403, handler404, handler500
 from securestore.urls import urlpatterns as site

@@ -10,8 +10,9 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts.models import User
-from securestore import formbodies, slowness
-from securestore.slowness import Body, Handled, TooSlow
+from runtime import slowness
+from runtime.slowness import Body, Handled, TooSlow
+from securestore import formbodies
 
 FORM = "application/x-www-form-urlencoded"
 DOORS = ["/accounts/login/", "/admin/login/", "/files/download/", "/files/keys/saved/", "/nowhere"]

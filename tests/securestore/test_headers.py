@@ -12,8 +12,8 @@ from django.urls import path
 from pytest_django import Settings
 
 from accounts.models import User
-from files import vault
 from files.models import FileRecord, StoredObject
+from files.vault import vault
 from securestore.middleware import PERMISSIONS_POLICY
 from securestore.urls import handler400, handler403, handler404, handler500
 from securestore.urls import urlpatterns as site

@@ -15,9 +15,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from files.crypto.slots import DERIVATIONS
-from files.masterkeys import keyring
+from files.keys.master_keys import keyring
 from files.models import StoredObject
+from runtime.slots import DERIVATIONS
 from securestore import health
 from securestore.health import Probe
 

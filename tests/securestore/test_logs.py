@@ -19,7 +19,7 @@ from django.urls import resolve
 from hypothesis import given
 
 from audit import context
-from securestore.configuration import log_format, read_environment
+from runtime.configuration import log_format, read_environment
 from securestore.logs import Console, JsonFormatter, LineFormatter, WithoutPath, visible
 from tests.hostile import NASTY, hostile
 

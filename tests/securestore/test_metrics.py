@@ -23,11 +23,11 @@ from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 import audit
 from accounts.models import User
 from audit import Event
-from files import downloading, vault
 from files.models import DownloadSession, StoredObject
-from files.processes import is_running, parent
+from files.records.leases import is_running, parent
+from files.vault import downloading, vault
+from runtime.configuration import BASE_DIR
 from securestore import metrics
-from securestore.configuration import BASE_DIR
 from securestore.counters import Counters
 
 TOKEN = "nVq7RZ2mHc0wT4bKx9LJ"

@@ -12,8 +12,8 @@ from pytest_django import Settings
 
 from accounts.models import User
 from audit.models import AuditEvent
-from files import vault
 from files.models import FileRecord
+from files.vault import vault
 from securestore.places import PLACES, TRANSFERS, NoPlace, Places
 from tests.files.conftest import give
 from tests.files.doors import ROUTES
@@ -160,7 +160,7 @@ def test_a_view_that_fails_gives_its_place_back(
     def fail(*_arguments: object, **_named: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("files.transfers.downloads.answer", fail)
+    monkeypatch.setattr("files.web.transfers.downloads.answer", fail)
     member.raise_request_exception = False
     member.get(f"/files/{record.pk}/download/").close()
     assert not PLACES.running()

@@ -13,8 +13,8 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
-from files import vault
 from files.models import FileRecord
+from files.vault import vault
 from securestore.logs import JsonFormatter
 
 NAME = "very-private-name.txt"

@@ -10,8 +10,8 @@ from django.core import mail
 from django.test import Client
 
 from accounts.models import User
-from files import vault
 from files.models import FileRecord
+from files.vault import vault
 
 pytestmark = pytest.mark.django_db
 ELSEWHERE = (

@@ -17,9 +17,9 @@ from django.db import OperationalError, connection
 from django.utils import timezone
 
 from files.crypto.keyring import generate_master_key
-from files.masterkeys import keyring
+from files.keys.master_keys import keyring
 from files.models import MasterKey, StoredObject
-from securestore.configuration import BASE_DIR
+from runtime.configuration import BASE_DIR
 from securestore.logs import Console
 
 MISSING = "local:0123456789abcdef"
@@ -58,7 +58,7 @@ def test_no_collection_goes_through_what_was_loaded(wsgi: ModuleType) -> None:
     try:
         wsgi.settle_down()
         assert gc.get_freeze_count() > 0
-        assert "files.views" in sys.modules
+        assert "files.web.views" in sys.modules
     finally:
         gc.unfreeze()
 

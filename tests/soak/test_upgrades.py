@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pytest_django import DjangoDbBlocker
 
-from securestore import online
+from runtime import online
 from tests.integration import migrating
 from tests.integration.postgresql import server
 

@@ -12,8 +12,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
 import audit
-from files import backups
-from securestore.progress import Progress
+from files.recovery import backups
+from runtime.progress import Progress
 
 
 class Command(BaseCommand):

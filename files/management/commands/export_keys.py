@@ -13,12 +13,14 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError
 
 import audit
-from files import errors, keyexports, passphrases
+from files import errors
 from files.crypto import shares
 from files.crypto.errors import KeyServiceError, MalformedKey
 from files.crypto.keyexport import SHARE_SECRET_LENGTH, Protector, WeakPassphrase
 from files.crypto.secretinput import SecretMissing, read_secret
-from securestore.progress import Progress
+from files.keys import passphrases
+from files.recovery import key_export
+from runtime.progress import Progress
 
 
 class Command(BaseCommand):
@@ -58,16 +60,16 @@ class Command(BaseCommand):
             with (
                 audit.command("export_keys"),
                 # Every file is written, and then read back.
-                Progress("Exporting", total=2 * keyexports.exportable(), unit=" keys") as bar,
+                Progress("Exporting", total=2 * key_export.exportable(), unit=" keys") as bar,
             ):
-                done = keyexports.export_keys(output, protector, progress=bar.update)
+                done = key_export.export_keys(output, protector, progress=bar.update)
         except FileExistsError:
             raise CommandError(f"{output} exists already: nothing is overwritten.") from None
         except OSError as error:
             raise CommandError(
                 f"{output} cannot be written ({error.strerror}). Nothing was left of it."
             ) from None
-        except (keyexports.ExportNotVerified, ImproperlyConfigured) as error:
+        except (key_export.ExportNotVerified, ImproperlyConfigured) as error:
             raise CommandError(str(error)) from None
         except KeyServiceError as error:
             raise CommandError(
@@ -107,7 +109,7 @@ class Command(BaseCommand):
     def _report(
         self,
         output: Path,
-        done: keyexports.Exported,
+        done: key_export.Exported,
         parts: list[shares.Share],
         options: dict[str, Any],
     ) -> None:
@@ -137,7 +139,7 @@ class Command(BaseCommand):
             for part in parts:
                 self.stdout.write(str(part))
 
-    def _complain(self, done: keyexports.Exported) -> None:
+    def _complain(self, done: key_export.Exported) -> None:
         if not done.left_out:
             return
         reasons = [

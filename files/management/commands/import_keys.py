@@ -13,12 +13,13 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError
 
 import audit
-from files import keyimports, vault
 from files.crypto.errors import CryptoError, Damaged, KeyServiceError
 from files.crypto.keyexport import KeyExport
 from files.crypto.rescue.keys import open_with
 from files.crypto.secretinput import SecretMissing
-from securestore.progress import Progress
+from files.recovery import key_import
+from files.vault import vault
+from runtime.progress import Progress
 
 
 class Command(BaseCommand):
@@ -46,7 +47,7 @@ class Command(BaseCommand):
                     audit.command("import_keys"),
                     Progress("Importing", total=_count(export), unit=" keys") as bar,
                 ):
-                    done = keyimports.import_keys(export, progress=bar.update)
+                    done = key_import.import_keys(export, progress=bar.update)
         except OSError as error:
             raise CommandError(f"{path} cannot be read ({error.strerror}).") from None
         except Damaged as damaged:
@@ -67,7 +68,7 @@ class Command(BaseCommand):
                 f"here. Among them: {', '.join(map(str, done.named))}."
             )
 
-    def _report(self, done: keyimports.Imported, *, json_wanted: bool) -> None:
+    def _report(self, done: key_import.Imported, *, json_wanted: bool) -> None:
         if json_wanted:
             outcome = {**asdict(done), "named": list(map(str, done.named))}
             self.stdout.write(json.dumps(outcome))

@@ -7,11 +7,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 import audit
-from files import keyreport
-from files.keyreport import KeyLine
 from files.management.failures import told_to_the_operator
-from files.vault import needing_keys
-from securestore.progress import Progress
+from files.rotation import key_report
+from files.rotation.key_report import KeyLine
+from files.vault.vault import needing_keys
+from runtime.progress import Progress
 
 _COLUMNS = {
     "status": "status",
@@ -45,9 +45,9 @@ class Command(BaseCommand):
                     audit.command("key_report", check=True),
                     Progress("Checking", total=needing_keys().count(), unit=" keys") as bar,
                 ):
-                    lines = keyreport.report(check=True, progress=bar.update)
+                    lines = key_report.report(check=True, progress=bar.update)
             else:
-                lines = keyreport.report()
+                lines = key_report.report()
         if options["json"]:
             self.stdout.write(json.dumps({"keys": [_as_json(line) for line in lines]}))
         else:

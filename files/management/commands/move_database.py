@@ -12,9 +12,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
 from audit import context
-from files import closing, moving
-from securestore.configuration import is_exposed
-from securestore.progress import Progress
+from files.recovery import closing, moving
+from runtime.configuration import is_exposed
+from runtime.progress import Progress
 
 MOST = 4096
 """Characters of a URL."""

@@ -21,14 +21,14 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
-from files import backups, drill, scratch
 from files.crypto.errors import CryptoError, Damaged
 from files.crypto.keyexport import read_header
 from files.crypto.rescue.keys import ask_for_secrets, open_with_secrets
 from files.crypto.secretinput import SecretMissing
-from files.drill import Check
-from securestore.configuration import BASE_DIR
-from securestore.progress import Progress
+from files.recovery import backups, drill, scratch
+from files.recovery.drill import Check
+from runtime.configuration import BASE_DIR
+from runtime.progress import Progress
 
 MARK: Final = "SECURESTORE_DRILL"
 """Names the scratch database to the process that may work on it, and on no other."""

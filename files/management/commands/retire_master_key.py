@@ -6,9 +6,9 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 import audit
-from files import retirement
 from files.management.arguments import key_id
 from files.management.failures import told_to_the_operator
+from files.rotation import retirement
 
 
 class Command(BaseCommand):

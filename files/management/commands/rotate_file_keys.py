@@ -9,10 +9,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 import audit
-from files.bulk_reencryption import Done, Run, Selection, TooManyFailures, Work, survey
 from files.management.arguments import age, at_least_one, file_id, key_id
 from files.management.failures import AGAIN, told_to_the_operator
-from securestore.progress import Progress
+from files.rotation.bulk_reencryption import Done, Run, Selection, TooManyFailures, Work, survey
+from runtime.progress import Progress
 
 
 class Command(BaseCommand):

@@ -8,10 +8,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 import audit
-from files import rewrapping
 from files.management.arguments import at_least_one
 from files.management.failures import told_to_the_operator
-from securestore.progress import Progress
+from files.rotation import rewrapping
+from runtime.progress import Progress
 
 COUNT_AGAIN = 5.0
 """Seconds between two counts of what is left: other runs work on it, too."""

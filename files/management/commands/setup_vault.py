@@ -14,7 +14,7 @@ import audit
 from accounts import powers
 from accounts.members import ensure_members_group
 from accounts.models import User
-from files import vault
+from files.vault import vault
 
 
 class Command(BaseCommand):

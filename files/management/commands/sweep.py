@@ -11,11 +11,12 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 import audit
-from files import clock, downloading, vault
 from files.management.failures import told_to_the_operator
-from files.reconciliation import LISTED, Reconciled, reconcile
-from files.sweeping import Act, Step, Swept, due, sweep
-from securestore.progress import Progress
+from files.records import clock
+from files.upkeep.reconciliation import LISTED, Reconciled, reconcile
+from files.upkeep.sweeping import Act, Step, Swept, due, sweep
+from files.vault import downloading, vault
+from runtime.progress import Progress
 
 DOES = {
     Act.PURGE: "delete doomed object",

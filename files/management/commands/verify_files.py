@@ -8,12 +8,12 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 import audit
-from files import clock
-from files.bulk_verification import Done, Run, Selection
 from files.management.arguments import age, at_least_one, file_id, moment, sample
 from files.management.failures import told_to_the_operator
-from files.verification import WELL, Finding, Outcome
-from securestore.progress import Progress
+from files.records import clock
+from files.upkeep.bulk_verification import Done, Run, Selection
+from files.upkeep.verification import WELL, Finding, Outcome
+from runtime.progress import Progress
 
 UNREACHABLE = 3
 """The exit code when nothing is known to be wrong, and not everything could be looked at."""

@@ -7,9 +7,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from files import diagnosis as vaults
+from files.upkeep import diagnosis as vaults
+from runtime.findings import Level, examine
 from securestore import diagnosis
-from securestore.findings import Level, examine
 
 
 class Command(BaseCommand):

@@ -15,7 +15,7 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.signals import pre_migrate
 
-from securestore import forecast, online
+from runtime import forecast, online
 
 
 class Command(migrate.Command):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from files.crypto import argon2id
-from files.crypto.slots import SLOTS
+from runtime.slots import SLOTS
 
 ROOT = Path(__file__).parents[3]
 CHEAP = {"memory": 1024, "passes": 1, "lanes": 4}

@@ -14,7 +14,7 @@ from files.crypto import argon2id
 from files.crypto.errors import Damaged
 from files.crypto.keyring import check_user_key
 from files.crypto.passphrase import Derivation, normalise
-from files.crypto.slots import SLOTS, Slots, TooBusy
+from runtime.slots import SLOTS, Slots, TooBusy
 
 CHEAP = Derivation(bytes(16), memory=32, passes=1, lanes=4)
 TEXT = "argon2id$v=19$m=65536,t=3,p=4$AAAAAAAAAAAAAAAAAAAAAA"

@@ -15,8 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from zipstream import ZipStream
 
-from files.crypto.portable import seen
-from files.names import (
+from files.records.names import (
     JOINERS,
     MAX_NAME_BYTES,
     BadName,
@@ -25,8 +24,9 @@ from files.names import (
     portable_name,
     same_file,
 )
-from files.transfers.archive import unique_names
-from files.transfers.downloads import as_attachment
+from files.web.transfers.archive import unique_names
+from files.web.transfers.downloads import as_attachment
+from runtime.portable import seen
 from tests.files.fuzz.amount import examples
 from tests.hostile import NASTY, hostile
 

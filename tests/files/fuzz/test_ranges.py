@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from files.transfers.byteranges import Unsatisfiable, parse_range
+from files.web.transfers.byteranges import Unsatisfiable, parse_range
 from tests.files.fuzz.amount import examples
 
 WHOLE, NONE = "whole", "416"

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from pytest_django import Settings
 
 from accounts.models import User
-from files import resumable
 from files.models import FileRecord, StoredObject, UploadSession
+from files.vault import resumable
 from tests.files.fuzz.amount import examples
 from tests.hostile import hostile
 

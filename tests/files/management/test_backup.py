@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from files import backups
 from files.models import FileRecord
+from files.recovery import backups
 
 
 def run(**options: Any) -> str:

@@ -9,7 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connections
 
-from files import closing, moving
+from files.recovery import closing, moving
 
 SECRET = "hunter2"
 

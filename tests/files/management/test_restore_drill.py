@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from files import backups
+from files.recovery import backups
 
 
 def run(**options: Any) -> str:

@@ -10,9 +10,9 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from accounts.models import User
-from files import rewrapping
 from files.crypto.keyring import LocalMasterKey, generate_master_key
 from files.models import MasterKey
+from files.rotation import rewrapping
 from tests.files.conftest import Store, UseKeys
 
 OLD, NEW = generate_master_key(), generate_master_key()

@@ -15,13 +15,14 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError
 
 from accounts.models import User
-from files import reencryption, vault
 from files.crypto.keyring import generate_master_key
 from files.management.arguments import age
 from files.models import FileRecord, StoredObject
+from files.rotation import reencryption
+from files.vault import vault
 from tests.files.conftest import CONTENT, Store, UseKeys
-from tests.files.test_reencryption import holding
-from tests.files.test_vault import StoreTrouble, flip, read
+from tests.files.rotation.test_reencryption import holding
+from tests.files.vault.test_vault import StoreTrouble, flip, read
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client

@@ -13,9 +13,9 @@ from django.core.management import CommandError, call_command
 
 from accounts.members import PERMISSIONS
 from accounts.models import User
-from files import vault
+from files.vault import vault
 from tests.aws import s3_client
-from tests.files.test_vault import StoreTrouble
+from tests.files.vault.test_vault import StoreTrouble
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client

@@ -14,11 +14,12 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from accounts.models import User
-from files import downloading, reconciliation, vault
 from files.management.commands import sweep as command
 from files.models import DownloadSession, FileRecord, StoredObject
+from files.upkeep import reconciliation
+from files.vault import downloading, vault
 from tests.files.conftest import Store
-from tests.files.test_vault import StoreTrouble
+from tests.files.vault.test_vault import StoreTrouble
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client

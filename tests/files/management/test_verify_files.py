@@ -13,14 +13,14 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError
 
 from accounts.models import User
-from files import bulk_verification, verification
 from files.crypto.keyring import generate_master_key
 from files.models import FileRecord, StoredObject, VerificationClaim, VerificationRun
-from files.processes import new_lease
+from files.records.leases import new_lease
+from files.upkeep import bulk_verification, verification
 from tests.files.conftest import CONTENT, Store, UseKeys
-from tests.files.test_bulk_verification import lose
-from tests.files.test_reencryption import holding
-from tests.files.test_vault import StoreTrouble, flip
+from tests.files.rotation.test_reencryption import holding
+from tests.files.upkeep.test_bulk_verification import lose
+from tests.files.vault.test_vault import StoreTrouble, flip
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from files import diagnosis as vaults
+from files.upkeep import diagnosis as vaults
+from runtime.findings import Level, Line, Probe
 from securestore import diagnosis
-from securestore.findings import Level, Line, Probe
-from tests.files.test_vault import StoreTrouble
+from tests.files.vault.test_vault import StoreTrouble
 
 
 def doctor(*arguments: str) -> str:

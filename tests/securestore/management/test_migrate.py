@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from securestore import forecast, online
+from runtime import forecast, online
 from tests.audit.databases import as_default
 
 

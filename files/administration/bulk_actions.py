@@ -1,0 +1,283 @@
+"""What the admin does to many files in one step: grant them, and hand them over.
+
+Each step shows a page that asks, and then is one use case: all of it or nothing, every part
+audited. Works without a script.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.widgets import AdminSplitDateTime, FilteredSelectMultiple
+from django.contrib.auth.models import Group
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.utils import timezone
+
+from accounts.models import User
+from files.models import FileRecord, Grant
+from files.sharing import granting, ownership
+from files.web.forms import computable
+from securestore.administration import SoundMultipleChoiceField
+
+if TYPE_CHECKING:
+    Admin = admin.ModelAdmin[Any]
+
+AT_ONCE = ownership.AT_ONCE
+"""Files of one step. It is one transaction, and every form field counts towards Django's limit."""
+
+GRANTS_AT_ONCE = 1000
+"""Each is an event of its own, and nobody else writes to the log meanwhile: some seconds."""
+
+SHOWN = 20
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def _actor(request: HttpRequest) -> User:
+    return cast("User", request.user)
+
+
+def may_transfer(request: HttpRequest) -> bool:
+    """Whether this member of staff may decide who owns a file: it is to let somebody in."""
+    return _actor(request).has_perms(["files.change_filerecord", "files.add_grant"])
+
+
+# --- Grant many files to many -----------------------------------------------------------------
+
+
+class GrantManyForm(forms.Form):
+    """To whom, for what, for how long and why."""
+
+    users = SoundMultipleChoiceField(
+        User.objects.filter(is_active=True).order_by("username"),
+        required=False,
+        widget=FilteredSelectMultiple("users", is_stacked=False),
+    )
+    groups = SoundMultipleChoiceField(
+        Group.objects.order_by("name"),
+        required=False,
+        widget=FilteredSelectMultiple("groups", is_stacked=False),
+    )
+    level = forms.ChoiceField(choices=Grant.Level)
+    starts_at = forms.SplitDateTimeField(
+        required=False,
+        widget=AdminSplitDateTime,
+        validators=[computable],
+        help_text="Empty: at once.",
+    )
+    expires_at = forms.SplitDateTimeField(
+        required=False,
+        widget=AdminSplitDateTime,
+        validators=[computable],
+        help_text="Empty: never.",
+    )
+    reason = forms.CharField(max_length=255, required=False)
+
+    def __init__(self, *args: Any, file_count: int, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.file_count = file_count
+
+    def clean(self) -> dict[str, Any]:
+        """Add `recipients`."""
+        cleaned = {**self.cleaned_data}
+        recipients = [*cleaned.get("users", ()), *cleaned.get("groups", ())]
+        if not recipients and not {"users", "groups"} & self.errors.keys():
+            raise ValidationError("Choose at least one user or group.")
+        if len(recipients) * self.file_count > GRANTS_AT_ONCE:
+            raise ValidationError(
+                f"That would be {len(recipients) * self.file_count} grants: choose fewer files or "
+                f"recipients, so that one step makes {GRANTS_AT_ONCE} at most."
+            )
+        expires_at = cleaned.get("expires_at")
+        if expires_at is not None and expires_at <= timezone.now():
+            self.add_error("expires_at", "Choose a moment that is still to come.")
+        cleaned["recipients"] = recipients
+        return cleaned
+
+
+def grant_many(
+    model_admin: Admin, request: HttpRequest, queryset: QuerySet[FileRecord]
+) -> HttpResponse | None:
+    """The action: ask to whom, then grant all the files, or none. None: back to the list."""
+    records = _few_enough(model_admin, request, queryset)
+    if records is None:
+        return None
+    asked = "confirmed" in request.POST
+    form = GrantManyForm(request.POST if asked else None, file_count=len(records))
+    if form.is_valid():
+        given = form.cleaned_data
+        try:
+            done = granting.grant_many(
+                records,
+                given["recipients"],
+                level=given["level"],
+                starts_at=given["starts_at"],
+                expires_at=given["expires_at"],
+                reason=given["reason"],
+                actor=_actor(request),
+            )
+        except ValidationError as error:
+            form.add_error(None, error)
+        else:
+            text = f"{_plural(done.made, 'grant')} made."
+            if done.extended == 1:
+                text += " 1 that is there already now lasts longer."
+            elif done.extended:
+                text += f" {done.extended} that are there already now last longer."
+            if done.skipped:
+                text += f" {done.skipped} skipped: the same grant is there already."
+            model_admin.message_user(request, text, messages.SUCCESS)
+            return None
+    return _page(
+        request,
+        model_admin,
+        form,
+        records,
+        title="Grant files",
+        button="Grant",
+        action="grant_many",
+    )
+
+
+def _few_enough(
+    model_admin: Admin, request: HttpRequest, queryset: QuerySet[FileRecord]
+) -> list[FileRecord] | None:
+    """The selected files; None, having said why, where there are too many or some are gone."""
+    records = list(queryset.select_related("owner")[: AT_ONCE + 1])
+    selected = request.POST.getlist(ACTION_CHECKBOX_NAME)
+    if len(records) > AT_ONCE:
+        why = f"Select {AT_ONCE} files at most: nothing was done."
+    elif "confirmed" in request.POST and len(records) < len(set(selected)):
+        why = "Some of the selected files are gone: nothing was done. Select again."
+    else:
+        return records
+    model_admin.message_user(request, why, messages.ERROR)
+    return None
+
+
+# --- Hand files over --------------------------------------------------------------------------
+
+
+class TransferForm(forms.Form):
+    """Who is to own the files."""
+
+    new_owner = forms.ModelChoiceField(User.objects.filter(is_active=True).order_by("username"))
+
+
+def transfer_many(
+    model_admin: Admin, request: HttpRequest, queryset: QuerySet[FileRecord]
+) -> HttpResponse | None:
+    """The action: ask for the new owner, then hand all the files over, or none."""
+    records = _few_enough(model_admin, request, queryset)
+    if records is None:
+        return None
+    form = TransferForm(request.POST if "confirmed" in request.POST else None)
+    if _transferred(model_admin, request, form, records):
+        return None
+    return _transfer_page(request, model_admin, form, records, action="transfer_many")
+
+
+def transfer_one(request: HttpRequest, object_id: Any, model_admin: Admin) -> HttpResponse:
+    """The page of one file that asks for its new owner."""
+    if not may_transfer(request):
+        raise PermissionDenied
+    record = get_object_or_404(FileRecord.objects.select_related("owner"), pk=object_id)
+    form = TransferForm(request.POST if request.method == "POST" else None)
+    if _transferred(model_admin, request, form, [record]):
+        return redirect("admin:files_filerecord_change", record.pk)
+    return _transfer_page(request, model_admin, form, [record], original=record)
+
+
+def transfer_all(request: HttpRequest, user_id: int, model_admin: Admin) -> HttpResponse:
+    """The page of one person that hands over what they own, the oldest first."""
+    if not (may_transfer(request) and model_admin.has_view_permission(request)):
+        raise PermissionDenied
+    person = get_object_or_404(User, pk=user_id)
+    owned = FileRecord.objects.filter(owner=person)
+    records = list(owned.select_related("owner").order_by("created_at", "pk")[:AT_ONCE])
+    form = TransferForm(request.POST if request.method == "POST" else None)
+    if records and _transferred(model_admin, request, form, records):
+        left = owned.count()
+        if not left:
+            return redirect("admin:accounts_user_change", person.pk)
+        text = f"Not everything yet: {person} still owns {_plural(left, 'file')}."
+        model_admin.message_user(request, text, messages.WARNING)
+        return redirect("admin:accounts_user_transfer", person.pk)
+    return _transfer_page(request, model_admin, form, records, original=person)
+
+
+def _transferred(
+    model_admin: Admin, request: HttpRequest, form: TransferForm, records: Sequence[FileRecord]
+) -> bool:
+    if not form.is_valid():
+        return False
+    new_owner = form.cleaned_data["new_owner"]
+    try:
+        count = ownership.transfer(records, to=new_owner, actor=_actor(request))
+    except ownership.NotTransferred as error:
+        form.add_error(None, str(error))
+        return False
+    text = f"{_plural(count, 'file')} handed over to {new_owner}."
+    if count < len(records):
+        text += f" {len(records) - count} left out: {new_owner} owns it already, or it is gone."
+    model_admin.message_user(request, text, messages.SUCCESS)
+    return True
+
+
+def _transfer_page(
+    request: HttpRequest,
+    model_admin: Admin,
+    form: forms.Form,
+    records: Sequence[FileRecord],
+    *,
+    action: str = "",
+    original: Any = None,
+) -> HttpResponse:
+    return _page(
+        request,
+        model_admin,
+        form,
+        records,
+        title="Transfer ownership",
+        button="Transfer",
+        action=action,
+        original=original,
+    )
+
+
+def _page(
+    request: HttpRequest,
+    model_admin: Admin,
+    form: forms.Form,
+    records: Sequence[FileRecord],
+    *,
+    title: str,
+    button: str,
+    action: str,
+    original: Any = None,
+) -> HttpResponse:
+    context = {
+        **model_admin.admin_site.each_context(request),
+        "opts": model_admin.opts,
+        "media": model_admin.media + form.media,
+        "title": title,
+        "button": button,
+        "form": form,
+        "records": records,
+        "shown": records[:SHOWN],
+        "not_shown": len(records) - SHOWN,
+        "original": original,
+        "action": action,
+        "checkbox": ACTION_CHECKBOX_NAME,
+    }
+    return TemplateResponse(request, "admin/files/many.html", context)

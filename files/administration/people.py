@@ -1,0 +1,82 @@
+"""What the admin of people needs to know of their files: pages, and what outlives an account.
+
+A person's files and grants are never deleted with the account, nor a group's: the files may matter
+to others, and the grants are history. Such an account is deactivated, its files are handed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin, messages
+from django.contrib.auth.models import Group
+from django.db.models import Count, Model
+from django.http import HttpRequest
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+
+from accounts.models import User
+from files.administration import bulk_actions, effective_access
+from files.models import FileRecord, Grant
+
+if TYPE_CHECKING:
+    Admin = admin.ModelAdmin[Any]
+
+
+def urls(model_admin: Admin) -> list[URLPattern]:
+    """The pages of one person: which files they can read, and handing over what they own."""
+    view = model_admin.admin_site.admin_view
+    access = view(partial(effective_access.user_access, model_admin=model_admin))
+    transfer = view(partial(bulk_actions.transfer_all, model_admin=model_admin))
+    return [
+        path("<int:user_id>/access/", access, name="accounts_user_access"),
+        path("<int:user_id>/transfer/", transfer, name="accounts_user_transfer"),
+    ]
+
+
+def obstacles(things: Collection[Model]) -> list[str]:
+    """Why these people or groups cannot be deleted, and what to do instead. Three queries."""
+    users = [one for one in things if isinstance(one, User)]
+    groups = [one for one in things if isinstance(one, Group)]
+    owned = _count(FileRecord.objects.filter(owner__in=users), "owner")
+    granted = _count(Grant.objects.filter(user__in=users), "user")
+    found = []
+    for user in users:
+        reasons = []
+        if user.pk in owned:
+            reasons.append(f"owns {owned[user.pk]} file(s)")
+        if user.pk in granted:
+            reasons.append(f"is named by {granted[user.pk]} grant(s), which are kept as history")
+        if reasons:
+            advice = "deactivate the account instead"
+            if user.pk in owned:
+                advice = "transfer the files to somebody else, or " + advice
+            found.append(f"{user} {' and '.join(reasons)}: {advice}.")
+    named = _count(Grant.objects.filter(group__in=groups), "group")
+    found += [
+        f"{group} is named by {named[group.pk]} grant(s), which are kept as history: revoke them, "
+        "or take everybody out of the group instead."
+        for group in groups
+        if group.pk in named
+    ]
+    return found
+
+
+def _count(rows: Any, field: str) -> dict[int, int]:
+    return dict(rows.order_by().values_list(field).annotate(Count("pk")))
+
+
+def note_left_files(request: HttpRequest, person: User) -> None:
+    """Tell whoever deactivated an account what became of its files, and where to go on."""
+    count = FileRecord.objects.filter(owner=person).count()
+    if count and not person.is_active:
+        text = format_html(
+            "The account {} can no longer sign in. It owns {}: "
+            '<a href="{}">transfer what it owns to somebody else</a>.',
+            person,
+            "1 file" if count == 1 else f"{count} files",
+            reverse("admin:accounts_user_transfer", args=[person.pk]),
+        )
+        messages.warning(request, text)

@@ -1,0 +1,77 @@
+"""The one rule for file names: what is cleaned and what is refused.
+
+A name is text that people read, never a path. It reaches pages, headers, logs and archives, so
+what could deceive or break one of these never enters the database:
+
+- Some browsers send a path: everything up to the last `/` or `\\` is dropped.
+- Unicode is normalised to NFC; line breaks and tabs become spaces; control characters, bidi
+  controls, private use and what shows nothing go (`runtime.portable`). What people see stays,
+  also a character that is younger than this Python.
+- White space at both ends goes, and runs of it become one space.
+- Refused afterwards: a name of which nothing is seen, `.`, `..`, and more than 255 bytes of UTF-8.
+
+What shapes the characters beside it stays: joiners, variation selectors, the tags of flags.
+"""
+
+import re
+
+from runtime import portable, unicode14
+from runtime.portable import JOINERS, clean_line, portable_name, same_file, shortened
+
+__all__ = [
+    "JOINERS",
+    "MAX_NAME_BYTES",
+    "UNKNOWN_TYPE",
+    "BadName",
+    "clean_content_type",
+    "clean_line",
+    "clean_name",
+    "fold_name",
+    "key_file_name",
+    "portable_name",
+    "same_file",
+    "shortened",
+]
+
+MAX_NAME_BYTES = portable.LONGEST
+
+
+class BadName(ValueError):
+    """The name cannot be kept. The message says why and what to do, and may be shown."""
+
+
+def clean_name(raw: str) -> str:
+    """Return the name to keep: NFC, 1 to 255 bytes of UTF-8. Raises BadName."""
+    name = clean_line(re.split(r"[/\\]", raw)[-1])
+    if portable.seen(name).strip() in {"", ".", ".."}:
+        raise BadName("The file has no name: rename it and try again.")
+    if (length := len(name.encode())) > MAX_NAME_BYTES:
+        raise BadName(
+            f"The file's name is longer than {MAX_NAME_BYTES} bytes: shorten it and try again. "
+            f"It has {length}."
+        )
+    return name
+
+
+def key_file_name(name: str) -> str:
+    """The name of the file that a held file's key is saved in, at most 255 bytes."""
+    stem, ending = portable.split_ending(name)
+    return shortened(stem, f"{ending}.key")
+
+
+def fold_name(name: str) -> str:
+    """The form that a search compares: no case, compatibility forms made equal.
+
+    It is kept, so it must be the same on any later Python: as of Unicode 14.
+    """
+    return unicode14.fold(name)
+
+
+_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}")
+UNKNOWN_TYPE = "application/octet-stream"
+
+
+def clean_content_type(raw: str | None) -> str:
+    """A bare media type (RFC 6838), or `application/octet-stream` where there is no sound one."""
+    bare = (raw or "").partition(";")[0].strip().lower()
+    return bare if _TYPE.fullmatch(bare) else UNKNOWN_TYPE

@@ -1,0 +1,322 @@
+"""Granting and revoking: the use cases behind every door that changes who may read a file.
+
+Each is one transaction with its audit event. Nothing here reads or writes content.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+
+import audit
+from audit import Event
+from files.access import Access, access_of, may_share
+from files.models import FileRecord, Grant
+from files.records.names import clean_line
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+_MOMENT = "j M Y, H:i"
+
+
+def grant(new: Grant, *, actor: User) -> Grant:
+    """Save a new grant. Raises ValidationError when it breaks a rule of the model.
+
+    Whoever has the same already, for a time that meets this one, keeps one grant, which lasts as
+    long as both would have: that one is returned. Granting oneself access is allowed, and is
+    recorded as such.
+    """
+    new.granted_by = actor
+    new.reason = clean_line(new.reason)
+    new.full_clean()
+    own_groups = set(actor.groups.values_list("pk", flat=True))
+    with transaction.atomic():
+        # Two at once would make the same grant twice.
+        record = FileRecord.objects.select_for_update().filter(pk=new.file_id).first()
+        if record is None:
+            raise ValidationError("This file was deleted meanwhile.")
+        there = Grant.objects.filter(file=record, user=new.user_id, group=new.group_id)
+        same = _meeting(there.filter(level=new.level, revoked_at=None).order_by("pk"), new)
+        if same is not None:
+            _extend(same, new, actor, record, own_groups)
+            return same
+        new.save()
+        _record_new(new, actor, record, own_groups)
+    return new
+
+
+def _meeting(there: Iterable[Grant], new: Grant) -> Grant | None:
+    """The one of these that is not over, and whose time meets that of the new one."""
+    now = timezone.now()
+    for one in there:
+        is_over = one.expires_at is not None and one.expires_at <= now
+        before = one.expires_at and new.starts_at and one.expires_at < new.starts_at
+        after = new.expires_at and one.starts_at and new.expires_at < max(one.starts_at, now)
+        if not is_over and not before and not after:
+            return one
+    return None
+
+
+def _extend(
+    same: Grant, new: Grant, actor: User, record: FileRecord, own_groups: Collection[int]
+) -> bool:
+    """Let a grant last as long as the new one would have, too; whether that changed it."""
+    starts = same.starts_at and new.starts_at and min(same.starts_at, new.starts_at)
+    expires = same.expires_at and new.expires_at and max(same.expires_at, new.expires_at)
+    now = timezone.now()
+    begun = same.starts_at is None or same.starts_at <= now
+    if (begun or starts == same.starts_at) and expires == same.expires_at:
+        return False
+    if not begun:
+        same.starts_at = starts
+    same.expires_at, same.reason = expires, new.reason or same.reason
+    same.save(update_fields=["starts_at", "expires_at", "reason"])
+    _record(Event.GRANT_CHANGED, same, actor)
+    if _lets_in(same, actor, record, own_groups):
+        _record(Event.SELF_GRANTED, same, actor)
+    return True
+
+
+def _lets_in(new: Grant, actor: User, record: FileRecord, own_groups: Collection[int]) -> bool:
+    """Whether somebody lets themselves in: an owner is in already."""
+    to_self = new.user_id == actor.pk or new.group_id in own_groups
+    return to_self and record.owner_id != actor.pk
+
+
+def _record_new(new: Grant, actor: User, record: FileRecord, own_groups: Collection[int]) -> None:
+    lets_in = _lets_in(new, actor, record, own_groups)
+    _record(Event.SELF_GRANTED if lets_in else Event.GRANT_CREATED, new, actor)
+
+
+@dataclass(frozen=True)
+class Granted:
+    """What one step of `grant_many` did."""
+
+    made: int
+    skipped: int
+    extended: int = 0
+
+
+def grant_many(
+    records: Collection[FileRecord],
+    recipients: Collection[User | Group],
+    *,
+    level: str,
+    starts_at: datetime | None,
+    expires_at: datetime | None,
+    reason: str,
+    actor: User,
+) -> Granted:
+    """Grant every one of these files to every recipient: all of it, or nothing.
+
+    Skipped is who has the same already, for at least that time; extended, for a time that meets it.
+    Raises ValidationError when a grant breaks a rule, or a file is gone.
+    """
+    with transaction.atomic():
+        # Two such steps at once would make the same grants twice.
+        locked = FileRecord.objects.select_for_update().filter(pk__in=[one.pk for one in records])
+        found = list(locked.order_by("pk"))
+        if len(found) < len(records):
+            raise ValidationError("Some of these files were deleted meanwhile: choose again.")
+        own_groups = set(actor.groups.values_list("pk", flat=True))
+        have: defaultdict[tuple[Any, ...], list[Grant]] = defaultdict(list)
+        for one in Grant.objects.filter(file__in=found, level=level, revoked_at=None).order_by(
+            "pk"
+        ):
+            have[one.file_id, one.user_id, one.group_id].append(one)
+        new: list[Grant] = []
+        extended = 0
+        reason = clean_line(reason)
+        for record, to in product(found, recipients):
+            ids = (to.pk, None) if isinstance(to, get_user_model()) else (None, to.pk)
+            one = Grant(
+                file=record,
+                user_id=ids[0],
+                group_id=ids[1],
+                level=level,
+                starts_at=starts_at,
+                expires_at=expires_at,
+                reason=reason,
+                granted_by=actor,
+            )
+            if record == found[0]:
+                one.full_clean()  # The terms are the same for every file.
+            same = _meeting(have[record.pk, *ids], one)
+            if same is None:
+                new.append(one)
+            else:
+                extended += _extend(same, one, actor, record, own_groups)
+        files = {record.pk: record for record in found}
+        for one in Grant.objects.bulk_create(new):
+            _record_new(one, actor, files[one.file_id], own_groups)
+    skipped = len(found) * len(recipients) - len(new) - extended
+    return Granted(len(new), skipped, extended)
+
+
+def share(new: Grant, *, actor: User) -> Grant:
+    """Grant as somebody who may manage the file, and no further than their own access reaches.
+
+    Raises ValidationError, also where the grant would outlast the one that it rests on.
+    """
+    with transaction.atomic():
+        access = access_of(actor, new.file)
+        if access is None or not access.may_manage or not may_share(actor):
+            raise ValidationError("You may no longer share this file.")
+        if new.user_id == new.file.owner_id:
+            raise ValidationError("That person owns the file.")
+        if new.user_id == actor.pk:
+            # In person it would outlive what it rests on, such as being in a group.
+            raise ValidationError("You cannot share a file with yourself.")
+        if new.group is not None and not access.is_owner and actor.groups.contains(new.group):
+            # The same by another way: they would keep it when what they have now ends.
+            raise ValidationError(
+                f"You are in the group “{new.group.name}” yourself, and would keep the file when "
+                "your own access ends: ask its owner or an administrator."
+            )
+        if access.until is not None and (new.expires_at is None or new.expires_at > access.until):
+            raise ValidationError(
+                f"Your own access ends on {date_format(localtime(access.until), _MOMENT)}"
+                ": choose an earlier end."
+            )
+        return grant(new, actor=actor)
+
+
+def may_withdraw(target: Grant, access: Access | None, *, actor: User) -> bool:
+    """Whether somebody with that access to the file may revoke that grant of it.
+
+    The owner may revoke every grant. Who manages the file through a grant may revoke every grant
+    to download; of those to manage only what they gave themselves, and what they hold in person.
+    So nobody can shut out who let them in, or another manager.
+    """
+    if access is None or not access.may_manage:
+        return False
+    if access.is_owner or target.level != Grant.Level.MANAGE:
+        return True
+    return actor.pk in {target.granted_by_id, target.user_id}
+
+
+def withdraw(target: Grant, *, actor: User) -> bool:
+    """Revoke as somebody who may manage the file. False where it was revoked before.
+
+    Raises ValidationError where that is not theirs to do.
+    """
+    with transaction.atomic():
+        if not may_withdraw(target, access_of(actor, target.file), actor=actor):
+            raise ValidationError(
+                "This grant is not yours to revoke: ask the owner of the file or an administrator."
+            )
+        return revoke(target, actor=actor)
+
+
+def given_by(user_id: int | None, record: FileRecord) -> int:
+    """How many live grants of the file that person gave to others."""
+    if user_id is None:
+        return 0
+    return record.grants.live().filter(granted_by=user_id).exclude(user=user_id).count()
+
+
+def change(changed: Grant, *, actor: User) -> Grant:
+    """Save an edited grant. Raises ValidationError."""
+    changed.reason = clean_line(changed.reason)
+    changed.full_clean()
+    with transaction.atomic():
+        former = Grant.objects.select_for_update(of=("self",)).get(pk=changed.pk)
+        # It may have been revoked since this copy was read.
+        changed.revoked_at, changed.revoked_by = former.revoked_at, former.revoked_by
+        changed.save()
+        _record(Event.GRANT_CHANGED, changed, actor)
+        own_groups = set(actor.groups.values_list("pk", flat=True))
+        if _lets_in(changed, actor, changed.file, own_groups) and _is_wider(changed, former):
+            _record(Event.SELF_GRANTED, changed, actor)
+    return changed
+
+
+def _is_wider(changed: Grant, former: Grant) -> bool:
+    longer = former.expires_at is not None and (
+        changed.expires_at is None or changed.expires_at > former.expires_at
+    )
+    sooner = former.starts_at is not None and (
+        changed.starts_at is None or changed.starts_at < former.starts_at
+    )
+    more = changed.level == Grant.Level.MANAGE and former.level != changed.level
+    return longer or sooner or more
+
+
+def revoke(target: Grant, *, actor: User) -> bool:
+    """End a grant now; the row stays as history. False where it was revoked before."""
+    with transaction.atomic():
+        changed = Grant.objects.filter(pk=target.pk, revoked_at=None).update(
+            revoked_at=timezone.now(), revoked_by=actor
+        )
+        if changed:
+            # What it was at its end, whatever was changed since this copy was read.
+            _record(Event.GRANT_REVOKED, Grant.objects.get(pk=target.pk), actor)
+    return bool(changed)
+
+
+MOST_LEFT = 20
+"""Grants that `remaining` names at most."""
+
+
+def remaining(record: FileRecord, user: User | None, group: Group | None) -> list[Grant]:
+    """The grants by which that person, or members of that group, read the file now or later.
+
+    To be asked when one was revoked: to revoke a grant ends that grant, and no other way in.
+    """
+    lasting = record.grants.filter(revoked_at=None).filter(
+        Q(expires_at=None) | Q(expires_at__gt=timezone.now())
+    )
+    if user is not None:
+        found = lasting.filter(Q(user=user) | Q(group__in=user.groups.all()))
+    elif group is not None:
+        members = group.user_set.filter(is_active=True)
+        to_members = Q(user__in=members) | Q(group__in=Group.objects.filter(user__in=members))
+        found = lasting.filter(Q(group=group) | to_members)
+    else:
+        return []
+    return list(found.select_related("user", "group", "file").order_by("pk")[:MOST_LEFT])
+
+
+def describe_left(left: Collection[Grant], name: str) -> str:
+    """Say how somebody whose grant was revoked still gets in; empty where they do not."""
+    if not left:
+        return ""
+    ways = "; ".join(_way(one) for one in left)
+    return f"{name} can still read it, or will, by {ways}. To end that, revoke it, too."
+
+
+def _way(one: Grant) -> str:
+    text = f"the grant {one.pk} to {one.recipient_name} to {one.level}"
+    if one.status == "scheduled" and one.starts_at is not None:
+        text += f" from {date_format(localtime(one.starts_at), _MOMENT)}"
+    if one.expires_at is None:
+        return f"{text}, without end"
+    return f"{text} until {date_format(localtime(one.expires_at), _MOMENT)}"
+
+
+def _record(event: Event, subject: Grant, actor: User) -> None:
+    audit.record(
+        event,
+        actor=actor,
+        file_id=subject.file_id,
+        grant_id=subject.pk,
+        level=subject.level,
+        user_id=subject.user_id,
+        group_id=subject.group_id,
+        starts_at=subject.starts_at,
+        expires_at=subject.expires_at,
+    )

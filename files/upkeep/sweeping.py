@@ -1,0 +1,148 @@
+"""Sweeping: what died, was given up or was deleted goes, as its rows say. Nothing else does.
+
+The row is committed before the first byte goes to the store, and doomed before the object is
+deleted: so rows alone tell what is left to do, and a sweep that is killed goes on when it is run
+again. What the rows do not tell, `reconciliation` finds by looking into the bucket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum, auto
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import Q, QuerySet
+
+import audit
+from audit import Event
+from files.keys import custody
+from files.models import StoredObject, UploadSession
+from files.records import clock
+from files.vault import vault
+from files.vault.allowance import standing_still
+
+State = StoredObject.State
+
+PAGE = 500
+"""Rows looked up at once."""
+
+
+class Act(StrEnum):
+    """What a sweep does, or only reports."""
+
+    PURGE = auto()
+    """Delete a doomed object past its grace."""
+    ABANDON = auto()
+    """Give up an upload past its expiry, and delete what there is of it."""
+    ABORT = auto()
+    """Abort a multipart upload that no row knows of any more."""
+    TAIL = auto()
+    """Delete what a complete upload left beside its object."""
+    REPORT = auto()
+    """An object without a row: leave it."""
+    DELETE = auto()
+    """An object without a row: delete it, for that was asked for."""
+    MARK = auto()
+    """A row whose object is gone: mark it damaged."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that a sweep does to one object. `size` is in bytes of the object."""
+
+    act: Act
+    object_name: str
+    file_id: UUID | None = None
+    size: int | None = None
+    age: timedelta | None = None
+    failed: bool = False
+
+
+Each = Callable[[Step], object]
+
+
+def nobody(step: Step) -> None:
+    """Told of every step, and does nothing about it."""
+
+
+@dataclass
+class Swept:
+    """What a sweep did: objects and uploads removed, and those it could not remove yet."""
+
+    purged: int = 0
+    abandoned: int = 0
+    failed: int = 0
+
+
+def sweep(*, now: datetime | None = None, dry_run: bool = False, each: Each = nobody) -> Swept:
+    """Remove doomed objects past their grace, and uploads that stand still past their expiry.
+
+    Safe beside a running service, and beside another sweep. With `dry_run`, nothing is changed,
+    and `each` is told what would be.
+    """
+    now = now or clock.now()
+    swept = Swept()
+    for row in _paged(_doomed(now)):
+        swept.purged += 1
+        failed = not (dry_run or vault.purge(row))
+        if failed:
+            swept.purged -= 1
+            swept.failed += 1
+        each(_step(Act.PURGE, row, now, failed=failed))
+    for row in _paged(_expired(now)):
+        # Compare-and-set: it may have been published just now, or its client have come back.
+        still = StoredObject.objects.filter(
+            pk=row.pk, state=State.WRITING, state_changed_at=row.state_changed_at
+        )
+        if not dry_run and not vault.doom(still):
+            continue
+        swept.abandoned += 1
+        failed = not (dry_run or vault.purge(row))
+        swept.failed += failed
+        each(_step(Act.ABANDON, row, now, failed=failed))
+    if dry_run:
+        return swept
+    # Of a complete upload only its session is left, for a client that missed the last answer.
+    UploadSession.objects.filter(completed_at__lte=now - settings.UPLOAD_EXPIRY).delete()
+    custody.forget_lapsed(now)
+    if swept != Swept():
+        audit.record(Event.SWEPT, purged=swept.purged, abandoned=swept.abandoned)
+    return swept
+
+
+def due(now: datetime | None = None) -> int:
+    """How many rows a sweep would take away."""
+    now = now or clock.now()
+    return _doomed(now).count() + _expired(now).count()
+
+
+def _doomed(now: datetime) -> QuerySet[StoredObject]:
+    past = now - settings.DOOMED_GRACE
+    return StoredObject.objects.filter(state=State.DOOMED, state_changed_at__lte=past)
+
+
+def _expired(now: datetime) -> QuerySet[StoredObject]:
+    return StoredObject.objects.filter(
+        Q(state_changed_at__lte=now - settings.UPLOAD_EXPIRY)
+        | standing_still(settings.EMPTY_UPLOAD_EXPIRY, now=now)
+        # Nobody comes back to these, and while somebody writes them they show it.
+        | Q(state_changed_at__lte=now - vault.REENCRYPTION_EXPIRY, reencrypts=True),
+        state=State.WRITING,
+    )
+
+
+def _paged(rows: QuerySet[StoredObject]) -> Iterator[StoredObject]:
+    """All rows, some at a time: there may be very many, and each is gone once it is done."""
+    last = 0
+    rows = rows.defer("etags", "tails", "carry").order_by("pk")
+    while page := list(rows.filter(pk__gt=last)[:PAGE]):
+        yield from page
+        last = page[-1].pk
+
+
+def _step(act: Act, row: StoredObject, now: datetime, *, failed: bool) -> Step:
+    age = now - row.state_changed_at
+    return Step(act, row.object_name, row.file_id, row.object_size or None, age, failed)

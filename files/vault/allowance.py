@@ -1,0 +1,147 @@
+"""How much a person may store: the size limit of one file, and the quota of all of theirs.
+
+Bytes count as they are received. An upload reserves room ahead of its bytes, on its row and with
+its owner locked, so that two uploads at once never share the last of it. The size of a finished
+file takes the place of its reservation in the transaction that publishes it.
+
+What is only announced counts as well, for as long as its upload moves: or a hundred could begin in
+the place of one. One that stands still keeps what it has received, and no more; the rest is asked
+for anew when it goes on. How many may be unfinished has a bound of its own, whatever they come by.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.db import transaction
+from django.db.models import Case, F, OuterRef, Q, QuerySet, Subquery, Sum, When
+from django.db.models.functions import Coalesce, Greatest
+
+from files.errors import AccountClosed, FileTooLarge, QuotaExceeded, TooManyUploads, UploadLost
+from files.models import StoredObject, Usage
+from files.records import clock
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+STEP = 8 * 1024 * 1024
+"""Bytes that an upload reserves ahead, at most."""
+
+
+RECHECK = 64 * 1024 * 1024
+"""Bytes after which a running upload asks again whether its owner's account is active."""
+
+
+STILL = timedelta(hours=1)
+"""An upload that nothing was heard of for so long stands still."""
+
+
+def standing_still(since: timedelta, *, now: datetime | None = None) -> Q:
+    """Rows of resumable uploads without a byte that nothing was heard of for so long."""
+    # Nobody loses anything with them: the client begins anew.
+    return Q(
+        state_changed_at__lte=(now or clock.now()) - since,
+        offset=0,
+        session__isnull=False,
+        session__completed_at=None,
+    )
+
+
+def require_active(owner: User) -> None:
+    """Raise AccountClosed when the account was deactivated, as it stands in the database now."""
+    if not get_user_model().objects.filter(pk=owner.pk, is_active=True).exists():
+        raise AccountClosed
+
+
+class Allowance:
+    """What one upload of one person may take."""
+
+    def __init__(self, owner: User) -> None:
+        self._owner = owner
+        self._quota: int | None = settings.USER_QUOTA if owner.quota is None else owner.quota
+        self._largest: int = settings.MAX_UPLOAD_SIZE
+        self._asked_at = 0
+
+    def check(self, size: int, *, row: StoredObject | None = None) -> None:
+        """Raise FileTooLarge or QuotaExceeded when `size` bytes would not fit now.
+
+        `row` is that of the upload in question, where it has one already.
+        """
+        if size > self._largest:
+            raise FileTooLarge(self._largest)
+        self.check_quota(size, row=row)
+
+    def admit(self, size: int) -> None:
+        """Let the owner begin another upload, of that many bytes. For the transaction that does.
+
+        Raises FileTooLarge, QuotaExceeded, TooManyUploads.
+        """
+        get_user_model().objects.select_for_update().get(pk=self._owner.pk)
+        limit: int = settings.MAX_UNFINISHED_UPLOADS
+        over = Q(state_changed_at__lte=clock.now() - settings.UPLOAD_EXPIRY)
+        over |= standing_still(settings.EMPTY_UPLOAD_EXPIRY)
+        unfinished = self._writing().filter(creator=self._owner, reencrypts=False).exclude(over)
+        if unfinished.count() >= limit:
+            raise TooManyUploads(limit)
+        self.check(size)
+
+    def check_quota(self, size: int, *, row: StoredObject | None = None) -> None:
+        """Raise QuotaExceeded when `size` bytes, of whatever number of files, would not fit."""
+        if self._quota is not None:
+            self._require(size, *self._left(self._quota, beside=row))
+
+    def cover(self, row: StoredObject, size: int) -> None:
+        """Reserve room so that the upload of `row` may have `size` bytes in all.
+
+        Raises FileTooLarge, QuotaExceeded, AccountClosed, and UploadLost when the upload is no
+        longer writing.
+        """
+        if size > self._largest:
+            raise FileTooLarge(self._largest)
+        if size - self._asked_at >= RECHECK:
+            self._asked_at = size
+            require_active(self._owner)
+        if self._quota is None or size <= row.reserved:
+            return
+        with transaction.atomic():
+            # One reservation of a person at a time.
+            get_user_model().objects.select_for_update().get(username=self._owner.username)
+            left, pending = self._left(self._quota, beside=row)
+            self._require(size, left, pending)
+            # A part of what is left, no more: other uploads of the same person want some, too.
+            reserved = size + min(STEP, (left - size) // 4)
+            writing = StoredObject.objects.filter(pk=row.pk, state=StoredObject.State.WRITING)
+            if not writing.update(reserved=reserved):
+                raise UploadLost
+        row.reserved = reserved
+
+    @staticmethod
+    def _writing() -> QuerySet[StoredObject]:
+        return StoredObject.objects.filter(state=StoredObject.State.WRITING)
+
+    def _left(self, quota: int, *, beside: StoredObject | None) -> tuple[int, int]:
+        """Bytes that are left, and those of the quota that unfinished uploads hold."""
+        others = self._writing().filter(creator=OuterRef("pk"))
+        if beside is not None:
+            others = others.exclude(pk=beside.pk)
+        moves = Q(state_changed_at__gt=clock.now() - STILL)
+        announced = Greatest(F("reserved"), Coalesce(F("session__length"), 0))
+        held = Case(When(moves, then=announced), default=F("reserved"))
+        summed = others.order_by().values("creator").annotate(n=Sum(held)).values("n")
+        # One statement, so that an upload that is published meanwhile counts once in it. What is
+        # stored is known, and what is reserved has an index: neither takes longer with more files.
+        taken = get_user_model().objects.annotate(
+            stored=Subquery(Usage.objects.filter(pk=OuterRef("pk")).values("bytes")),
+            reserved=Subquery(summed),
+        )
+        found = taken.filter(pk=self._owner.pk).values_list("stored", "reserved").first()
+        stored, pending = (number or 0 for number in found or (0, 0))
+        return max(quota - stored - pending, 0), pending
+
+    @staticmethod
+    def _require(size: int, left: int, pending: int) -> None:
+        if size > left:
+            raise QuotaExceeded(left, pending)

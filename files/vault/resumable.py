@@ -1,0 +1,541 @@
+"""Resumable uploads: the use cases behind `/uploads/` (docs/uploads.md).
+
+An upload's whole state is its row and the store, so any process can go on where another one was
+killed. One writer at a time: a *lease* on the row says who, and every change of the row is a
+compare-and-set on it, so that a writer which lost its lease can spoil nothing. Plaintext is in
+memory only; the bytes that do not fill a frame wait in the row, sealed.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import asdict, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+import audit
+from audit import Event
+from files.crypto.carry import open_carry
+from files.crypto.digests import EMPTY, ContentChain, Digests, digest_all, open_state
+from files.crypto.errors import Damaged, UnknownMasterKey
+from files.crypto.keyring import Custody as KeyCustody
+from files.crypto.keyring import KeyState, generate_dek
+from files.crypto.stream import derive_keys, frames_per_part, object_length
+from files.crypto.tokens import Buffer
+from files.keys.custody import UserKey
+from files.keys.master_keys import keyring
+from files.models import Custody, FileRecord, StoredObject, UploadSession
+from files.records import clock
+from files.records.clock import Now
+from files.records.leases import is_dead, new_lease
+from files.records.names import clean_content_type, clean_name
+from files.storage import (
+    ObjectKey,
+    ObjectMissing,
+    ObjectWriter,
+    Progress,
+    SealedObject,
+    StoreError,
+    Tail,
+)
+from files.vault import vault
+from files.vault.allowance import Allowance
+from runtime.connections import release
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+log = logging.getLogger(__name__)
+State = StoredObject.State
+
+LEASE = timedelta(seconds=30)
+"""A writer that was not heard of for this long has lost its lease."""
+
+BEAT = 10.0
+"""Seconds between two signs of life of a writer that receives bytes."""
+
+PATIENCE = 3.0
+"""Seconds to wait for a writer that is about to end: its client has just reconnected."""
+
+_POLL = 0.05
+
+
+class UploadBusy(vault.VaultError):
+    """Another request is writing to this upload."""
+
+    def __init__(self) -> None:
+        super().__init__("Another request is writing to this upload. Try again in a moment.")
+
+
+class WrongOffset(vault.VaultError):
+    """The bytes do not continue what is safe. `offset` is where they would."""
+
+    def __init__(self, offset: int) -> None:
+        super().__init__(f"This upload continues at byte {offset}.")
+        self.offset = offset
+
+
+class OtherContent(vault.VaultError):
+    """What is safe, or was sent now, is not the content that the client means to upload.
+
+    `offset` and `chain` say what is safe; the chain is None where none is known. `at_once` tells a
+    request that was refused before its first byte from one whose bytes were other ones.
+    """
+
+    def __init__(self, offset: int, chain: bytes | None, *, at_once: bool) -> None:
+        if chain is None:
+            text = (
+                "This upload was begun before content chains were kept, so the file cannot be "
+                "compared with what is safe. Nothing was stored now. Begin a new upload."
+            )
+        elif at_once:
+            text = (
+                f"The first {offset} bytes of this upload are those of another content. Nothing "
+                "was stored now. Begin a new upload."
+            )
+        else:
+            text = (
+                "What arrived is not the content that was announced: the file was changed while "
+                "it was sent, or it was altered on the way. No file was made. Compare the first "
+                f"{offset} bytes, which are safe, or begin a new upload."
+            )
+        super().__init__(text)
+        self.offset = offset
+        self.chain = chain
+        self.at_once = at_once
+
+
+class WrongLength(vault.VaultError):
+    """The declared length contradicts what is known, or is missing."""
+
+
+def create(
+    owner: User,
+    *,
+    name: str,
+    content_type: str | None = None,
+    length: int | None = None,
+    metadata: str = "",
+    in_custody: Custody = Custody.MANAGED,
+    modified_at: datetime | None = None,
+    leased: bool = False,
+) -> UploadSession:
+    """Begin an upload of `length` bytes, or of a length to be declared later.
+
+    `leased` to its caller, whose turn comes `first`. Raises BadName, FileTooLarge, QuotaExceeded,
+    TooManyUploads.
+    """
+    name = clean_name(name)
+    with transaction.atomic():
+        Allowance(owner).admit(length or 0)
+        row = vault.begin_object(
+            uuid.uuid4(),
+            generate_dek(),
+            creator=owner,
+            in_custody=in_custody,
+            lease=new_lease() if leased else "",
+        )
+        return UploadSession.objects.create(
+            object=row,
+            owner=owner,
+            name=name,
+            content_type=clean_content_type(content_type),
+            length=length,
+            metadata=metadata,
+            custody=in_custody,
+            modified_at=modified_at,
+        )
+
+
+def settled(session: UploadSession) -> UploadSession:
+    """The session once nobody writes to it, or as it is after `PATIENCE`. Raises UploadLost."""
+    deadline = time.monotonic() + PATIENCE
+    while _held(session.object) and time.monotonic() < deadline:
+        release()
+        time.sleep(_POLL)
+        found = UploadSession.objects.select_related("object").filter(pk=session.pk).first()
+        if found is None:
+            raise vault.UploadLost
+        session = found
+    return session
+
+
+def chain_of(session: UploadSession) -> bytes | None:
+    """The content chain of exactly the bytes that are safe; None where it cannot be told.
+
+    Of a complete upload it is the file's, which the server can open while it is managed. Raises
+    UploadLost, KeysMissing.
+    """
+    row = session.object
+    if session.completed_at:
+        return _chain_in(vault.digests_of(row))
+    return _safe_chain(row, _unwrapped(row)) if row.chain else _no_chain(row)
+
+
+def _chain_in(digests: Digests | None) -> bytes | None:
+    return digests.chain if digests else None
+
+
+def _no_chain(row: StoredObject) -> bytes | None:
+    """Of no bytes it is known; uploads that were begun before chains were kept have none."""
+    return None if row.offset else EMPTY
+
+
+def _safe_chain(row: StoredObject, dek: bytes) -> bytes | None:
+    """The content chain of what is safe of an upload. Raises UploadLost."""
+    if not row.offset or not row.chain:
+        return _no_chain(row)
+    frames = _progress_of(row, None).frames
+    try:
+        chain = ContentChain(frames, open_state(dek, row.context, frames, bytes(row.chain)))
+        if row.carry:
+            chain.update(open_carry(dek, row.context, frames, bytes(row.carry)))
+    except Damaged as error:
+        log.error("upload %s cannot be continued: %s", row.object_name, error)
+        raise vault.UploadLost from error
+    return chain.value
+
+
+def _unwrapped(row: StoredObject) -> bytes:
+    """The DEK of an upload that is not complete. Raises KeysMissing."""
+    try:
+        found = keyring().unwrap(
+            row.wrapped,
+            context=row.context,
+            size=0,
+            custody=KeyCustody(row.custody),
+            state=KeyState.UPLOADING,
+        )
+    except UnknownMasterKey as unknown:
+        raise vault.KeysMissing({unknown.key_id: 1}) from unknown
+    return found.material
+
+
+def _progress_of(row: StoredObject, size: int | None) -> Progress:
+    """What of an upload is safe, as its row says."""
+    # A multipart upload may have been begun, and no part of it confirmed.
+    return Progress(
+        part_frames=row.part_frames or frames_per_part(size),
+        multipart_id=row.multipart_id,
+        etags=tuple(row.etags),
+        tails=tuple(Tail(**tail) for tail in row.tails),
+        carry=bytes(row.carry),
+        offset=row.offset,
+        chain=bytes(row.chain or b""),
+    )
+
+
+def terminate(session: UploadSession) -> None:
+    """Give an upload up: nothing of it stays. The file of a complete one is not touched."""
+    row = session.object
+    with transaction.atomic():
+        doomed = vault.doom(StoredObject.objects.filter(pk=row.pk, state=State.WRITING))
+        session.delete()
+        if doomed:
+            audit.record(Event.UPLOAD_ABORTED, file_id=row.file_id, size=row.offset)
+    if doomed:
+        vault.purge(row)
+
+
+class Continuation:
+    """One request's turn at an upload: holds the lease, takes bytes, leaves them safe.
+
+    Use as a context manager. Within it `write` as often as bytes arrive, then `settle` once. An
+    exception leaves the upload at the last point that was safe. `length` declares what was left
+    open when the upload was created. With `provisional`, nothing is safe before `settle`: for
+    bytes whose checksum is not known to be right yet. `first` is for the turn of the request that
+    created the upload, leased to it, before anybody else could know of it. `chain` is the content
+    chain that the client's first `offset` bytes have: where what is safe has another, it is another
+    file's.
+    """
+
+    def __init__(
+        self,
+        session: UploadSession,
+        offset: int,
+        *,
+        length: int | None = None,
+        provisional: bool = False,
+        first: bool = False,
+        chain: bytes | None = None,
+    ) -> None:
+        """Raises UploadBusy, WrongOffset, OtherContent, WrongLength, FileTooLarge, UploadLost."""
+        self._row = session.object if first else _acquire(session)
+        # As it is under the lease: a length may have been declared since.
+        self.session: UploadSession = self._row.session
+        self._lease = self._row.lease
+        self._holding = True
+        self._first = first
+        self._allowance = Allowance(self.session.owner)
+        self._beaten = time.monotonic()
+        self._size = offset
+        self._sealed: SealedObject | None = None
+        try:
+            if self._row.offset != offset:
+                raise WrongOffset(self._row.offset)
+            self._dek = _unwrapped(self._row)
+            if chain is not None and (safe := _safe_chain(self._row, self._dek)) != chain:
+                raise OtherContent(offset, safe, at_once=True)
+            if length is not None:
+                self._declare(length)
+            self._writer = self._new_writer(self._beat if provisional else self._keep)
+        except BaseException:
+            self._let_go()
+            raise
+
+    def __enter__(self) -> Continuation:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._writer.release()
+        self._let_go()
+
+    def write(self, data: Buffer) -> None:
+        """Take the next bytes. Raises FileTooLarge, WrongLength, StoreError, UploadLost."""
+        after = self._size + len(data)
+        if self.session.length is not None and after > self.session.length:
+            raise WrongLength("More bytes were sent than the declared length.")
+        self._allowance.cover(self._row, after)
+        if time.monotonic() - self._beaten > BEAT:
+            # Before these bytes go anywhere: whoever stood still for long may have lost the lease.
+            self._update()
+        self._size = after
+        if self._sealed is not None:
+            return
+        release()
+        try:
+            self._writer.write(data)
+        except (ObjectMissing, Damaged) as error:
+            self._sealed = self._completed_before(error)
+
+    @property
+    def chain(self) -> bytes | None:
+        """The content chain of all that was taken so far, where it is known."""
+        if self._sealed is not None:
+            return _chain_in(self._sealed.digests)
+        return self._writer.chain
+
+    def settle(self, *, expected: bytes | None = None) -> FileRecord | None:
+        """Make all of it safe; when it is all there is, make it a file, and return that.
+
+        `expected` is the content chain that all of it must have, or nothing of this turn is made
+        safe that is not already, and no file.
+
+        Raises OtherContent, StoreError, UploadLost.
+        """
+        if expected is not None and self.chain != expected:
+            raise self._other_content()
+        if self._sealed is not None or self._size == self.session.length:
+            return self._complete(expected)
+        before = {tail["name"] for tail in self._row.tails}
+        release()
+        progress = self._writer.suspend()
+        unneeded = before - {tail.name for tail in progress.tails}
+        self._note(progress, unneeded, lease="", lease_seen_at=None)
+        self._holding = False
+        return None
+
+    def _other_content(self) -> OtherContent:
+        """Parts that were confirmed meanwhile are safe, with what is in them."""
+        return OtherContent(self._row.offset, _safe_chain(self._row, self._dek), at_once=False)
+
+    def _complete(self, expected: bytes | None) -> FileRecord:
+        sealed = self._sealed or self._commit()
+        if expected is not None and _chain_in(sealed.digests) != expected:
+            # An earlier turn has completed the object, and was told other bytes than this one.
+            raise self._other_content()
+        session, row = self.session, self._row
+        held = session.custody == Custody.HELD
+        with transaction.atomic():
+            key = UserKey.generated() if held else None
+            vault.seal_object(row, self._dek, sealed, key, lease="", lease_seen_at=None, carry=b"")
+            record = vault.create_record(
+                row,
+                owner=session.owner,
+                name=session.name,
+                content_type=session.content_type,
+                modified_at=session.modified_at,
+            )
+            session.completed_at = timezone.now()
+            session.save(update_fields=["completed_at"])
+        self._holding = False
+        if not self._first:
+            self._discard_tails()
+        return record
+
+    def _discard_tails(self) -> None:
+        """Delete what waited for its part, all of it and not only what is on record.
+
+        A process may have died between a tail and its note. What cannot be reached now does not
+        make the file less complete.
+        """
+        try:
+            vault.storage().discard_tails(self._row.object_name)
+        except StoreError as error:
+            log.warning("tails of %s were left in the store: %s", self._row.object_name, error)
+
+    def _commit(self) -> SealedObject:
+        if time.monotonic() - self._beaten > BEAT:
+            self._update()
+        release()
+        try:
+            sealed: SealedObject = self._writer.commit()
+        except (ObjectMissing, Damaged) as error:
+            sealed = self._completed_before(error)
+        return sealed
+
+    def _completed_before(self, error: Exception) -> SealedObject:
+        """The object, where an earlier turn completed it and was stopped before it could say so.
+
+        Otherwise the store has lost what it had confirmed, and there is nothing left to continue.
+        Raises UploadLost, StoreError.
+        """
+        row, length = self._row, self.session.length
+        commitment = derive_keys(self._dek, row.context).commitment
+        if length is not None:
+            key = ObjectKey(self._dek, row.context, length, commitment)
+            with (
+                suppress(ObjectMissing, Damaged),
+                vault.storage().reader(row.object_name, key) as reader,
+            ):
+                etag = reader.check_end()
+                # What was sent now need not be what that turn was sent: the object itself is read.
+                digests = digest_all(self._beating(reader.chunks()))
+                return SealedObject(
+                    row.object_name, length, object_length(length), etag, commitment, digests
+                )
+        log.error("upload %s cannot be continued: %s", row.object_name, error)
+        raise vault.UploadLost from error
+
+    def _beating(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """The chunks, with a sign of life of their reader now and then."""
+        for chunk in chunks:
+            if time.monotonic() - self._beaten > BEAT:
+                self._update()
+            yield chunk
+
+    def _declare(self, length: int) -> None:
+        session = self.session
+        if session.length == length:
+            return
+        if session.length is not None:
+            raise WrongLength("The length of this upload was declared before, and cannot change.")
+        if length < self._row.offset:
+            raise WrongLength("More bytes than that were received already.")
+        self._allowance.check(length, row=self._row)
+        session.length = length
+        session.save(update_fields=["length"])
+
+    def _new_writer(self, on_progress: Callable[[Progress], None]) -> ObjectWriter:
+        row, size = self._row, self.session.length
+        try:
+            return vault.storage().writer(
+                row.object_name,
+                dek=self._dek,
+                context=row.context,
+                size=size,
+                exact=size is not None,
+                on_multipart=self._note_multipart,
+                on_progress=on_progress,
+                resume=_progress_of(row, size),
+            )
+        except Damaged as error:
+            log.error("upload %s cannot be continued: %s", row.object_name, error)
+            raise vault.UploadLost from error
+
+    def _note_multipart(self, multipart_id: str) -> None:
+        try:
+            self._update(multipart_id=multipart_id)
+        except vault.UploadLost:
+            # Nobody else knows of it.
+            self._writer.abort()
+            raise
+
+    def _beat(self, _: Progress) -> None:
+        self._update()
+
+    def _keep(self, progress: Progress) -> None:
+        """Note that a part is safe. Whatever waited for it in tails is in it."""
+        if progress.offset < self._row.offset:
+            # The tails filled the part, and the carry follows it still: no safe byte is given up.
+            progress = replace(progress, carry=bytes(self._row.carry), offset=self._row.offset)
+        self._note(progress, {tail["name"] for tail in self._row.tails})
+
+    def _note(self, progress: Progress, unneeded: set[str], **fields: Any) -> None:
+        self._update(
+            part_frames=progress.part_frames,
+            multipart_id=progress.multipart_id,
+            etags=list(progress.etags),
+            tails=[asdict(tail) for tail in progress.tails],
+            carry=progress.carry,
+            chain=progress.chain or None,
+            offset=progress.offset,
+            **fields,
+        )
+        for name in unneeded:
+            vault.storage().discard_one(name)
+
+    def _update(self, **fields: Any) -> None:
+        """Change the row if the lease is still ours; that is a sign of life, too."""
+        self._beaten = time.monotonic()
+        now = clock.now()
+        fields = {"lease_seen_at": now, "state_changed_at": now, **fields}
+        if not self._row.change(self._lease, **fields):
+            raise vault.UploadLost
+        release()
+
+    def _let_go(self) -> None:
+        """Give the lease back, where `settle` has not; clean up if the upload was given up."""
+        if not self._holding or self._mine().update(lease="", lease_seen_at=None):
+            return
+        kept = StoredObject.objects.filter(pk=self._row.pk).exclude(state=State.DOOMED)
+        if not kept.exists():
+            # Given up in the meantime: what we wrote after that, nobody else would look for.
+            vault.storage().discard(self._row.object_name, self._row.multipart_id)
+
+    def _mine(self) -> QuerySet[StoredObject]:
+        return StoredObject.objects.filter(pk=self._row.pk, lease=self._lease)
+
+
+# --- Leases -------------------------------------------------------------------------------------
+
+
+def _acquire(session: UploadSession) -> StoredObject:
+    """Take the lease, waiting a little for a writer that is about to end."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        row = _take(session)
+        if row is not None:
+            return row
+        if time.monotonic() >= deadline:
+            raise UploadBusy
+        release()
+        time.sleep(_POLL)
+
+
+def _take(session: UploadSession) -> StoredObject | None:
+    row = StoredObject.objects.filter(pk=session.object_id, state=State.WRITING).first()
+    if row is None:
+        raise vault.UploadLost
+    if _held(row):
+        return None
+    lease = new_lease()
+    free = StoredObject.objects.filter(pk=row.pk, state=State.WRITING, lease=row.lease)
+    if not free.update(lease=lease, lease_seen_at=Now()):
+        return None
+    return StoredObject.objects.select_related("session__owner").get(pk=row.pk)
+
+
+def _held(row: StoredObject) -> bool:
+    """Whether a writer that may still be alive has the lease."""
+    if not row.lease or row.lease_seen_at is None or is_dead(row.lease):
+        return False
+    return row.lease_seen_at + LEASE >= clock.now()

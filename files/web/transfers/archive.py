@@ -1,0 +1,138 @@
+"""Several files as one ZIP (PKWARE APPNOTE 6.3, Zip64), made while it is sent.
+
+Its length is known before it begins, so an archive that had to stop is short of it and no client
+takes it for whole. A damaged member stops it. Members are stored, not compressed: memory stays
+bounded, and nothing about a file shows in how well it compresses.
+"""
+
+from __future__ import annotations
+
+import logging
+import struct
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from django.db import DatabaseError
+from django.http import StreamingHttpResponse
+from django.utils import timezone
+from zipstream import ZIP_STORED, ZipStream
+
+import audit
+from files.crypto.errors import KeyServiceError
+from files.models import FileRecord
+from files.vault import vault
+from files.web.transfers.byteranges import ByteRange
+from files.web.transfers.downloads import Body, as_attachment
+from runtime.portable import told_apart
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+log = logging.getLogger(__name__)
+
+NAME = "securestore.zip"
+
+
+FIRST = (1980, 1, 1, 0, 0, 0)
+LAST = (2107, 12, 31, 23, 59, 58)
+"""What a ZIP can say (APPNOTE, 4.4.6), in local time and to two seconds."""
+
+_DATE_IN_HEADER = slice(10, 14)
+
+
+class Dated(ZipStream):
+    """An archive whose members have dates, which the library has for paths alone."""
+
+    def __init__(self, moments: Iterable[datetime]) -> None:
+        """One moment for each member, in their order."""
+        super().__init__(compress_type=ZIP_STORED, sized=True)
+        self._moments = iter(moments)
+
+    def _gen_file_entry(self, **member: Any) -> Generator[bytes]:
+        told = timezone.localtime(next(self._moments)).timetuple()[:6]
+        date = min(max(FIRST, told), LAST)
+        entry = super()._gen_file_entry(**member)
+        header = bytearray(next(entry))
+        header[_DATE_IN_HEADER] = _as_dos(date)
+        yield bytes(header)
+        yield from entry
+        # The directory at the end is made of these.
+        self._filelist[-1].date_time = date
+
+
+def _as_dos(date: tuple[int, ...]) -> bytes:
+    """Time and date as MS-DOS has them: 16 bits each, little-endian."""
+    year, month, day, hour, minute, second = date
+    clock = hour << 11 | minute << 5 | second // 2
+    return struct.pack("<HH", clock, (year - 1980) << 9 | month << 5 | day)
+
+
+class _Stopped(Exception):
+    """A member ended before its size was reached, so the archive ends here."""
+
+
+def answer(
+    records: Sequence[FileRecord], still_allowed: Callable[[FileRecord], bool], *, user: User
+) -> StreamingHttpResponse:
+    """One archive of the files. Raises FileDamaged or KeysMissing when one cannot be opened.
+
+    What else the first member cannot be begun for is raised from here, too: AccessEnded,
+    StoreError, DatabaseError.
+    """
+    around = audit.capture()
+    archive = Dated(record.modified_at or record.created_at for record in records)
+    for name, record in zip(unique_names(records), records, strict=True):
+        vault.open_file(record)
+        archive.add(_member(record, still_allowed, user, around), name, size=record.size)
+    length = len(archive)
+    chunks = iter(archive)
+    try:
+        # The first header, and what is there of the first member: what is wrong from the start is
+        # an answer in words, and no archive that ends short.
+        begun = list(islice(chunks, 2))
+    except _Stopped:
+        raise vault.AccessEnded from None
+    response = StreamingHttpResponse(_sent(begun, chunks), content_type="application/zip")
+    response["Content-Length"] = str(length)
+    as_attachment(response, NAME)
+    return response
+
+
+def unique_names(records: Iterable[FileRecord]) -> Iterator[str]:
+    """The files' names as members, told apart by a number where some system could not."""
+    yield from told_apart(record.name for record in records)
+
+
+def _member(
+    record: FileRecord,
+    still_allowed: Callable[[FileRecord], bool],
+    user: User,
+    around: audit.Captured,
+) -> Generator[bytes]:
+    # Opened only now: a thousand open files would hold a thousand buffers.
+    if not still_allowed(record):
+        raise _Stopped
+    with around:  # The request's own has ended: the answer is on its way.
+        body = Body(
+            vault.open_file(record),
+            ByteRange(0, record.size),
+            lambda: still_allowed(record),
+            user=user,
+        )
+    try:
+        yield from body
+        if body.sent < record.size:
+            raise _Stopped
+    finally:
+        body.close()
+
+
+def _sent(begun: Iterable[bytes], chunks: Iterator[bytes]) -> Generator[bytes]:
+    try:
+        yield from begun
+        yield from chunks
+    except (_Stopped, vault.VaultError, vault.StoreError, KeyServiceError, DatabaseError) as error:
+        # To return is to end the body short of its Content-Length; every client notices.
+        log.error("an archive ended short: %s", error)

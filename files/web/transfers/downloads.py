@@ -1,0 +1,287 @@
+"""A file as an HTTP answer: whole or one range, exact, authenticated, and never cached.
+
+The first frame is authenticated before the status line is decided. A failure after that ends the
+body short of its Content-Length, which every client reports; nothing unauthenticated is ever
+sent, and no page of ours inside somebody's file. Never runs an upload in the site's origin.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+import unicodedata
+from collections.abc import Callable, Generator, Iterator
+from itertools import chain
+from typing import TYPE_CHECKING, cast
+from urllib.parse import quote
+
+from django.conf import settings
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.utils import timezone
+from django.utils.http import parse_etags, parse_http_date_safe
+
+from files.models import FileRecord
+from files.records.names import UNKNOWN_TYPE, portable_name
+from files.vault import downloading, vault
+from files.web.transfers.byteranges import ByteRange, Unsatisfiable, parse_range
+from files.web.transfers.moments import as_last_modified, is_exactly
+from files.web.transfers.structured import byte_sequence
+from runtime import portable
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+log = logging.getLogger(__name__)
+
+_LOADABLE = re.compile(r"[a-z]+/(?:x-)?(?:java|ecma|j|live)script[0-9.]*|text/css")
+"""Types that a page could load as its own script or style (HTML, 4.12.1; WHATWG MIME Sniffing)."""
+
+RECHECK_BYTES = 64 * 1024 * 1024
+"""A running download asks the access rule again after this many bytes, and after
+`settings.DOWNLOAD_RECHECK`."""
+
+
+def etag_of(record: FileRecord) -> str:
+    """The strong entity tag: one for one content, whatever its encryption."""
+    return f'"{record.version.hex}"'
+
+
+def answer(
+    request: HttpRequest,
+    record: FileRecord,
+    still_allowed: Callable[[], bool],
+    key: str | None = None,
+) -> HttpResponseBase:
+    """Answer a GET or HEAD for the file's bytes. A held file takes its own `key`.
+
+    Raises KeyNeeded, WrongFileKey, FileDamaged, KeysMissing, AccessEnded, StoreError before any
+    byte has been sent.
+    """
+    user = cast("User", request.user)
+    etag = etag_of(record)
+    # Before anything is said of a held file's content, that it has not changed included.
+    opened = vault.open_file(record, key) if record.is_held else None
+    if _is_another(request, record):
+        # It has changed under a client that wants more of what it has, or the very same.
+        refusal = HttpResponse(status=412, content_type="text/plain; charset=utf-8")
+        return _described(refusal, record, keep_type=True)
+    if _is_unchanged(request, record):
+        same = HttpResponse(status=304)
+        # Else Django would put the length of this empty body in the place of the file's.
+        same["Content-Length"] = str(record.size)
+        return _described(same, record)
+    opened = opened or vault.open_file(record)
+    try:
+        wanted = _wanted_range(request, etag, record.size)
+    except Unsatisfiable:
+        refusal = HttpResponse(status=416, content_type="text/plain; charset=utf-8")
+        refusal["Content-Range"] = f"bytes */{record.size}"
+        return _described(refusal, record, keep_type=True)
+    whole = ByteRange(0, record.size)
+    part = wanted or whole
+    if request.method == "HEAD":
+        response: HttpResponseBase = HttpResponse()
+    else:
+        session = request.session.session_key or None
+        body = Body(opened, part, still_allowed, user=user, session=session)
+        response = StreamingHttpResponse(body, status=206 if wanted else 200)
+    response["Content-Length"] = str(part.length)
+    if wanted:
+        response["Content-Range"] = wanted.content_range(record.size)
+    _digested(response, opened)
+    return _described(response, record)
+
+
+def _is_another(request: HttpRequest, record: FileRecord) -> bool:
+    """Whether a condition says that the client wants no other content than that (RFC 9110, 13.2.2).
+
+    Of times, only the very same one counts, as below.
+    """
+    wanted = request.headers.get("If-Match")
+    if wanted is not None:  # Compares strongly (13.1.1).
+        return not {"*", etag_of(record)} & set(parse_etags(wanted))
+    since = request.headers.get("If-Unmodified-Since")
+    if since is None or parse_http_date_safe(since) is None:
+        return False
+    return not (record.modified_at and is_exactly(since, record.modified_at))
+
+
+def _is_unchanged(request: HttpRequest, record: FileRecord) -> bool:
+    """Whether a condition says that the client has the content (RFC 9110, 13.2.2).
+
+    The time of modification is its uploader's word: nothing but the very same one counts.
+    """
+    known = request.headers.get("If-None-Match")
+    if known is not None:
+        return _matches(known, etag_of(record))
+    since = request.headers.get("If-Modified-Since")
+    return bool(since and record.modified_at and is_exactly(since, record.modified_at))
+
+
+def _digested(response: HttpResponseBase, opened: vault.OpenFile) -> None:
+    """Tell the digests of the whole file, of which a range is a part (RFC 9530, 3)."""
+    digests = opened.digests
+    if digests is None:
+        return
+    if digests.sha256 is not None:
+        response["Repr-Digest"] = f"sha-256={byte_sequence(digests.sha256)}"
+    response["Securestore-Content-Chain"] = byte_sequence(digests.chain)
+
+
+def _matches(header: str, etag: str) -> bool:
+    # If-None-Match compares weakly (RFC 9110, 13.1.2): a W/ in front makes no difference.
+    given = [tag.removeprefix("W/") for tag in parse_etags(header)]
+    return "*" in given or etag in given
+
+
+def _wanted_range(request: HttpRequest, etag: str, size: int) -> ByteRange | None:
+    # A range is defined for GET alone (RFC 9110, 14.2).
+    header = request.headers.get("Range")
+    if header is None or request.method != "GET":
+        return None
+    condition = request.headers.get("If-Range")
+    if condition is not None and condition.strip() != etag:
+        return None
+    return parse_range(header, size)
+
+
+def _described(
+    response: HttpResponseBase, record: FileRecord, *, keep_type: bool = False
+) -> HttpResponseBase:
+    if not keep_type:
+        response["Content-Type"] = served_type(record.content_type)
+    response["Accept-Ranges"] = "bytes"
+    response["ETag"] = etag_of(record)
+    if record.modified_at is not None:
+        response["Last-Modified"] = as_last_modified(record.modified_at, timezone.now())
+    as_attachment(response, record.name)
+    return response
+
+
+def served_type(content_type: str) -> str:
+    """The type to send: the file's own, unless a page could run it despite all other headers.
+
+    `attachment` and `sandbox` are for a document that is opened; a `<script src>` asks for neither.
+    With `nosniff`, a browser runs no script and takes no style of an unknown type.
+    """
+    return UNKNOWN_TYPE if _LOADABLE.fullmatch(content_type) else content_type
+
+
+def is_part_of_a_page(request: HttpRequest) -> bool:
+    """Whether a browser asks for it as a script, image, frame ... (W3C Fetch Metadata).
+
+    A link and a script's `fetch` are no such part; other clients do not say.
+    """
+    return request.headers.get("Sec-Fetch-Dest", "document") not in {"document", "empty"}
+
+
+def as_attachment(response: HttpResponseBase, name: str) -> None:
+    """Headers that keep an upload from ever running in the site's origin, or in a cache."""
+    response["Content-Disposition"] = disposition(name)
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'; sandbox"
+    response["Cache-Control"] = "private, no-store"
+
+
+def disposition(name: str) -> str:
+    """Content-Disposition (RFC 6266) that every client reads as the same name, or nearly.
+
+    `filename*` (RFC 8187) is the name as it is. `filename` is for who does not know that: ASCII,
+    and nothing in it that clients disagree about. Some undo `%41`, others quotes, others nothing.
+    """
+    # The rule for names keeps these out; a header must not depend on it.
+    told = portable.marked(name, "_").replace("/", "_")
+    if not told:
+        return "attachment"
+    if _PLAIN.fullmatch(told):
+        return f'attachment; filename="{told}"'
+    latin = unicodedata.normalize("NFKD", told.translate(_LETTERS))
+    plain = "".join(char for char in latin if not unicodedata.combining(char))
+    simple = portable_name(_NOT_PLAIN.sub("_", plain))
+    return f"attachment; filename=\"{simple}\"; filename*=utf-8''{quote(told, safe=_ATTR_CHARS)}"
+
+
+_PLAIN = re.compile(r"[ !#-$&-\[\]-~]+")
+_NOT_PLAIN = re.compile(r"[^ !#-$&-\[\]-~]")
+"""Printable ASCII without quotation mark, percent sign and backslash."""
+_LETTERS = str.maketrans(
+    {"ß": "ss", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L"}
+)
+"""Letters of names that have no mark to leave out (CLDR, Latin-ASCII)."""
+_ATTR_CHARS = "!$&+-.^_`|~"
+
+
+class Body:
+    """The bytes that one request sends of a file, as the iterator that a WSGI server takes.
+
+    The first chunk is fetched at once: what is wrong from the start is raised from here. The
+    download that the request is a part of is on record before, and learns how it ended.
+    """
+
+    def __init__(
+        self,
+        opened: vault.OpenFile,
+        part: ByteRange,
+        still_allowed: Callable[[], bool],
+        *,
+        user: User,
+        session: str | None = None,
+    ) -> None:
+        self._record = opened.record
+        self._still_allowed = still_allowed
+        self.sent = self._taken = 0
+        self._sending = downloading.begin(
+            opened.record,
+            downloading.Part(part.start, part.stop),
+            user=user,
+            session=session,
+        )
+        self._chunks = opened.chunks(part.start, part.stop)
+        try:
+            first = next(self._chunks, None)
+        except BaseException:
+            self._end(downloading.FAILED)
+            raise
+        self._all = self._send(chain(() if first is None else (first,), self._chunks))
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        return next(self._all)
+
+    def close(self) -> None:
+        """Called by the server when the client has everything, or has gone."""
+        self._all.close()
+        self._chunks.close()
+        self._end(downloading.ABORTED)  # Where nobody had begun to iterate.
+
+    def _send(self, chunks: Iterator[bytes]) -> Generator[bytes]:
+        outcome, checked, asked = downloading.ABORTED, 0, time.monotonic()
+        try:
+            for chunk in chunks:
+                # By bytes, or a fast client has it all; by time, or a slow one goes on for hours.
+                waited = time.monotonic() - asked >= settings.DOWNLOAD_RECHECK.total_seconds()
+                if waited or self.sent - checked >= RECHECK_BYTES:
+                    checked, asked = self.sent, time.monotonic()
+                    if not self._still_allowed():
+                        outcome = downloading.REVOKED
+                        return
+                self.sent += len(chunk)
+                yield chunk
+                # The server asks for the next one: this one is on its way.
+                self._taken = self.sent
+                self._sending.sent(self._taken)
+            outcome = downloading.COMPLETE
+        except (vault.FileDamaged, vault.StoreError, DatabaseError) as error:
+            # To return is to end the body short, which the client notices; to raise would only
+            # add a traceback to the server's log.
+            outcome = downloading.FAILED
+            log.error("download of file %s ended short: %s", self._record.id, error)
+        finally:
+            self._end(outcome)
+
+    def _end(self, outcome: str) -> None:
+        self._sending.end(outcome, self.sent, self._taken)

@@ -1,0 +1,296 @@
+"""Files from a multipart form (RFC 7578), streamed into the vault while the body arrives.
+
+The only upload handler of its request. It runs before the form's CSRF token could be checked, so
+nothing that it stores is a file until the view publishes it; whoever installs it must call
+`abort` in a `finally`. Never buffers more than the writer's parts, never writes to disk.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import IO, TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.core.exceptions import TooManyFilesSent
+from django.core.files.uploadedfile import UploadedFile
+from django.core.files.uploadhandler import FileUploadHandler, StopUpload
+from django.http import HttpRequest, multipartparser
+from django.http.multipartparser import MultiPartParser
+
+from files.records.names import BadName
+from files.vault.vault import FileTooLarge, TooManyUploads, Upload, VaultError
+from files.web.transfers import bodies
+from files.web.transfers.moments import parse_moment
+from runtime.slowness import TooSlow
+
+if TYPE_CHECKING:
+    from django.http import QueryDict
+    from django.utils.datastructures import MultiValueDict
+
+    from accounts.models import User
+
+
+MAX_FILES = 100
+"""Files that one form takes."""
+
+
+class BodyTooShort(VaultError):
+    """The body ended before its declared length: the client has gone, or was cut off."""
+
+    def __init__(self) -> None:
+        super().__init__("The upload was cut off before it was complete. Nothing was stored.")
+
+
+class BodyTooSlow(VaultError):
+    """The body came too slowly to be waited for."""
+
+    def __init__(self, slow: TooSlow) -> None:
+        super().__init__(f"{slow} Nothing was stored. Try again on a faster line.")
+
+
+class NoForm(VaultError):
+    """The body is no multipart form at all, or not one that could be read."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(
+            f"{problem} Nothing was stored. Files are sent as multipart/form-data (RFC 7578) in "
+            "the field “files”, or by tus to /uploads/."
+        )
+
+
+class TooManyFiles(VaultError):
+    """More files than one form takes. `count` of them came; None is more than are counted."""
+
+    def __init__(self, count: int | None) -> None:
+        sent = f"more than {settings.DATA_UPLOAD_MAX_NUMBER_FILES}" if count is None else count
+        super().__init__(
+            f"There were {sent} files in the form, and it takes {MAX_FILES} at most. Nothing was "
+            f"stored. Send them again, {MAX_FILES} or fewer at a time; with JavaScript turned on, "
+            "this page sends any number, one after the other."
+        )
+
+
+class WrongField(VaultError):
+    """A file came in another field than the one that files are taken from."""
+
+    def __init__(self, field: str) -> None:
+        super().__init__(
+            f"It came in the field “{field}”, and files are taken from the field “files”. It was "
+            "not stored: send it again in that field."
+        )
+
+
+class BadTime(VaultError):
+    """What a form says of the times of its files makes no sense."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(
+            f"The field “modified” is not usable: {problem} Nothing was stored. Send one for each "
+            "file, in their order, as RFC 3339 has it; or none."
+        )
+
+
+class CountedBody:
+    """A request's body that counts what was read: a cut shows as nothing but a clean end."""
+
+    def __init__(self, body: IO[bytes] | HttpRequest) -> None:
+        self._body = body
+        self.received = 0
+
+    def read(self, size: int = -1) -> bytes:
+        """As the body's own."""
+        data = self._body.read(size)
+        self.received += len(data)
+        return data
+
+
+_LONGEST_HEADER = 1024  # Django's own bound.
+_IS_FIELD = re.compile(rb"^content-disposition[ \t]*:", re.IGNORECASE | re.MULTILINE)
+
+
+class PlainParts(multipartparser.Parser):
+    """The parts of a form, refused where one is not what its bytes are.
+
+    Django undoes base64, keeps what is packed or quoted-printable as it came, and reads the text
+    of every field in the form's character set. RFC 7578 (4.7) has all of it out of use.
+    """
+
+    def __iter__(self) -> Iterator[Any]:
+        for kind, headers, stream in super().__iter__():
+            for name in ("content-encoding", "content-transfer-encoding"):
+                # Bytes where a value is not ASCII: no coding, and refused as one.
+                value, _ = headers.get(name, ("", {}))
+                bodies.refuse_coding(name.title(), str(value))
+            if kind == multipartparser.RAW:
+                _refuse_unread_headers(stream)
+            if kind == multipartparser.FIELD:
+                _, parameters = headers.get("content-type", ("", {}))
+                bodies.refuse_charset(_text(parameters.get("charset", "utf-8")))
+                _, disposition = headers.get("content-disposition", ("", {}))
+                if _text(disposition.get("name", "")) == "_charset_":
+                    bodies.refuse_charset("_charset_")
+            yield kind, headers, stream
+
+
+def _refuse_unread_headers(stream: multipartparser.LazyStream) -> None:
+    """Django leaves out a header that is not UTF-8, and with it the whole file, without a word."""
+    begins = stream.read(_LONGEST_HEADER)
+    stream.unget(begins)
+    headers, end, _ = begins.partition(b"\r\n\r\n")
+    if end and _IS_FIELD.search(headers):  # Without an end it was cut off there.
+        raise bodies.Refused(
+            400,
+            "The name of a file could not be read",
+            "Nothing was stored. Names are read as UTF-8: rename the file, or send it with another "
+            "program.",
+        )
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode("ascii", "replace") if isinstance(value, bytes) else value
+
+
+# Django has no hook for it, and the rule holds for every form: one who reads others' parts would
+# not know that it was left out.
+multipartparser.Parser = PlainParts  # type: ignore[misc]
+
+
+class RawNames(MultiPartParser):
+    """Leaves a file's name as it was sent: `names` has the one rule of what is kept.
+
+    But for `%22`: browsers send a quotation mark so, and nothing else (WHATWG HTML, 4.10.22.8). A
+    name that has these three characters itself cannot be told from it in a form; by tus it can.
+    """
+
+    def sanitize_file_name(self, file_name: str) -> str:
+        return file_name.replace("%22", '"')
+
+
+class ReceivedFile(UploadedFile[Any]):
+    """A file of the form that is in the vault already. It has no content to read."""
+
+    def __init__(self, field: str, upload: Upload, number: int) -> None:
+        """`number` counts the files of the form, refused ones too, from 0."""
+        super().__init__(None, upload.name, upload.content_type, upload.size)
+        self.field = field
+        self.upload = upload
+        self.number = number
+
+    def close(self) -> None:
+        """Nothing is open. Django calls this at the end of a request, and when parsing fails."""
+
+
+class VaultUploadHandler(FileUploadHandler):
+    """Streams each file of the field `files` into an `Upload` of its own.
+
+    `refused` collects the files that the rules refuse, as (name, error); the others go on.
+    """
+
+    chunk_size = 256 * 1024
+
+    def __init__(self, request: HttpRequest, owner: User) -> None:
+        super().__init__(request)
+        self._owner = owner
+        self._uploads: list[Upload] = []
+        self._current: Upload | None = None
+        self._parsing = False
+        self._body_length = 0
+        self._stopped = False
+        self._interrupted = False
+        self.count = 0
+        """Files that came, whatever became of them."""
+        self.refused: list[tuple[str, BadName | VaultError]] = []
+
+    def handle_raw_input(
+        self,
+        input_data: IO[bytes] | HttpRequest,
+        META: dict[str, str],  # noqa: N803  the interface's name
+        content_length: int,
+        boundary: str,
+        encoding: str | None = None,
+    ) -> tuple[QueryDict, MultiValueDict[str, UploadedFile[Any]]] | None:
+        """Parse here, over a body that counts, to tell a cut body from a complete one."""
+        if self._parsing:
+            return None
+        self._parsing = True
+        self._body_length = content_length
+        body: Any = CountedBody(input_data)
+        try:
+            result = RawNames(META, body, [self], encoding).parse()
+        except TooManyFilesSent:
+            raise TooManyFiles(None) from None
+        if self.count > MAX_FILES:
+            raise TooManyFiles(self.count)
+        if self._interrupted or (body.received < content_length and not self._stopped):
+            raise BodyTooShort
+        return result
+
+    def new_file(self, *args: Any, **kwargs: Any) -> None:
+        super().new_file(*args, **kwargs)
+        self._current = None
+        if not self.file_name:
+            return
+        self.count += 1
+        if self.count > MAX_FILES:
+            # All are counted, to say how many there were. None is kept, so none needs to stay.
+            self.abort()
+            return
+        if self.field_name != "files":
+            self.refused.append((self.file_name, WrongField(str(self.field_name))))
+            return
+        try:
+            self._current = Upload(
+                self._owner,
+                name=self.file_name,
+                content_type=self.content_type,
+                at_most=self._body_length,
+            )
+        except (BadName, TooManyUploads) as error:
+            self.refused.append((self.file_name, error))
+        else:
+            self._uploads.append(self._current)
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
+        if self._current is None:
+            return
+        try:
+            self._current.write(raw_data)
+        except FileTooLarge as error:
+            self.refused.append((self._current.name, error))
+            self._current.abort()
+            self._stopped = True
+            # The rest of the body is not read: the answer is the same whatever it holds.
+            raise StopUpload(connection_reset=True) from None
+
+    def file_complete(self, file_size: int) -> UploadedFile[Any] | None:
+        upload, self._current = self._current, None
+        if upload is None:
+            return None
+        upload.finish()
+        return ReceivedFile(self.field_name or "", upload, self.count - 1)
+
+    def upload_interrupted(self) -> None:
+        # The body ended inside a file, at its declared length or before.
+        self._interrupted = True
+
+    def date(self, files: Iterable[ReceivedFile], times: Sequence[str]) -> None:
+        """Note when the originals were changed; `times` has one for each file of the form, or none.
+
+        An empty one says nothing. Raises BadTime.
+        """
+        if not times:
+            return
+        if len(times) != self.count:
+            raise BadTime(f"there are {len(times)} for {self.count} files.")
+        try:
+            moments = [parse_moment(text) if text.strip() else None for text in times]
+        except ValueError as error:
+            raise BadTime(str(error)) from None
+        for file in files:
+            file.upload.modified_at = moments[file.number]
+
+    def abort(self) -> None:
+        """Take back every upload that was not published. Never raises."""
+        for upload in self._uploads:
+            upload.abort()

@@ -1,0 +1,119 @@
+"""What the database keeps by itself: what is missing or out of step is noticed."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+from django.db import connection, connections
+from django.db.migrations.executor import MigrationExecutor
+
+from accounts.models import User
+from files.models import FileRecord, Grant, StoredObject, Usage
+from files.records import derived, name_search
+from files.records.paging import page_of
+from files.recovery.backups import check_sqlite
+from runtime.findings import Level
+from securestore.diagnosis import check_upkeep
+from tests.audit.databases import as_default
+from tests.files.test_models import filed
+
+migration = import_module("files.migrations.0009_names_and_usage")
+pytestmark = pytest.mark.django_db
+
+
+def sql(statement: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+
+
+def test_what_the_migration_makes_is_what_is_looked_for() -> None:
+    assert set(migration.SQLITE_TRIGGERS) == derived.SQLITE
+    assert set(migration.POSTGRESQL_TRIGGERS) | {"filerecord_names"} == derived.POSTGRESQL
+    # Also after the migrations that came later, which may have remade a table.
+    assert derived.missing() == set()
+
+
+def test_all_is_in_step(alice: User, bob: User) -> None:
+    record = filed(alice)
+    Grant.objects.create(file=record, user=bob)
+    filed(bob).delete()
+    assert list(derived.out_of_step()) == []
+    [line] = check_upkeep()
+    assert line.level == Level.OK
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="the triggers of SQLite")
+@pytest.mark.parametrize("trigger", sorted(derived.SQLITE))
+def test_a_missing_trigger_is_named(trigger: str) -> None:
+    sql(f"DROP TRIGGER {trigger}")
+    assert derived.missing() == {trigger}
+    [line] = check_upkeep()
+    assert (line.level, trigger in line.said) == (Level.FAIL, True)
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="FTS5")
+def test_an_index_that_lags_behind_is_noticed(alice: User) -> None:
+    record = filed(alice)
+    sql(f"DELETE FROM files_name_index_docsize WHERE id = {record.place}")  # noqa: S608
+    sql("INSERT INTO files_name_index_docsize (id, sz) VALUES (7, x'00')")
+    found = dict(derived.out_of_step())
+    assert set(found) == set(derived._IN_STEP_ON_SQLITE)
+    [line] = check_upkeep()
+    assert line.level == Level.FAIL
+    assert "migrate files 0008" in line.remedy
+
+
+def test_a_wrong_count_is_noticed(alice: User) -> None:
+    filed(alice)
+    Usage.objects.update(bytes=3)
+    assert dict(derived.out_of_step()) == {"what people store": 1, "what people stored": 1}
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="FTS5")
+def test_a_backup_whose_index_is_of_other_names_is_not_sound(alice: User) -> None:
+    record = filed(alice, name="abcdef")
+
+    def problems() -> str:
+        with closing(sqlite3.connect(":memory:")) as copy:
+            copy.deserialize(connection.connection.serialize())
+            return check_sqlite(copy)
+
+    assert problems() == ""
+    sql(
+        "INSERT INTO files_name_index (files_name_index, rowid, folded_name)"  # noqa: S608
+        f" VALUES ('delete', {record.place}, 'abcdef')"
+    )
+    assert "index of names" in problems()
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="on PostgreSQL an integration test does")
+def test_what_was_there_before_the_migrations_is_taken_along(
+    tmp_path: Path,
+) -> None:
+    configuration = {**connections.settings["default"], "NAME": tmp_path / "db.sqlite3"}
+    with as_default(configuration):
+        call_command("migrate", verbosity=0)
+        owner, other = (User.objects.create(username=name) for name in ("o", "p"))
+        at = datetime(2030, 1, 1, tzinfo=UTC)
+        records = [filed(owner, name=f"The {n}th", created_at=at) for n in range(3)]
+        old = filed(owner, created_at=at - timedelta(days=1))
+        Grant.objects.create(file=old, user=other)
+        StoredObject.objects.filter(pk=old.current_id).update(past_master_key_ids=" b a ")
+        newest = MigrationExecutor(connection).loader.graph.leaf_nodes("files")
+        for target in ([("files", "0006_download_session")], newest):
+            MigrationExecutor(connection).migrate(target)
+        assert derived.missing() == set()
+        assert list(derived.out_of_step()) == []
+        expected = [*sorted(records, key=lambda record: record.pk, reverse=True), old]
+        assert list(FileRecord.objects.all()) == expected
+        assert page_of(other, length=5).records == [old]
+        assert len(name_search.newest(["2th"], before=None, at_most=5)) == 1
+        assert Usage.objects.get().files == 4
+        past = FileRecord.objects.values_list("current__past_master_key_ids", flat=True)
+        assert sorted(past) == ["", "", "", " b a "]

@@ -1,0 +1,309 @@
+"""Granting, changing and revoking: one transaction, one event, whichever door it came through."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, Permission
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+
+from accounts.models import User
+from audit.models import AuditEvent
+from files.models import FileRecord, Grant
+from files.sharing import granting
+from tests.files.conftest import give
+from tests.files.test_models import filed
+
+Events = Callable[[str], list[dict[str, Any]]]
+
+
+def visible(user: User) -> bool:
+    return FileRecord.objects.visible_to(user).exists()
+
+
+def test_a_grant_is_saved_and_audited(alice: User, bob: User, root: User, events: Events) -> None:
+    record = filed(alice)
+    until = timezone.now() + timedelta(days=1)
+    new = Grant(file=record, user=bob, expires_at=until)
+    saved = granting.grant(new, actor=root)
+    assert (saved.granted_by, visible(bob)) == (root, True)
+    [event] = events("grant_created")
+    assert event == {
+        "file_id": record.id,
+        "actor": "root",
+        "level": "download",
+        "user_id": bob.pk,
+        "group_id": None,
+        "starts_at": None,
+        "expires_at": until.isoformat(),
+    }
+    assert AuditEvent.objects.get(event="grant_created").grant_id == saved.pk
+
+
+@pytest.mark.parametrize("through_group", [True, False])
+def test_who_lets_themselves_in_is_audited_as_such(
+    alice: User, root: User, events: Events, through_group: bool
+) -> None:
+    team = Group.objects.create(name="Team")
+    root.groups.add(team)
+    recipient = {"group": team} if through_group else {"user": root}
+    granting.grant(Grant(file=filed(alice), **recipient), actor=root)
+    assert visible(root)
+    assert len(events("self_granted")) == 1
+    assert events("grant_created") == []
+
+
+@pytest.mark.parametrize("level", ["", "everything"])
+def test_a_grant_that_breaks_a_rule_is_refused_and_nothing_happens(
+    alice: User, bob: User, root: User, events: Events, level: str
+) -> None:
+    with pytest.raises(ValidationError):
+        granting.grant(Grant(file=filed(alice), user=bob, level=level), actor=root)
+    assert not Grant.objects.exists()
+    assert events("grant_created") == []
+
+
+def test_a_change_is_saved_and_audited(
+    alice: User, bob: User, root: User, give: Callable[..., Grant], events: Events
+) -> None:
+    grant = give(filed(alice), bob)
+    grant.expires_at = timezone.now()
+    granting.change(grant, actor=root)
+    assert not visible(bob)
+    assert [event["actor"] for event in events("grant_changed")] == ["root"]
+
+
+def test_a_revoked_grant_ends_now_and_stays_as_history(
+    alice: User, bob: User, root: User, give: Callable[..., Grant], events: Events
+) -> None:
+    grant = give(filed(alice), bob)
+    assert granting.revoke(grant, actor=root) is True
+    assert not visible(bob)
+    grant.refresh_from_db()
+    assert grant.revoked_by == root
+    first = grant.revoked_at
+    assert granting.revoke(grant, actor=alice) is False
+    grant.refresh_from_db()
+    assert (grant.revoked_at, grant.revoked_by) == (first, root)
+    assert len(events("grant_revoked")) == 1
+
+
+def test_a_reason_hides_nothing(alice: User, bob: User, root: User) -> None:
+    """Nothing invisible, no change of the reading direction, one line: it is shown to others."""
+    hostile, kept = " the\u202e\u200b\n audit\x00\x1b[31m ", "the audit[31m"
+    record = filed(alice)
+    first = granting.grant(Grant(file=record, user=bob, reason=hostile), actor=root)
+    assert first.reason == kept
+    first.reason = hostile
+    assert granting.change(first, actor=root).reason == kept
+    granting.grant_many(
+        [record],
+        [alice],
+        level="download",
+        starts_at=None,
+        expires_at=None,
+        reason=hostile,
+        actor=root,
+    )
+    assert set(Grant.objects.values_list("reason", flat=True)) == {kept}
+
+
+# --- How far those who manage a file may share it -----------------------------------------------
+
+END = datetime(2030, 1, 1, tzinfo=UTC)
+LATER = END + timedelta(days=9)
+STEP = timedelta(microseconds=1)
+
+
+def _manager(user: User) -> User:
+    user.user_permissions.add(Permission.objects.get(codename="add_grant"))
+    return User.objects.get(pk=user.pk)
+
+
+def _in_person(record: FileRecord, user: User, give: Callable[..., Grant], **fields: Any) -> None:
+    give(record, user, **fields)
+
+
+def _by_group(record: FileRecord, user: User, give: Callable[..., Grant], **fields: Any) -> None:
+    group = Group.objects.create(name=f"Team {Group.objects.count()}")
+    user.groups.add(group)
+    give(record, group, **fields)
+
+
+@pytest.mark.parametrize("hold", [_in_person, _by_group])
+@pytest.mark.parametrize("level", ["download", "manage"])
+@pytest.mark.parametrize(
+    ("held", "reach"),
+    [
+        ([{"expires_at": END}], END),
+        ([{"expires_at": END}, {"expires_at": LATER}], LATER),
+        ([{"expires_at": END}, {}], None),
+        # What does not count: less than to manage, what is over, and what has not begun.
+        ([{"expires_at": END}, {"level": "download"}], END),
+        ([{"expires_at": END}, {"revoked_at": END}], END),
+        ([{"expires_at": END}, {"starts_at": END, "expires_at": LATER}], END),
+    ],
+)
+def test_nobody_shares_past_what_they_manage(
+    alice: User,
+    bob: User,
+    mallory: User,
+    give: Callable[..., Grant],
+    hold: Callable[..., None],
+    level: str,
+    held: list[dict[str, Any]],
+    reach: datetime | None,
+) -> None:
+    record = filed(alice)
+    for fields in held:
+        hold(record, bob, give, **{"level": "manage", **fields})
+    bob = _manager(bob)
+
+    def share(until: datetime | None) -> Grant:
+        new = Grant(file=record, user=mallory, level=level, expires_at=until)
+        return granting.share(new, actor=bob)
+
+    if reach is not None:
+        for too_far in (reach + STEP, None):
+            with pytest.raises(ValidationError, match="Your own access ends"):
+                share(too_far)
+    assert share(reach).expires_at == reach
+
+
+@pytest.mark.parametrize("missing", ["manage", "permission", "active", "grant"])
+def test_who_may_not_share_is_refused_by_the_use_case_itself(
+    alice: User, bob: User, mallory: User, give: Callable[..., Grant], missing: str
+) -> None:
+    record = filed(alice)
+    if missing != "grant":
+        give(record, bob, level="download" if missing == "manage" else "manage")
+    if missing != "permission":
+        bob = _manager(bob)
+    bob.is_active = missing != "active"
+    with pytest.raises(ValidationError, match="may no longer share"):
+        granting.share(Grant(file=record, user=mallory), actor=bob)
+    assert not Grant.objects.filter(user=mallory).exists()
+
+
+# --- The same grant twice ----------------------------------------------------------------------
+
+
+def _new(record: FileRecord, to: Any, days: int | None, *, after: int | None = None) -> Grant:
+    now = timezone.now()
+    return Grant(
+        file=record,
+        user=to if isinstance(to, User) else None,
+        group=None if isinstance(to, User) else to,
+        starts_at=None if after is None else now + timedelta(days=after),
+        expires_at=None if days is None else now + timedelta(days=days),
+    )
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "lasts"), [(7, 7, 7), (7, 3, 7), (3, 7, 7), (7, None, None)]
+)
+def test_the_same_grant_twice_is_one_that_lasts_as_long_as_both(
+    alice: User, bob: User, root: User, first: int, second: int | None, lasts: int | None
+) -> None:
+    record = filed(alice)
+    granting.grant(_new(record, bob, first), actor=root)
+    granting.grant(_new(record, bob, second), actor=root)
+    (one,) = Grant.objects.all()
+    if lasts is None:
+        assert one.expires_at is None
+    else:
+        assert one.expires_at is not None
+        assert abs(one.expires_at - timezone.now() - timedelta(days=lasts)) < timedelta(minutes=5)
+
+
+def test_what_does_not_meet_or_is_over_or_another_level_stays_apart(
+    alice: User, bob: User, root: User
+) -> None:
+    record = filed(alice)
+    give(record, bob, expires_at=timezone.now() - timedelta(days=1))
+    give(record, bob, revoked_at=timezone.now())
+    granting.grant(_new(record, bob, 7), actor=root)
+    granting.grant(_new(record, bob, 40, after=30), actor=root)
+    manage = _new(record, bob, 7)
+    manage.level = "manage"
+    granting.grant(manage, actor=root)
+    assert Grant.objects.count() == 5
+    granting.grant(_new(record, bob, 35), actor=root)  # It meets the first one.
+    assert Grant.objects.count() == 5
+
+
+def test_many_at_once_are_the_same_rule(alice: User, bob: User, root: User) -> None:
+    record, team = filed(alice), Group.objects.create(name="Team")
+    terms: dict[str, Any] = {"level": "download", "starts_at": None, "reason": "", "actor": root}
+    done = granting.grant_many([record], [bob, team], expires_at=None, **terms)
+    assert (done.made, done.skipped, done.extended) == (2, 0, 0)
+    soon = timezone.now() + timedelta(days=1)
+    done = granting.grant_many([record], [bob, team], expires_at=soon, **terms)
+    assert (done.made, done.skipped, done.extended) == (0, 2, 0)
+    Grant.objects.update(expires_at=soon)
+    done = granting.grant_many([record], [bob, team], expires_at=None, **terms)
+    assert (done.made, done.skipped, done.extended) == (0, 0, 2)
+
+
+# --- A group of one's own ----------------------------------------------------------------------
+
+
+def test_an_owner_who_shares_with_a_group_of_theirs_lets_nobody_in_unseen(alice: User) -> None:
+    team = Group.objects.create(name="Team")
+    alice.groups.add(team)
+    granting.grant(_new(filed(alice), team, None), actor=alice)
+    told = AuditEvent.objects.filter(event__in=["grant_created", "self_granted"])
+    assert [event.event for event in told] == ["grant_created"]
+
+
+def test_a_managers_reach_ends_with_what_it_rests_on(alice: User, bob: User) -> None:
+    """By a second group of theirs it would outlive the first."""
+    record = filed(alice)
+    first, second = Group.objects.create(name="First"), Group.objects.create(name="Second")
+    bob.groups.add(first, second)
+    give(record, first, level="manage")
+    bob.user_permissions.add(Permission.objects.get(codename="add_grant"))
+    bob = User.objects.get(pk=bob.pk)
+    for level in Grant.Level:
+        new = _new(record, second, None)
+        new.level = level
+        with pytest.raises(ValidationError, match="You are in the group “Second” yourself"):
+            granting.share(new, actor=bob)
+    bob.groups.remove(first)
+    assert not FileRecord.objects.visible_to(bob).exists()
+
+
+# --- What remains ------------------------------------------------------------------------------
+
+
+def test_what_remains_is_every_other_way_in(alice: User, bob: User, mallory: User) -> None:
+    record, team = filed(alice), Group.objects.create(name="Team")
+    bob.groups.add(team)
+    ended = give(record, bob, revoked_at=timezone.now())
+    through = give(record, team)
+    later = give(record, bob, starts_at=timezone.now() + timedelta(days=1))
+    give(record, bob, expires_at=timezone.now())
+    give(record, mallory)
+    assert granting.remaining(record, ended.user, None) == [through, later]
+    said = granting.describe_left([through, later], "bob")
+    assert f"the grant {through.pk} to group “Team” to download, without end" in said
+    assert f"the grant {later.pk} to bob to download from " in said
+    assert granting.remaining(record, None, team) == [through, later]
+    assert granting.describe_left([], "bob") == ""
+
+
+def test_a_revocation_of_an_old_copy_tells_what_the_grant_was(
+    alice: User, bob: User, root: User
+) -> None:
+    grant = give(filed(alice), bob)
+    Grant.objects.filter(pk=grant.pk).update(level="manage")
+    granting.revoke(grant, actor=root)
+    assert AuditEvent.objects.get(event="grant_revoked").data["level"] == "manage"
+    grant.reason = "an edit of a page that was open"
+    granting.change(grant, actor=root)
+    grant.refresh_from_db()
+    assert grant.revoked_at is not None

@@ -1,0 +1,403 @@
+"""Turns at an upload: whatever fails, and whoever else writes, no safe byte is lost or spoilt."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import EndpointConnectionError
+from django.utils import timezone
+from moto.s3.exceptions import NoSuchUpload
+from moto.s3.models import S3Backend
+from pytest_django import DjangoAssertNumQueries
+
+from accounts.models import User
+from files.crypto.digests import digest_all
+from files.crypto.stream import FRAME_PAYLOAD, frames_per_part
+from files.models import FileRecord, StoredObject, UploadSession
+from files.records import leases
+from files.storage import StoreUnavailable
+from files.upkeep import sweeping
+from files.vault import resumable, vault
+from files.vault.resumable import Continuation, OtherContent, UploadBusy, WrongOffset
+from files.vault.vault import UploadLost
+
+if TYPE_CHECKING:
+    from types_boto3_s3.client import S3Client
+
+PART = frames_per_part(None) * FRAME_PAYLOAD
+SIZE = PART + 3 * FRAME_PAYLOAD + 1000
+PATTERN = bytes(range(251)) * (SIZE // 251 + 1)
+CONTENT = PATTERN[:SIZE]
+Nothing = Callable[[], bool]
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch, s3: S3Client) -> None:
+    monkeypatch.setattr(resumable, "PATIENCE", 0.0)
+
+
+@pytest.fixture(autouse=True)
+def _moto_as_s3(monkeypatch: pytest.MonkeyPatch) -> None:
+    """S3 answers NoSuchUpload for a part of an unknown upload, where moto raises KeyError."""
+    upload_part = S3Backend.upload_part
+
+    def checked(self: S3Backend, bucket: str, multipart_id: str, *rest: Any, **more: Any) -> Any:
+        if multipart_id not in self.get_bucket(bucket).multiparts:
+            raise NoSuchUpload(upload_id=multipart_id)
+        return upload_part(self, bucket, multipart_id, *rest, **more)
+
+    monkeypatch.setattr(S3Backend, "upload_part", checked)
+
+
+@pytest.fixture
+def session(alice: User) -> UploadSession:
+    return resumable.create(alice, name="file.bin", length=SIZE)
+
+
+def fresh(session: UploadSession) -> UploadSession:
+    return UploadSession.objects.select_related("object").get(pk=session.pk)
+
+
+def send(
+    session: UploadSession, stop: int | None = None, *, chunk: int = 256 * 1024
+) -> FileRecord | None:
+    """Send the content from where it is safe to `stop`, as one request would."""
+    offset = fresh(session).offset
+    with Continuation(fresh(session), offset) as turn:
+        for start in range(offset, SIZE if stop is None else stop, chunk):
+            turn.write(CONTENT[start : min(start + chunk, SIZE if stop is None else stop)])
+        return turn.settle()
+
+
+def content_of(record: FileRecord | None) -> bytes:
+    assert record is not None
+    found = FileRecord.objects.select_related("current").get(pk=record.pk)
+    return b"".join(vault.open_file(found).chunks())
+
+
+@contextmanager
+def store_fails(call: int) -> Iterator[list[str]]:
+    """From the n-th call on, the store cannot be reached."""
+    made: list[str] = []
+    client = vault.storage().client
+
+    def refuse(model: Any, **_: Any) -> None:
+        made.append(model.name)
+        if len(made) >= call:
+            raise EndpointConnectionError(endpoint_url="http://store.invalid")
+
+    client.meta.events.register("before-call.s3", refuse)
+    try:
+        yield made
+    finally:
+        client.meta.events.unregister("before-call.s3", refuse)
+
+
+# --- Pieces --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "cuts",
+    [
+        (1,),
+        (FRAME_PAYLOAD - 1, FRAME_PAYLOAD, FRAME_PAYLOAD + 1),
+        (2 * FRAME_PAYLOAD, 3 * FRAME_PAYLOAD),
+        (PART - 1, PART, PART + 1),
+        (PART + FRAME_PAYLOAD, SIZE - 1),
+    ],
+)
+def test_pieces_of_any_size_become_the_file(session: UploadSession, cuts: tuple[int, ...]) -> None:
+    for cut in cuts:
+        assert send(session, cut) is None
+        assert fresh(session).offset == cut
+    assert content_of(send(session)) == CONTENT
+
+
+def test_nothing_but_the_object_is_left(session: UploadSession, s3: S3Client) -> None:
+    for cut in (2 * FRAME_PAYLOAD, 4 * FRAME_PAYLOAD, PART + 2 * FRAME_PAYLOAD):
+        send(session, cut)
+    send(session)
+    row = fresh(session).object
+    listed = s3.list_objects_v2(Bucket=vault.storage().bucket_name)
+    assert [found["Key"] for found in listed["Contents"]] == [row.object_name]
+    assert not s3.list_multipart_uploads(Bucket=vault.storage().bucket_name).get("Uploads")
+    assert not row.lease
+    assert not bytes(row.carry)
+
+
+def test_the_plaintext_is_neither_in_the_row_nor_in_the_store(
+    session: UploadSession, s3: S3Client
+) -> None:
+    send(session, FRAME_PAYLOAD + 5000)
+    row = fresh(session).object
+    assert CONTENT[FRAME_PAYLOAD : FRAME_PAYLOAD + 16] not in bytes(row.carry)
+    [tail] = row.tails
+    body = s3.get_object(Bucket=vault.storage().bucket_name, Key=tail["name"])["Body"].read()
+    assert CONTENT[:16] not in body
+
+
+def test_a_tiny_piece_writes_to_the_database_twice(
+    session: UploadSession, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    """Takes the lease; notes what is safe and gives the lease back."""
+    session = fresh(session)
+    with django_assert_num_queries(4) as seen, Continuation(session, 0) as turn:
+        turn.write(b"x")
+        turn.settle()
+    assert sum(query["sql"].startswith("UPDATE") for query in seen.captured_queries) == 2
+
+
+def test_what_was_safe_once_is_never_given_up(session: UploadSession) -> None:
+    """The part that the tails fill is sent, and the bytes that follow it are in no frame yet."""
+    send(session, PART + 10)
+    with pytest.raises(RuntimeError), Continuation(fresh(session), PART + 10) as turn:
+        turn.write(CONTENT[PART + 10 : PART + 5 * FRAME_PAYLOAD])
+        turn._writer._wait()
+        raise RuntimeError
+    now = fresh(session)
+    assert now.object.etags
+    assert now.offset == PART + 10
+    assert content_of(send(session)) == CONTENT
+
+
+# --- Failures of the store -----------------------------------------------------------------------
+
+
+def test_whatever_call_fails_the_upload_can_be_resumed(alice: User, s3: S3Client) -> None:
+    call = 0
+    failed = True
+    while failed:
+        call += 1
+        session = resumable.create(alice, name="file.bin", length=SIZE)
+        safe = 2 * FRAME_PAYLOAD + 7
+        send(session, safe)
+        with store_fails(call) as calls, suppress(StoreUnavailable):
+            send(session)
+        failed = len(calls) >= call
+        now = fresh(session)
+        if not now.completed_at:
+            assert now.offset >= safe
+            assert not now.object.lease
+            assert content_of(send(session)) == CONTENT
+        else:
+            assert content_of(FileRecord.objects.get(current=now.object)) == CONTENT
+    # Begin, get the tail, two parts, complete, check the end, list the tails, at the least.
+    assert call > 7
+
+
+def test_whatever_call_fails_while_it_settles_what_was_safe_stays(alice: User) -> None:
+    for call in range(1, 6):
+        session = resumable.create(alice, name="file.bin", length=SIZE)
+        send(session, 5 * FRAME_PAYLOAD)
+        with store_fails(call), suppress(StoreUnavailable):
+            send(session, PART + FRAME_PAYLOAD + 9)
+        assert fresh(session).offset >= 5 * FRAME_PAYLOAD
+        assert content_of(send(session)) == CONTENT
+
+
+def test_a_death_between_store_and_row_loses_nothing(
+    session: UploadSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The object is complete and nobody could say so: the next turn finds it."""
+
+    def die(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    send(session, PART + 10)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(vault, "seal_object", die)
+        send(session)
+    assert fresh(session).offset == PART + 10
+    assert content_of(send(session)) == CONTENT
+
+
+def test_an_object_that_was_completed_before_its_row_is_compared_whole(
+    session: UploadSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process died between store and row; who comes now may have another file's end."""
+
+    def die(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    safe = PART + 10
+    send(session, safe)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(vault, "seal_object", die)
+        send(session)
+    other = CONTENT[:safe] + bytes(reversed(CONTENT[safe:]))
+    head, whole = digest_all([CONTENT[:safe]]).chain, digest_all([CONTENT]).chain
+    with pytest.raises(OtherContent) as caught, Continuation(fresh(session), safe, chain=head) as t:
+        t.write(other[safe:])
+        t.settle(expected=digest_all([other]).chain)
+    assert (caught.value.offset, caught.value.chain) == (safe, head)
+    assert not FileRecord.objects.exists()
+    with Continuation(fresh(session), safe, chain=head) as turn:
+        turn.write(CONTENT[safe:])
+        record = turn.settle(expected=whole)
+        assert turn.chain == whole
+    assert content_of(record) == CONTENT
+    assert vault.digests_of(fresh(session).object) == digest_all([CONTENT])
+
+
+def test_parts_that_the_store_lost_end_the_upload(session: UploadSession, s3: S3Client) -> None:
+    send(session, PART + 2 * FRAME_PAYLOAD)
+    row = fresh(session).object
+    s3.abort_multipart_upload(
+        Bucket=vault.storage().bucket_name, Key=row.object_name, UploadId=row.multipart_id
+    )
+    with pytest.raises(UploadLost):
+        send(session)
+
+
+def test_a_tail_that_the_store_lost_ends_the_upload(session: UploadSession, s3: S3Client) -> None:
+    send(session, 2 * FRAME_PAYLOAD)
+    [tail] = fresh(session).object.tails
+    s3.delete_object(Bucket=vault.storage().bucket_name, Key=tail["name"])
+    with pytest.raises(UploadLost):
+        send(session)
+
+
+def test_a_carry_that_was_altered_ends_the_upload(session: UploadSession) -> None:
+    send(session, 100)
+    StoredObject.objects.update(carry=b"x" * 200)
+    with pytest.raises(UploadLost):
+        send(session)
+
+
+# --- One writer at a time ------------------------------------------------------------------------
+
+
+def test_the_second_writer_is_refused(session: UploadSession) -> None:
+    with Continuation(session, 0) as first:
+        first.write(b"x")
+        with pytest.raises(UploadBusy):
+            Continuation(fresh(session), 0)
+        first.settle()
+    with pytest.raises(WrongOffset) as caught:
+        Continuation(fresh(session), 0)
+    assert caught.value.offset == 1
+    assert not fresh(session).object.lease
+
+
+def test_head_waits_no_longer_than_its_patience(session: UploadSession) -> None:
+    with Continuation(session, 0) as turn:
+        turn.write(b"x")
+        assert resumable.settled(fresh(session)).offset == 0
+        turn.settle()
+        assert resumable.settled(fresh(session)).offset == 1
+
+
+def test_a_failed_turn_gives_its_lease_back(session: UploadSession) -> None:
+    with pytest.raises(RuntimeError), Continuation(session, 0):
+        raise RuntimeError
+    assert content_of(send(session)) == CONTENT
+
+
+@pytest.mark.parametrize("written", [100, 2 * FRAME_PAYLOAD, PART + FRAME_PAYLOAD, SIZE])
+def test_a_writer_that_lost_its_lease_spoils_nothing(session: UploadSession, written: int) -> None:
+    lost = Continuation(session, 0)
+    with pytest.raises(UploadLost), lost:
+        StoredObject.objects.update(lease_seen_at=timezone.now() - timedelta(minutes=5))
+        send(session, FRAME_PAYLOAD + 77)
+        lost.write(b"?" * written)
+        lost.settle()
+    assert fresh(session).offset == FRAME_PAYLOAD + 77
+    assert content_of(send(session)) == CONTENT
+
+
+def test_a_writer_that_stood_still_asks_before_it_sends(
+    session: UploadSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost = Continuation(session, 0)
+    with store_fails(10_000) as calls, pytest.raises(UploadLost), lost:
+        StoredObject.objects.update(lease_seen_at=timezone.now() - timedelta(minutes=5))
+        with Continuation(fresh(session), 0):
+            monkeypatch.setattr(resumable, "BEAT", -1.0)
+            lost.write(CONTENT)
+    assert calls == []
+
+
+@pytest.mark.parametrize("written", [100, 2 * FRAME_PAYLOAD, PART + FRAME_PAYLOAD, SIZE])
+def test_an_upload_given_up_while_it_is_written_leaves_nothing(
+    session: UploadSession, written: int, nothing_left: Nothing
+) -> None:
+    with pytest.raises(UploadLost), Continuation(session, 0) as turn:
+        turn.write(CONTENT[: written // 2])
+        resumable.terminate(fresh(session))
+        turn.write(CONTENT[written // 2 : written])
+        turn.settle()
+    assert nothing_left()
+
+
+@pytest.mark.parametrize("length", [0, 100, SIZE])
+def test_who_creates_an_upload_may_have_the_first_turn(alice: User, length: int) -> None:
+    session = resumable.create(alice, name="file.bin", length=length, leased=True)
+    with pytest.raises(UploadBusy):
+        Continuation(fresh(session), 0)
+    with Continuation(session, 0, first=True) as turn:
+        turn.write(CONTENT[:length])
+        record = turn.settle()
+    assert content_of(record) == CONTENT[:length]
+    assert fresh(session).completed_at
+    row = fresh(session).object
+    assert (row.lease, row.lease_seen_at, bytes(row.carry)) == ("", None, b"")
+
+
+def test_the_first_turn_leaves_safe_what_came(alice: User) -> None:
+    session = resumable.create(alice, name="file.bin", length=SIZE, leased=True)
+    with Continuation(session, 0, first=True) as turn:
+        turn.write(CONTENT[: PART + 5])
+        assert turn.settle() is None
+    assert content_of(send(session)) == CONTENT
+
+
+# --- Dead processes ------------------------------------------------------------------------------
+
+
+def test_the_lease_of_a_process_that_is_gone_is_free(session: UploadSession) -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        name = f"{leases._host()}/{other.pid}/{leases._started(other.pid)}/token"
+        StoredObject.objects.update(lease=name, lease_seen_at=timezone.now())
+        with pytest.raises(UploadBusy):
+            send(session)
+        other.kill()
+        os.waitid(os.P_PID, other.pid, os.WEXITED | os.WNOWAIT)
+        # Dead already, though nobody has asked for its exit code yet.
+        assert content_of(send(session)) == CONTENT
+
+
+def test_a_number_that_another_process_has_by_now_is_no_sign_of_life(
+    session: UploadSession,
+) -> None:
+    name = f"{leases._host()}/{os.getpid()}/1/token"
+    StoredObject.objects.update(lease=name, lease_seen_at=timezone.now())
+    assert content_of(send(session)) == CONTENT
+
+
+def test_of_another_machine_only_the_time_tells(session: UploadSession) -> None:
+    name = "another-machine/pid:[1]/1/1/token"
+    StoredObject.objects.update(lease=name, lease_seen_at=timezone.now())
+    with pytest.raises(UploadBusy):
+        send(session)
+    StoredObject.objects.update(lease_seen_at=timezone.now() - resumable.LEASE)
+    assert content_of(send(session)) == CONTENT
+
+
+def test_a_sweep_forgets_the_session_of_a_complete_upload(alice: User, s3: S3Client) -> None:
+    session = resumable.create(alice, name="a", length=1)
+    with resumable.Continuation(session, 0) as turn:
+        turn.write(b"x")
+        record = turn.settle()
+    assert record is not None
+    sweeping.sweep()
+    assert UploadSession.objects.filter(pk=session.pk).exists()
+    sweeping.sweep(now=timezone.now() + timedelta(days=8))
+    assert not UploadSession.objects.exists()
+    assert b"".join(vault.open_file(record).chunks()) == b"x"

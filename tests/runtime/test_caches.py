@@ -1,0 +1,130 @@
+"""The cache in the database: what it keeps, and that every failure of it has one name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.core.cache.backends.base import BaseCache
+from django.core.management import call_command
+from django.db import IntegrityError, OperationalError, connection
+from django.test import Client
+from pytest_django import Settings
+
+from accounts import limits
+from accounts.models import User
+from runtime.caches import METHODS, CacheUnavailable, DatabaseCache
+from tests.conftest import PASSWORD
+
+ASK: dict[str, Callable[[BaseCache], Any]] = {
+    "add": lambda cache: cache.add("a", 1),
+    "get": lambda cache: cache.get("a"),
+    "set": lambda cache: cache.set("a", 1),
+    "touch": lambda cache: cache.touch("a"),
+    "delete": lambda cache: cache.delete("a"),
+    "has_key": lambda cache: cache.has_key("a"),
+    "incr": lambda cache: cache.incr("a"),
+    "get_many": lambda cache: cache.get_many(["a"]),
+    "set_many": lambda cache: cache.set_many({"a": 1}),
+    "delete_many": lambda cache: cache.delete_many(["a"]),
+    "clear": lambda cache: cache.clear(),
+}
+
+
+@pytest.fixture
+def cache(db: None, settings: Settings) -> BaseCache:
+    """The site's own, in place of the tests'."""
+    settings.CACHES = {
+        "default": {"BACKEND": "runtime.caches.DatabaseCache", "LOCATION": "django_cache"}
+    }
+    call_command("createcachetable")
+    return DatabaseCache("django_cache", {})
+
+
+def refuse(error: Exception) -> Callable[..., object]:
+    def execute(run: Callable[..., object], sql: str, *arguments: object) -> object:
+        if "django_cache" in sql:
+            raise error
+        return run(sql, *arguments)
+
+    return execute
+
+
+def test_it_keeps_what_it_is_told(cache: BaseCache) -> None:
+    cache.set("a", [1, 2])
+    assert cache.get("a") == [1, 2]
+    cache.set("a", {"b": None})
+    assert cache.get("a") == {"b": None}
+    cache.set("never", 5, timeout=None)
+    assert cache.incr("never") == 6
+    assert cache.touch("never", 100)
+    assert not cache.touch("nothing")
+    assert cache.delete("a")
+    assert cache.get("a") is None
+
+
+def test_only_one_adds_until_it_is_over(cache: BaseCache) -> None:
+    assert cache.add("a", "first")
+    assert not cache.add("a", "second")
+    assert cache.get("a") == "first"
+    cache.set("a", "old", timeout=-1)
+    assert cache.add("a", "third")
+    assert cache.get("a") == "third"
+
+
+def test_it_forgets_the_oldest_when_it_is_full(db: None, cache: BaseCache) -> None:
+    small = DatabaseCache("django_cache", {"OPTIONS": {"MAX_ENTRIES": 20}})
+    for number in range(60):
+        small.set(f"entry-{number}", number)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM django_cache")
+        assert cursor.fetchone()[0] <= 21
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    "error",
+    [OperationalError("database is locked"), IntegrityError("x"), OperationalError("disk full")],
+    ids=str,
+)
+def test_every_failure_of_every_method_has_one_name(
+    cache: BaseCache, method: str, error: Exception
+) -> None:
+    with connection.execute_wrapper(refuse(error)), pytest.raises(CacheUnavailable) as told:
+        ASK[method](cache)
+    assert told.value.__cause__ is error
+
+
+def test_a_limit_that_cannot_count_is_not_one_that_is_reached(
+    cache: BaseCache, alice: User, client: Client
+) -> None:
+    """The database takes no writes: right passwords are not "too many attempts"."""
+
+    def no_writes(run: Callable[..., object], sql: str, *arguments: object) -> object:
+        if sql.startswith(("INSERT", "UPDATE", "DELETE")) and "django_cache" in sql:
+            raise OperationalError("attempt to write a readonly database")
+        return run(sql, *arguments)
+
+    with connection.execute_wrapper(no_writes):
+        answer = client.post("/accounts/login/", {"login": "alice", "password": PASSWORD})
+        assert answer.status_code == 503
+        assert "Not available at the moment" in answer.content.decode()
+        reset = client.post("/accounts/password/reset/", {"email": "alice@example.org"})
+        assert reset.status_code == 503
+    answer = client.post("/accounts/login/", {"login": "alice", "password": PASSWORD})
+    assert answer.status_code == 302
+
+
+def test_a_turn_that_does_not_come_says_nothing_of_attempts(
+    cache: BaseCache, alice: User, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process was killed at a counter, or the cache did late what it was told."""
+    monkeypatch.setattr(limits, "TURN", 0.05)
+    monkeypatch.setattr(limits, "TURN_ENDS", 3600)
+    with monkeypatch.context() as patch:
+        patch.setattr(DatabaseCache, "add", lambda *arguments, **options: False)
+        answer = client.post("/accounts/login/", {"login": "alice", "password": PASSWORD})
+        assert answer.status_code == 503
+    answer = client.post("/accounts/login/", {"login": "alice", "password": PASSWORD})
+    assert answer.status_code == 302
