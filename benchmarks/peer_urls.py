@@ -6,14 +6,14 @@ For measuring only: it asks nobody for permission, and what it sends is cipherte
 from django.http import HttpRequest, StreamingHttpResponse
 from django.urls import include, path
 
-from files.vault import vault
+from files.vault import stored_objects
 
 CHUNK = 256 * 1024
 
 
 def stream(request: HttpRequest, name: str) -> StreamingHttpResponse:
     """An object of the store as it lies there, piece by piece."""
-    storage = vault.storage()
+    storage = stored_objects.storage()
     answer = storage.client.get_object(Bucket=storage.bucket_name, Key=name)
     response = StreamingHttpResponse(answer["Body"].iter_chunks(CHUNK))
     response["Content-Length"] = str(answer["ContentLength"])

@@ -33,7 +33,7 @@ from files.administration import bulk_actions, effective_access
 from files.models import FileRecord, Grant, StoredObject
 from files.records import name_search, paging
 from files.sharing import granting
-from files.vault import vault
+from files.vault import removing
 from files.web.forms import computable
 from securestore.administration import BoundedPaginator, SoundChoices
 
@@ -334,11 +334,11 @@ class FileRecordAdmin(admin.ModelAdmin[FileRecord]):
         return shown, counts, set(), protected
 
     def delete_model(self, request: HttpRequest, obj: FileRecord) -> None:
-        vault.remove(obj, actor=_actor(request))
+        removing.remove(obj, actor=_actor(request))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[FileRecord]) -> None:
         for record in queryset.select_related("current"):
-            vault.remove(record, actor=_actor(request))
+            removing.remove(record, actor=_actor(request))
 
 
 class StatusFilter(admin.SimpleListFilter):

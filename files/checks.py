@@ -10,9 +10,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError
 
 from files.crypto.errors import KeyServiceError, KeyServiceRefused, KeyServiceUnavailable
+from files.errors import KeyRetired, KeysMissing
 from files.keys.master_keys import read_keyring
 from files.rotation import retirement, rewrapping
-from files.vault import vault
 
 SAFE_UPLOAD_HANDLERS = ["files.web.transfers.refuse.RefusingUploadHandler"]
 
@@ -68,9 +68,9 @@ def keys_for_all_files(databases: Any = None, **kwargs: Any) -> list[CheckMessag
     try:
         rewrapping.check_keyring()
         retired = retirement.configured_and_retired()
-    except vault.KeysMissing as error:
+    except KeysMissing as error:
         return [Error(str(error), id="files.E004")]
-    except vault.KeyRetired as error:
+    except KeyRetired as error:
         return [Error(str(error), id="files.E005")]
     except (DatabaseError, ImproperlyConfigured, KeyServiceError):
         # Not migrated yet, or reported by another check.

@@ -21,8 +21,8 @@ from accounts.limits import CounterUnavailable, in_words
 from accounts.mail import MailUnavailable
 from audit import context
 from files.crypto.errors import Damaged, KeyServiceError
+from files.errors import KeyRetired, KeysMissing, TooBusy
 from files.storage import StoreError
-from files.vault.vault import KeyRetired, KeysMissing, TooBusy
 from files.web.transfers import bodies, tus
 from runtime import service
 from runtime.caches import CacheUnavailable

@@ -17,9 +17,10 @@ from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
+from files.keys import wrapping
 from files.keys.master_keys import keyring
 from files.records import pulse
-from files.vault import vault
+from files.vault import stored_objects
 from runtime import service
 from runtime.caches import CacheUnavailable
 from runtime.slots import DERIVATIONS
@@ -77,7 +78,7 @@ def check_cache() -> None:
 
 def check_keyring() -> None:
     """Raises as `vault.check_keyring`, and counts no objects where that was done a moment ago."""
-    vault.check_keyring(NEEDED.keys())
+    wrapping.check_keyring(NEEDED.keys())
 
 
 def _outcome(part: str, check: Callable[[], object]) -> str:
@@ -109,7 +110,7 @@ class KeysNeeded:
                 known, age = self._known, time.monotonic() - self._counted
                 missing = any(key_id not in keyring() for key_id in known or ())
                 if known is None or age >= (FRESH if missing else UNCHANGED):
-                    self._known = vault.keys_needed()
+                    self._known = wrapping.keys_needed()
                     self._counted = time.monotonic()
             finally:
                 self._lock.release()
@@ -177,7 +178,7 @@ class Probe:
         done.set()
 
 
-STORE = Probe(vault.check_store)
+STORE = Probe(stored_objects.check_store)
 DATABASE = Probe(check_database, on_thread=False)
 CACHE = Probe(check_cache, on_thread=False)
 PROBES = (STORE, DATABASE, CACHE)

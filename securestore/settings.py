@@ -333,7 +333,7 @@ STORAGES = {
             "connect_timeout": S3_CONNECT_TIMEOUT,
             "read_timeout": S3_READ_TIMEOUT,
             "max_attempts": S3_MAX_ATTEMPTS,
-            "keys": "files.vault.vault.StoredObjectKeys",
+            "keys": "files.vault.stored_objects.StoredObjectKeys",
         },
     },
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},

@@ -93,12 +93,12 @@ def refuse_missing_keys() -> None:
     from django.db import DatabaseError, InterfaceError, connection
 
     from files.crypto.errors import KeyServiceError
+    from files.errors import KeyRetired, KeysMissing
     from files.rotation import rewrapping
-    from files.vault import vault
 
     try:
         rewrapping.check_keyring()
-    except (vault.KeysMissing, vault.KeyRetired) as unusable:
+    except (KeysMissing, KeyRetired) as unusable:
         sys.exit(str(unusable))
     except KeyServiceError as error:
         log.warning("the master keys are not checked, the key service does not answer: %s", error)

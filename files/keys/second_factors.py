@@ -22,8 +22,8 @@ from django.db import transaction
 from files.crypto.errors import CryptoError, Damaged, UnknownMasterKey
 from files.crypto.keyring import WrappedKey
 from files.errors import KeysMissing
+from files.keys import wrapping
 from files.keys.master_keys import keyring
-from files.vault import vault
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ def encrypt(text: str) -> str:
 
     Raises KeyRetired.
     """
-    return _as_text(vault.wrapping_keyring().wrap_secret(text.encode(), PURPOSE))
+    return _as_text(wrapping.wrapping_keyring().wrap_secret(text.encode(), PURPOSE))
 
 
 def decrypt(text: str) -> str:

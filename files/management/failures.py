@@ -8,7 +8,8 @@ from django.core.management.base import CommandError
 from django.db import DatabaseError, InterfaceError
 
 from files.crypto.errors import KeyServiceError
-from files.vault.vault import StoreError, VaultError
+from files.errors import VaultError
+from files.storage import StoreError
 from runtime.slots import TooBusy
 
 AGAIN = "Nothing is lost: run the command again."

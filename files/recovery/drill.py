@@ -22,14 +22,15 @@ from audit import chain
 from files.crypto.errors import CryptoError, Damaged, KeyServiceError
 from files.crypto.keyexport import Entry, KeyExport
 from files.crypto.keyring import Custody
+from files.errors import VaultError
 from files.keys.master_keys import keyring
 from files.models import FileRecord, StoredObject
 from files.recovery import backups
 from files.rotation import rewrapping
-from files.storage import ObjectKey, ObjectMissing
+from files.storage import ObjectKey, ObjectMissing, StoreError
 from files.upkeep import verification
 from files.upkeep.verification import Outcome as Found
-from files.vault import vault
+from files.vault import stored_objects
 
 State = StoredObject.State
 Progress = Callable[[int], object]
@@ -84,8 +85,8 @@ def run(
         yield _master_keys()
     yield _known_damage()
     try:
-        vault.check_store()
-    except vault.StoreError as error:
+        stored_objects.check_store()
+    except StoreError as error:
         yield Check("store", False, f"it does not answer ({error})")
         return
     sizes = _sample(sample)
@@ -104,8 +105,8 @@ def look(sample: str) -> Iterator[Check]:
     """Only what needs no manifest: the master keys, the store, and a sample of files from there."""
     yield _master_keys()
     try:
-        vault.check_store()
-    except vault.StoreError as error:
+        stored_objects.check_store()
+    except StoreError as error:
         yield Check("store", False, f"it does not answer ({error})")
         return
     ids = list(_sample(sample))
@@ -161,7 +162,7 @@ def _master_keys() -> Check:
     try:
         rewrapping.check_keyring()
         return Check("master keys", True, f"all there; the primary is {keyring().primary_id}")
-    except (vault.VaultError, KeyServiceError, ImproperlyConfigured) as error:
+    except (VaultError, KeyServiceError, ImproperlyConfigured) as error:
         return Check("master keys", False, str(error))
 
 
@@ -211,7 +212,7 @@ def _from_master_keys(record: FileRecord) -> _Tried:
 
 def _from_entry(entry: Entry) -> _Tried:
     """The same, with the key that an export has for it."""
-    store = vault.storage()
+    store = stored_objects.storage()
     held = entry.custody is Custody.HELD
     try:
         if held:
@@ -230,7 +231,7 @@ def _from_entry(entry: Entry) -> _Tried:
         return _Tried(entry.file_id, entry.size, missing=True, reason="missing")
     except Damaged as damaged:
         return _Tried(entry.file_id, entry.size, reason=damaged.reason)
-    except (CryptoError, vault.StoreError) as error:
+    except (CryptoError, StoreError) as error:
         return _Tried(entry.file_id, entry.size, reason=str(error))
     return _Tried(entry.file_id, entry.size, held=held)
 

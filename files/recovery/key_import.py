@@ -24,10 +24,11 @@ from audit import Event
 from files.crypto.errors import CryptoError, UnknownMasterKey
 from files.crypto.keyexport import Entry, KeyExport
 from files.crypto.keyring import Custody, KeyRecord, Keyring, KeyState, WrappedKey
+from files.keys import wrapping
 from files.keys.master_keys import keyring
 from files.models import FileRecord, HeldKey, StoredObject
 from files.storage import ObjectKey, ObjectMissing
-from files.vault import vault
+from files.vault import stored_objects
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -107,7 +108,7 @@ def _import_batch(batch: list[Entry], outcome: Imported) -> None:
                 new.append((entry, etag))
     if not (new or lost):
         return
-    ring = vault.wrapping_keyring()
+    ring = wrapping.wrapping_keyring()
     with transaction.atomic():
         owners = _owners({entry.owner for entry, _ in new}, outcome)
         for entry, etag in new:
@@ -149,7 +150,7 @@ def _look_at(entry: Entry, outcome: Imported) -> str | None:
 
     Of a held one, whose key is its owner's, only length and trailer can be compared.
     """
-    store = vault.storage()
+    store = stored_objects.storage()
     try:
         if entry.custody is Custody.HELD:
             return store.check_from_outside(
@@ -229,7 +230,7 @@ def _wrap(entry: Entry, ring: Keyring) -> WrappedKey:
 def _wrap_anew(entry: Entry, row: StoredObject, ring: Keyring) -> int:
     """Give a row whose wrapped key is lost another one; 0 when somebody was faster."""
     wrapped = _wrap(entry, ring)
-    vault.remember_wrapping(row, wrapped.master_key_id)
+    wrapping.remember_wrapping(row, wrapped.master_key_id)
     return StoredObject.objects.filter(pk=row.pk, wrapped_key=row.wrapped_key).update(
         master_key_id=wrapped.master_key_id, wrapped_key=wrapped.token
     )

@@ -20,10 +20,12 @@ from django.db import connection
 from django.db.models import Count, QuerySet, Sum
 
 from files.crypto.errors import KeyServiceError
+from files.errors import FileDamaged, VaultError
+from files.keys import wrapping
 from files.keys.master_keys import keyring
 from files.models import Custody, FileRecord, StoredObject
 from files.rotation import reencryption, retirement
-from files.vault import vault
+from files.storage import StoreError
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +40,7 @@ class Stopped(Exception):
     """The run was asked to stop."""
 
 
-class TooManyFailures(vault.VaultError):
+class TooManyFailures(VaultError):
     """Store, key service or database do not answer; `done` is what was achieved before."""
 
     def __init__(self, done: Done, reason: Exception) -> None:
@@ -46,14 +48,14 @@ class TooManyFailures(vault.VaultError):
         self.done = done
 
 
-class NoSuchFiles(vault.VaultError):
+class NoSuchFiles(VaultError):
     """Files were named that do not exist."""
 
     def __init__(self, missing: list[UUID]) -> None:
         super().__init__(f"No such file: {', '.join(map(str, missing))}.")
 
 
-class PrimaryKeySelected(vault.VaultError):
+class PrimaryKeySelected(VaultError):
     """Files under the primary master key would come under it again."""
 
     def __init__(self, key_id: str) -> None:
@@ -153,7 +155,7 @@ class Run:
     def start(self, workers: int = 1) -> Done:
         """Re-encrypt everything selected. Raises TooManyFailures, KeysMissing, as survey too."""
         work = survey(self._selection)
-        vault.check_keyring()
+        wrapping.check_keyring()
         reencryption.remove_dead()
         self.done = Done(held=work.held, damaged=work.damaged)
         pending = self._pending()
@@ -226,10 +228,10 @@ class Run:
         except (reencryption.AlreadyRunning, reencryption.FileChanged):
             with self._lock:
                 self.done.skipped += 1
-        except vault.FileDamaged:
+        except FileDamaged:
             with self._lock:
                 self.done.damaged.append(file_id)
-        except (vault.VaultError, vault.StoreError, KeyServiceError) as error:
+        except (VaultError, StoreError, KeyServiceError) as error:
             self._failed(file_id, error)
         else:
             with self._lock:

@@ -20,11 +20,10 @@ from files.crypto.errors import CryptoError
 from files.crypto.keyring import Custody as KeyCustody
 from files.crypto.keyring import Keyring, KeyState
 from files.crypto.stream import derive_keys
-from files.keys import second_factors
+from files.keys import second_factors, wrapping
 from files.keys.master_keys import keyring
 from files.keys.wrapping_history import ids_in
 from files.models import MasterKey, StoredObject
-from files.vault import vault
 
 State = StoredObject.State
 CHUNK = 500
@@ -138,7 +137,7 @@ def _count_rows(lines: _Lines) -> None:
 
 def _check(lines: _Lines, progress: Callable[[int], object] | None) -> None:
     unreadable: dict[str, list[UUID]] = defaultdict(list)
-    for row in in_order(vault.needing_keys(), size=CHUNK, key=attrgetter("pk")):
+    for row in in_order(wrapping.needing_keys(), size=CHUNK, key=attrgetter("pk")):
         # A missing key is told as missing: whether its rows are sound, nobody can know.
         if row.master_key_id in lines.ring and not _opens(lines.ring, row):
             unreadable[row.master_key_id].append(row.file_id)

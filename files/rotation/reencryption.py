@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import Q, QuerySet
+from django.views.decorators.debug import sensitive_variables
 
 import audit
 from audit import Event
@@ -29,7 +30,8 @@ from files.crypto.errors import CryptoError, Damaged
 from files.crypto.keyring import Custody as KeyCustody
 from files.crypto.keyring import KeyRecord, KeyState, generate_dek, hold
 from files.crypto.stream import derive_keys
-from files.keys import custody
+from files.errors import FileDamaged, VaultError
+from files.keys import custody, wrapping
 from files.keys.wrapping_history import was_under
 from files.models import Custody, FileRecord, StoredObject, UploadSession
 from files.records import clock
@@ -37,7 +39,7 @@ from files.records.clock import Now
 from files.records.leases import is_dead, new_lease
 from files.storage import ObjectKey, ObjectMissing, SealedObject
 from files.storage.backend import random_object_name
-from files.vault import vault
+from files.vault import held, opening, removing, stored_objects
 from runtime.connections import release
 
 if TYPE_CHECKING:
@@ -50,21 +52,21 @@ BEAT = 10.0
 """Seconds between two signs of life of a writer."""
 
 
-class AlreadyRunning(vault.VaultError):
+class AlreadyRunning(VaultError):
     """Somebody else is re-encrypting this file."""
 
     def __init__(self) -> None:
         super().__init__("This file is being re-encrypted already. Try again later.")
 
 
-class FileChanged(vault.VaultError):
+class FileChanged(VaultError):
     """The file was deleted, or re-encrypted by somebody else, while it was being re-encrypted."""
 
     def __init__(self) -> None:
         super().__init__("The file was deleted or changed meanwhile. It was left as it is.")
 
 
-class NotVerified(vault.VaultError):
+class NotVerified(VaultError):
     """The store did not return the new object as it was written."""
 
     def __init__(self) -> None:
@@ -107,7 +109,7 @@ def reencrypt(
     found = FileRecord.objects.select_related("current").filter(pk=record.pk).first()
     if found is None or found.current_id != record.current_id:
         raise FileChanged
-    opened = vault.open_file(found, user_key)
+    opened = opening.open_file(found, user_key)
     work = _Reencryption(found, user_key, progress)
     try:
         work.copy(opened)
@@ -116,6 +118,16 @@ def reencrypt(
         work.give_up()
         raise
     return FileRecord.objects.select_related("current").get(pk=found.pk)
+
+
+@sensitive_variables()
+def reencrypt_held(record: FileRecord, typed: str, *, actor: User) -> tuple[FileRecord, str]:
+    """Re-encrypt a held file, whose key stays the same; the record as it then is, and the key.
+
+    Raises as `files.vault.held.unlock` and `reencrypt` do.
+    """
+    key = held.unlock(record, typed, actor=actor)
+    return reencrypt(record, actor=actor, user_key=key), key
 
 
 def remove_dead() -> int:
@@ -141,7 +153,7 @@ class _Reencryption:
         self._row = self._claim()
         self._beaten = time.monotonic()
         self._sealed: SealedObject | None = None
-        self._writer = vault.storage().writer(
+        self._writer = stored_objects.storage().writer(
             self._row.object_name,
             dek=self._dek,
             context=self._row.context,
@@ -149,7 +161,7 @@ class _Reencryption:
             on_multipart=lambda multipart_id: self._update(multipart_id=multipart_id),
         )
 
-    def copy(self, opened: vault.OpenFile) -> None:
+    def copy(self, opened: opening.OpenFile) -> None:
         """Write the new object, and read all of it back. The two must be the same file."""
         try:
             with closing(opened.chunks()) as chunks:
@@ -160,7 +172,7 @@ class _Reencryption:
             key = ObjectKey(
                 self._dek, self._row.context, self._sealed.size, self._sealed.commitment
             )
-            with closing(vault.storage().reader(self._row.object_name, key)) as again:
+            with closing(stored_objects.storage().reader(self._row.object_name, key)) as again:
                 written = self._digest(again.chunks(), None)
         except (CryptoError, ObjectMissing) as error:
             # The source's own troubles are FileDamaged by now: this is about what we wrote.
@@ -174,15 +186,15 @@ class _Reencryption:
         """Hold what was read against what is on record of the file. Raises FileDamaged."""
         new = self._sealed.digests if self._sealed else None
         if known is not None and new is not None and new.contradict(known):
-            vault.mark_damaged(self._source, Damaged("the file is not what its digests say"))
-            raise vault.FileDamaged
+            opening.mark_damaged(self._source, Damaged("the file is not what its digests say"))
+            raise FileDamaged
 
     def swap(self, actor: User | None) -> None:
         """Let the new object take the old one's place, if the file is still as it was."""
         sealed = self._sealed
         if sealed is None:
             raise ValueError("an object is written before it takes a place")
-        wrapped = vault.wrapping_keyring().wrap(
+        wrapped = wrapping.wrapping_keyring().wrap(
             self._key_record(KeyState.SEALED, self._row, size=sealed.size)
         )
         with transaction.atomic():
@@ -191,9 +203,9 @@ class _Reencryption:
             if not same.update(current=self._row):
                 raise FileChanged
             source = StoredObject.objects.filter(pk=self._source.pk, state=State.LIVE)
-            if not vault.doom(source):
+            if not removing.doom(source):
                 raise FileChanged
-            vault.remember_wrapping(self._row, wrapped.master_key_id)
+            wrapping.remember_wrapping(self._row, wrapped.master_key_id)
             swapped = self._mine().update(
                 state=State.LIVE,
                 sealed=True,
@@ -202,7 +214,7 @@ class _Reencryption:
                 size=sealed.size,
                 object_size=sealed.object_size,
                 etag=sealed.etag,
-                digest=vault.digest_token(self._row, self._dek, sealed),
+                digest=stored_objects.digest_token(self._row, self._dek, sealed),
                 multipart_id="",
                 lease="",
                 lease_seen_at=None,
@@ -227,14 +239,16 @@ class _Reencryption:
         """Leave nothing behind, unless the swap was made after all. Never raises."""
         self._writer.release()
         try:
-            doomed = vault.doom(StoredObject.objects.filter(pk=self._row.pk, state=State.WRITING))
+            doomed = removing.doom(
+                StoredObject.objects.filter(pk=self._row.pk, state=State.WRITING)
+            )
             if doomed:
-                vault.purge(self._row)
+                removing.purge(self._row)
                 return
             kept = StoredObject.objects.filter(pk=self._row.pk).exclude(state=State.DOOMED)
             if not kept.exists():
                 # Given up by others: what was written after that, nobody else would look for.
-                vault.storage().discard(self._row.object_name, self._row.multipart_id)
+                stored_objects.storage().discard(self._row.object_name, self._row.multipart_id)
         except DatabaseError as error:
             log.warning("left for the sweep: %s (%s)", self._row.object_name, error)
 
@@ -264,7 +278,7 @@ class _Reencryption:
             state_changed_at=moment,
             stream_created_at=int(time.time()),
         )
-        wrapped = vault.wrapping_keyring().wrap(self._key_record(KeyState.UPLOADING, row))
+        wrapped = wrapping.wrapping_keyring().wrap(self._key_record(KeyState.UPLOADING, row))
         row.master_key_id, row.wrapped_key = wrapped.master_key_id, wrapped.token
         if not _inserted(row):
             others = StoredObject.objects.filter(file_id=row.file_id, state=State.WRITING)
@@ -311,7 +325,7 @@ def _inserted(row: StoredObject) -> bool:
 
 def _is_abandoned(row: StoredObject) -> bool:
     """Whether whoever wrote it is dead, or was not heard of for long."""
-    silent = row.state_changed_at + vault.REENCRYPTION_EXPIRY < clock.now()
+    silent = row.state_changed_at + stored_objects.REENCRYPTION_EXPIRY < clock.now()
     return row.reencrypts and (silent or is_dead(row.lease))
 
 
@@ -320,9 +334,9 @@ def _bury(row: StoredObject) -> bool:
     still = StoredObject.objects.filter(
         pk=row.pk, state=State.WRITING, state_changed_at=row.state_changed_at
     )
-    if not vault.doom(still):
+    if not removing.doom(still):
         return False
     # One that is only silent may still write: its row stays for the sweep.
     if is_dead(row.lease):
-        vault.purge(row)
+        removing.purge(row)
     return True

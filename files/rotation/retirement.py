@@ -16,11 +16,10 @@ from django.utils import timezone
 import audit
 from audit import Event
 from files.errors import VaultError
-from files.keys import custody, second_factors
+from files.keys import custody, second_factors, wrapping
 from files.keys.master_keys import keyring
 from files.keys.wrapping_history import was_under
 from files.models import MasterKey, StoredObject
-from files.vault import vault
 
 State = StoredObject.State
 
@@ -97,7 +96,7 @@ def retire(key_id: str, *, dry_run: bool = False) -> bool:
 
 def needs_of(key_id: str) -> dict[str, int]:
     """What still needs the key, in words in the plural, and how many of each; never a 0."""
-    rows = vault.needing_keys().filter(master_key_id=key_id).order_by()
+    rows = wrapping.needing_keys().filter(master_key_id=key_id).order_by()
     counted = rows.values_list(_IN_WORDS).annotate(n=Count("pk"))
     found = {
         **dict(counted),

@@ -26,12 +26,11 @@ from files.crypto.keyring import Keyring, WrappedKey
 from files.crypto.stream import Context
 from files.crypto.tokens import Buffer
 from files.errors import KeysMissing
-from files.keys import custody, second_factors
+from files.keys import custody, second_factors, wrapping
 from files.keys.master_keys import keyring
 from files.keys.wrapping_history import with_past
 from files.models import MasterKey, StoredObject
 from files.records.postgresql import execute_binary
-from files.vault import vault
 
 log = logging.getLogger(__name__)
 
@@ -65,11 +64,11 @@ def check_keyring() -> None:
     ring = keyring()
     missing, secrets = (
         {key_id: count for key_id, count in counts.items() if key_id not in ring}
-        for counts in (vault.keys_needed(), second_factors.secrets_by_key())
+        for counts in (wrapping.keys_needed(), second_factors.secrets_by_key())
     )
     if missing or secrets:
         raise KeysMissing(missing, secrets)
-    vault.refuse_retired(ring.primary_id)
+    wrapping.refuse_retired(ring.primary_id)
 
 
 def pending() -> int:
@@ -121,7 +120,7 @@ def rewrap(
 
 
 def _pending(primary_id: str) -> QuerySet[StoredObject]:
-    return vault.needing_keys().exclude(master_key_id=primary_id).order_by("pk")
+    return wrapping.needing_keys().exclude(master_key_id=primary_id).order_by("pk")
 
 
 class _Row(NamedTuple):

@@ -26,6 +26,7 @@ from django.db.models import Max, Q, QuerySet, Sum
 
 import audit
 from audit import Event
+from files.errors import VaultError
 from files.models import StoredObject, VerificationClaim, VerificationRun
 from files.records import clock
 from files.records.clock import Now
@@ -33,7 +34,7 @@ from files.records.leases import is_dead, new_lease
 from files.storage import StoreError
 from files.upkeep import verification
 from files.upkeep.verification import DAMAGE, WELL, Finding, Outcome
-from files.vault import vault
+from files.vault import stored_objects
 
 State = StoredObject.State
 
@@ -68,7 +69,7 @@ class Stopped(Exception):
     """The run was asked to stop."""
 
 
-class NoSuchFiles(vault.VaultError):
+class NoSuchFiles(VaultError):
     """Files were named that do not exist."""
 
     def __init__(self, missing: list[UUID]) -> None:
@@ -336,7 +337,7 @@ class Run:
     def start(self, workers: int = 1) -> Done:
         """Verify everything selected. Raises DatabaseError; all else is in what it returns."""
         try:
-            vault.check_store()
+            stored_objects.check_store()
         except StoreError as error:
             self._give_up(str(error))
         if workers == 1:
@@ -520,7 +521,7 @@ def _is_there(missing: Iterable[int]) -> bool:
         if row.pk in lost:
             continue
         try:
-            vault.storage().object_size(row.object_name)
+            stored_objects.storage().object_size(row.object_name)
         except StoreError:
             continue
         return True

@@ -17,11 +17,13 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 
 from files.crypto.errors import CryptoError, KeyServiceError, KeyServiceRefused
+from files.errors import VaultError
+from files.keys import wrapping
 from files.keys.master_keys import keyring
 from files.models import MasterKey
 from files.storage import ObjectMissing, StoreError, StoreRefused
 from files.storage.errors import PreconditionFailed, store_errors
-from files.vault import vault
+from files.vault import stored_objects
 from runtime.findings import Level, Line, Probe, reason
 
 if TYPE_CHECKING:
@@ -80,8 +82,8 @@ def check_master_keys() -> Iterator[Line]:
     """Is every key there that files need, and none that was retired?"""
     ring = keyring()
     try:
-        vault.check_keyring()
-    except vault.VaultError as error:
+        wrapping.check_keyring()
+    except VaultError as error:
         yield Line(Level.FAIL, "master keys", str(error), "Change MASTER_KEYS accordingly.")
     except KeyServiceError as error:
         advised = error.remedy if isinstance(error, KeyServiceRefused) else ""
@@ -100,7 +102,7 @@ class _Visit:
 
     def __init__(self) -> None:
         self.reached = False
-        self._storage = vault.storage()
+        self._storage = stored_objects.storage()
         self._prefix = f"{PREFIX}{secrets.token_hex(8)}/"
         self._date: datetime | None = None
         self._asked = timezone.now()

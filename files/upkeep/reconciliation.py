@@ -26,7 +26,7 @@ from files.models import StoredObject
 from files.records import clock
 from files.storage import Listed, ObjectMissing
 from files.upkeep.sweeping import Act, Each, Step, nobody
-from files.vault import vault
+from files.vault import opening, stored_objects
 
 State = StoredObject.State
 LIVING = (State.LIVE, State.DAMAGED)
@@ -143,7 +143,7 @@ class _Reconciliation:
 
     def abort_stale(self) -> None:
         """Abort multipart uploads that nobody will complete."""
-        for found in vault.storage().multiparts():
+        for found in stored_objects.storage().multiparts():
             if self._now - found.begun_at < SETTLED:
                 continue
             row = StoredObject.objects.filter(object_name=found.name).first()
@@ -156,7 +156,8 @@ class _Reconciliation:
             ):
                 continue  # It is being written, or will expire with its row.
             failed = not (
-                self._dry_run or vault.storage().abort_multipart(found.name, found.upload_id)
+                self._dry_run
+                or stored_objects.storage().abort_multipart(found.name, found.upload_id)
             )
             self.done.failed += failed
             self.done.aborted += not failed
@@ -166,7 +167,7 @@ class _Reconciliation:
     def compare(self) -> None:
         """Walk through bucket and rows side by side."""
         before: Row | None = None
-        for found, row in merged(vault.storage().objects(), rows()):
+        for found, row in merged(stored_objects.storage().objects(), rows()):
             before = row or before
             if row is None and found is not None:
                 self._without_row(found, before)
@@ -196,7 +197,7 @@ class _Reconciliation:
     def _remove_tail(self, found: Listed) -> None:
         if self._now - found.written_at < SETTLED:
             return
-        failed = not (self._dry_run or vault.storage().discard_one(found.name))
+        failed = not (self._dry_run or stored_objects.storage().discard_one(found.name))
         self.done.failed += failed
         self.done.tails += not failed
         self._tell(Act.TAIL, found.name, None, found.size, found.written_at, failed)
@@ -240,7 +241,7 @@ class _Reconciliation:
         act, failed = Act.REPORT, False
         if self._delete_unknown and self._now - found.written_at >= SETTLED:
             act = Act.DELETE
-            failed = not (self._dry_run or vault.storage().discard_one(found.name))
+            failed = not (self._dry_run or stored_objects.storage().discard_one(found.name))
             self.done.failed += failed
             self.done.deleted += not failed
         self._tell(act, found.name, None, found.size, found.written_at, failed)
@@ -251,9 +252,13 @@ class _Reconciliation:
         if row is None:
             return
         try:
-            vault.storage().object_size(row.object_name)
+            stored_objects.storage().object_size(row.object_name)
         except ObjectMissing as error:
-            if not self._dry_run and row.state == State.LIVE and not vault.mark_damaged(row, error):
+            if (
+                not self._dry_run
+                and row.state == State.LIVE
+                and not opening.mark_damaged(row, error)
+            ):
                 row = _living(suspect)
         else:
             return

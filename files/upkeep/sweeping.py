@@ -21,7 +21,7 @@ from audit import Event
 from files.keys import custody
 from files.models import StoredObject, UploadSession
 from files.records import clock
-from files.vault import vault
+from files.vault import removing, stored_objects
 from files.vault.allowance import standing_still
 
 State = StoredObject.State
@@ -87,7 +87,7 @@ def sweep(*, now: datetime | None = None, dry_run: bool = False, each: Each = no
     swept = Swept()
     for row in _paged(_doomed(now)):
         swept.purged += 1
-        failed = not (dry_run or vault.purge(row))
+        failed = not (dry_run or removing.purge(row))
         if failed:
             swept.purged -= 1
             swept.failed += 1
@@ -97,10 +97,10 @@ def sweep(*, now: datetime | None = None, dry_run: bool = False, each: Each = no
         still = StoredObject.objects.filter(
             pk=row.pk, state=State.WRITING, state_changed_at=row.state_changed_at
         )
-        if not dry_run and not vault.doom(still):
+        if not dry_run and not removing.doom(still):
             continue
         swept.abandoned += 1
-        failed = not (dry_run or vault.purge(row))
+        failed = not (dry_run or removing.purge(row))
         swept.failed += failed
         each(_step(Act.ABANDON, row, now, failed=failed))
     if dry_run:
@@ -129,7 +129,7 @@ def _expired(now: datetime) -> QuerySet[StoredObject]:
         Q(state_changed_at__lte=now - settings.UPLOAD_EXPIRY)
         | standing_still(settings.EMPTY_UPLOAD_EXPIRY, now=now)
         # Nobody comes back to these, and while somebody writes them they show it.
-        | Q(state_changed_at__lte=now - vault.REENCRYPTION_EXPIRY, reencrypts=True),
+        | Q(state_changed_at__lte=now - stored_objects.REENCRYPTION_EXPIRY, reencrypts=True),
         state=State.WRITING,
     )
 

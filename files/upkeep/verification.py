@@ -33,7 +33,7 @@ from files.keys.master_keys import keyring
 from files.models import Custody, StoredObject
 from files.records.clock import Now
 from files.storage import ObjectKey, ObjectMissing, StoreError
-from files.vault import vault
+from files.vault import opening, stored_objects
 
 log = logging.getLogger(__name__)
 State = StoredObject.State
@@ -99,7 +99,7 @@ def examine(row: StoredObject, *, each: Callable[[int], object] = lambda count: 
             return found(_from_outside(row, key))
         digesting = _Digesting(row, key.material)
         with (
-            vault.storage().reader(
+            stored_objects.storage().reader(
                 row.object_name, ObjectKey(key.material, row.context, key.size, key.commitment)
             ) as reader,
             closing(reader.chunks()) as chunks,
@@ -179,7 +179,7 @@ def _unwrap(row: StoredObject) -> KeyRecord:
 
 def _from_outside(row: StoredObject, key: KeyRecord) -> Outcome:
     def check() -> str:
-        return vault.storage().check_from_outside(
+        return stored_objects.storage().check_from_outside(
             row.object_name, context=row.context, commitment=key.commitment, size=key.size
         )
 
@@ -198,7 +198,7 @@ def _of_another_length(row: StoredObject, error: Damaged) -> Finding:
     expected = object_length(row.size)
     found = Finding(row.file_id, row.object_name, Outcome.TRUNCATED, error.reason, error=error)
     try:
-        length = vault.storage().object_size(row.object_name)
+        length = stored_objects.storage().object_size(row.object_name)
     except ObjectMissing as missing:
         return replace(found, outcome=Outcome.MISSING, reason=_words(missing), offset=0)
     except StoreError as unreachable:
@@ -251,7 +251,7 @@ def mark(row: StoredObject, finding: Finding) -> Finding:
     """Mark what was found damaged; the finding as it then is."""
     if finding.outcome not in DAMAGE or finding.marked or finding.error is None:
         return finding
-    if vault.mark_damaged(row, finding.error):
+    if opening.mark_damaged(row, finding.error):
         return replace(finding, marked=True)
     now = StoredObject.objects.filter(pk=row.pk, state=State.DAMAGED)
     if now.exists():

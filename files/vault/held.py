@@ -7,24 +7,25 @@ have the key. Every use is audited, and no event has a trace of what was typed.
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from django.db import transaction
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
 import audit
+from accounts.models import User
 from audit import Event
-from files.crypto.errors import Damaged
+from files.crypto.errors import CryptoError, Damaged, UnknownMasterKey
+from files.crypto.keyring import Custody as KeyCustody
+from files.errors import FileDamaged, KeysMissing, OfferOver, WrongFileKey
 from files.keys import custody
-from files.models import HeldKey
-from files.rotation import reencryption
-from files.vault import vault
-
-if TYPE_CHECKING:
-    from accounts.models import User
-    from files.models import FileRecord
+from files.keys.master_keys import keyring
+from files.keys.wrapping import remember_wrapping, wrapping_keyring
+from files.models import FileRecord, HeldKey, StoredObject
+from files.vault import opening
 
 log = logging.getLogger(__name__)
 
@@ -42,30 +43,20 @@ def unlock(record: FileRecord, typed: str, *, actor: User) -> str:
     """
     try:
         key = custody.typed_key(record, typed)
-        vault.open_file(record, key)
+        opening.open_file(record, key)
     except Damaged as error:
         log.error("file %s: its key cannot be derived: %s", record.pk, error)
-        raise vault.FileDamaged from error
-    except vault.WrongFileKey:
+        raise FileDamaged from error
+    except WrongFileKey:
         audit.record(Event.WRONG_KEY, actor=actor, file_id=record.pk)
         with_passphrase = bool(custody.derivation_of(record.current))
-        raise vault.WrongFileKey(passphrase=with_passphrase) from None
+        raise WrongFileKey(passphrase=with_passphrase) from None
     with transaction.atomic():
         if record.owner_id == actor.pk:
             # The owner has it, which is all that a confirmation says.
             custody.confirm(record.current)
         audit.record(Event.FILE_UNLOCKED, actor=actor, file_id=record.pk)
     return key
-
-
-@sensitive_variables()
-def reencrypt(record: FileRecord, typed: str, *, actor: User) -> tuple[FileRecord, str]:
-    """Re-encrypt a held file, whose key stays the same; the record as it then is, and the key.
-
-    Raises as `unlock` and `files.rotation.reencryption.reencrypt` do.
-    """
-    key = unlock(record, typed, actor=actor)
-    return reencryption.reencrypt(record, actor=actor, user_key=key), key
 
 
 def is_fresh(record: FileRecord) -> bool:
@@ -86,7 +77,7 @@ def show(record: FileRecord, *, actor: User) -> str:
     """The key of a new file once more, for its owner. Raises OfferOver."""
     key = custody.offered_key(record.current, actor)
     if key is None:
-        raise vault.OfferOver
+        raise OfferOver
     audit.record(Event.KEY_SHOWN, actor=actor, file_id=record.pk)
     return key
 
@@ -100,10 +91,10 @@ def set_passphrase(record: FileRecord, passphrase: str, *, actor: User) -> None:
     row = record.current
     old = custody.offered_key(row, actor)
     if old is None:
-        raise vault.OfferOver
+        raise OfferOver
     new = custody.UserKey.from_passphrase(passphrase)
     with transaction.atomic():
-        vault.exchange_key(record, old, new)
+        exchange_key(record, old, new)
         audit.record(Event.PASSPHRASE_SET, actor=actor, file_id=record.pk)
 
 
@@ -112,3 +103,27 @@ def confirm(record: FileRecord, *, actor: User) -> None:
     with transaction.atomic():
         if custody.confirm(record.current):
             audit.record(Event.KEY_SAVED, actor=actor, file_id=record.pk)
+
+
+def exchange_key(record: FileRecord, old: str, new: custody.UserKey) -> None:
+    """Lock a held file's DEK with another key of its owner's; its object stays as it is.
+
+    For a transaction. Raises WrongFileKey, FileDamaged, KeysMissing.
+    """
+    row = StoredObject.objects.select_for_update().get(pk=record.current_id)
+    try:
+        found = keyring().unwrap(
+            row.wrapped, context=row.context, size=row.size, custody=KeyCustody(row.custody)
+        )
+        bare = replace(found, custody=KeyCustody.MANAGED, material=custody.unlock(found, old))
+    except UnknownMasterKey as unknown:
+        raise KeysMissing({unknown.key_id: 1}) from unknown
+    except CryptoError as error:
+        log.error("file %s cannot be opened: %s", record.id, error)
+        raise FileDamaged from error
+    wrapped = wrapping_keyring().wrap(custody.lock(bare, new))
+    remember_wrapping(row, wrapped.master_key_id)
+    StoredObject.objects.filter(pk=row.pk).update(
+        master_key_id=wrapped.master_key_id, wrapped_key=wrapped.token
+    )
+    custody.renote(row, new)

@@ -30,6 +30,7 @@ from files.crypto.keyring import Custody as KeyCustody
 from files.crypto.keyring import KeyState, generate_dek
 from files.crypto.stream import derive_keys, frames_per_part, object_length
 from files.crypto.tokens import Buffer
+from files.errors import KeysMissing, UploadLost, VaultError
 from files.keys.custody import UserKey
 from files.keys.master_keys import keyring
 from files.models import Custody, FileRecord, StoredObject, UploadSession
@@ -46,7 +47,7 @@ from files.storage import (
     StoreError,
     Tail,
 )
-from files.vault import vault
+from files.vault import opening, removing, stored_objects, storing
 from files.vault.allowance import Allowance
 from runtime.connections import release
 
@@ -68,14 +69,14 @@ PATIENCE = 3.0
 _POLL = 0.05
 
 
-class UploadBusy(vault.VaultError):
+class UploadBusy(VaultError):
     """Another request is writing to this upload."""
 
     def __init__(self) -> None:
         super().__init__("Another request is writing to this upload. Try again in a moment.")
 
 
-class WrongOffset(vault.VaultError):
+class WrongOffset(VaultError):
     """The bytes do not continue what is safe. `offset` is where they would."""
 
     def __init__(self, offset: int) -> None:
@@ -83,7 +84,7 @@ class WrongOffset(vault.VaultError):
         self.offset = offset
 
 
-class OtherContent(vault.VaultError):
+class OtherContent(VaultError):
     """What is safe, or was sent now, is not the content that the client means to upload.
 
     `offset` and `chain` say what is safe; the chain is None where none is known. `at_once` tells a
@@ -113,7 +114,7 @@ class OtherContent(vault.VaultError):
         self.at_once = at_once
 
 
-class WrongLength(vault.VaultError):
+class WrongLength(VaultError):
     """The declared length contradicts what is known, or is missing."""
 
 
@@ -136,7 +137,7 @@ def create(
     name = clean_name(name)
     with transaction.atomic():
         Allowance(owner).admit(length or 0)
-        row = vault.begin_object(
+        row = stored_objects.begin_object(
             uuid.uuid4(),
             generate_dek(),
             creator=owner,
@@ -163,7 +164,7 @@ def settled(session: UploadSession) -> UploadSession:
         time.sleep(_POLL)
         found = UploadSession.objects.select_related("object").filter(pk=session.pk).first()
         if found is None:
-            raise vault.UploadLost
+            raise UploadLost
         session = found
     return session
 
@@ -176,7 +177,7 @@ def chain_of(session: UploadSession) -> bytes | None:
     """
     row = session.object
     if session.completed_at:
-        return _chain_in(vault.digests_of(row))
+        return _chain_in(opening.digests_of(row))
     return _safe_chain(row, _unwrapped(row)) if row.chain else _no_chain(row)
 
 
@@ -200,7 +201,7 @@ def _safe_chain(row: StoredObject, dek: bytes) -> bytes | None:
             chain.update(open_carry(dek, row.context, frames, bytes(row.carry)))
     except Damaged as error:
         log.error("upload %s cannot be continued: %s", row.object_name, error)
-        raise vault.UploadLost from error
+        raise UploadLost from error
     return chain.value
 
 
@@ -215,7 +216,7 @@ def _unwrapped(row: StoredObject) -> bytes:
             state=KeyState.UPLOADING,
         )
     except UnknownMasterKey as unknown:
-        raise vault.KeysMissing({unknown.key_id: 1}) from unknown
+        raise KeysMissing({unknown.key_id: 1}) from unknown
     return found.material
 
 
@@ -237,12 +238,12 @@ def terminate(session: UploadSession) -> None:
     """Give an upload up: nothing of it stays. The file of a complete one is not touched."""
     row = session.object
     with transaction.atomic():
-        doomed = vault.doom(StoredObject.objects.filter(pk=row.pk, state=State.WRITING))
+        doomed = removing.doom(StoredObject.objects.filter(pk=row.pk, state=State.WRITING))
         session.delete()
         if doomed:
             audit.record(Event.UPLOAD_ABORTED, file_id=row.file_id, size=row.offset)
     if doomed:
-        vault.purge(row)
+        removing.purge(row)
 
 
 class Continuation:
@@ -356,8 +357,10 @@ class Continuation:
         held = session.custody == Custody.HELD
         with transaction.atomic():
             key = UserKey.generated() if held else None
-            vault.seal_object(row, self._dek, sealed, key, lease="", lease_seen_at=None, carry=b"")
-            record = vault.create_record(
+            stored_objects.seal_object(
+                row, self._dek, sealed, key, lease="", lease_seen_at=None, carry=b""
+            )
+            record = storing.create_record(
                 row,
                 owner=session.owner,
                 name=session.name,
@@ -378,7 +381,7 @@ class Continuation:
         make the file less complete.
         """
         try:
-            vault.storage().discard_tails(self._row.object_name)
+            stored_objects.storage().discard_tails(self._row.object_name)
         except StoreError as error:
             log.warning("tails of %s were left in the store: %s", self._row.object_name, error)
 
@@ -404,7 +407,7 @@ class Continuation:
             key = ObjectKey(self._dek, row.context, length, commitment)
             with (
                 suppress(ObjectMissing, Damaged),
-                vault.storage().reader(row.object_name, key) as reader,
+                stored_objects.storage().reader(row.object_name, key) as reader,
             ):
                 etag = reader.check_end()
                 # What was sent now need not be what that turn was sent: the object itself is read.
@@ -413,7 +416,7 @@ class Continuation:
                     row.object_name, length, object_length(length), etag, commitment, digests
                 )
         log.error("upload %s cannot be continued: %s", row.object_name, error)
-        raise vault.UploadLost from error
+        raise UploadLost from error
 
     def _beating(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
         """The chunks, with a sign of life of their reader now and then."""
@@ -437,7 +440,7 @@ class Continuation:
     def _new_writer(self, on_progress: Callable[[Progress], None]) -> ObjectWriter:
         row, size = self._row, self.session.length
         try:
-            return vault.storage().writer(
+            return stored_objects.storage().writer(
                 row.object_name,
                 dek=self._dek,
                 context=row.context,
@@ -449,12 +452,12 @@ class Continuation:
             )
         except Damaged as error:
             log.error("upload %s cannot be continued: %s", row.object_name, error)
-            raise vault.UploadLost from error
+            raise UploadLost from error
 
     def _note_multipart(self, multipart_id: str) -> None:
         try:
             self._update(multipart_id=multipart_id)
-        except vault.UploadLost:
+        except UploadLost:
             # Nobody else knows of it.
             self._writer.abort()
             raise
@@ -481,7 +484,7 @@ class Continuation:
             **fields,
         )
         for name in unneeded:
-            vault.storage().discard_one(name)
+            stored_objects.storage().discard_one(name)
 
     def _update(self, **fields: Any) -> None:
         """Change the row if the lease is still ours; that is a sign of life, too."""
@@ -489,7 +492,7 @@ class Continuation:
         now = clock.now()
         fields = {"lease_seen_at": now, "state_changed_at": now, **fields}
         if not self._row.change(self._lease, **fields):
-            raise vault.UploadLost
+            raise UploadLost
         release()
 
     def _let_go(self) -> None:
@@ -499,7 +502,7 @@ class Continuation:
         kept = StoredObject.objects.filter(pk=self._row.pk).exclude(state=State.DOOMED)
         if not kept.exists():
             # Given up in the meantime: what we wrote after that, nobody else would look for.
-            vault.storage().discard(self._row.object_name, self._row.multipart_id)
+            stored_objects.storage().discard(self._row.object_name, self._row.multipart_id)
 
     def _mine(self) -> QuerySet[StoredObject]:
         return StoredObject.objects.filter(pk=self._row.pk, lease=self._lease)
@@ -524,7 +527,7 @@ def _acquire(session: UploadSession) -> StoredObject:
 def _take(session: UploadSession) -> StoredObject | None:
     row = StoredObject.objects.filter(pk=session.object_id, state=State.WRITING).first()
     if row is None:
-        raise vault.UploadLost
+        raise UploadLost
     if _held(row):
         return None
     lease = new_lease()

@@ -23,10 +23,11 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 import audit
 from accounts import limits, reauthentication
 from files.access import Permission
+from files.errors import FileDamaged, NotAKey, OfferOver, WrongFileKey
 from files.models import FileRecord
 from files.records.names import key_file_name
 from files.rotation import reencryption
-from files.vault import held, vault
+from files.vault import held
 from files.web.forms import PassphraseForm
 from files.web.transfers import unlocking
 from files.web.transfers.downloads import as_attachment
@@ -41,7 +42,7 @@ from files.web.views import (
     visible,
 )
 
-REFUSED = (vault.NotAKey, vault.WrongFileKey, vault.FileDamaged, limits.LimitReached)
+REFUSED = (NotAKey, WrongFileKey, FileDamaged, limits.LimitReached)
 
 
 @require_POST
@@ -75,14 +76,14 @@ def _wrong_keys_counted(request: HttpRequest, record: FileRecord) -> AbstractCon
         # Counted apart: or whoever may type a key for the file, or sits behind the same address,
         # could keep its owner out.
         counted = {**counted, "file": f"own {record.pk}", limits.ADDRESS: f"of owner {user.pk}"}
-    return limits.KEY_ENTRY.counting(request, vault.WrongFileKey, **counted)
+    return limits.KEY_ENTRY.counting(request, WrongFileKey, **counted)
 
 
 def _refusal(
     request: HttpRequest, record: FileRecord, refused: Exception, page: Callable[..., HttpResponse]
 ) -> HttpResponse:
     """The page that says why a key was not taken, and asks again."""
-    if isinstance(refused, vault.FileDamaged):
+    if isinstance(refused, FileDamaged):
         return render(request, "files/damaged.html", {"record": record}, status=502)
     if isinstance(refused, limits.LimitReached):
         if refused.is_new:
@@ -92,7 +93,7 @@ def _refusal(
         response = page(status=429, problem=problem)
         response["Retry-After"] = str(refused.wait)
         return response
-    status = 400 if isinstance(refused, vault.NotAKey) else 403
+    status = 400 if isinstance(refused, NotAKey) else 403
     return page(status=status, problem=str(refused))
 
 
@@ -119,7 +120,7 @@ def show(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
         return reauthentication.ask(request, back_to=request.path)
     try:
         key = held.show(record, actor=user_of(request))
-    except vault.OfferOver as over:
+    except OfferOver as over:
         messages.warning(request, str(over))
         return redirect(record)
     return keys_page(request, [(record, key)])
@@ -135,7 +136,7 @@ def key_file(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
         return reauthentication.ask(request, back_to=reverse("files:key", args=[record.pk]))
     try:
         key = held.show(record, actor=user_of(request))
-    except vault.OfferOver as over:
+    except OfferOver as over:
         messages.warning(request, str(over))
         return redirect(record)
     response = HttpResponse(f"{key}\n", content_type="text/plain; charset=us-ascii")
@@ -177,7 +178,7 @@ def reencrypt(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
     try:
         with _wrong_keys_counted(request, record):
             typed = request.POST.get("key", "")
-            new, key = held.reencrypt(record, typed, actor=user_of(request))
+            new, key = reencryption.reencrypt_held(record, typed, actor=user_of(request))
     except REFUSED as refused:
         return _refusal(request, record, refused, page)
     except (reencryption.AlreadyRunning, reencryption.FileChanged) as error:
@@ -234,6 +235,6 @@ def set_passphrase(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
         return _in_words(form)
     try:
         held.set_passphrase(record, form.cleaned_data["passphrase"], actor=user)
-    except vault.OfferOver as over:
+    except OfferOver as over:
         return HttpResponse(f"{over}\n", status=409, content_type="text/plain; charset=utf-8")
     return HttpResponse(status=204)

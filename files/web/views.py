@@ -36,13 +36,14 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.models import User
 from accounts.reauthentication import recently_authenticated
 from files.access import Access, Permission, access_of, may_share
+from files.errors import AccessEnded, FileDamaged, FileTooLarge, KeyNeeded, UploadLost, WrongFileKey
 from files.keys import custody
 from files.models import FileRecord, Grant
 from files.records import paging
 from files.sharing import denials, granting
 from files.sharing.history import page_of
 from files.sharing.recipients import describe
-from files.vault import vault
+from files.vault import opening, removing, storing
 from files.web.forms import ShareForm, UploadForm
 from files.web.transfers import archive, downloads, unlocking
 from files.web.transfers.bodies import declared_length
@@ -154,7 +155,7 @@ def detail(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
 
 def _digests(request: HttpRequest, record: FileRecord) -> dict[str, str] | None:
     """The digests of the bytes, as text, for who could have the bytes now."""
-    found = vault.digests_of(record.current, unlocking.key_of(request, record))
+    found = opening.digests_of(record.current, unlocking.key_of(request, record))
     if found is None:
         return None
     return {"sha256": found.sha256.hex() if found.sha256 else "", "chain": found.chain.hex()}
@@ -202,12 +203,12 @@ def download(request: HttpRequest, file_id: uuid.UUID) -> HttpResponseBase:
     key = unlocking.key_of(request, record)
     try:
         return downloads.answer(request, record, partial(_still_allowed, user.pk, record), key)
-    except (vault.KeyNeeded, vault.WrongFileKey):
+    except (KeyNeeded, WrongFileKey):
         # A cookie that opens nothing has been overtaken by another key.
         return locked(request, record, then=DOWNLOAD)
-    except vault.AccessEnded:
+    except AccessEnded:
         raise Http404 from None
-    except vault.FileDamaged:
+    except FileDamaged:
         return render(request, "files/damaged.html", {"record": record}, status=502)
 
 
@@ -233,9 +234,9 @@ def download_several(request: HttpRequest) -> HttpResponseBase:
         return render(request, "files/zip_held.html", {"held": held}, status=403)
     try:
         return archive.answer(records, partial(_still_allowed, user.pk), user=user)
-    except vault.AccessEnded:
+    except AccessEnded:
         raise Http404 from None
-    except vault.FileDamaged:
+    except FileDamaged:
         damaged = next((record for record in records if record.is_damaged), records[0])
         return render(request, "files/damaged.html", {"record": damaged}, status=502)
 
@@ -282,7 +283,7 @@ def delete(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
     record = managed(request, file_id)
     if request.method != "POST":
         return render(request, "files/delete.html", {"record": record})
-    vault.remove(record, actor=user_of(request))
+    removing.remove(record, actor=user_of(request))
     messages.success(request, f"“{record.name}” was deleted.")
     return redirect("files:list")
 
@@ -409,7 +410,7 @@ def upload(request: HttpRequest) -> HttpResponseBase:
     if request.method != "POST":
         return upload_page(request)
     if declared_length(request) > settings.MAX_UPLOAD_SIZE + FORM_OVERHEAD:
-        error = vault.FileTooLarge(settings.MAX_UPLOAD_SIZE)
+        error = FileTooLarge(settings.MAX_UPLOAD_SIZE)
         return _refused_upload(request, error, status=413)
     if request.content_type != "multipart/form-data":
         kind = f"“{request.content_type}”" if request.content_type else "of no type"
@@ -431,7 +432,7 @@ def upload(request: HttpRequest) -> HttpResponseBase:
         )
     except (TooManyFiles, BadTime) as error:
         return _refused_upload(request, error, status=400)
-    except vault.UploadLost as lost:
+    except UploadLost as lost:
         return _refused_upload(request, lost, status=409)
     finally:
         handler.abort()
@@ -463,9 +464,9 @@ def publish_uploads(request: HttpRequest, handler: VaultUploadHandler) -> HttpRe
     if not form.is_valid() and (form.errors.keys() - {"files"} or not handler.refused):
         return _upload_answer(request, form, [], [], status=400)
     keys = form.new_keys(len(received))
-    stored = vault.publish(received, keys)
+    stored = storing.publish(received, keys)
     if handler.refused:
-        too_large = any(isinstance(error, vault.FileTooLarge) for _, error in handler.refused)
+        too_large = any(isinstance(error, FileTooLarge) for _, error in handler.refused)
         status = 413 if too_large else 400
         return _upload_answer(
             request, empty_form(request), handler.refused, stored, status=status, keys=keys

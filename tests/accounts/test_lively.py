@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import User
-from files.vault import vault
+from files.vault import storing
 from tests.files.multipart import CONTENT_TYPE, body, field, file
 
 
@@ -48,7 +48,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def test_a_download_is_a_sign_of_life_while_it_runs(
     alive: Client, s3: object, alice: User, clock: Clock
 ) -> None:
-    record = vault.store(alice, [bytes(4 << 20)], name="a")
+    record = storing.store(alice, [bytes(4 << 20)], name="a")
     answer: Any = alive.get(f"/files/{record.pk}/download/")
     chunks: Iterator[bytes] = iter(answer.streaming_content)
     next(chunks)
@@ -62,7 +62,7 @@ def test_a_download_is_a_sign_of_life_while_it_runs(
 def test_it_is_noted_once_a_minute_at_most(
     alive: Client, s3: object, alice: User, clock: Clock
 ) -> None:
-    record = vault.store(alice, [bytes(4 << 20)], name="a")
+    record = storing.store(alice, [bytes(4 << 20)], name="a")
     clock.passed = timedelta(minutes=2)
     with CaptureQueriesContext(connection) as queries:
         answer: Any = alive.get(f"/files/{record.pk}/download/")

@@ -40,10 +40,10 @@ NAMES = (
 def stored(site: RunningSite) -> dict[str, str]:
     """The payloads as Alice's files: their ids by name."""
     printed = site.run(
-        "from accounts.models import User\nfrom files import vault\n"
+        "from accounts.models import User\nfrom files.vault import storing\n"
         "alice = User.objects.get(username='alice')\n"
         f"for name, (kind, text) in {PAYLOADS!r}.items():\n"
-        "    record = vault.store(alice, [text.encode()], name=name, content_type=kind)\n"
+        "    record = storing.store(alice, [text.encode()], name=name, content_type=kind)\n"
         "    print(name, record.pk)\n"
     )
     return dict(line.split() for line in printed.splitlines() if line.startswith(tuple(PAYLOADS)))
@@ -85,10 +85,10 @@ def test_a_download_is_saved_under_the_name_of_the_file(
     page: Page, site: RunningSite, sign_in: SignIn
 ) -> None:
     printed = site.run(
-        "from accounts.models import User\nfrom files import vault\n"
+        "from accounts.models import User\nfrom files.vault import storing\n"
         "alice = User.objects.get(username='alice')\n"
         f"for name in {list(SAVED)!a}:\n"
-        "    print('stored', vault.store(alice, [b'x'], name=name).pk)\n"
+        "    print('stored', storing.store(alice, [b'x'], name=name).pk)\n"
     )
     ids = [line.split()[1] for line in printed.splitlines() if line.startswith("stored ")]
     sign_in(page, "alice")

@@ -48,9 +48,9 @@ def visit(page: Page, path: str) -> Response:
 def file_id(site: RunningSite) -> str:
     """A file of Alice's, stored by the vault itself."""
     return site.run(
-        "from accounts.models import User\nfrom files import vault\n"
+        "from accounts.models import User\nfrom files.vault import storing\n"
         "alice = User.objects.get(username='alice')\n"
-        "record = vault.store(alice, [b'content'], name='For the policy.txt')\n"
+        "record = storing.store(alice, [b'content'], name='For the policy.txt')\n"
         "print('id', record.pk)\n"
     ).split()[-1]
 

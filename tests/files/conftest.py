@@ -14,7 +14,7 @@ from files.crypto.passphrase import SALT_LENGTH, Derivation
 from files.keys import custody, master_keys
 from files.keys.custody import UserKey
 from files.models import FileRecord, Grant, StoredObject
-from files.vault import vault
+from files.vault import storing
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import Group
@@ -71,7 +71,7 @@ def store(s3: S3Client) -> Store:
         key: UserKey | None = None,
     ) -> FileRecord:
         chunks = [content] if content else []
-        return vault.store(owner, chunks, name=name, content_type=kind, key=key)
+        return storing.store(owner, chunks, name=name, content_type=kind, key=key)
 
     return store_one
 

@@ -13,8 +13,8 @@ from django.utils import timezone
 
 from files.checks import keys_for_all_files
 from files.crypto.keyring import LocalMasterKey, generate_master_key
+from files.keys import wrapping
 from files.models import FileRecord, MasterKey
-from files.vault import vault
 from tests.files.conftest import UseKeys
 
 
@@ -77,7 +77,7 @@ def test_a_database_that_does_not_answer_is_left_to_other_checks(
     def gone() -> None:
         raise OperationalError("no such table")
 
-    monkeypatch.setattr(vault, "check_keyring", gone)
+    monkeypatch.setattr(wrapping, "check_keyring", gone)
     assert "files.E004" not in found(database=True)
 
 

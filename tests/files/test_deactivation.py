@@ -15,7 +15,7 @@ from django.test import Client
 from accounts.models import User
 from files.errors import AccountClosed
 from files.models import FileRecord, StoredObject, UploadSession
-from files.vault import allowance, vault
+from files.vault import allowance, storing
 from files.web.transfers import tus
 from tests.files.web.transfers.test_tus import Tus
 
@@ -32,7 +32,7 @@ def until_deactivated(user: User) -> Iterator[bytes]:
 
 def test_an_upload_publishes_nothing(alice: User, nothing_left: Callable[[], bool]) -> None:
     with pytest.raises(AccountClosed, match="no longer active"):
-        vault.store(alice, until_deactivated(alice), name="a.txt")
+        storing.store(alice, until_deactivated(alice), name="a.txt")
     assert nothing_left()
 
 
@@ -40,7 +40,7 @@ def test_an_upload_is_stopped_on_its_way(
     alice: User, s3: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(allowance, "RECHECK", 2)
-    upload = vault.Upload(alice, name="a.txt")
+    upload = storing.Upload(alice, name="a.txt")
     upload.write(b"xx")
     deactivate(alice)
     with pytest.raises(AccountClosed):
@@ -93,13 +93,13 @@ def test_the_form_says_so_and_leaves_nothing(
 ) -> None:
     client = Client()
     client.force_login(alice)
-    finish = vault.Upload.finish
+    finish = storing.Upload.finish
 
-    def finish_and_deactivate(upload: vault.Upload) -> None:
+    def finish_and_deactivate(upload: storing.Upload) -> None:
         finish(upload)
         deactivate(alice)
 
-    monkeypatch.setattr(vault.Upload, "finish", finish_and_deactivate)
+    monkeypatch.setattr(storing.Upload, "finish", finish_and_deactivate)
     body = io.BytesIO(b"content")
     body.name = "a.txt"
     answer = client.post("/files/upload/", {"files": body})

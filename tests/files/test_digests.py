@@ -16,12 +16,13 @@ from django.db import connection, connections
 from accounts.models import User
 from files.crypto.digests import Digests, digest_all, seal_digests
 from files.crypto.keyring import generate_master_key
+from files.errors import FileDamaged
 from files.keys.custody import UserKey
 from files.models import FileRecord, StoredObject, UploadSession
 from files.rotation import reencryption, rewrapping
 from files.upkeep import verification
 from files.upkeep.verification import Outcome
-from files.vault import resumable, vault
+from files.vault import opening, removing, resumable, stored_objects
 from tests.audit.databases import as_default
 from tests.files.conftest import CONTENT, KEY, Store, UseKeys
 
@@ -46,7 +47,7 @@ def in_pieces(owner: User, content: bytes, *cuts: int) -> FileRecord:
 
 
 def known(record: FileRecord, key: str | None = None) -> Digests | None:
-    return vault.digests_of(StoredObject.objects.get(file=record), key)
+    return opening.digests_of(StoredObject.objects.get(file=record), key)
 
 
 def forget_digests() -> None:
@@ -79,12 +80,12 @@ def test_the_sha256_is_filled_in_by_a_verification(alice: User, s3: S3Client) ->
 def test_a_file_that_is_not_what_its_digests_say_is_damaged(record: FileRecord) -> None:
     """Every frame authenticates: then the bytes were others before they were encrypted."""
     row = StoredObject.objects.get(file=record)
-    dek = vault._unwrap(row).dek
+    dek = stored_objects.object_key(row).dek
     other = seal_digests(dek, row.context, Digests(b"o" * 32))
     StoredObject.objects.update(digest=other)
     finding = verification.verify(StoredObject.objects.get(file=record))
     assert (finding.outcome, finding.offset) == (Outcome.DAMAGED, None)
-    with pytest.raises(vault.FileDamaged):
+    with pytest.raises(FileDamaged):
         reencryption.reencrypt(FileRecord.objects.select_related("current").get())
     assert StoredObject.objects.get(file=record).state == StoredObject.State.DAMAGED
 
@@ -94,8 +95,8 @@ def test_a_token_that_does_not_open_is_none_and_made_anew(record: FileRecord, to
     StoredObject.objects.update(digest=token)
     fresh = FileRecord.objects.select_related("current").get()
     assert known(record) is None
-    assert vault.open_file(fresh).digests is None
-    assert b"".join(vault.open_file(fresh).chunks()) == CONTENT
+    assert opening.open_file(fresh).digests is None
+    assert b"".join(opening.open_file(fresh).chunks()) == CONTENT
     verification.verify(StoredObject.objects.get(file=record))
     assert known(record) == DIGESTS
 
@@ -161,8 +162,8 @@ def test_a_reencryption_makes_what_was_not_known(
 def test_a_deletion_erases_them_at_once_though_the_store_is_gone(
     record: FileRecord, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vault, "purge", lambda row: False)
-    vault.remove(record, actor=alice)
+    monkeypatch.setattr(removing, "purge", lambda row: False)
+    removing.remove(record, actor=alice)
     row = StoredObject.objects.get()
     assert (row.state, row.digest, row.chain) == (StoredObject.State.DOOMED, None, None)
 
@@ -177,7 +178,7 @@ def test_the_state_of_an_upload_is_erased_when_it_is_complete_or_given_up(
         turn.write(b"x")
         turn.settle()
     assert StoredObject.objects.get(session=session).chain
-    monkeypatch.setattr(vault, "purge", lambda row: False)
+    monkeypatch.setattr(removing, "purge", lambda row: False)
     resumable.terminate(session)
     assert not StoredObject.objects.exclude(chain=None).exists()
 

@@ -25,7 +25,7 @@ from accounts.models import User
 from files.crypto.keyring import generate_master_key
 from files.keys import custody
 from files.models import FileRecord
-from files.vault import vault
+from files.vault import opening, storing
 from files.web.transfers import unlocking
 from tests.files.conftest import CONTENT, KEY, PASSPHRASE
 from tests.files.multipart import CONTENT_TYPE, body, field, file
@@ -188,8 +188,8 @@ def fails(*args: Any, **kwargs: Any) -> Any:
 @pytest.fixture
 def debugged(settings: Settings, alice: User, monkeypatch: pytest.MonkeyPatch) -> Client:
     settings.DEBUG = True
-    monkeypatch.setattr(vault, "open_file", fails)
-    monkeypatch.setattr(vault, "publish", fails)
+    monkeypatch.setattr(opening, "open_file", fails)
+    monkeypatch.setattr(storing, "publish", fails)
     monkeypatch.setattr(custody, "offered_key", fails)
     client = Client(raise_request_exception=False)
     client.force_login(alice)
@@ -224,7 +224,7 @@ def test_a_debug_page_shows_no_cookie(held_record: FileRecord, alice: User, sett
     cookie = client.cookies[unlocking.COOKIE].value
     settings.DEBUG = True
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(vault, "open_file", fails)
+        patched.setattr(opening, "open_file", fails)
         answer = client.get(f"/files/{held_record.pk}/download/")
     assert answer.status_code == 500
     assert_shows_nothing(answer, KEY, cookie)

@@ -19,7 +19,7 @@ from audit import Event, chain, context
 from audit.models import AuditEvent
 from files.keys.custody import UserKey
 from files.models import FileRecord, StoredObject
-from files.vault import vault
+from files.vault import storing
 from tests.files.conftest import CONTENT, KEY
 from tests.files.use_cases import (
     COMMANDS_WITHOUT_EVENT,
@@ -53,8 +53,8 @@ def world(alice: User, bob: User, s3: object) -> World:
     request = RequestFactory().get("/")
     request.session = SessionStore()
     request.user = AnonymousUser()
-    record = vault.store(alice, [CONTENT], name="fox.txt")
-    held = vault.store(alice, [CONTENT], name="held.txt", key=UserKey(KEY))
+    record = storing.store(alice, [CONTENT], name="fox.txt")
+    held = storing.store(alice, [CONTENT], name="held.txt", key=UserKey(KEY))
     return World(alice, bob, record, fresh(held), request)
 
 

@@ -72,11 +72,11 @@ def run(argv: list[str]) -> dict[str, Any]:
     """Run a command in a process group of its own; whether it was killed."""
     from django.db import connections
 
-    from files.vault import vault
+    from files.vault import stored_objects
 
     # A fork must not share what is open: connections to the database and to the store.
     connections.close_all()
-    vault.storage()._client = None
+    stored_objects.storage()._client = None
     child = os.fork()
     if not child:
         os.setsid()
@@ -93,11 +93,11 @@ def run(argv: list[str]) -> dict[str, Any]:
 
 def store(names: list[str], sizes: list[int]) -> dict[str, Any]:
     """Store files of alice's; see `content_of`."""
-    from files.vault import vault
+    from files.vault import storing
 
     made = {}
     for name, size in zip(names, sizes, strict=True):
-        record = vault.store(_alice(), [content_of(name, size)], name=name, size=size)
+        record = storing.store(_alice(), [content_of(name, size)], name=name, size=size)
         made[name] = str(record.pk)
     return made
 
@@ -105,18 +105,18 @@ def store(names: list[str], sizes: list[int]) -> dict[str, Any]:
 def litter(size: int) -> dict[str, Any]:
     """Leave what a sweep has to take: an upload cut off in its middle, one of tus, a deletion."""
     from files.models import StoredObject
-    from files.vault import resumable, vault
+    from files.vault import removing, resumable, storing
 
-    upload = vault.Upload(_alice(), name="cut.bin", at_most=size)
+    upload = storing.Upload(_alice(), name="cut.bin", at_most=size)
     upload.write(bytes(size))
     upload._writer.release()
     session = resumable.create(_alice(), name="left.bin", length=size)
     with resumable.Continuation(session, 0) as turn:
         turn.write(bytes(300_000))
         turn.settle()
-    record = vault.store(_alice(), [b"deleted"], name="deleted.bin")
+    record = storing.store(_alice(), [b"deleted"], name="deleted.bin")
     record.delete()
-    vault.doom(StoredObject.objects.filter(pk=record.current_id))
+    removing.doom(StoredObject.objects.filter(pk=record.current_id))
     return {}
 
 
@@ -128,8 +128,10 @@ def inspect(keys: dict[str, str] | None = None) -> dict[str, Any]:
     from django.conf import settings
 
     from audit.models import AuditEvent
+    from files.errors import VaultError
     from files.models import FileRecord, Grant, StoredObject
-    from files.vault import vault
+    from files.storage import StoreError
+    from files.vault import opening, stored_objects
 
     failed = [
         *_complaints("sweep"),
@@ -146,13 +148,15 @@ def inspect(keys: dict[str, str] | None = None) -> dict[str, Any]:
     for record in FileRecord.objects.select_related("current"):
         digest = hashlib.sha256()
         try:
-            for chunk in vault.open_file(record, (keys or {}).get(record.name)).chunks():
+            for chunk in opening.open_file(record, (keys or {}).get(record.name)).chunks():
                 digest.update(chunk)
             files[record.name] = [str(record.pk), digest.hexdigest()]
-        except (vault.VaultError, vault.StoreError) as error:
+        except (VaultError, StoreError) as error:
             files[record.name] = [str(record.pk), repr(error)]
     pages = (
-        vault.storage().client.get_paginator("list_objects_v2").paginate(Bucket=settings.S3_BUCKET)
+        stored_objects.storage()
+        .client.get_paginator("list_objects_v2")
+        .paginate(Bucket=settings.S3_BUCKET)
     )
     events = AuditEvent.objects.values_list("event", "file_id", "grant_id")
     return {
@@ -162,7 +166,7 @@ def inspect(keys: dict[str, str] | None = None) -> dict[str, Any]:
         "wrapped_by": list(StoredObject.objects.values_list("master_key_id", flat=True).distinct()),
         "fileless": StoredObject.objects.filter(file=None).count(),
         "objects": [found["Key"] for page in pages for found in page.get("Contents", [])],
-        "multiparts": [found.name for found in vault.storage().multiparts()],
+        "multiparts": [found.name for found in stored_objects.storage().multiparts()],
         "grants": [[pk, str(file)] for pk, file in Grant.objects.values_list("pk", "file_id")],
         "events": [
             [event, str(file), grant, count]
@@ -174,10 +178,10 @@ def inspect(keys: dict[str, str] | None = None) -> dict[str, Any]:
 def remove(names: list[str]) -> dict[str, Any]:
     """Delete these files, as their owner does."""
     from files.models import FileRecord
-    from files.vault import vault
+    from files.vault import removing
 
     for record in FileRecord.objects.filter(name__in=names):
-        vault.remove(record, actor=_alice())
+        removing.remove(record, actor=_alice())
     return {}
 
 

@@ -23,17 +23,17 @@ ROOT = Path(__file__).parents[2]
 STORE = """
 import sys
 from django.contrib.auth import get_user_model
-from files import vault
+from files.vault import storing
 alice, _ = get_user_model().objects.get_or_create(username="alice", email="alice@example.org")
 for name in sys.argv[1:]:
-    vault.store(alice, [name.encode() * 100_000], name=name)
+    storing.store(alice, [name.encode() * 100_000], name=name)
 """
 READ = """
 import sys
-from files import vault
+from files.vault import opening
 from files.models import FileRecord
 for record in FileRecord.objects.select_related("current"):
-    assert b"".join(vault.open_file(record).chunks()) == record.name.encode() * 100_000
+    assert b"".join(opening.open_file(record).chunks()) == record.name.encode() * 100_000
     print(record.name)
 """
 

@@ -22,7 +22,7 @@ from accounts.models import User
 from audit import Event
 from files.models import DatabaseState, FileRecord, Grant, StoredObject
 from files.recovery import closing, moving
-from files.vault import vault
+from files.vault import storing
 from tests.audit.databases import as_default
 
 
@@ -88,7 +88,7 @@ def fill(people: int = 3) -> None:
     users[0].groups.add(group)
     for user in users:
         for number in range(3):
-            record = vault.store(user, [b"content"], name=f"Prüfung {number} 🩷.txt")
+            record = storing.store(user, [b"content"], name=f"Prüfung {number} 🩷.txt")
             Grant.objects.create(file=record, group=group)
             Grant.objects.create(
                 file=record,

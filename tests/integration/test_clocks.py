@@ -23,7 +23,9 @@ from django.utils import timezone
 true = timezone.now
 timezone.now = lambda: true() + timedelta(seconds={skew})
 from accounts.models import User
-from files import bulk_verification, reencryption, resumable, sweeping, vault
+from files.rotation import reencryption
+from files.upkeep import bulk_verification, sweeping
+from files.vault import resumable, storing
 from files.models import FileRecord, StoredObject, UploadSession, VerificationClaim
 resumable.PATIENCE = 0.1
 alice = User.objects.get(username="alice")
@@ -50,7 +52,7 @@ with resumable.Continuation(session, 0, first=True) as turn:
     assert turn.settle() is not None
 """,
     "reencryption": """
-record = vault.store(alice, [bytes(1_000_000)], name="file")
+record = storing.store(alice, [bytes(1_000_000)], name="file")
 told = []
 def progress(count):
     if not told:
@@ -59,7 +61,7 @@ def progress(count):
 assert reencryption.reencrypt(record, progress=progress).current_id != record.current_id
 """,
     "verification": """
-vault.store(alice, [b"x"], name="file")
+storing.store(alice, [b"x"], name="file")
 queue = bulk_verification.Queue(StoredObject.objects.all(), bulk_verification.clock.now())
 page = queue.take()
 ready()

@@ -134,7 +134,7 @@ from accounts.models import User
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from accounts.session_store import SessionStore
 from django.middleware.csrf import _get_new_csrf_string
-from files import vault
+from files.vault import stored_objects
 from files.models import FileRecord
 
 alice = User.objects.get(username="alice")
@@ -165,7 +165,7 @@ class Body(io.BytesIO):
         free("a body arrives")
         return super().readline(size)
 
-client = vault.storage().client
+client = stored_objects.storage().client
 main = __import__("threading").main_thread()
 client.meta.events.register("before-send.s3", lambda **kwargs: free("the store is asked"))
 

@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
 from files.storage import StoreRefused
-from files.vault import vault
+from files.vault import stored_objects
 
 pytestmark = pytest.mark.usefixtures("real_store")
 
@@ -54,7 +54,10 @@ def test_a_wrong_clock_is_not_called_wrong_credentials(
     monkeypatch: pytest.MonkeyPatch, hours: int, word: str
 ) -> None:
     our_clock_is(monkeypatch, timedelta(hours=hours))
-    for ask in (vault.storage().check, lambda: list(vault.storage().objects("doctor/"))):
+    for ask in (
+        stored_objects.storage().check,
+        lambda: list(stored_objects.storage().objects("doctor/")),
+    ):
         with pytest.raises(StoreRefused, match=rf"clock is [\d,]+ s {word}") as refused:
             ask()
         assert "NTP" in refused.value.remedy
@@ -70,7 +73,7 @@ def test_wrong_credentials_are_told_from_one_another(
     """Although the first call is a HEAD, whose answer has no words."""
     break_it(settings)
     with pytest.raises(StoreRefused, match=said):
-        vault.storage().check()
+        stored_objects.storage().check()
 
 
 @pytest.mark.django_db

@@ -32,9 +32,9 @@ from tests.integration.forms import eventually
 SIZE = 24 << 20
 STORE = """
 from accounts.models import User
-from files import vault
+from files.vault import storing
 owner = User.objects.order_by("pk").last()
-print(vault.store(owner, [bytes(1 << 20)] * 24, name="large.bin").pk)
+print(storing.store(owner, [bytes(1 << 20)] * 24, name="large.bin").pk)
 """
 UPLOADS = """
 from files.models import UploadSession

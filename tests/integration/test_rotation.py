@@ -29,23 +29,23 @@ FILES = 6
 STORE_FILES = """
 import sys
 from django.contrib.auth import get_user_model
-from files import vault
+from files.vault import storing
 
 alice = get_user_model().objects.create_user("alice", "alice@example.org", "x" * 20)
 for number in range(int(sys.argv[1])):
     chunks = [bytes([number]) * (1 << 20)] * (3 if number % 2 else 9)
-    vault.store(alice, chunks, name=f"{number}.bin")
+    storing.store(alice, chunks, name=f"{number}.bin")
 """
 
 READ_FILES = """
 import json
-from files import vault
+from files.vault import opening
 from files.models import FileRecord, StoredObject
 
 good = True
 for record in FileRecord.objects.select_related("current"):
     number = int(record.name.partition(".")[0])
-    read = b"".join(vault.open_file(record).chunks())
+    read = b"".join(opening.open_file(record).chunks())
     good = good and read == bytes([number]) * ((3 if number % 2 else 9) << 20)
 states = sorted(StoredObject.objects.values_list("state", flat=True))
 print(json.dumps({"good": good, "states": states, "files": FileRecord.objects.count()}))

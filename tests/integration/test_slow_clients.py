@@ -45,10 +45,10 @@ SECONDS = 12.0
 STORE = """
 from accounts.members import ensure_members_group
 from accounts.models import User
-from files import vault
+from files.vault import storing
 from files.models import Grant
 owner = User.objects.get(username="visitor")
-record = vault.store(owner, [bytes(1 << 20)] * 24, name="large.bin")
+record = storing.store(owner, [bytes(1 << 20)] * 24, name="large.bin")
 Grant.objects.create(file=record, group=ensure_members_group(), granted_by=owner)
 print(record.pk)
 """

@@ -24,7 +24,7 @@ from accounts.models import User
 from files.crypto.stream import FRAME_PAYLOAD, frames_per_part
 from files.models import FileRecord, StoredObject, UploadSession
 from files.upkeep import sweeping
-from files.vault import resumable, vault
+from files.vault import opening, resumable, stored_objects
 from tests.conftest import Weed
 from tests.integration.cutting import CuttingProxy
 from tests.integration.tus import Client, Server, upload_with_cuts
@@ -200,7 +200,7 @@ def test_the_sweep_aborts_what_expired(real_store: S3Client, alice: User) -> Non
     content = bytes_of(11, PART + 4 * FRAME_PAYLOAD)
     session = resumable.create(alice, name="file.bin", length=len(content))
     _send(session, content, PART + 3 * FRAME_PAYLOAD)
-    bucket = vault.storage().bucket_name
+    bucket = stored_objects.storage().bucket_name
     assert len(_left(real_store, bucket)) == 2  # A multipart upload, and a tail.
     StoredObject.objects.update(state_changed_at=timezone.now() - timedelta(days=8))
     assert sweeping.sweep().abandoned == 1
@@ -216,10 +216,10 @@ def test_parts_sent_twice_become_one_file(real_store: S3Client, alice: User) -> 
         turn.write(b"?" * len(content))
     record = _send(session, content, len(content))
     assert record is not None
-    opened = vault.open_file(FileRecord.objects.select_related("current").get(pk=record.pk))
+    opened = opening.open_file(FileRecord.objects.select_related("current").get(pk=record.pk))
     assert b"".join(opened.chunks()) == content
     row = StoredObject.objects.get()
-    assert _left(real_store, vault.storage().bucket_name) == [row.object_name]
+    assert _left(real_store, stored_objects.storage().bucket_name) == [row.object_name]
 
 
 def test_a_death_between_store_and_row_loses_nothing(
@@ -228,11 +228,11 @@ def test_a_death_between_store_and_row_loses_nothing(
     content = bytes_of(13, PART + 4 * FRAME_PAYLOAD)
     session = resumable.create(alice, name="file.bin", length=len(content))
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(vault, "seal_object", _die)
+        patch.setattr(stored_objects, "seal_object", _die)
         _send(session, content, len(content))
     record = _send(session, content, len(content))
     assert record is not None
-    opened = vault.open_file(FileRecord.objects.select_related("current").get(pk=record.pk))
+    opened = opening.open_file(FileRecord.objects.select_related("current").get(pk=record.pk))
     assert b"".join(opened.chunks()) == content
 
 

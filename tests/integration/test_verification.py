@@ -28,23 +28,23 @@ FILES = PAGE + LAST
 STORE = """
 import sys
 from django.contrib.auth import get_user_model
-from files import vault
+from files.vault import storing
 from files.models import StoredObject
 
 alice = get_user_model().objects.create_user("alice", "alice@example.org", "x" * 20)
 for number in range(int(sys.argv[1])):
-    vault.store(alice, [b"%d" % number], name=f"{number}.bin")
+    storing.store(alice, [b"%d" % number], name=f"{number}.bin")
 for name in StoredObject.objects.order_by("pk").values_list("object_name", flat=True):
     print(name)
 """
 
 DOOM = """
 import sys
-from files import vault
+from files.vault import removing
 from files.models import FileRecord, StoredObject
 
 FileRecord.objects.filter(current__object_name__in=sys.argv[1:]).delete()
-vault.doom(StoredObject.objects.filter(object_name__in=sys.argv[1:]))
+removing.doom(StoredObject.objects.filter(object_name__in=sys.argv[1:]))
 """
 
 

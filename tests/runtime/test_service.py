@@ -16,7 +16,7 @@ from accounts.models import User
 from audit import triggers
 from files.models import DatabaseState, FileRecord
 from files.recovery import closing
-from files.vault import vault
+from files.vault import storing
 from runtime import service
 from runtime.findings import Level
 from securestore import diagnosis
@@ -38,7 +38,7 @@ def alice(s3: object) -> User:
 
 @pytest.fixture
 def record(alice: User) -> FileRecord:
-    return vault.store(alice, [b"content"], name="a.txt")
+    return storing.store(alice, [b"content"], name="a.txt")
 
 
 def put(state: str) -> None:

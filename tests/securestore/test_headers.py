@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from accounts.models import User
 from files.models import FileRecord, StoredObject
-from files.vault import vault
+from files.vault import storing
 from securestore.middleware import PERMISSIONS_POLICY
 from securestore.urls import handler400, handler403, handler404, handler500
 from securestore.urls import urlpatterns as site
@@ -45,7 +45,7 @@ def https(settings: Settings) -> None:
 @pytest.fixture
 def record(s3: object, alice: User) -> FileRecord:
     """A file of Alice's."""
-    return vault.store(alice, [CONTENT], name="fox.txt", content_type="text/plain")
+    return storing.store(alice, [CONTENT], name="fox.txt", content_type="text/plain")
 
 
 class Visitor:

@@ -25,7 +25,7 @@ from accounts.models import User
 from audit import Event
 from files.models import DownloadSession, StoredObject
 from files.records.leases import is_running, parent
-from files.vault import downloading, vault
+from files.vault import downloading, storing
 from runtime.configuration import BASE_DIR
 from securestore import metrics
 from securestore.counters import Counters
@@ -123,12 +123,12 @@ def test_transfers_are_counted(
 ) -> None:
     client.force_login(alice)
     with django_capture_on_commit_callbacks(execute=True):
-        record = vault.store(alice, [b"x" * 1000], name=NAME)
+        record = storing.store(alice, [b"x" * 1000], name=NAME)
         for _ in range(2):
             response = client.get(f"/files/{record.id}/download/")
             response.getvalue()
             response.close()
-        vault.Upload(alice, name=NAME).abort()
+        storing.Upload(alice, name=NAME).abort()
     found = read()
     assert sample(found, "transfers_total", direction="in", outcome="complete") == 1
     assert sample(found, "transfers_total", direction="in", outcome="aborted") == 1
@@ -149,7 +149,7 @@ def test_a_download_that_stands_still_is_closed_and_counted(
     settings: Settings,
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
-    record = vault.store(alice, [b"x" * 1000], name=NAME)
+    record = storing.store(alice, [b"x" * 1000], name=NAME)
     part = downloading.Part(0, record.size)
     sending = downloading.begin(record, part, user=alice, session="s")
     sending.end(downloading.ABORTED, 400, 400)
@@ -190,8 +190,8 @@ def test_failures_are_counted_by_kind(
 
 
 def test_rows_and_runs_are_told(alice: User, s3: object, read: Read) -> None:
-    vault.store(alice, [b"x"], name=NAME)
-    damaged = vault.store(alice, [b"x"], name=NAME)
+    storing.store(alice, [b"x"], name=NAME)
+    damaged = storing.store(alice, [b"x"], name=NAME)
     StoredObject.objects.filter(pk=damaged.current_id).update(state="damaged")
     with audit.command("sweep") as run:
         run.tell(purged=3)
@@ -219,7 +219,7 @@ def test_the_number_of_queries_is_fixed(
     for _ in range(2):
         with django_assert_num_queries(5):
             read()
-        vault.store(alice, [b"x"], name=NAME)
+        storing.store(alice, [b"x"], name=NAME)
         with audit.command("sweep"):
             pass
 
@@ -227,7 +227,7 @@ def test_the_number_of_queries_is_fixed(
 def test_no_label_can_be_made_by_a_client(
     client: Client, alice: User, s3: object, read: Read
 ) -> None:
-    record = vault.store(alice, [b"x"], name=NAME)
+    record = storing.store(alice, [b"x"], name=NAME)
     client.force_login(alice)
     client.get(f"/files/{record.id}/").close()
     client.get(f"/made/{NAME}/up?q={NAME}").close()

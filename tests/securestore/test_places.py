@@ -13,7 +13,7 @@ from pytest_django import Settings
 from accounts.models import User
 from audit.models import AuditEvent
 from files.models import FileRecord
-from files.vault import vault
+from files.vault import storing
 from securestore.places import PLACES, TRANSFERS, NoPlace, Places
 from tests.files.conftest import give
 from tests.files.doors import ROUTES
@@ -30,7 +30,7 @@ def places(monkeypatch: pytest.MonkeyPatch) -> Places:
 
 @pytest.fixture
 def record(s3: object, alice: User) -> FileRecord:
-    return vault.store(alice, [b"x" * 1000], name="a")
+    return storing.store(alice, [b"x" * 1000], name="a")
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
 from files.models import FileRecord
-from files.vault import vault
+from files.vault import removing, storing
 from securestore.logs import JsonFormatter
 
 NAME = "very-private-name.txt"
@@ -23,7 +23,7 @@ CONTENT = b"fox" * 1000
 
 @pytest.fixture
 def record(s3: object, alice: User) -> FileRecord:
-    return vault.store(alice, [CONTENT], name=NAME)
+    return storing.store(alice, [CONTENT], name=NAME)
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def test_no_name_of_a_file_is_logged_at_info(
         for path in ("", "download/", "grants/", "delete/"):
             client.get(f"/files/{record.id}/{path}").close()
         client.get("/files/", {"q": NAME})
-        vault.remove(record, actor=alice)
+        removing.remove(record, actor=alice)
     assert any(one.name == "audit" for one in caplog.records)
     for one in caplog.records:
         assert "very-private" not in JsonFormatter().format(one)

@@ -11,7 +11,7 @@ from django.test import Client
 
 from accounts.models import User
 from files.models import FileRecord
-from files.vault import vault
+from files.vault import storing
 
 pytestmark = pytest.mark.django_db
 ELSEWHERE = (
@@ -85,7 +85,7 @@ def test_a_slash_that_is_added_leads_nowhere_else(client: Client, path: str) -> 
 
 @pytest.fixture
 def record(s3: object, alice: User) -> FileRecord:
-    return vault.store(alice, [b"content"], name="fox.txt")
+    return storing.store(alice, [b"content"], name="fox.txt")
 
 
 def test_a_method_cannot_be_smuggled(client: Client, alice: User, record: FileRecord) -> None:

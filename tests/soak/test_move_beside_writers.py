@@ -25,12 +25,12 @@ import itertools, sys
 import django
 django.setup()
 from accounts.models import User
-from files import vault
+from files.vault import storing
 alice = User.objects.get(username="alice")
 for number in itertools.count():
     name = f"{sys.argv[1]}-{number}"
     try:
-        vault.store(alice, [name.encode() * 100_000], name=name)
+        storing.store(alice, [name.encode() * 100_000], name=name)
     except Exception as error:
         print("REFUSED", *str(error).split(), flush=True)
         break
@@ -39,7 +39,7 @@ for number in itertools.count():
 SWEEP = """
 import django
 django.setup()
-from files import reconciliation, sweeping
+from files.upkeep import reconciliation, sweeping
 while True:
     try:
         sweeping.sweep()

@@ -17,8 +17,10 @@ from files.crypto.errors import CryptoError, Damaged, KeyServiceError
 from files.crypto.keyexport import KeyExport
 from files.crypto.rescue.keys import open_with
 from files.crypto.secretinput import SecretMissing
+from files.errors import VaultError
 from files.recovery import key_import
-from files.vault import vault
+from files.storage import StoreError
+from files.vault import stored_objects
 from runtime.progress import Progress
 
 
@@ -42,7 +44,7 @@ class Command(BaseCommand):
         try:
             with path.open("rb") as source:
                 export = open_with(source, Namespace(**options, partial=False))
-                vault.check_store()
+                stored_objects.check_store()
                 with (
                     audit.command("import_keys"),
                     Progress("Importing", total=_count(export), unit=" keys") as bar,
@@ -56,9 +58,9 @@ class Command(BaseCommand):
             ) from None
         except CryptoError as error:
             raise CommandError(f"{path}: {error}.") from None
-        except (SecretMissing, ImproperlyConfigured, vault.VaultError) as error:
+        except (SecretMissing, ImproperlyConfigured, VaultError) as error:
             raise CommandError(str(error)) from None
-        except (vault.StoreError, KeyServiceError, OperationalError) as error:
+        except (StoreError, KeyServiceError, OperationalError) as error:
             raise CommandError(f"{error}. What was imported stays: run it again.") from None
         self._report(done, json_wanted=options["json"])
         if done.failed:

@@ -7,10 +7,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 import audit
+from files.keys.wrapping import needing_keys
 from files.management.failures import told_to_the_operator
 from files.rotation import key_report
 from files.rotation.key_report import KeyLine
-from files.vault.vault import needing_keys
 from runtime.progress import Progress
 
 _COLUMNS = {

@@ -14,7 +14,8 @@ import audit
 from accounts import powers
 from accounts.members import ensure_members_group
 from accounts.models import User
-from files.vault import vault
+from files.storage import StoreError, StoreRefused
+from files.vault import stored_objects
 
 
 class Command(BaseCommand):
@@ -26,9 +27,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            vault.storage().ensure_bucket()
-        except vault.StoreError as error:
-            remedy = error.remedy if isinstance(error, vault.StoreRefused) else ""
+            stored_objects.storage().ensure_bucket()
+        except StoreError as error:
+            remedy = error.remedy if isinstance(error, StoreRefused) else ""
             raise CommandError(
                 f"The object store cannot be used ({error}). "
                 + (remedy or "Check S3_ENDPOINT_URL, S3_BUCKET and the AWS_* credentials.")

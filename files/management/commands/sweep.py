@@ -15,7 +15,7 @@ from files.management.failures import told_to_the_operator
 from files.records import clock
 from files.upkeep.reconciliation import LISTED, Reconciled, reconcile
 from files.upkeep.sweeping import Act, Step, Swept, due, sweep
-from files.vault import downloading, vault
+from files.vault import downloading, stored_objects
 from runtime.progress import Progress
 
 DOES = {
@@ -61,7 +61,7 @@ class Command(BaseCommand):
             # Where nobody looks, no bar: this runs every hour.
             Progress("Sweeping", unit=" objects", brief=True) as bar,
         ):
-            vault.check_store()
+            stored_objects.check_store()
             self._bar = bar
             bar.reset(total=due(now))
             swept = sweep(now=now, dry_run=self._dry_run, each=self._each)

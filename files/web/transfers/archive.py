@@ -21,8 +21,10 @@ from zipstream import ZIP_STORED, ZipStream
 
 import audit
 from files.crypto.errors import KeyServiceError
+from files.errors import AccessEnded, VaultError
 from files.models import FileRecord
-from files.vault import vault
+from files.storage import StoreError
+from files.vault import opening
 from files.web.transfers.byteranges import ByteRange
 from files.web.transfers.downloads import Body, as_attachment
 from runtime.portable import told_apart
@@ -84,7 +86,7 @@ def answer(
     around = audit.capture()
     archive = Dated(record.modified_at or record.created_at for record in records)
     for name, record in zip(unique_names(records), records, strict=True):
-        vault.open_file(record)
+        opening.open_file(record)
         archive.add(_member(record, still_allowed, user, around), name, size=record.size)
     length = len(archive)
     chunks = iter(archive)
@@ -93,7 +95,7 @@ def answer(
         # an answer in words, and no archive that ends short.
         begun = list(islice(chunks, 2))
     except _Stopped:
-        raise vault.AccessEnded from None
+        raise AccessEnded from None
     response = StreamingHttpResponse(_sent(begun, chunks), content_type="application/zip")
     response["Content-Length"] = str(length)
     as_attachment(response, NAME)
@@ -116,7 +118,7 @@ def _member(
         raise _Stopped
     with around:  # The request's own has ended: the answer is on its way.
         body = Body(
-            vault.open_file(record),
+            opening.open_file(record),
             ByteRange(0, record.size),
             lambda: still_allowed(record),
             user=user,
@@ -133,6 +135,6 @@ def _sent(begun: Iterable[bytes], chunks: Iterator[bytes]) -> Generator[bytes]:
     try:
         yield from begun
         yield from chunks
-    except (_Stopped, vault.VaultError, vault.StoreError, KeyServiceError, DatabaseError) as error:
+    except (_Stopped, VaultError, StoreError, KeyServiceError, DatabaseError) as error:
         # To return is to end the body short of its Content-Length; every client notices.
         log.error("an archive ended short: %s", error)

@@ -22,9 +22,11 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHt
 from django.utils import timezone
 from django.utils.http import parse_etags, parse_http_date_safe
 
+from files.errors import FileDamaged
 from files.models import FileRecord
 from files.records.names import UNKNOWN_TYPE, portable_name
-from files.vault import downloading, vault
+from files.storage import StoreError
+from files.vault import downloading, opening
 from files.web.transfers.byteranges import ByteRange, Unsatisfiable, parse_range
 from files.web.transfers.moments import as_last_modified, is_exactly
 from files.web.transfers.structured import byte_sequence
@@ -62,7 +64,7 @@ def answer(
     user = cast("User", request.user)
     etag = etag_of(record)
     # Before anything is said of a held file's content, that it has not changed included.
-    opened = vault.open_file(record, key) if record.is_held else None
+    opened = opening.open_file(record, key) if record.is_held else None
     if _is_another(request, record):
         # It has changed under a client that wants more of what it has, or the very same.
         refusal = HttpResponse(status=412, content_type="text/plain; charset=utf-8")
@@ -72,7 +74,7 @@ def answer(
         # Else Django would put the length of this empty body in the place of the file's.
         same["Content-Length"] = str(record.size)
         return _described(same, record)
-    opened = opened or vault.open_file(record)
+    opened = opened or opening.open_file(record)
     try:
         wanted = _wanted_range(request, etag, record.size)
     except Unsatisfiable:
@@ -120,7 +122,7 @@ def _is_unchanged(request: HttpRequest, record: FileRecord) -> bool:
     return bool(since and record.modified_at and is_exactly(since, record.modified_at))
 
 
-def _digested(response: HttpResponseBase, opened: vault.OpenFile) -> None:
+def _digested(response: HttpResponseBase, opened: opening.OpenFile) -> None:
     """Tell the digests of the whole file, of which a range is a part (RFC 9530, 3)."""
     digests = opened.digests
     if digests is None:
@@ -222,7 +224,7 @@ class Body:
 
     def __init__(
         self,
-        opened: vault.OpenFile,
+        opened: opening.OpenFile,
         part: ByteRange,
         still_allowed: Callable[[], bool],
         *,
@@ -275,7 +277,7 @@ class Body:
                 self._taken = self.sent
                 self._sending.sent(self._taken)
             outcome = downloading.COMPLETE
-        except (vault.FileDamaged, vault.StoreError, DatabaseError) as error:
+        except (FileDamaged, StoreError, DatabaseError) as error:
             # To return is to end the body short, which the client notices; to raise would only
             # add a traceback to the server's log.
             outcome = downloading.FAILED

@@ -18,8 +18,9 @@ from django.core.files.uploadhandler import FileUploadHandler, StopUpload
 from django.http import HttpRequest, multipartparser
 from django.http.multipartparser import MultiPartParser
 
+from files.errors import FileTooLarge, TooManyUploads, VaultError
 from files.records.names import BadName
-from files.vault.vault import FileTooLarge, TooManyUploads, Upload, VaultError
+from files.vault.storing import Upload
 from files.web.transfers import bodies
 from files.web.transfers.moments import parse_moment
 from runtime.slowness import TooSlow

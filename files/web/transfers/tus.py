@@ -25,10 +25,11 @@ from django.utils.http import http_date
 from accounts.models import User
 from files.access import Permission
 from files.crypto.digests import EMPTY, LENGTH
+from files.errors import FileTooLarge, TooManyUploads, UploadLost
 from files.models import Custody, FileRecord, StoredObject, UploadSession
 from files.records.names import BadName
 from files.sharing import denials
-from files.vault import held, resumable, vault
+from files.vault import held, resumable
 from files.web.transfers import structured
 from files.web.transfers.bodies import declared_length
 from files.web.transfers.moments import parse_moment
@@ -85,9 +86,9 @@ def answering(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
             response = _plain(refusal.status, str(refusal))
             for name, value in refusal.headers.items():
                 response[name] = value
-        except vault.FileTooLarge as error:
+        except FileTooLarge as error:
             response = _plain(413, str(error))
-        except vault.TooManyUploads as error:
+        except TooManyUploads as error:
             response = _plain(429, str(error))
         except (BadName, BadRequest, resumable.WrongLength) as error:
             response = _plain(400, str(error))
@@ -102,7 +103,7 @@ def answering(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         except resumable.UploadBusy as error:
             response = _plain(423, str(error))
             response["Retry-After"] = "1"
-        except vault.UploadLost as error:
+        except UploadLost as error:
             response = _plain(410, str(error))
         except Http404:
             response = _plain(404, "There is no such upload.")
@@ -161,7 +162,7 @@ def session_of(request: HttpRequest, upload_id: uuid.UUID) -> UploadSession:
     if session.expires_at <= timezone.now():
         raise Refusal(410, "This upload has expired. Please upload again.")
     if not session.completed_at and session.object.state != StoredObject.State.WRITING:
-        raise vault.UploadLost
+        raise UploadLost
     return session
 
 

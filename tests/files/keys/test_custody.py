@@ -16,18 +16,19 @@ from files.crypto.errors import Damaged
 from files.crypto.keyring import Custody as KeyCustody
 from files.crypto.keyring import generate_master_key
 from files.crypto.passphrase import Derivation
+from files.errors import FileDamaged, KeyNeeded, KeysMissing, NotAKey, WrongFileKey
 from files.keys import custody
 from files.keys.custody import UserKey
 from files.keys.master_keys import keyring
 from files.models import FileRecord, HeldKey, StoredObject
 from files.rotation import retirement, rewrapping
 from files.upkeep import sweeping
-from files.vault import vault
+from files.vault import opening
 from tests.files.conftest import CONTENT, KEY, PASSPHRASE, Store, UseKeys
 
 
 def read(record: FileRecord, key: str | None) -> bytes:
-    return b"".join(vault.open_file(record, key).chunks())
+    return b"".join(opening.open_file(record, key).chunks())
 
 
 def held_key() -> HeldKey:
@@ -36,20 +37,20 @@ def held_key() -> HeldKey:
 
 def test_reading_takes_the_masters_key_and_the_users(held_record: FileRecord) -> None:
     assert read(held_record, KEY) == CONTENT
-    with pytest.raises(vault.KeyNeeded):
-        vault.open_file(held_record)
-    with pytest.raises(vault.WrongFileKey):
-        vault.open_file(held_record, generate_master_key())
-    with pytest.raises(vault.NotAKey):
-        vault.open_file(held_record, "no key")
+    with pytest.raises(KeyNeeded):
+        opening.open_file(held_record)
+    with pytest.raises(WrongFileKey):
+        opening.open_file(held_record, generate_master_key())
+    with pytest.raises(NotAKey):
+        opening.open_file(held_record, "no key")
 
 
 def test_without_the_master_key_the_users_opens_nothing(
     held_record: FileRecord, use_keys: UseKeys
 ) -> None:
     use_keys(generate_master_key())
-    with pytest.raises(vault.KeysMissing):
-        vault.open_file(held_record, KEY)
+    with pytest.raises(KeysMissing):
+        opening.open_file(held_record, KEY)
 
 
 def test_the_row_has_the_dek_under_both_keys_only(held_record: FileRecord) -> None:
@@ -64,12 +65,12 @@ def test_a_row_that_claims_another_custody_is_refused(held_record: FileRecord) -
     StoredObject.objects.update(custody="managed")
     record = FileRecord.objects.select_related("current").get()
     for key in (None, KEY):
-        with pytest.raises(vault.FileDamaged):
-            vault.open_file(record, key)
+        with pytest.raises(FileDamaged):
+            opening.open_file(record, key)
 
 
 def test_the_storage_alone_does_not_open_it(held_record: FileRecord) -> None:
-    with pytest.raises(vault.KeyNeeded):
+    with pytest.raises(KeyNeeded):
         default_storage.open(held_record.current.object_name)
 
 
@@ -80,8 +81,8 @@ def test_a_rewrap_needs_no_users_key(held_record: FileRecord, use_keys: UseKeys)
     use_keys(second)
     record = FileRecord.objects.select_related("current").get()
     assert read(record, KEY) == CONTENT
-    with pytest.raises(vault.WrongFileKey):
-        vault.open_file(record, second)
+    with pytest.raises(WrongFileKey):
+        opening.open_file(record, second)
 
 
 # --- Passphrases --------------------------------------------------------------------------------
@@ -90,9 +91,9 @@ def test_a_rewrap_needs_no_users_key(held_record: FileRecord, use_keys: UseKeys)
 def test_a_passphrase_opens_what_its_key_locked(store: Store, alice: User) -> None:
     record = store(alice, key=UserKey.from_passphrase(PASSPHRASE))
     assert read(record, custody.typed_key(record, f" {PASSPHRASE} ")) == CONTENT
-    with pytest.raises(vault.WrongFileKey):
-        vault.open_file(record, custody.typed_key(record, PASSPHRASE.title()))
-    with pytest.raises(vault.NotAKey):
+    with pytest.raises(WrongFileKey):
+        opening.open_file(record, custody.typed_key(record, PASSPHRASE.title()))
+    with pytest.raises(NotAKey):
         custody.typed_key(record, " ")
 
 

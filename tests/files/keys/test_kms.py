@@ -20,11 +20,12 @@ from accounts.models import User
 from files import checks
 from files.crypto.errors import Damaged, KeyServiceRefused, KeyServiceUnavailable
 from files.crypto.keyring import LocalMasterKey, generate_master_key
-from files.keys import kms, master_keys, second_factors
+from files.errors import FileDamaged
+from files.keys import kms, master_keys, second_factors, wrapping
 from files.keys.custody import UserKey
 from files.keys.master_keys import keyring, read_keyring
 from files.models import FileRecord, StoredObject
-from files.vault import vault
+from files.vault import storing
 from tests.files.conftest import CONTENT, KEY, Store, UseKeys
 from tests.files.rotation.test_reencryption import holding
 from tests.files.vault.test_vault import read
@@ -194,7 +195,7 @@ def test_everything_moves_to_kms_between_its_keys_and_back(
 ) -> None:
     use_keys(LOCAL)
     record, held = store(alice), holding(store(bob))
-    begun = vault.Upload(alice, name="in progress")
+    begun = storing.Upload(alice, name="in progress")
     begun.write(CONTENT)
     TOTP.activate(alice, generate_totp_secret())
     seed = second_factors.decrypt(Authenticator.objects.get().data["secret"])
@@ -214,7 +215,7 @@ def test_everything_moves_to_kms_between_its_keys_and_back(
         assert second_factors.secrets_by_key() == {primary: 1}
     assert second_factors.decrypt(Authenticator.objects.get().data["secret"]) == seed
     begun.finish()
-    [late] = vault.publish([begun])
+    [late] = storing.publish([begun])
     assert read(late) == CONTENT
     assert FileRecord.objects.get(pk=held.pk).current.custody == "held"
 
@@ -226,7 +227,7 @@ def test_a_wrapped_key_moved_to_another_row_is_damage(
     one, two = store(alice), store(alice)
     token = bytes(one.current.wrapped_key)
     StoredObject.objects.filter(pk=two.current_id).update(wrapped_key=token)
-    with pytest.raises(vault.FileDamaged):
+    with pytest.raises(FileDamaged):
         read(two)
     assert read(one) == CONTENT
     # The row is wrong, not the object.
@@ -353,10 +354,10 @@ def test_a_disabled_key_is_not_ready_and_no_damage(
     store(alice)
     service.disable_key(KeyId=arn.rpartition("/")[2])
     with pytest.raises(KeyServiceRefused, match="is not enabled"):
-        vault.check_keyring()
+        wrapping.check_keyring()
     assert client.get("/readyz").json()["keyring"] == "failed"
     service.enable_key(KeyId=arn.rpartition("/")[2])
-    vault.check_keyring()
+    wrapping.check_keyring()
 
 
 def test_a_change_that_kms_does_not_let_happen_is_tried_again(

@@ -19,7 +19,7 @@ from files.crypto.keyring import generate_master_key
 from files.management.arguments import age
 from files.models import FileRecord, StoredObject
 from files.rotation import reencryption
-from files.vault import vault
+from files.vault import stored_objects
 from tests.files.conftest import CONTENT, Store, UseKeys
 from tests.files.rotation.test_reencryption import holding
 from tests.files.vault.test_vault import StoreTrouble, flip, read
@@ -35,7 +35,7 @@ LONG_AGO = 1_700_000_000
 def three(store: Store, alice: User, monkeypatch: pytest.MonkeyPatch) -> list[FileRecord]:
     """Three files that were encrypted long ago."""
     with monkeypatch.context() as patch:
-        patch.setattr(vault, "time", SimpleNamespace(time=lambda: LONG_AGO))
+        patch.setattr(stored_objects, "time", SimpleNamespace(time=lambda: LONG_AGO))
         return [store(alice, b"%d " % number + CONTENT) for number in range(3)]
 
 
@@ -198,7 +198,7 @@ def test_each_file_is_an_event_of_the_command(
 def test_a_damaged_source_is_reported_and_the_others_are_done(
     three: list[FileRecord], s3: S3Client
 ) -> None:
-    flip(s3, vault.storage().bucket_name, three[1].current.object_name, 100)
+    flip(s3, stored_objects.storage().bucket_name, three[1].current.object_name, 100)
     for _ in range(2):
         outcome, error = failed("--older-than=90d")
         assert outcome["damaged"] == [str(three[1].pk)]

@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 
 from accounts.members import PERMISSIONS
 from accounts.models import User
-from files.vault import vault
+from files.vault import stored_objects
 from tests.aws import s3_client
 from tests.files.vault.test_vault import StoreTrouble
 
@@ -39,7 +39,7 @@ def setup() -> str:
 def test_everything_is_made_on_an_empty_store_and_database(settings: LazySettings) -> None:
     out = setup()
     assert [b["Name"] for b in s3_client().list_buckets()["Buckets"]] == [settings.S3_BUCKET]
-    vault.check_store()
+    stored_objects.check_store()
     group = Group.objects.get(name="Members")
     assert {p.codename for p in group.permissions.all()} == set(PERMISSIONS)
     admin = User.objects.get()

@@ -17,7 +17,7 @@ from accounts.models import User
 from files.management.commands import sweep as command
 from files.models import DownloadSession, FileRecord, StoredObject
 from files.upkeep import reconciliation
-from files.vault import downloading, vault
+from files.vault import downloading, removing
 from tests.files.conftest import Store
 from tests.files.vault.test_vault import StoreTrouble
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def doomed(record: FileRecord, alice: User, settings: Any) -> None:
     """A deleted file, past its grace, whose object is still there."""
-    vault.remove(record, actor=alice)
+    removing.remove(record, actor=alice)
     StoredObject.objects.update(state_changed_at=timezone.now() - settings.DOOMED_GRACE)
 
 

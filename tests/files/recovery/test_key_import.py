@@ -13,10 +13,12 @@ import pytest
 from files.crypto.digests import digest_all
 from files.crypto.keyexport import Argon2, KeyExport, Protector, open_export, read_header
 from files.crypto.keyring import generate_master_key
+from files.errors import KeyNeeded, KeysMissing
+from files.keys import wrapping
 from files.models import FileRecord, StoredObject
 from files.recovery import key_export, key_import
 from files.upkeep import verification
-from files.vault import vault
+from files.vault import opening
 from tests.files.conftest import CONTENT, KEY
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ def lose_files() -> None:
 
 def read(record: FileRecord, key: str | None = None) -> bytes:
     fresh = FileRecord.objects.select_related("current").get(pk=record.pk)
-    return b"".join(vault.open_file(fresh, key).chunks())
+    return b"".join(opening.open_file(fresh, key).chunks())
 
 
 def test_a_lost_file_is_made_anew(
@@ -64,9 +66,9 @@ def test_a_lost_file_is_made_anew(
     for name in ("pk", "name", "size", "content_type", "owner", "created_at", "modified_at"):
         assert getattr(again, name) == getattr(record, name)
     # Digests are in no export: a verification makes them anew.
-    assert vault.digests_of(again.current) is None
+    assert opening.digests_of(again.current) is None
     verification.verify(again.current)
-    assert vault.digests_of(StoredObject.objects.get()) == digest_all([CONTENT])
+    assert opening.digests_of(StoredObject.objects.get()) == digest_all([CONTENT])
     assert read(record) == CONTENT
     assert events("keys_imported") == [{"file_id": None, "actor": "", "created": 1, "rewrapped": 0}]
 
@@ -75,7 +77,7 @@ def test_a_held_file_still_takes_its_key(held_record: FileRecord, export: Export
     made = export()
     lose_files()
     assert key_import.import_keys(made).created == 1
-    with pytest.raises(vault.KeyNeeded):
+    with pytest.raises(KeyNeeded):
         read(held_record)
     assert read(held_record, KEY) == CONTENT
 
@@ -97,12 +99,12 @@ def test_a_key_whose_master_key_is_lost_is_wrapped_anew(
 ) -> None:
     made = export()
     use_keys(generate_master_key())
-    with pytest.raises(vault.KeysMissing):
+    with pytest.raises(KeysMissing):
         read(record)
     done = key_import.import_keys(made)
     assert (done.created, done.rewrapped) == (0, 1)
     assert read(record) == CONTENT
-    vault.check_keyring()
+    wrapping.check_keyring()
     assert key_import.import_keys(made).present == 1
 
 

@@ -11,7 +11,7 @@ from accounts.models import User
 from files.models import FileRecord, StoredObject
 from files.rotation import bulk_reencryption
 from files.rotation.bulk_reencryption import Run, Selection, survey
-from files.vault import vault
+from files.vault import stored_objects
 from tests.files.conftest import CONTENT, Store
 from tests.files.vault.test_vault import read
 
@@ -62,8 +62,8 @@ def test_a_survey_counts_what_will_be_left_alone(four: Selection) -> None:
 
 def test_what_a_killed_run_had_begun_is_taken_away_first(four: Selection) -> None:
     record = FileRecord.objects.all()[0]
-    row = vault.begin_object(record.pk, bytes(32), creator=None)
-    silent = timezone.now() - vault.REENCRYPTION_EXPIRY - timedelta(minutes=1)
+    row = stored_objects.begin_object(record.pk, bytes(32), creator=None)
+    silent = timezone.now() - stored_objects.REENCRYPTION_EXPIRY - timedelta(minutes=1)
     StoredObject.objects.filter(pk=row.pk).update(
         reencrypts=True, lease="another-machine/pid:[1]/1/1/token", state_changed_at=silent
     )

@@ -16,7 +16,7 @@ from files.crypto.keyring import LocalMasterKey, generate_master_key
 from files.models import MasterKey, StoredObject
 from files.rotation import rewrapping
 from files.rotation.key_report import KeyLine, report
-from files.vault import resumable, vault
+from files.vault import removing, resumable, stored_objects
 from tests.files.conftest import CONTENT, Store, UseKeys
 from tests.files.rotation.test_reencryption import holding
 
@@ -44,12 +44,12 @@ def test_every_key_is_told_with_what_it_wraps(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(vault, "time", SimpleNamespace(time=lambda: LONG_AGO))
+        patch.setattr(stored_objects, "time", SimpleNamespace(time=lambda: LONG_AGO))
         store(alice)
     holding(store(alice))
     damaged = store(bob)
     StoredObject.objects.filter(pk=damaged.current_id).update(state=State.DAMAGED)
-    vault.remove(store(bob), actor=bob)
+    removing.remove(store(bob), actor=bob)
     resumable.create(alice, name="a", length=9)
     TOTP.activate(alice, generate_totp_secret())
     use_keys(NEW, OLD)

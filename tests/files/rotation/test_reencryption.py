@@ -17,6 +17,7 @@ from accounts.models import User
 from files.crypto.keyring import Custody as KeyCustody
 from files.crypto.keyring import KeyRecord, KeyState, generate_master_key, hold
 from files.crypto.stream import FRAME_PAYLOAD, derive_keys
+from files.errors import FileDamaged, KeyNeeded, NotAKey, QuotaExceeded, WrongFileKey
 from files.keys import custody
 from files.keys.custody import UserKey
 from files.keys.master_keys import keyring
@@ -27,7 +28,7 @@ from files.rotation import reencryption, rewrapping
 from files.rotation.reencryption import reencrypt
 from files.storage import EncryptedS3Storage, writer
 from files.upkeep import sweeping
-from files.vault import resumable, vault
+from files.vault import opening, removing, resumable, stored_objects, storing
 from tests.files.conftest import CONTENT, Store, UseKeys
 from tests.files.vault.test_vault import PART, read
 
@@ -53,7 +54,7 @@ def sweep_later() -> sweeping.Swept:
 
 
 def objects(s3: S3Client) -> int:
-    bucket = vault.storage().bucket_name
+    bucket = stored_objects.storage().bucket_name
     return s3.list_objects_v2(Bucket=bucket)["KeyCount"]
 
 
@@ -125,12 +126,12 @@ def test_it_is_audited_with_who_did_it(record: FileRecord, alice: User, events: 
 def test_a_download_that_is_running_ends_well(store: Store, alice: User) -> None:
     content = bytes(4 * FRAME_PAYLOAD)
     record = store(alice, content)
-    chunks = vault.open_file(record).chunks()
+    chunks = opening.open_file(record).chunks()
     first = next(chunks)
     reencrypt(record)
     assert first + b"".join(chunks) == content
     # And one that was opened before, but had fetched nothing.
-    assert b"".join(vault.open_file(record).chunks()) == content
+    assert b"".join(opening.open_file(record).chunks()) == content
 
 
 def test_progress_counts_every_byte_once(store: Store, alice: User) -> None:
@@ -145,7 +146,7 @@ def test_quotas_are_not_charged_twice(store: Store, alice: User) -> None:
     User.objects.filter(pk=alice.pk).update(quota=record.size)
     alice.refresh_from_db()
     assert read(reencrypt(record, actor=alice)) == CONTENT
-    with pytest.raises(vault.QuotaExceeded):
+    with pytest.raises(QuotaExceeded):
         store(alice)
 
 
@@ -168,12 +169,12 @@ def test_a_damaged_source_is_marked_and_nothing_else_happens(
     store: Store, alice: User, s3: S3Client, events: Events
 ) -> None:
     record = store(alice, bytes(PART + 1))
-    bucket, name = vault.storage().bucket_name, record.current.object_name
+    bucket, name = stored_objects.storage().bucket_name, record.current.object_name
     body = bytearray(s3.get_object(Bucket=bucket, Key=name)["Body"].read())
     body[-FRAME_PAYLOAD] ^= 1
     s3.put_object(Bucket=bucket, Key=name, Body=bytes(body))
     for _ in range(2):
-        with pytest.raises(vault.FileDamaged):
+        with pytest.raises(FileDamaged):
             reencrypt(record)
     assert states() == ["damaged"]
     assert FileRecord.objects.get().current == record.current
@@ -211,7 +212,7 @@ def test_a_file_that_is_deleted_meanwhile_is_gone_and_so_is_the_new_object(
 
     def delete(_: float) -> None:
         if FileRecord.objects.exists():
-            vault.remove(FileRecord.objects.get(), actor=alice)
+            removing.remove(FileRecord.objects.get(), actor=alice)
 
     with pytest.raises(reencryption.FileChanged):
         reencrypt(record, progress=delete)
@@ -229,7 +230,7 @@ def test_a_deletion_that_looked_before_the_swap_takes_both_objects(
 ) -> None:
     reencrypt(record)
     with django_capture_on_commit_callbacks(execute=True):
-        vault.remove(record, actor=alice)
+        removing.remove(record, actor=alice)
     assert nothing_left()
 
 
@@ -287,7 +288,7 @@ def kill_at(step: int, record: FileRecord, monkeypatch: pytest.MonkeyPatch) -> b
 
     with monkeypatch.context() as patch:
         patch.setattr(writer, "ThreadPoolExecutor", pool)
-        client = vault.storage().client
+        client = stored_objects.storage().client
         for name in ("create_multipart_upload", "upload_part", "complete_multipart_upload"):
             patch.setattr(client, name, dying(getattr(client, name)))
         for name in ("copy", "swap", "_update", "_claim", "give_up"):
@@ -329,7 +330,7 @@ def test_killed_anywhere_nothing_is_lost_and_nothing_orphaned(
     assert FileRecord.objects.get().current_id != record.current_id
     sweep_later()
     assert (states(), objects(s3)) == (["live"], 1)
-    assert not s3.list_multipart_uploads(Bucket=vault.storage().bucket_name).get("Uploads")
+    assert not s3.list_multipart_uploads(Bucket=stored_objects.storage().bucket_name).get("Uploads")
     assert read(FileRecord.objects.get()) == content
 
 
@@ -348,7 +349,7 @@ def test_two_at_once_do_not_work_on_one_file(record: FileRecord) -> None:
 
 def test_one_that_was_not_heard_of_for_long_gives_way(record: FileRecord, s3: S3Client) -> None:
     def overtaken(_: float) -> None:
-        long_ago = timezone.now() - vault.REENCRYPTION_EXPIRY - timedelta(minutes=1)
+        long_ago = timezone.now() - stored_objects.REENCRYPTION_EXPIRY - timedelta(minutes=1)
         rows = StoredObject.objects.filter(state=State.WRITING, state_changed_at__gt=long_ago)
         if StoredObject.objects.filter(state=State.LIVE).get() == record.current:
             rows.update(state_changed_at=long_ago)
@@ -366,7 +367,7 @@ def test_the_sweep_takes_dead_ones_long_before_uploads_expire(
 ) -> None:
     assert kill_at(3, record, monkeypatch)
     assert states() == ["live", "writing"]
-    later = timezone.now() + vault.REENCRYPTION_EXPIRY
+    later = timezone.now() + stored_objects.REENCRYPTION_EXPIRY
     assert sweeping.sweep(now=later - timedelta(minutes=1)) == sweeping.Swept()
     assert sweeping.sweep(now=later) == sweeping.Swept(abandoned=1)
     assert (states(), objects(s3)) == (["live"], 1)
@@ -377,11 +378,11 @@ def test_the_sweep_takes_dead_ones_long_before_uploads_expire(
 
 def test_a_held_file_needs_its_key_and_keeps_it(store: Store, alice: User) -> None:
     record = holding(store(alice, bytes(FRAME_PAYLOAD + 1)))
-    with pytest.raises(vault.KeyNeeded):
+    with pytest.raises(KeyNeeded):
         reencrypt(record, actor=alice)
-    with pytest.raises(vault.WrongFileKey):
+    with pytest.raises(WrongFileKey):
         reencrypt(record, actor=alice, user_key=generate_master_key())
-    with pytest.raises(vault.NotAKey):
+    with pytest.raises(NotAKey):
         reencrypt(record, actor=alice, user_key="nonsense")
     assert states() == ["live"]
     new = reencrypt(record, actor=alice, user_key=USER_KEY)
@@ -433,11 +434,11 @@ def test_files_are_chosen_by_every_key_that_ever_wrapped_theirs(
     use_keys(first)
     one = store(alice)
     first_id = one.current.master_key_id
-    begun = vault.Upload(alice, name="begun under the first")
+    begun = storing.Upload(alice, name="begun under the first")
     use_keys(second, first)
     two = store(alice)
     begun.finish()
-    [three] = vault.publish([begun])
+    [three] = storing.publish([begun])
     rewrapping.rewrap()
     use_keys(third, second)
     rewrapping.rewrap()

@@ -10,9 +10,11 @@ from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 
 from accounts.models import User
 from files.crypto.keyring import LocalMasterKey, generate_master_key
+from files.errors import KeyRetired
+from files.keys import wrapping
 from files.models import FileRecord, MasterKey, StoredObject
 from files.rotation import reencryption, retirement, rewrapping
-from files.vault import resumable, vault
+from files.vault import removing, resumable
 from tests.files.conftest import Store, UseKeys
 
 OLD, NEW = generate_master_key(), generate_master_key()
@@ -79,19 +81,19 @@ def test_once_nothing_needs_it_it_is_retired_for_ever(
     assert not retirement.retire(OLD_ID)
     assert len(events("key_retired")) == 1
     use_keys(OLD, NEW)
-    with pytest.raises(vault.KeyRetired):
-        vault.check_keyring()
-    with pytest.raises(vault.KeyRetired):
+    with pytest.raises(KeyRetired):
+        wrapping.check_keyring()
+    with pytest.raises(KeyRetired):
         rewrapping.rewrap()
     use_keys(NEW, OLD)
-    vault.check_keyring()
+    wrapping.check_keyring()
     assert retirement.configured_and_retired() == [OLD_ID]
     use_keys(NEW)
     assert retirement.configured_and_retired() == []
 
 
 def test_objects_that_are_to_be_deleted_need_no_key(old_file: FileRecord, alice: User) -> None:
-    vault.remove(old_file, actor=alice)
+    removing.remove(old_file, actor=alice)
     assert StoredObject.objects.get().state == State.DOOMED
     assert retirement.retire(OLD_ID)
 

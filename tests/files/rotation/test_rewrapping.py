@@ -13,12 +13,13 @@ from django.utils import timezone
 
 from accounts.models import User
 from files.crypto.keyring import LocalMasterKey, generate_master_key
-from files.keys import second_factors
+from files.errors import KeyRetired, KeysMissing
+from files.keys import second_factors, wrapping
 from files.keys.master_keys import keyring
 from files.keys.wrapping_history import ids_in
 from files.models import FileRecord, MasterKey, StoredObject
 from files.rotation import rewrapping
-from files.vault import vault
+from files.vault import opening, removing, storing
 from tests.files.conftest import CONTENT, Store, UseKeys
 from tests.files.vault.test_vault import read
 
@@ -58,7 +59,7 @@ def test_every_key_is_rewrapped_in_batches(
     assert (under(NEW_ID), rewrapping.pending()) == (7, 0)
     assert readable(seven)
     use_keys(NEW)
-    vault.check_keyring()
+    wrapping.check_keyring()
     assert readable(seven)
 
 
@@ -163,25 +164,25 @@ def test_an_unreadable_key_is_reported_logged_and_left_as_it_is(
 def test_a_missing_key_changes_nothing(seven: list[FileRecord], use_keys: UseKeys) -> None:
     third = generate_master_key()
     use_keys(third, NEW)
-    with pytest.raises(vault.KeysMissing, match=f"key {OLD_ID} is needed by 7 files"):
+    with pytest.raises(KeysMissing, match=f"key {OLD_ID} is needed by 7 files"):
         rewrapping.rewrap()
     assert under(OLD_ID) == 7
 
 
 def test_uploads_go_on_meanwhile(store: Store, alice: User, use_keys: UseKeys) -> None:
     use_keys(OLD)
-    begun = vault.Upload(alice, name="begun before")
+    begun = storing.Upload(alice, name="begun before")
     begun.write(CONTENT)
     use_keys(NEW, OLD)
     assert rewrapping.rewrap().rewrapped == 1
     begun.finish()
-    [record] = vault.publish([begun])
+    [record] = storing.publish([begun])
     use_keys(NEW)
     assert read(record) == CONTENT
 
 
 def test_doomed_rows_are_not_rewrapped(seven: list[FileRecord], alice: User) -> None:
-    vault.remove(seven[0], actor=alice)
+    removing.remove(seven[0], actor=alice)
     assert rewrapping.pending() == 6
     assert rewrapping.rewrap().rewrapped == 6
 
@@ -200,7 +201,7 @@ def test_readers_read_on_while_keys_are_rewrapped(seven: list[FileRecord], tmp_p
         while turns.acquire() and not over.is_set():
             for record in copies:
                 try:
-                    b"".join(vault.open_file(record).chunks())
+                    b"".join(opening.open_file(record).chunks())
                 except Exception as error:
                     failures.append(error)
             rounds.release()
@@ -280,7 +281,7 @@ def test_a_second_factor_whose_key_is_missing_changes_nothing(
     TOTP.activate(alice, generate_totp_secret())
     use_keys(NEW, OLD)
     third_id = LocalMasterKey(third).id
-    with pytest.raises(vault.KeysMissing, match=f"key {third_id} is needed by 1 second factor[.]"):
+    with pytest.raises(KeysMissing, match=f"key {third_id} is needed by 1 second factor[.]"):
         rewrapping.rewrap()
     assert under(OLD_ID) == 7
 
@@ -289,12 +290,12 @@ def test_a_retired_key_wraps_nothing(
     seven: list[FileRecord], use_keys: UseKeys, store: Store, alice: User
 ) -> None:
     MasterKey.objects.create(key_id=NEW_ID, retired_at=timezone.now())
-    for refused in (rewrapping.rewrap, rewrapping.check_keyring, vault.check_keyring):
-        with pytest.raises(vault.KeyRetired, match=f"{NEW_ID} was retired"):
+    for refused in (rewrapping.rewrap, rewrapping.check_keyring, wrapping.check_keyring):
+        with pytest.raises(KeyRetired, match=f"{NEW_ID} was retired"):
             refused()
-    with pytest.raises(vault.KeyRetired):
+    with pytest.raises(KeyRetired):
         store(alice)
-    with pytest.raises(vault.KeyRetired):
+    with pytest.raises(KeyRetired):
         TOTP.activate(alice, generate_totp_secret())
     assert (under(OLD_ID), under(NEW_ID)) == (7, 0)
     # What is there stays readable.

@@ -18,13 +18,13 @@ from accounts.models import User
 from files.models import FileRecord, Grant
 from files.sharing import granting, ownership
 from files.upkeep import accounting
-from files.vault import vault
+from files.vault import removing, storing
 from tests.files.conftest import CONTENT, give
 
 
 @pytest.fixture
 def record(alice: User, s3: object) -> FileRecord:
-    return vault.store(alice, [CONTENT], name="fox.txt")
+    return storing.store(alice, [CONTENT], name="fox.txt")
 
 
 @pytest.fixture
@@ -58,9 +58,9 @@ def test_everything_that_use_cases_do_is_accounted_for(
     granting.change(Grant.objects.get(pk=granted.pk), actor=root)
     ownership.transfer([record], to=bob, actor=root)
     ownership.transfer([record], to=alice, actor=root)
-    another = vault.store(bob, [CONTENT], name="two.txt")
+    another = storing.store(bob, [CONTENT], name="two.txt")
     granting.grant(Grant(file=another, user=alice), actor=bob)
-    vault.remove(another, actor=bob)
+    removing.remove(another, actor=bob)
     assert found() == []
     root.delete()  # Who granted, and who is named: rows go, events stay.
     assert found() == []

@@ -15,7 +15,7 @@ from files.models import FileRecord, StoredObject, VerificationClaim, Verificati
 from files.upkeep import bulk_verification, verification
 from files.upkeep.bulk_verification import NONE_THERE, Done, NoSuchFiles, Run, Selection
 from files.upkeep.verification import Finding, Outcome
-from files.vault import vault
+from files.vault import removing, stored_objects, storing
 from tests.files.conftest import CONTENT, Store
 from tests.files.rotation.test_reencryption import holding
 from tests.files.vault.test_vault import StoreTrouble, flip
@@ -59,7 +59,7 @@ def run(selection: Selection = EVERYTHING, **options: Any) -> Done:
 def lose(s3: S3Client, records: list[FileRecord]) -> None:
     for record in records:
         name = record.current.object_name
-        s3.delete_object(Bucket=vault.storage().bucket_name, Key=name)
+        s3.delete_object(Bucket=stored_objects.storage().bucket_name, Key=name)
 
 
 @pytest.mark.parametrize("page", [1, 3, 4, 64])
@@ -146,8 +146,8 @@ def test_a_sample_is_drawn_by_chance(
 def test_uploads_and_doomed_objects_are_nobodys_damage(
     four: list[FileRecord], alice: User, s3: S3Client
 ) -> None:
-    vault.Upload(alice, name="a").write(b"begun")
-    vault.doom(StoredObject.objects.filter(pk=four[0].current.pk))
+    storing.Upload(alice, name="a").write(b"begun")
+    removing.doom(StoredObject.objects.filter(pk=four[0].current.pk))
     lose(s3, four[:1])
     assert run().counts == {Outcome.OK: 3}
 

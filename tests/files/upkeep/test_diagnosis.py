@@ -14,7 +14,7 @@ from files.crypto.keyring import generate_master_key
 from files.keys.master_keys import keyring
 from files.models import FileRecord, MasterKey
 from files.upkeep import diagnosis
-from files.vault import vault
+from files.vault import stored_objects
 from runtime.findings import Level, Line, examine
 from tests.files.conftest import UseKeys
 
@@ -44,7 +44,7 @@ def refuse(code: str, status: int) -> Answer:
 @pytest.fixture
 def behave(monkeypatch: pytest.MonkeyPatch, s3: S3Client) -> Callable[[str, Answer], None]:
     """Makes the store answer one operation otherwise."""
-    client = vault.storage().client
+    client = stored_objects.storage().client
     original = client._make_api_call  # type: ignore[attr-defined]
     ways: dict[str, Answer] = {}
 

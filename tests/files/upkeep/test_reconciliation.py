@@ -19,7 +19,7 @@ from files.storage import Listed
 from files.upkeep import reconciliation
 from files.upkeep.reconciliation import NONE_KNOWN, Reconciled, Row, merged, reconcile, rows
 from files.upkeep.sweeping import Act, Step
-from files.vault import vault
+from files.vault import removing, stored_objects, storing
 from tests.files.conftest import CONTENT, Store
 from tests.files.vault.test_vault import PART, StoreTrouble, read
 
@@ -98,7 +98,7 @@ def test_rows_come_in_the_order_of_names(
     monkeypatch.setattr(reconciliation, "PAGE", page)
     names = ["0", "00/z", "00/z.1", "0Z", "0a", "a", "é", "𝄞"]
     for name in reversed(names):
-        vault.begin_object(uuid.uuid4(), bytes(32), creator=alice, name=name)
+        stored_objects.begin_object(uuid.uuid4(), bytes(32), creator=alice, name=name)
     assert [row.name for row in rows()] == names
 
 
@@ -109,9 +109,9 @@ def test_where_all_is_well_nothing_is_done(
     store: Store, alice: User, bucket: Bucket, steps: list[Step], events: Events
 ) -> None:
     records = [store(alice) for _ in range(3)]
-    upload = vault.Upload(alice, name="a")
+    upload = storing.Upload(alice, name="a")
     upload.write(bytes(2 * PART))
-    vault.doom(StoredObject.objects.filter(pk=records[0].current.pk))
+    removing.doom(StoredObject.objects.filter(pk=records[0].current.pk))
     assert reconcile(now=tomorrow(), delete_unknown=True, each=steps.append) == Reconciled()
     assert steps == []
     assert events("swept") == []
@@ -195,7 +195,7 @@ def test_a_file_whose_object_is_gone_is_marked(
 def test_rows_that_may_have_no_object_are_not_missed(
     record: FileRecord, alice: User, bucket: Bucket
 ) -> None:
-    vault.Upload(alice, name="a")
+    storing.Upload(alice, name="a")
     StoredObject.objects.filter(pk=record.current.pk).update(state=State.DOOMED)
     bucket.delete(record.current.object_name)
     assert reconcile() == Reconciled()
@@ -212,7 +212,7 @@ def test_a_change_since_the_listing_is_no_loss(
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
     records = [store(alice) for _ in range(2)]
-    real = vault.storage().objects
+    real = stored_objects.storage().objects
 
     def early() -> Iterator[Listed]:
         if how == "written":
@@ -220,11 +220,11 @@ def test_a_change_since_the_listing_is_no_loss(
             store(alice)
             return iter(listed)
         with django_capture_on_commit_callbacks(execute=True):
-            vault.remove(records[0], actor=alice)
+            removing.remove(records[0], actor=alice)
         return real()
 
     seen = list(reconciliation.rows())
-    monkeypatch.setattr(vault.storage(), "objects", early)
+    monkeypatch.setattr(stored_objects.storage(), "objects", early)
     if how == "deleted":
         monkeypatch.setattr(reconciliation, "rows", lambda: iter(seen))
     assert reconcile() == Reconciled()
@@ -238,7 +238,7 @@ def test_multiparts_of_nobody_are_aborted_once_they_have_settled(
     store: Store, alice: User, bucket: Bucket, steps: list[Step]
 ) -> None:
     record = store(alice)
-    upload = vault.Upload(alice, name="big")
+    upload = storing.Upload(alice, name="big")
     upload.write(bytes(2 * PART))
     [row] = StoredObject.objects.filter(state=State.WRITING)
     bucket.begin("00/of-nobody")
@@ -250,7 +250,7 @@ def test_multiparts_of_nobody_are_aborted_once_they_have_settled(
     assert {step.act for step in steps} == {Act.ABORT}
     assert bucket.begun() == [row.object_name]
     upload.finish()
-    [big] = vault.publish([upload])
+    [big] = storing.publish([upload])
     assert read(big) == bytes(2 * PART)
 
 
@@ -268,7 +268,7 @@ def test_tails_go_with_their_upload(
 ) -> None:
     """Of a complete one they are of no use; of one that goes on they are part of it."""
     name = record.current.object_name
-    writing = vault.begin_object(uuid.uuid4(), bytes(32), creator=alice).object_name
+    writing = stored_objects.begin_object(uuid.uuid4(), bytes(32), creator=alice).object_name
     bucket.put(f"{name}.0123", f"{writing}.0123", "00/of-nobody.0123")
     assert reconcile(delete_unknown=True).tails == 0
     done = reconcile(now=tomorrow(), each=steps.append)
@@ -297,7 +297,7 @@ def test_in_a_bucket_of_which_nothing_is_known_nothing_is_touched(
 def test_one_that_is_known_ends_the_doubt(
     store: Store, alice: User, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept = vault.begin_object(uuid.uuid4(), bytes(32), creator=alice, name="zz/last")
+    kept = stored_objects.begin_object(uuid.uuid4(), bytes(32), creator=alice, name="zz/last")
     StoredObject.objects.filter(pk=kept.pk).update(state=State.DOOMED)
     bucket.put("zz/last", *(f"{number:02}/unknown" for number in range(NONE_KNOWN + 1)))
     done = reconcile(now=tomorrow(), delete_unknown=True)

@@ -11,9 +11,10 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.models import User
+from files.errors import UploadLost
 from files.models import FileRecord, StoredObject
 from files.upkeep import sweeping
-from files.vault import resumable, vault
+from files.vault import removing, resumable, stored_objects, storing
 from tests.files.conftest import CONTENT, Store
 from tests.files.vault.test_vault import PART, StoreTrouble, read
 
@@ -34,14 +35,14 @@ def age(**ages: timedelta) -> None:
 @pytest.fixture
 def doomed(record: FileRecord, alice: User) -> StoredObject:
     """The row of a file that was deleted; its object is still there."""
-    vault.remove(record, actor=alice)
+    removing.remove(record, actor=alice)
     return StoredObject.objects.get(state=State.DOOMED)
 
 
 @pytest.fixture
 def abandoned(alice: User, s3: S3Client) -> StoredObject:
     """The row of an upload whose process died after two parts."""
-    upload = vault.Upload(alice, name="big")
+    upload = storing.Upload(alice, name="big")
     upload.write(bytes(2 * PART))
     row = StoredObject.objects.get(state=State.WRITING)
     assert row.multipart_id
@@ -125,7 +126,7 @@ def test_all_are_swept_whatever_the_page(
 ) -> None:
     monkeypatch.setattr(sweeping, "PAGE", page)
     for _ in range(3):
-        vault.remove(store(alice), actor=alice)
+        removing.remove(store(alice), actor=alice)
     later = timezone.now() + timedelta(days=30)
     assert sweeping.due(later) == 3
     steps: list[sweeping.Step] = []
@@ -174,7 +175,7 @@ def test_what_the_store_does_not_confirm_is_tried_again(
 def test_an_upload_that_is_published_while_the_sweep_looks_is_not_swept(
     alice: User, s3: S3Client, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    upload = vault.Upload(alice, name="a")
+    upload = storing.Upload(alice, name="a")
     upload.write(CONTENT)
     upload.finish()
     age(writing=settings.UPLOAD_EXPIRY)
@@ -182,7 +183,7 @@ def test_an_upload_that_is_published_while_the_sweep_looks_is_not_swept(
 
     def publish_first(rows: QuerySet[Any], **fields: Any) -> int:
         if fields.get("state") == State.DOOMED and not FileRecord.objects.exists():
-            vault.publish([upload])
+            storing.publish([upload])
         return original(rows, **fields)
 
     monkeypatch.setattr(QuerySet, "update", publish_first)
@@ -193,13 +194,13 @@ def test_an_upload_that_is_published_while_the_sweep_looks_is_not_swept(
 def test_an_upload_that_the_sweep_took_is_not_published(
     alice: User, s3: S3Client, settings: Any, nothing_left: Nothing
 ) -> None:
-    upload = vault.Upload(alice, name="a")
+    upload = storing.Upload(alice, name="a")
     upload.write(CONTENT)
     upload.finish()
     age(writing=settings.UPLOAD_EXPIRY)
     assert sweeping.sweep().abandoned == 1
-    with pytest.raises(vault.UploadLost):
-        vault.publish([upload])
+    with pytest.raises(UploadLost):
+        storing.publish([upload])
     upload.abort()
     assert nothing_left()
 
@@ -208,7 +209,7 @@ def test_two_sweeps_at_once_do_the_work_once(
     doomed: StoredObject, settings: Any, monkeypatch: pytest.MonkeyPatch, nothing_left: Nothing
 ) -> None:
     age(doomed=settings.DOOMED_GRACE)
-    original = vault.storage().discard
+    original = stored_objects.storage().discard
     inner: list[sweeping.Swept] = []
 
     def meanwhile(name: str, multipart_id: str = "") -> bool:
@@ -217,7 +218,7 @@ def test_two_sweeps_at_once_do_the_work_once(
             inner[0] = sweeping.sweep()
         return original(name, multipart_id)
 
-    monkeypatch.setattr(vault.storage(), "discard", meanwhile)
+    monkeypatch.setattr(stored_objects.storage(), "discard", meanwhile)
     sweeping.sweep()
     assert inner[0].purged == 1
     assert nothing_left()

@@ -12,10 +12,11 @@ from accounts.models import User
 from files.crypto.errors import Damaged
 from files.crypto.keyring import generate_master_key
 from files.crypto.stream import FRAME_LENGTH, FRAME_PAYLOAD, TRAILER_LENGTH, object_length
+from files.errors import FileDamaged, KeysMissing
 from files.models import FileRecord, StoredObject
 from files.rotation import reencryption, rewrapping
 from files.upkeep.verification import Finding, Outcome, clear_damage, mark, verify
-from files.vault import vault
+from files.vault import opening, removing, stored_objects
 from tests.files.conftest import CONTENT, Store, UseKeys
 from tests.files.rotation.test_reencryption import holding
 from tests.files.vault.test_vault import StoreTrouble, flip, read
@@ -213,7 +214,7 @@ def test_a_key_that_does_not_fit_is_no_damage(
     assert finding.reason
     assert state(record) == State.LIVE
     assert events("damage_found") == []
-    with pytest.raises((vault.FileDamaged, vault.KeysMissing)):
+    with pytest.raises((FileDamaged, KeysMissing)):
         read(record)
     assert state(record) == State.LIVE
 
@@ -256,7 +257,7 @@ def test_an_outage_while_the_length_is_asked_is_no_damage(
 
 def meanwhile(monkeypatch: pytest.MonkeyPatch, s3: S3Client, act: Callable[[], object]) -> None:
     """Do something of one's own right before the store is asked for the object."""
-    client = vault.storage().client
+    client = stored_objects.storage().client
     original = client._make_api_call  # type: ignore[attr-defined]
     waiting = [act]
 
@@ -278,7 +279,7 @@ def test_a_file_that_is_deleted_meanwhile_is_no_damage(
 ) -> None:
     def delete() -> None:
         with django_capture_on_commit_callbacks(execute=True):
-            vault.remove(record, actor=alice)
+            removing.remove(record, actor=alice)
 
     meanwhile(monkeypatch, s3, delete)
     row = StoredObject.objects.select_related("file").get()
@@ -295,7 +296,7 @@ def test_a_file_that_is_deleted_before_it_is_marked_is_no_damage(
     s3.delete_object(Bucket=settings.S3_BUCKET, Key=row.object_name)
     finding = verify(row)
     assert finding.outcome == Outcome.MISSING
-    vault.remove(record, actor=alice)
+    removing.remove(record, actor=alice)
     assert mark(row, finding).outcome == Outcome.GONE
     assert events("damage_found") == []
 
@@ -320,7 +321,7 @@ def test_a_file_that_is_reencrypted_meanwhile_is_no_damage(
 @pytest.fixture
 def mended(record: FileRecord) -> FileRecord:
     """Marked as damaged, though it is as it was written."""
-    vault.mark_damaged(record.current, Damaged("a test"))
+    opening.mark_damaged(record.current, Damaged("a test"))
     return record
 
 

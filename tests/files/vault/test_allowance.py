@@ -16,7 +16,7 @@ from pytest_django.fixtures import Settings
 
 from files.errors import FileTooLarge, QuotaExceeded, TooManyUploads, UploadLost
 from files.models import FileRecord, StoredObject, UploadSession, Usage
-from files.vault import resumable, vault
+from files.vault import removing, resumable, storing
 from files.vault.allowance import STILL, Allowance
 from tests.files.test_models import filed
 
@@ -72,7 +72,7 @@ def test_stored_files_count(limited: User, store: Store) -> None:
 
 def test_a_deleted_file_no_longer_counts(limited: User, store: Store) -> None:
     record = store(limited, b"x" * QUOTA)
-    vault.remove(record, actor=limited)
+    removing.remove(record, actor=limited)
     Allowance(limited).check(QUOTA)
 
 
@@ -216,7 +216,7 @@ def test_a_complete_upload_counts_once(limited: User, s3: S3Client) -> None:
 def _begin(door: str, owner: User) -> object:
     if door == "tus":
         return resumable.create(owner, name="a", length=1)
-    return vault.Upload(owner, name="a")
+    return storing.Upload(owner, name="a")
 
 
 @pytest.mark.parametrize("door", ["tus", "form"])

@@ -20,7 +20,7 @@ from accounts.models import User
 from audit.models import AuditEvent
 from files.crypto.stream import FRAME_LENGTH, FRAME_PAYLOAD
 from files.models import DownloadSession, FileRecord, Grant
-from files.vault import downloading, vault
+from files.vault import downloading, opening
 from tests.files.conftest import Store
 from tests.files.vault.test_vault import flip
 from tests.files.web.test_download_view import pattern
@@ -449,12 +449,12 @@ def test_access_that_ended_between_two_questions_is_404(
 ) -> None:
     grant = give(long, bob)
     client.force_login(bob)
-    original = vault.open_file
+    original = opening.open_file
 
     def revoke_meanwhile(*arguments: Any) -> Any:
         Grant.objects.filter(pk=grant.pk).update(revoked_at=timezone.now())
         return original(*arguments)
 
-    monkeypatch.setattr(vault, "open_file", revoke_meanwhile)
+    monkeypatch.setattr(opening, "open_file", revoke_meanwhile)
     assert request(client, long).status_code == 404
     assert told() == []

@@ -20,13 +20,13 @@ from pytest_django import DjangoAssertNumQueries
 from accounts.models import User
 from files.crypto.digests import digest_all
 from files.crypto.stream import FRAME_PAYLOAD, frames_per_part
+from files.errors import UploadLost
 from files.models import FileRecord, StoredObject, UploadSession
 from files.records import leases
 from files.storage import StoreUnavailable
 from files.upkeep import sweeping
-from files.vault import resumable, vault
+from files.vault import opening, resumable, stored_objects
 from files.vault.resumable import Continuation, OtherContent, UploadBusy, WrongOffset
-from files.vault.vault import UploadLost
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -79,14 +79,14 @@ def send(
 def content_of(record: FileRecord | None) -> bytes:
     assert record is not None
     found = FileRecord.objects.select_related("current").get(pk=record.pk)
-    return b"".join(vault.open_file(found).chunks())
+    return b"".join(opening.open_file(found).chunks())
 
 
 @contextmanager
 def store_fails(call: int) -> Iterator[list[str]]:
     """From the n-th call on, the store cannot be reached."""
     made: list[str] = []
-    client = vault.storage().client
+    client = stored_objects.storage().client
 
     def refuse(model: Any, **_: Any) -> None:
         made.append(model.name)
@@ -125,9 +125,9 @@ def test_nothing_but_the_object_is_left(session: UploadSession, s3: S3Client) ->
         send(session, cut)
     send(session)
     row = fresh(session).object
-    listed = s3.list_objects_v2(Bucket=vault.storage().bucket_name)
+    listed = s3.list_objects_v2(Bucket=stored_objects.storage().bucket_name)
     assert [found["Key"] for found in listed["Contents"]] == [row.object_name]
-    assert not s3.list_multipart_uploads(Bucket=vault.storage().bucket_name).get("Uploads")
+    assert not s3.list_multipart_uploads(Bucket=stored_objects.storage().bucket_name).get("Uploads")
     assert not row.lease
     assert not bytes(row.carry)
 
@@ -139,7 +139,9 @@ def test_the_plaintext_is_neither_in_the_row_nor_in_the_store(
     row = fresh(session).object
     assert CONTENT[FRAME_PAYLOAD : FRAME_PAYLOAD + 16] not in bytes(row.carry)
     [tail] = row.tails
-    body = s3.get_object(Bucket=vault.storage().bucket_name, Key=tail["name"])["Body"].read()
+    body = s3.get_object(Bucket=stored_objects.storage().bucket_name, Key=tail["name"])[
+        "Body"
+    ].read()
     assert CONTENT[:16] not in body
 
 
@@ -212,7 +214,7 @@ def test_a_death_between_store_and_row_loses_nothing(
 
     send(session, PART + 10)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(vault, "seal_object", die)
+        patch.setattr(stored_objects, "seal_object", die)
         send(session)
     assert fresh(session).offset == PART + 10
     assert content_of(send(session)) == CONTENT
@@ -229,7 +231,7 @@ def test_an_object_that_was_completed_before_its_row_is_compared_whole(
     safe = PART + 10
     send(session, safe)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(vault, "seal_object", die)
+        patch.setattr(stored_objects, "seal_object", die)
         send(session)
     other = CONTENT[:safe] + bytes(reversed(CONTENT[safe:]))
     head, whole = digest_all([CONTENT[:safe]]).chain, digest_all([CONTENT]).chain
@@ -243,14 +245,14 @@ def test_an_object_that_was_completed_before_its_row_is_compared_whole(
         record = turn.settle(expected=whole)
         assert turn.chain == whole
     assert content_of(record) == CONTENT
-    assert vault.digests_of(fresh(session).object) == digest_all([CONTENT])
+    assert opening.digests_of(fresh(session).object) == digest_all([CONTENT])
 
 
 def test_parts_that_the_store_lost_end_the_upload(session: UploadSession, s3: S3Client) -> None:
     send(session, PART + 2 * FRAME_PAYLOAD)
     row = fresh(session).object
     s3.abort_multipart_upload(
-        Bucket=vault.storage().bucket_name, Key=row.object_name, UploadId=row.multipart_id
+        Bucket=stored_objects.storage().bucket_name, Key=row.object_name, UploadId=row.multipart_id
     )
     with pytest.raises(UploadLost):
         send(session)
@@ -259,7 +261,7 @@ def test_parts_that_the_store_lost_end_the_upload(session: UploadSession, s3: S3
 def test_a_tail_that_the_store_lost_ends_the_upload(session: UploadSession, s3: S3Client) -> None:
     send(session, 2 * FRAME_PAYLOAD)
     [tail] = fresh(session).object.tails
-    s3.delete_object(Bucket=vault.storage().bucket_name, Key=tail["name"])
+    s3.delete_object(Bucket=stored_objects.storage().bucket_name, Key=tail["name"])
     with pytest.raises(UploadLost):
         send(session)
 
@@ -400,4 +402,4 @@ def test_a_sweep_forgets_the_session_of_a_complete_upload(alice: User, s3: S3Cli
     assert UploadSession.objects.filter(pk=session.pk).exists()
     sweeping.sweep(now=timezone.now() + timedelta(days=8))
     assert not UploadSession.objects.exists()
-    assert b"".join(vault.open_file(record).chunks()) == b"x"
+    assert b"".join(opening.open_file(record).chunks()) == b"x"

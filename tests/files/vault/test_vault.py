@@ -19,11 +19,14 @@ from audit.models import AuditEvent
 from files.crypto.errors import Damaged
 from files.crypto.keyring import LocalMasterKey, generate_master_key
 from files.crypto.stream import FRAME_LENGTH, FRAME_PAYLOAD, frames_per_part, object_length
+from files.errors import FileDamaged, FileTooLarge, KeysMissing, UploadLost
+from files.keys import wrapping
 from files.models import FileRecord, Grant, StoredObject
 from files.records.names import BadName
 from files.rotation import rewrapping
+from files.storage import StoreError
 from files.upkeep import sweeping
-from files.vault import vault
+from files.vault import opening, removing, stored_objects, storing
 from tests.files.conftest import CONTENT, Store, UseKeys
 
 if TYPE_CHECKING:
@@ -42,7 +45,7 @@ class StoreTrouble:
         self._patch = monkeypatch
         self.calls: list[str] = []
         self._failing: dict[str, int] = {}
-        client = vault.storage().client
+        client = stored_objects.storage().client
         original = client._make_api_call  # type: ignore[attr-defined]
 
         def call(operation: str, parameters: dict[str, Any]) -> Any:
@@ -69,7 +72,7 @@ def trouble(monkeypatch: pytest.MonkeyPatch, s3: S3Client) -> StoreTrouble:
 
 
 def read(record: FileRecord, start: int = 0, stop: int | None = None) -> bytes:
-    opened = vault.open_file(FileRecord.objects.select_related("current").get(pk=record.pk))
+    opened = opening.open_file(FileRecord.objects.select_related("current").get(pk=record.pk))
     return b"".join(opened.chunks(start, stop))
 
 
@@ -119,7 +122,7 @@ def test_an_upload_is_audited_once(
 def test_the_row_is_there_before_the_first_byte_and_knows_its_multipart(
     alice: User, s3: S3Client, settings: Any
 ) -> None:
-    upload = vault.Upload(alice, name="big.bin")
+    upload = storing.Upload(alice, name="big.bin")
     row = StoredObject.objects.get()
     assert (row.state, row.sealed, row.file_id) == (State.WRITING, False, upload.file_id)
     assert rewrapping.pending() == 0
@@ -128,14 +131,14 @@ def test_the_row_is_there_before_the_first_byte_and_knows_its_multipart(
     [begun] = s3.list_multipart_uploads(Bucket=settings.S3_BUCKET)["Uploads"]
     assert (row.multipart_id, row.object_name) == (begun["UploadId"], begun["Key"])
     upload.finish()
-    [record] = vault.publish([upload])
+    [record] = storing.publish([upload])
     assert record.current.multipart_id == ""
     assert read(record) == bytes(2 * PART)
 
 
 def test_a_bad_name_begins_nothing(alice: User, nothing_left: Nothing) -> None:
     with pytest.raises(BadName):
-        vault.Upload(alice, name="..")
+        storing.Upload(alice, name="..")
     assert nothing_left()
 
 
@@ -143,8 +146,8 @@ def test_a_declared_size_over_the_limit_begins_nothing(
     alice: User, settings: Any, nothing_left: Nothing
 ) -> None:
     settings.MAX_UPLOAD_SIZE = 10
-    with pytest.raises(vault.FileTooLarge, match="limit of 10 bytes") as error:
-        vault.Upload(alice, name="a", size=11)
+    with pytest.raises(FileTooLarge, match="limit of 10 bytes") as error:
+        storing.Upload(alice, name="a", size=11)
     assert error.value.limit == 10
     assert nothing_left()
 
@@ -153,10 +156,10 @@ def test_the_limit_holds_while_bytes_arrive(
     alice: User, settings: Any, nothing_left: Nothing
 ) -> None:
     settings.MAX_UPLOAD_SIZE = 10
-    vault.store(alice, [b"12345", b"67890"], name="a")
+    storing.store(alice, [b"12345", b"67890"], name="a")
     FileRecord.objects.get()
-    with pytest.raises(vault.FileTooLarge):
-        vault.store(alice, [b"12345", b"678901"], name="b")
+    with pytest.raises(FileTooLarge):
+        storing.store(alice, [b"12345", b"678901"], name="b")
     assert [record.name for record in FileRecord.objects.all()] == ["a"]
     assert StoredObject.objects.count() == 1
 
@@ -164,9 +167,9 @@ def test_the_limit_holds_while_bytes_arrive(
 def test_an_upload_that_was_not_finished_is_not_published(
     alice: User, nothing_left: Nothing
 ) -> None:
-    upload = vault.Upload(alice, name="a")
+    upload = storing.Upload(alice, name="a")
     with pytest.raises(ValueError, match="finished before"):
-        vault.publish([upload])
+        storing.publish([upload])
     upload.abort()
     assert nothing_left()
 
@@ -189,7 +192,7 @@ def test_an_abort_leaves_nothing_wherever_it_comes(
     nothing_left: Nothing,
     events: Callable[[str], list[dict[str, Any]]],
 ) -> None:
-    upload = vault.Upload(alice, name="a")
+    upload = storing.Upload(alice, name="a")
     for step in steps:
         if step == "finish":
             upload.finish()
@@ -212,7 +215,7 @@ def test_an_object_that_may_still_arrive_is_looked_for_by_a_sweep(
     store_is_empty: Nothing,
     nothing_left: Nothing,
 ) -> None:
-    client = vault.storage().client
+    client = stored_objects.storage().client
     original = client._make_api_call  # type: ignore[attr-defined]
 
     def call(operation: str, parameters: dict[str, Any]) -> Any:
@@ -222,22 +225,24 @@ def test_an_object_that_may_still_arrive_is_looked_for_by_a_sweep(
 
     with monkeypatch.context() as patch:
         patch.setattr(client, "_make_api_call", call)
-        with pytest.raises(vault.StoreError):
-            vault.store(alice, chunks, name="a")
+        with pytest.raises(StoreError):
+            storing.store(alice, chunks, name="a")
     assert store_is_empty()
     row = StoredObject.objects.get()
     assert row.state == State.DOOMED
     # There it comes.
-    client.put_object(Bucket=vault.storage().bucket_name, Key=row.object_name, Body=b"late")
+    client.put_object(
+        Bucket=stored_objects.storage().bucket_name, Key=row.object_name, Body=b"late"
+    )
     sweeping.sweep(now=timezone.now() + timedelta(hours=2))
     assert nothing_left()
 
 
 def test_an_abort_after_publishing_changes_nothing(alice: User, s3: S3Client) -> None:
-    upload = vault.Upload(alice, name="a")
+    upload = storing.Upload(alice, name="a")
     upload.write(CONTENT)
     upload.finish()
-    [record] = vault.publish([upload])
+    [record] = storing.publish([upload])
     upload.abort()
     assert read(record) == CONTENT
 
@@ -245,7 +250,7 @@ def test_an_abort_after_publishing_changes_nothing(alice: User, s3: S3Client) ->
 def test_a_lost_answer_to_the_commit_costs_no_file(
     alice: User, s3: S3Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    upload = vault.Upload(alice, name="a")
+    upload = storing.Upload(alice, name="a")
     upload.write(CONTENT)
     upload.finish()
 
@@ -263,9 +268,9 @@ def test_a_lost_answer_to_the_commit_costs_no_file(
             raise OperationalError("server closed the connection unexpectedly")
 
     with monkeypatch.context() as patch:
-        patch.setattr(vault, "transaction", SimpleNamespace(atomic=AnswerLost))
+        patch.setattr(storing, "transaction", SimpleNamespace(atomic=AnswerLost))
         with pytest.raises(OperationalError):
-            vault.publish([upload])
+            storing.publish([upload])
     upload.abort()
     assert read(FileRecord.objects.get()) == CONTENT
 
@@ -273,14 +278,14 @@ def test_a_lost_answer_to_the_commit_costs_no_file(
 def test_several_uploads_become_files_together_or_not_at_all(
     alice: User, nothing_left: Nothing, events: Callable[[str], list[dict[str, Any]]]
 ) -> None:
-    uploads = [vault.Upload(alice, name=name) for name in ("a", "b", "c")]
+    uploads = [storing.Upload(alice, name=name) for name in ("a", "b", "c")]
     for upload in uploads:
         upload.write(CONTENT)
         upload.finish()
     # The last one was swept away meanwhile.
     StoredObject.objects.filter(file_id=uploads[2].file_id).update(state=State.DOOMED)
-    with pytest.raises(vault.UploadLost, match="upload again"):
-        vault.publish(uploads)
+    with pytest.raises(UploadLost, match="upload again"):
+        storing.publish(uploads)
     assert not FileRecord.objects.exists()
     assert events("file_uploaded") == []
     states = StoredObject.objects.order_by("pk").values_list("state", flat=True)
@@ -311,8 +316,8 @@ def test_one_failing_call_leaves_nothing(
     call: int,
 ) -> None:
     trouble.begin(operation, call)
-    with pytest.raises(vault.StoreError):
-        vault.store(alice, [bytes(size)], name="a")
+    with pytest.raises(StoreError):
+        storing.store(alice, [bytes(size)], name="a")
     assert operation in trouble.calls
     assert nothing_left()
 
@@ -322,7 +327,7 @@ def test_a_store_that_is_gone_leaves_a_row_that_a_sweep_finishes(
     alice: User, trouble: StoreTrouble, nothing_left: Nothing, settings: Any, size: int
 ) -> None:
     settings.DOOMED_GRACE *= 0
-    vault.store(alice, [bytes(size)], name="trial")
+    storing.store(alice, [bytes(size)], name="trial")
     needed, points = len(trouble.calls), 0
     FileRecord.objects.all().delete()
     StoredObject.objects.all().update(state=State.DOOMED)
@@ -330,8 +335,8 @@ def test_a_store_that_is_gone_leaves_a_row_that_a_sweep_finishes(
     for point in range(1, needed + 1):
         trouble.calls.clear()
         trouble.begin(call=point)
-        with pytest.raises(vault.StoreError):
-            vault.store(alice, [bytes(size)], name="a")
+        with pytest.raises(StoreError):
+            storing.store(alice, [bytes(size)], name="a")
         assert not FileRecord.objects.exists()
         assert [row.state for row in StoredObject.objects.all()] == [State.DOOMED]
         trouble.end()
@@ -344,7 +349,7 @@ def test_a_store_that_is_gone_leaves_a_row_that_a_sweep_finishes(
 def test_an_abort_survives_a_database_that_is_gone(
     alice: User, s3: S3Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    upload = vault.Upload(alice, name="a")
+    upload = storing.Upload(alice, name="a")
     upload.write(CONTENT)
 
     def gone(*args: Any, **kwargs: Any) -> None:
@@ -360,7 +365,7 @@ def test_an_abort_survives_a_database_that_is_gone(
 def test_bytes_that_do_not_come_back_as_written_are_refused(
     alice: User, monkeypatch: pytest.MonkeyPatch, nothing_left: Nothing
 ) -> None:
-    client = vault.storage().client
+    client = stored_objects.storage().client
     original = client.put_object
 
     def flipped(**parameters: Any) -> Any:
@@ -370,7 +375,7 @@ def test_bytes_that_do_not_come_back_as_written_are_refused(
 
     monkeypatch.setattr(client, "put_object", flipped)
     with pytest.raises(Damaged):
-        vault.store(alice, [CONTENT], name="a")
+        storing.store(alice, [CONTENT], name="a")
     assert nothing_left()
 
 
@@ -380,7 +385,7 @@ def test_an_exception_of_the_source_leaves_nothing(alice: User, nothing_left: No
         raise ConnectionResetError
 
     with pytest.raises(ConnectionResetError):
-        vault.store(alice, broken(), name="a")
+        storing.store(alice, broken(), name="a")
     assert nothing_left()
 
 
@@ -422,14 +427,14 @@ def test_damage_is_found_marked_and_audited_once(
     events: Callable[[str], list[dict[str, Any]]],
 ) -> None:
     DAMAGE[damage](s3, settings.S3_BUCKET, record.current.object_name)
-    opened = vault.open_file(record)
-    with pytest.raises(vault.FileDamaged):
+    opened = opening.open_file(record)
+    with pytest.raises(FileDamaged):
         list(opened.chunks())
     fresh = FileRecord.objects.select_related("current").get()
     assert fresh.is_damaged
-    with pytest.raises(vault.FileDamaged):
-        vault.open_file(fresh)
-    with pytest.raises(vault.FileDamaged):
+    with pytest.raises(FileDamaged):
+        opening.open_file(fresh)
+    with pytest.raises(FileDamaged):
         list(opened.chunks())
     [event] = events("damage_found")
     assert event["file_id"] == record.id
@@ -442,8 +447,8 @@ def test_only_what_authenticated_is_released_before_the_damage(
     content = bytes(range(256)) * (3 * FRAME_PAYLOAD // 256)
     record = store(alice, content)
     flip(s3, settings.S3_BUCKET, record.current.object_name, 2 * FRAME_LENGTH + 100)
-    chunks, released = vault.open_file(record).chunks(), b""
-    with pytest.raises(vault.FileDamaged):
+    chunks, released = opening.open_file(record).chunks(), b""
+    with pytest.raises(FileDamaged):
         for chunk in chunks:
             released += chunk
     assert released == content[: 2 * FRAME_PAYLOAD]
@@ -458,7 +463,7 @@ def test_an_object_put_in_anothers_place_is_damage(
         Key=one.current.object_name,
         CopySource={"Bucket": settings.S3_BUCKET, "Key": other.current.object_name},
     )
-    with pytest.raises(vault.FileDamaged):
+    with pytest.raises(FileDamaged):
         read(one)
 
 
@@ -467,7 +472,7 @@ def test_another_size_in_the_database_opens_nothing_and_marks_nothing(
     record: FileRecord, table: type[FileRecord] | type[StoredObject]
 ) -> None:
     table._default_manager.update(size=len(CONTENT) - 1)
-    with pytest.raises(vault.FileDamaged):
+    with pytest.raises(FileDamaged):
         read(record)
     assert StoredObject.objects.get().state == State.LIVE
 
@@ -475,35 +480,35 @@ def test_another_size_in_the_database_opens_nothing_and_marks_nothing(
 def test_both_sizes_changed_together_open_nothing(record: FileRecord) -> None:
     FileRecord.objects.update(size=1)
     StoredObject.objects.update(size=1)
-    with pytest.raises(vault.FileDamaged):
+    with pytest.raises(FileDamaged):
         read(record)
 
 
 def test_wrapped_keys_exchanged_between_rows_open_nothing(store: Store, alice: User) -> None:
     one, other = store(alice, b"one"), store(alice, b"two")
     StoredObject.objects.filter(pk=one.current.pk).update(wrapped_key=other.current.wrapped_key)
-    with pytest.raises(vault.FileDamaged):
+    with pytest.raises(FileDamaged):
         read(one)
 
 
 def test_a_current_of_another_file_opens_nothing(store: Store, alice: User) -> None:
     one, other = store(alice, b"one"), store(alice, b"two")
     one.current = other.current
-    with pytest.raises(vault.FileDamaged):
-        vault.open_file(one)
+    with pytest.raises(FileDamaged):
+        opening.open_file(one)
 
 
 def test_a_missing_master_key_is_named(record: FileRecord, use_keys: UseKeys) -> None:
     needed = record.current.master_key_id
     use_keys(generate_master_key())
-    with pytest.raises(vault.KeysMissing, match=f"key {needed} is needed by 1 file[.]"):
+    with pytest.raises(KeysMissing, match=f"key {needed} is needed by 1 file[.]"):
         read(record)
     assert StoredObject.objects.get().state == State.LIVE
 
 
 def test_an_unreachable_store_is_no_damage(record: FileRecord, trouble: StoreTrouble) -> None:
     trouble.begin()
-    with pytest.raises(vault.StoreError):
+    with pytest.raises(StoreError):
         read(record)
     trouble.end()
     assert read(record) == CONTENT
@@ -526,7 +531,7 @@ def test_a_removed_file_is_gone_everywhere(
     give(record, bob)
     file_id = record.id
     with django_capture_on_commit_callbacks(execute=True):
-        vault.remove(record, actor=alice)
+        removing.remove(record, actor=alice)
     assert nothing_left()
     assert not Grant.objects.exists()
     assert events("file_deleted") == [{"file_id": file_id, "actor": "alice", "size": len(CONTENT)}]
@@ -535,7 +540,7 @@ def test_a_removed_file_is_gone_everywhere(
 def test_the_object_goes_only_once_the_deletion_stands(
     record: FileRecord, alice: User, store_is_empty: Nothing
 ) -> None:
-    vault.remove(record, actor=alice)  # Inside a transaction that does not commit.
+    removing.remove(record, actor=alice)  # Inside a transaction that does not commit.
     assert StoredObject.objects.get().state == State.DOOMED
     assert not store_is_empty()
 
@@ -546,8 +551,8 @@ def test_a_file_is_removed_once(
     events: Callable[[str], list[dict[str, Any]]],
 ) -> None:
     other = FileRecord.objects.select_related("current").get()
-    vault.remove(record, actor=alice)
-    vault.remove(other, actor=alice)
+    removing.remove(record, actor=alice)
+    removing.remove(other, actor=alice)
     assert len(events("file_deleted")) == 1
 
 
@@ -561,7 +566,7 @@ def test_a_file_removed_while_the_store_is_down_is_gone_for_people(
 ) -> None:
     trouble.begin()
     with django_capture_on_commit_callbacks(execute=True):
-        vault.remove(record, actor=alice)
+        removing.remove(record, actor=alice)
     assert not FileRecord.objects.exists()
     assert StoredObject.objects.get().state == State.DOOMED
     trouble.end()
@@ -581,24 +586,24 @@ def test_the_keyring_is_checked_against_every_row_that_may_be_read(
     store(alice)
     store(alice)
     use_keys(second)
-    unfinished = vault.Upload(alice, name="a")
+    unfinished = storing.Upload(alice, name="a")
     use_keys(generate_master_key())
-    with pytest.raises(vault.KeysMissing) as error:
-        vault.check_keyring()
+    with pytest.raises(KeysMissing) as error:
+        wrapping.check_keyring()
     assert error.value.missing == {LocalMasterKey(first).id: 2, LocalMasterKey(second).id: 1}
     assert f"key {LocalMasterKey(first).id} is needed by 2 files" in str(error.value)
     assert first not in str(error.value)
     use_keys(second, first)
-    vault.check_keyring()
+    wrapping.check_keyring()
     unfinished.abort()
     use_keys(first)
-    vault.check_keyring()
+    wrapping.check_keyring()
 
 
 def test_a_doomed_row_needs_no_key(record: FileRecord, alice: User, use_keys: UseKeys) -> None:
-    vault.remove(record, actor=alice)
+    removing.remove(record, actor=alice)
     use_keys(generate_master_key())
-    vault.check_keyring()
+    wrapping.check_keyring()
 
 
 def test_no_event_of_a_file_holds_its_name_or_content(record: FileRecord) -> None:

@@ -21,7 +21,8 @@ from files.crypto.keyring import generate_master_key
 from files.crypto.stream import FRAME_LENGTH, FRAME_PAYLOAD
 from files.models import FileRecord, Grant, StoredObject
 from files.rotation import reencryption, rewrapping
-from files.vault import downloading, vault
+from files.storage import StoreError
+from files.vault import downloading, opening, stored_objects
 from files.web.transfers import downloads
 from files.web.transfers.structured import byte_sequence
 from tests.files.conftest import CONTENT, KEY, Store, UseKeys, give
@@ -420,13 +421,13 @@ def test_a_store_that_is_down_is_503_and_nothing_is_marked(
 def test_a_store_that_goes_down_in_the_middle_ends_the_body_short(
     reader: Client, long: FileRecord, monkeypatch: pytest.MonkeyPatch, events: Events
 ) -> None:
-    real = vault.OpenFile.chunks
+    real = opening.OpenFile.chunks
 
-    def failing(self: vault.OpenFile, start: int = 0, stop: int | None = None) -> Any:
+    def failing(self: opening.OpenFile, start: int = 0, stop: int | None = None) -> Any:
         yield from real(self, start, FRAME_PAYLOAD)
-        raise vault.StoreError("read an object: the body ended early")
+        raise StoreError("read an object: the body ended early")
 
-    monkeypatch.setattr(vault.OpenFile, "chunks", failing)
+    monkeypatch.setattr(opening.OpenFile, "chunks", failing)
     response = get(reader, long)
     assert response.status_code == 200
     assert content(response) == pattern(FRAME_PAYLOAD)
@@ -579,7 +580,7 @@ def test_of_a_file_that_came_in_pieces_the_chain_is_told(
     reader: Client, record: FileRecord
 ) -> None:
     row = record.current
-    dek = vault._unwrap(row).dek
+    dek = stored_objects.object_key(row).dek
     StoredObject.objects.update(digest=seal_digests(dek, row.context, Digests(b"c" * 32)))
     assert digests_in(reader.head(url(record))) == (None, byte_sequence(b"c" * 32))
 

@@ -18,10 +18,11 @@ from accounts import reauthentication
 from accounts.limits import KEY_ENTRY
 from accounts.models import User
 from files.crypto.keyring import generate_master_key
+from files.errors import KeyNeeded
 from files.keys import custody
 from files.keys.custody import UserKey
 from files.models import FileRecord, Grant, HeldKey, StoredObject
-from files.vault import vault
+from files.vault import opening
 from files.web.transfers import unlocking
 from tests.files.conftest import CONTENT, KEY, PASSPHRASE, Store
 
@@ -417,8 +418,8 @@ def test_the_owner_encrypts_a_file_anew_with_its_key(
     assert (new.custody, new.current.custody) == ("held", "held")
     assert body(downloaded(owner, new)) == CONTENT
     assert new.current.held_key.saved_at is not None
-    with pytest.raises(vault.KeyNeeded):
-        vault.open_file(new)
+    with pytest.raises(KeyNeeded):
+        opening.open_file(new)
     assert len(events("file_reencrypted")) == 1
 
 

@@ -14,9 +14,10 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
+from files.errors import WrongFileKey
 from files.keys import custody
 from files.models import FileRecord, StoredObject
-from files.vault import vault
+from files.vault import opening, storing
 from files.web.transfers import forms
 from tests.files.conftest import PASSPHRASE
 from tests.files.multipart import BOUNDARY, CONTENT_TYPE, Part, body, field, file
@@ -67,7 +68,7 @@ def post(
 
 
 def read(record: FileRecord) -> bytes:
-    return b"".join(vault.open_file(record).chunks())
+    return b"".join(opening.open_file(record).chunks())
 
 
 def named(name: str) -> FileRecord:
@@ -289,10 +290,10 @@ def test_each_held_file_has_its_key_shown_once(member: Client) -> None:
     assert response.status_code == 200
     assert response["Cache-Control"] == "private, no-store"
     first, second = shown_keys(response)
-    assert b"".join(vault.open_file(named("a"), first).chunks()) == b"1"
-    assert b"".join(vault.open_file(named("b"), second).chunks()) == b"2"
-    with pytest.raises(vault.WrongFileKey):
-        vault.open_file(named("a"), second)
+    assert b"".join(opening.open_file(named("a"), first).chunks()) == b"1"
+    assert b"".join(opening.open_file(named("b"), second).chunks()) == b"2"
+    with pytest.raises(WrongFileKey):
+        opening.open_file(named("a"), second)
     for text in ("I have saved all 2 keys", "/files/keys/saved/", str(named("a").pk)):
         assert text in response.text
 
@@ -301,7 +302,7 @@ def test_held_files_beside_a_refused_one_have_their_keys_shown(member: Client) -
     response = post(member, field("custody", "held"), file("..", b"1"), file("b", b"2"))
     assert response.status_code == 400
     [key] = shown_keys(response)
-    assert b"".join(vault.open_file(named("b"), key).chunks()) == b"2"
+    assert b"".join(opening.open_file(named("b"), key).chunks()) == b"2"
 
 
 def test_a_passphrase_takes_the_place_of_keys(member: Client) -> None:
@@ -315,7 +316,7 @@ def test_a_passphrase_takes_the_place_of_keys(member: Client) -> None:
     for name, content in (("a", b"1"), ("b", b"2")):
         record = named(name)
         key = custody.typed_key(record, PASSPHRASE)
-        assert b"".join(vault.open_file(record, key).chunks()) == content
+        assert b"".join(opening.open_file(record, key).chunks()) == content
 
 
 @pytest.mark.parametrize("again", ["password1234", "another1234x"])
@@ -503,13 +504,13 @@ def test_a_failing_store_is_503_and_nothing_is_half_stored(
 def test_an_upload_that_was_swept_away_is_told_so(
     member: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = vault.publish
+    real = storing.publish
 
     def swept_first(*args: Any) -> Any:
         StoredObject.objects.all().update(state=StoredObject.State.DOOMED)
         return real(*args)
 
-    monkeypatch.setattr(vault, "publish", swept_first)
+    monkeypatch.setattr(storing, "publish", swept_first)
     response = post(member, file("a", b"1"))
     assert response.status_code == 409
     assert "Please upload again." in response.text

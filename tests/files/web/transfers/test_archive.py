@@ -18,7 +18,7 @@ from pytest_django.fixtures import Settings
 
 from files.models import FileRecord, Grant
 from files.records.names import MAX_NAME_BYTES, portable_name, same_file
-from files.vault import vault
+from files.vault import storing
 from files.web.transfers import downloads
 from files.web.transfers.archive import unique_names
 from tests.files.conftest import Store
@@ -56,7 +56,7 @@ def test_hostile_names_are_told_apart_and_fit(names: list[str]) -> None:
 def test_hostile_names_leave_no_folder_when_they_are_unpacked(
     client: Client, alice: "User", tmp_path: Path
 ) -> None:
-    records = [vault.store(alice, [b"x"], name=f"kept {n}") for n in range(len(NASTY))]
+    records = [storing.store(alice, [b"x"], name=f"kept {n}") for n in range(len(NASTY))]
     for record, name in zip(records, NASTY, strict=True):
         # Around the rule, as no upload could.
         stored = name.encode("utf-8", "replace").decode()[:255].replace("\0", "")
@@ -74,7 +74,7 @@ def test_hostile_names_leave_no_folder_when_they_are_unpacked(
 @pytest.fixture
 def files(s3: "S3Client", alice: "User") -> list[FileRecord]:
     contents = {"a.txt": b"first", "A.txt": b"second" * FRAME, "empty": b""}
-    return [vault.store(alice, [data], name=name) for name, data in contents.items()]
+    return [storing.store(alice, [data], name=name) for name, data in contents.items()]
 
 
 def _stream(response: Any) -> Iterator[bytes]:

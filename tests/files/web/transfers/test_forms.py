@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from accounts.models import User
 from files.models import FileRecord
-from files.vault import vault
+from files.vault import opening, storing
 from files.web.transfers.forms import BodyTooShort, CountedBody, ReceivedFile, VaultUploadHandler
 from tests.files.multipart import BOUNDARY, CONTENT_TYPE, body, field, file
 
@@ -71,9 +71,9 @@ def test_files_arrive_whole_however_ragged_the_body(
     parts = [file(f"{number}", content) for number, content in enumerate(contents)]
     handler, files = received(alice, body(field("a", "b"), *parts), lengths=lengths)
     try:
-        records = vault.publish([one.upload for one in files])
+        records = storing.publish([one.upload for one in files])
         assert [record.name for record in records] == [part.filename for part in parts]
-        assert [b"".join(vault.open_file(record).chunks()) for record in records] == contents
+        assert [b"".join(opening.open_file(record).chunks()) for record in records] == contents
     finally:
         handler.abort()
 

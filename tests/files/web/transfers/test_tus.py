@@ -29,7 +29,7 @@ from files.models import FileRecord, HeldKey, StoredObject, UploadSession
 from files.rotation import rewrapping
 from files.sharing import denials
 from files.upkeep import sweeping
-from files.vault import held, resumable, vault
+from files.vault import held, opening, removing, resumable, stored_objects
 from files.web.transfers import structured, tus
 from tests.files.conftest import UseKeys
 from tests.files.vault.test_resumable import store_fails
@@ -90,7 +90,7 @@ def client(alice: User) -> Tus:
 
 def content_of(answer: HttpResponse) -> bytes:
     record = FileRecord.objects.select_related("current").get(pk=answer["Securestore-File"])
-    return b"".join(vault.open_file(record).chunks())
+    return b"".join(opening.open_file(record).chunks())
 
 
 def the_row() -> StoredObject:
@@ -207,7 +207,7 @@ def test_creation_with_upload(client: Tus) -> None:
 
 def test_a_small_file_is_one_request_and_two_calls_of_the_store(client: Tus) -> None:
     """Put, and read back: nothing else could be there to be looked for."""
-    events, calls = vault.storage().client.meta.events, []
+    events, calls = stored_objects.storage().client.meta.events, []
 
     def note(model: Any, **_: Any) -> None:
         calls.append(model.name)
@@ -486,7 +486,7 @@ def test_termination_of_a_complete_upload_leaves_its_file(client: Tus) -> None:
 def test_an_upload_whose_file_was_deleted_is_404(client: Tus, alice: User) -> None:
     url = client.begin()
     client.patch(url, CONTENT)
-    vault.remove(FileRecord.objects.get(), actor=alice)
+    removing.remove(FileRecord.objects.get(), actor=alice)
     assert client.head(url).status_code == 404
 
 
@@ -509,7 +509,7 @@ def test_an_expired_upload_is_410_and_the_sweep_takes_all_of_it(
 
 def test_an_upload_that_was_given_up_is_410(client: Tus) -> None:
     url = client.begin()
-    vault.doom(StoredObject.objects.all())
+    removing.doom(StoredObject.objects.all())
     assert client.head(url).status_code == 410
     assert client.patch(url, CONTENT).status_code == 410
 
@@ -521,7 +521,7 @@ def test_bytes_one_at_a_time_do_not_reach_the_store_one_at_a_time(
     client: Tus, s3: S3Client
 ) -> None:
     calls: list[str] = []
-    vault.storage().client.meta.events.register(
+    stored_objects.storage().client.meta.events.register(
         "before-call.s3", lambda model, **_: calls.append(model.name)
     )
     content = CONTENT[:40]
@@ -558,7 +558,7 @@ HELD = metadata(filename="secret", custody="held")
 def opens_with(answer: HttpResponse) -> bytes:
     record = FileRecord.objects.select_related("current").get(pk=answer["Securestore-File"])
     assert (record.custody, record.current.custody) == ("held", "held")
-    return b"".join(vault.open_file(record, answer["Securestore-Key"]).chunks())
+    return b"".join(opening.open_file(record, answer["Securestore-Key"]).chunks())
 
 
 def test_the_answer_that_completes_a_held_upload_has_its_key(client: Tus) -> None:
