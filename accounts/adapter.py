@@ -22,7 +22,6 @@ from accounts.backends import account_tried, typed_name
 from accounts.models import User
 from accounts.signals import record_failure
 from audit.addresses import client_address
-from files.keys import second_factors
 
 # What stands for the address of a client that has none: a Unix socket's.
 NO_ADDRESS = "0.0.0.0"  # noqa: S104  no address to listen on
@@ -188,13 +187,22 @@ def _asked_for_a_code(request: HttpRequest) -> User | None:
 
 
 class MFAAdapter(DefaultMFAAdapter):
-    """Seeds of second factors go through the keyring; allauth would store them as they are."""
+    """Second factors of this site. Who has the keys joins it with them (`settings.MFA_ADAPTER`).
+
+    allauth would store seeds as they are: without keys there are none.
+    """
 
     def encrypt(self, text: str) -> str:
-        return second_factors.encrypt(text)
+        """The seed as the database may keep it."""
+        raise NotImplementedError
 
     def decrypt(self, encrypted_text: str) -> str:
-        return second_factors.decrypt(encrypted_text)
+        """The seed that `encrypt` was given."""
+        raise NotImplementedError
+
+    def still_readable(self, encrypted_text: str) -> str | None:
+        """As `decrypt`; None where it does not open: altered, or its key is gone."""
+        raise NotImplementedError
 
     def generate_authenticator_name(self, user: User, type: Authenticator.Type) -> str:
         count = Authenticator.objects.filter(user=user, type=type).count()

@@ -25,14 +25,11 @@ from django.db.models import ProtectedError, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern
 
 from accounts import invitations, lockouts, members, powers
 from accounts.forms import InviteForm
 from accounts.limits import Limit, LimitReached
 from accounts.models import Invitation, User
-from files.administration import people
-from securestore import errors
 
 if TYPE_CHECKING:
     BaseUserAdmin = DjangoUserAdmin[User]
@@ -60,7 +57,7 @@ def _change_password(request: HttpRequest, extra_context: Any = None) -> HttpRes
             CHANGING.take(request, user=request.user.pk)
         except LimitReached as reached:
             lockouts.note(request, CHANGING.action, reached.wait, new=reached.is_new)
-            return errors.too_many(request, reached.wait)
+            raise
     return _page_of_django(request, extra_context)
 
 
@@ -92,10 +89,14 @@ class Audited(BaseAnyAdmin):
 class ToldObstacles(BaseAnyAdmin):
     """Says in words what stands in the way of a deletion, and names no file."""
 
+    def obstacles(self, things: Any) -> list[str]:
+        """Why these cannot be deleted, and what to do instead."""
+        return []
+
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest
     ) -> tuple[list[Any], dict[Any, int], set[Any], list[Any]]:
-        obstacles = people.obstacles(objs)
+        obstacles = self.obstacles(objs)
         if obstacles:
             return [], {}, set(), obstacles
         return super().get_deleted_objects(objs, request)
@@ -117,14 +118,6 @@ class UserAdmin(Audited, ToldObstacles, BaseUserAdmin):
             },
         ),
     )
-
-    def get_urls(self) -> list[URLPattern]:
-        return [*people.urls(self), *super().get_urls()]
-
-    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
-        super().save_model(request, obj, form, change)
-        if change and "is_active" in form.changed_data:
-            people.note_left_files(request, obj)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)

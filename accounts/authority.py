@@ -7,7 +7,7 @@ needed besides: an entry only ever takes away.
 - An identity (name, address, password, whether an account works) is changed by nobody who has less
   power than the person whose it is: to become them would be to gain it.
 
-`securestore.administration` puts this before every page of the administration, and asks for the
+`accounts.administration` puts this before every page of the administration, and asks for the
 password again before whatever one of them changes.
 """
 

@@ -23,10 +23,7 @@ from django.forms.fields import InvalidJSONInput
 import audit
 from accounts import members
 from accounts.models import User
-from files.crypto.errors import CryptoError
-from files.errors import KeysMissing
-from files.keys import second_factors
-from securestore.administration import SoundMultipleChoiceField
+from runtime.administration import SoundMultipleChoiceField
 
 # What the parts below a credential raise when it is not one. All of it is the client's doing.
 _NONSENSE = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
@@ -118,12 +115,12 @@ class ActivateTOTPForm(totp.ActivateTOTPForm):
     def _seed(self) -> str:
         session = context.request.session
         if self.is_bound:
-            try:
-                return second_factors.decrypt(session.get(totp_auth.SECRET_SESSION_KEY, ""))
-            except (CryptoError, KeysMissing):
-                pass  # The session is new, or the key was retired: another seed is as good.
+            kept = get_adapter().still_readable(session.get(totp_auth.SECRET_SESSION_KEY, ""))
+            if kept is not None:
+                return str(kept)
+        # The session is new, or the key was retired: another seed is as good.
         seed = str(totp_auth.generate_totp_secret())
-        session[totp_auth.SECRET_SESSION_KEY] = second_factors.encrypt(seed)
+        session[totp_auth.SECRET_SESSION_KEY] = get_adapter().encrypt(seed)
         return seed
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from allauth.core.internal.ratelimit import get_ip
 from django.core.exceptions import ValidationError
@@ -11,9 +11,7 @@ from django.http import HttpRequest
 
 import audit
 from accounts import limits
-
-if TYPE_CHECKING:
-    from accounts.models import User
+from accounts.models import User
 
 SIGN_IN = "sign_in"
 # The limits of allauth that answer with a page of their own, by the view that they stand before.

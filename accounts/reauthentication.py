@@ -13,7 +13,7 @@ import re
 import time
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Concatenate, ParamSpec
+from typing import Concatenate, ParamSpec
 
 from allauth.account.adapter import get_adapter
 from allauth.account.internal.flows.login import (
@@ -28,8 +28,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.utils.http import urlencode
 
-if TYPE_CHECKING:
-    from accounts.models import User
+from accounts.models import User
 
 P = ParamSpec("P")
 

@@ -11,16 +11,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import time
 from typing import Any
 
+from cryptography.fernet import Fernet, InvalidToken
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
-
-from files.crypto.errors import Damaged
-from files.crypto.tokens import TokenCodec
 
 _DIGEST = 30
 """Bytes of the digest: 40 characters of base64, which is what the column takes."""
@@ -68,9 +65,9 @@ class SessionStore(DatabaseStore):
 
     # --- Data are under the cookie's key
 
-    def _codec(self) -> TokenCodec:
+    def _fernet(self) -> Fernet:
         key = salted_hmac("securestore.session", self._cookie(), algorithm="sha256").digest()
-        return TokenCodec(key)
+        return Fernet(base64.urlsafe_b64encode(key))
 
     def _cookie(self) -> str:
         store: Any = self  # The types of Django's sessions leave this out.
@@ -79,14 +76,12 @@ class SessionStore(DatabaseStore):
     def encode(self, session_dict: dict[str, Any]) -> str:
         """The data as they are kept."""
         text = json.dumps(session_dict, separators=(",", ":")).encode()
-        sealed = self._codec().seal(text, timestamp=int(time.time()))
-        return base64.urlsafe_b64encode(sealed).decode()
+        return self._fernet().encrypt(text).decode()
 
     def decode(self, session_data: bytes | str) -> dict[str, Any]:
         """What `encode` was given; nothing where it is another's, or was altered."""
         try:
-            sealed = base64.b64decode(session_data, altchars=b"-_", validate=True)
-            found: dict[str, Any] = json.loads(self._codec().open(sealed))
-        except (ValueError, Damaged):
+            found: dict[str, Any] = json.loads(self._fernet().decrypt(session_data))
+        except (ValueError, InvalidToken):
             return {}
         return found

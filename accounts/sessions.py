@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from allauth.account.adapter import get_adapter
 from allauth.usersessions.models import UserSession
@@ -27,11 +27,9 @@ from django.utils.crypto import salted_hmac
 
 import audit
 from accounts import agents
+from accounts.models import User
 from accounts.session_store import row_key
 from runtime.connections import hurried
-
-if TYPE_CHECKING:
-    from accounts.models import User
 
 log = logging.getLogger(__name__)
 

@@ -7,6 +7,7 @@ is shown there, and none is left from there.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import cast
 
 from django.contrib import messages
@@ -22,7 +23,6 @@ from accounts import invitations, lockouts, sessions
 from accounts.forms import AcceptForm
 from accounts.limits import Limit, LimitReached
 from accounts.models import User
-from securestore import errors
 
 _ROW_NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 
@@ -58,8 +58,8 @@ def invitation_link(request: HttpRequest, token: str) -> HttpResponse:
 
     It uses nothing up: programs that look through mail follow links, too.
     """
-    wait = _wait(request, invitations.OPENING)
-    if wait is None:
+    with suppress(LimitReached):
+        _take(request, invitations.OPENING)
         request.session[_INVITATION] = invitations.hash_of(token)
     response = redirect("invitation")
     response["Referrer-Policy"] = "no-referrer"
@@ -79,22 +79,20 @@ def invitation(request: HttpRequest) -> HttpResponse:
         return render(request, "accounts/invitation_signed_in.html", {"invitation": found})
     form = AcceptForm(request.POST if request.method == "POST" else None, email=found.email)
     if request.method == "POST":
-        wait = _wait(request, invitations.ACCEPTING)
-        if wait is not None:
-            return errors.too_many(request, wait)
+        _take(request, invitations.ACCEPTING)
         if form.is_valid() and _accepted(request, form, token_hash):
             return redirect("files:list")
     context = {"form": form, "invitation": found}
     return render(request, "accounts/invitation.html", context, status=400 if form.errors else 200)
 
 
-def _wait(request: HttpRequest, limit: Limit) -> int | None:
+def _take(request: HttpRequest, limit: Limit) -> None:
+    """Count an attempt. Raises LimitReached, having noted it: the site answers 429."""
     try:
         limit.take(request)
     except LimitReached as reached:
         lockouts.note(request, limit.action, reached.wait, new=reached.is_new)
-        return reached.wait
-    return None
+        raise
 
 
 def _accepted(request: HttpRequest, form: AcceptForm, token_hash: str) -> bool:

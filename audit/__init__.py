@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from audit.commands import command, note_run
-from audit.context import Captured, capture
+from audit.context import Actor, Captured, capture
 from audit.events import Event
 
 if TYPE_CHECKING:
-    from accounts.models import User
     from audit.chain import Detail
     from audit.models import AuditEvent
 
@@ -26,7 +25,7 @@ __all__ = ["Captured", "Event", "capture", "command", "note_run", "record"]
 def record(
     event: Event,
     *,
-    actor: User | None = None,
+    actor: Actor | None = None,
     file_id: UUID | None = None,
     grant_id: int | None = None,
     **data: Detail,

@@ -14,13 +14,12 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_POST
 
 from audit import exports, filters
+from audit.context import Actor
 from audit.events import label
 from audit.models import AuditEvent
-from securestore.administration import BoundedPaginator
+from runtime.administration import BoundedPaginator
 
 if TYPE_CHECKING:
-    from accounts.models import User
-
     BaseAdmin = admin.ModelAdmin[AuditEvent]
 else:
     BaseAdmin = admin.ModelAdmin  # Generic for the type checker only.
@@ -69,7 +68,10 @@ class AuditEventAdmin(BaseAdmin):
         except IncorrectLookupParameters:
             raise Http404 from None
         return exports.answer(
-            events, form, actor=cast("User", request.user), chosen_by=request.GET.urlencode()
+            events,
+            form,
+            actor=cast("Actor", request.user),
+            chosen_by=request.GET.urlencode(),
         )
 
     @admin.action(description="Export the selected events as CSV", permissions=["view"])
@@ -83,5 +85,5 @@ class AuditEventAdmin(BaseAdmin):
     def _export_selected(
         self, request: HttpRequest, queryset: QuerySet[AuditEvent], form: str
     ) -> HttpResponseBase:
-        actor = cast("User", request.user)
+        actor = cast("Actor", request.user)
         return exports.answer(queryset, form, actor=actor, chosen_by="selected by hand")

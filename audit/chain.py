@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 from uuid import UUID
 
 from django.conf import settings
@@ -31,12 +31,10 @@ from django.utils import timezone
 
 from audit import context
 from audit.announcements import announce
+from audit.context import Actor
 from audit.events import Event
 from audit.models import AuditEvent
 from audit.reading import in_order
-
-if TYPE_CHECKING:
-    from accounts.models import User
 
 # What an event may tell beside its own fields. Flat, and no floats: every database must give back
 # exactly what was authenticated.
@@ -76,7 +74,7 @@ _NAMES = frozenset({"name", "filename", "file_name"})
 def record(
     event: Event,
     *,
-    actor: User | None = None,
+    actor: Actor | None = None,
     file_id: UUID | None = None,
     grant_id: int | None = None,
     **data: Detail,

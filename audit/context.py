@@ -22,9 +22,20 @@ from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self
+from typing import Any, Protocol, Self
 
 from django.http import HttpRequest
+
+
+class Actor(Protocol):
+    """Whoever did it, as the log names them: an account."""
+
+    @property
+    def pk(self) -> Any:
+        """Its number."""
+
+    def get_username(self) -> str:
+        """Its name."""
 
 
 @dataclass(frozen=True)

@@ -9,19 +9,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
 from django.utils import timezone
 
 from audit import chain, spreadsheet
+from audit.context import Actor
 from audit.events import Event
 from audit.models import AuditEvent
 from audit.reading import in_order
-
-if TYPE_CHECKING:
-    from accounts.models import User
 
 COLUMNS = (*chain.FIELDS, "mac")
 _AT_ONCE = 1000  # Rows in memory.
@@ -50,7 +48,7 @@ FORMATS: dict[str, tuple[str, Callable[[Iterator[tuple[Any, ...]]], Iterator[str
 
 
 def answer(
-    events: QuerySet[AuditEvent], form: str, *, actor: User, chosen_by: str
+    events: QuerySet[AuditEvent], form: str, *, actor: Actor, chosen_by: str
 ) -> StreamingHttpResponse:
     """These events, oldest first, as a download. `chosen_by` says how they were, for the log.
 

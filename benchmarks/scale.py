@@ -36,7 +36,7 @@ LIST = "/files/"
 
 
 def _deep(population: Population) -> str:
-    from files.records.paging import _encode
+    from files.lists.paging import _encode
 
     return f"{LIST}?after={_encode(population.middle_place)}"
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -29,16 +30,21 @@ from django.views.decorators.http import require_http_methods
 
 from accounts import members
 from accounts.models import User
-from files.administration import bulk_actions, effective_access
+from files.administration import bulk_actions, effective_access, people
+from files.lists import name_search, paging
 from files.models import FileRecord, Grant, StoredObject
-from files.records import name_search, paging
 from files.sharing import granting
 from files.vault import removing
 from files.web.forms import computable
-from securestore.administration import BoundedPaginator, SoundChoices
+from runtime.administration import BoundedPaginator, SoundChoices
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
+
+
+admin.site.unregister((User, Group))
+admin.site.register(User, people.PeopleOfFiles)
+admin.site.register(Group, people.GroupsOfFiles)
 
 
 EXPIRING = timedelta(days=7)

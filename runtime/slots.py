@@ -17,8 +17,6 @@ from contextlib import contextmanager
 from threading import Condition
 from typing import Final
 
-from files.crypto.errors import CryptoError
-
 SLOTS: Final = 2
 """Derivations at once in one process."""
 PATIENCE: Final = 10.0
@@ -27,14 +25,14 @@ LONGEST: Final = 60.0
 """Seconds after which a derivation is taken for hung; on a busy host one takes a second or two."""
 
 
-class TooBusy(CryptoError):
+class TooBusy(Exception):
     """No slot, or no memory, for a password or passphrase. Nothing is known of what was typed."""
 
     def __init__(self, reason: str = "too many are being checked at once") -> None:
         super().__init__(f"a password or passphrase could not be checked: {reason}")
 
 
-class Stuck(CryptoError):
+class Stuck(Exception):
     """A derivation hangs."""
 
     def __init__(self, count: int, seconds: float) -> None:

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_safe
 
 from files.keys import wrapping
 from files.keys.master_keys import keyring
-from files.records import pulse
+from files.upkeep import pulse
 from files.vault import stored_objects
 from runtime import service
 from runtime.caches import CacheUnavailable

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
+from accounts.limits import LimitReached
 from files.web.transfers import bodies
 from runtime import service
 from securestore import errors
@@ -125,6 +126,8 @@ class ServiceMiddleware:
 class UnavailableMiddleware:
     """Answers 503 when a view finds the database or the object store out of reach.
 
+    And 429 where a limit on attempts was reached that the view has no form to say it in.
+
     Django turns an exception into a response between any two middlewares, so no middleware sees
     what failed in another (a session that cannot be saved, say). Those outages arrive in
     `errors.server_error` and `errors.bad_request`, which give this same answer.
@@ -137,5 +140,7 @@ class UnavailableMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if isinstance(exception, LimitReached):
+            return errors.too_many(request, exception.wait)
         outage = errors.outage_behind(exception)
         return errors.unavailable(request, outage) if outage else None

@@ -255,7 +255,7 @@ ACCOUNT_REAUTHENTICATION_TIMEOUT = positive(env, "REAUTHENTICATION_TIMEOUT", tim
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_FORMS = {"login": "accounts.forms.LoginForm"}
-MFA_ADAPTER = "accounts.adapter.MFAAdapter"
+MFA_ADAPTER = "files.keys.second_factors.MFAAdapter"
 # Steps of 30 seconds by which a clock may be off, either way (RFC 6238, section 5.2).
 MFA_TOTP_TOLERANCE = 1
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]

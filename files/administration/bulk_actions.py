@@ -25,7 +25,7 @@ from accounts.models import User
 from files.models import FileRecord, Grant
 from files.sharing import granting, ownership
 from files.web.forms import computable
-from securestore.administration import SoundMultipleChoiceField
+from runtime.administration import SoundMultipleChoiceField
 
 if TYPE_CHECKING:
     Admin = admin.ModelAdmin[Any]

@@ -17,12 +17,35 @@ from django.http import HttpRequest
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
+from accounts.admin import GroupAdmin, UserAdmin
 from accounts.models import User
 from files.administration import bulk_actions, effective_access
 from files.models import FileRecord, Grant
 
 if TYPE_CHECKING:
     Admin = admin.ModelAdmin[Any]
+
+
+class PeopleOfFiles(UserAdmin):
+    """Accounts, with what the admin must know of their files."""
+
+    def obstacles(self, things: Any) -> list[str]:
+        return obstacles(things)
+
+    def get_urls(self) -> list[URLPattern]:
+        return [*urls(self), *super().get_urls()]
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if change and "is_active" in form.changed_data:
+            note_left_files(request, obj)
+
+
+class GroupsOfFiles(GroupAdmin):
+    """Groups, whose grants are history."""
+
+    def obstacles(self, things: Any) -> list[str]:
+        return obstacles(things)
 
 
 def urls(model_admin: Admin) -> list[URLPattern]:

@@ -13,13 +13,14 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from django.conf import settings
 from django.db.models import Count, Q
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
+from accounts.models import User
 from files.crypto import errors as crypto
 from files.crypto.keyring import Custody as KeyCustody
 from files.crypto.keyring import KeyRecord, check_user_key, generate_master_key, hold, release
@@ -27,13 +28,9 @@ from files.crypto.passphrase import Derivation
 from files.errors import KeyNeeded, NotAKey, WrongFileKey
 from files.errors import TooBusy as VaultTooBusy
 from files.keys.master_keys import keyring
-from files.models import HeldKey, StoredObject
+from files.models import FileRecord, HeldKey, StoredObject
 from runtime import connections
 from runtime.slots import TooBusy
-
-if TYPE_CHECKING:
-    from accounts.models import User
-    from files.models import FileRecord
 
 log = logging.getLogger(__name__)
 

@@ -19,6 +19,7 @@ from typing import Any
 from allauth.mfa.models import Authenticator
 from django.db import transaction
 
+from accounts import adapter
 from files.crypto.errors import CryptoError, Damaged, UnknownMasterKey
 from files.crypto.keyring import WrappedKey
 from files.errors import KeysMissing
@@ -127,6 +128,22 @@ def _swap(pk: int, name: str, old: str, new: str) -> bool:
         row.data[name] = new
         row.save(update_fields=["data"])
     return True
+
+
+class MFAAdapter(adapter.MFAAdapter):
+    """The site's second factors, whose seeds go through the keyring."""
+
+    def encrypt(self, text: str) -> str:
+        return encrypt(text)
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return decrypt(encrypted_text)
+
+    def still_readable(self, encrypted_text: str) -> str | None:
+        try:
+            return decrypt(encrypted_text)
+        except (CryptoError, KeysMissing):
+            return None
 
 
 def _as_text(wrapped: WrappedKey) -> str:

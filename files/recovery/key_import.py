@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
@@ -20,6 +20,7 @@ from django.db import transaction
 from django.utils import timezone
 
 import audit
+from accounts.models import User
 from audit import Event
 from files.crypto.errors import CryptoError, UnknownMasterKey
 from files.crypto.keyexport import Entry, KeyExport
@@ -29,9 +30,6 @@ from files.keys.master_keys import keyring
 from files.models import FileRecord, HeldKey, StoredObject
 from files.storage import ObjectKey, ObjectMissing
 from files.vault import stored_objects
-
-if TYPE_CHECKING:
-    from accounts.models import User
 
 State = StoredObject.State
 BATCH: Final = 200

@@ -17,13 +17,13 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import Q, QuerySet
 from django.views.decorators.debug import sensitive_variables
 
 import audit
+from accounts.models import User
 from audit import Event
 from files.crypto.digests import Digests
 from files.crypto.errors import CryptoError, Damaged
@@ -41,9 +41,6 @@ from files.storage import ObjectKey, ObjectMissing, SealedObject
 from files.storage.backend import random_object_name
 from files.vault import held, opening, removing, stored_objects
 from runtime.connections import release
-
-if TYPE_CHECKING:
-    from accounts.models import User
 
 log = logging.getLogger(__name__)
 State = StoredObject.State

@@ -9,18 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from uuid import UUID
 
 from django.utils import timezone
 
 import audit
+from accounts.models import User
 from audit import Event
 from audit.models import AuditEvent
 from files.models import FileRecord, UploadSession
-
-if TYPE_CHECKING:
-    from accounts.models import User
 
 NOT_VISIBLE: Final = "not visible"
 NO_PERMISSION: Final = "no permission"

@@ -17,7 +17,8 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 
 from accounts.models import User
-from files.access import FileRecordQuerySet, Permission
+from files import access
+from files.access import Permission
 from files.models import FileRecord, Grant
 
 AT_MOST = 5
@@ -102,11 +103,11 @@ def explain_readers(
 # --- Which files a person can read ------------------------------------------------------------
 
 
-def withheld(user: User) -> FileRecordQuerySet:
+def withheld(user: User) -> QuerySet[FileRecord]:
     """The files that the user owns or is named for, and cannot see all the same."""
     named = Exists(Grant.objects.filter(file=OuterRef("pk")).naming(user))
     files = FileRecord.objects.filter(Q(owner=user) | named)
-    return files.exclude(pk__in=FileRecord.objects.visible_to(user).values("pk"))
+    return files.exclude(pk__in=access.visible_to(user).values("pk"))
 
 
 def explain_files(

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
@@ -22,13 +22,11 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 
 import audit
+from accounts.models import User
 from audit import Event
 from files.access import Access, access_of, may_share
 from files.models import FileRecord, Grant
 from files.records.names import clean_line
-
-if TYPE_CHECKING:
-    from accounts.models import User
 
 _MOMENT = "j M Y, H:i"
 

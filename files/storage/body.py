@@ -8,12 +8,11 @@ request: the buffer is another part's afterwards.
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore.utils import determine_content_length
 
-if TYPE_CHECKING:
-    from files.crypto.tokens import Buffer
+from files.crypto.tokens import Buffer
 
 PIECE = 1024 * 1024
 """Bytes that one `read` returns, at least, where there are so many."""

@@ -12,7 +12,6 @@ for anew when it goes on. How many may be unfinished has a bound of its own, wha
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -20,12 +19,10 @@ from django.db import transaction
 from django.db.models import Case, F, OuterRef, Q, QuerySet, Subquery, Sum, When
 from django.db.models.functions import Coalesce, Greatest
 
+from accounts.models import User
 from files.errors import AccountClosed, FileTooLarge, QuotaExceeded, TooManyUploads, UploadLost
 from files.models import StoredObject, Usage
 from files.records import clock
-
-if TYPE_CHECKING:
-    from accounts.models import User
 
 STEP = 8 * 1024 * 1024
 """Bytes that an upload reserves ahead, at most."""

@@ -22,22 +22,19 @@ import logging
 import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from django.conf import settings
 from django.db import DatabaseError, IntegrityError, InterfaceError, transaction
 
 import audit
+from accounts.models import User
 from audit import Event, context
 from files.access import access_of
 from files.errors import AccessEnded
-from files.models import DownloadSession
+from files.models import DownloadSession, FileRecord
 from files.records import clock
 from files.vault import intervals
-
-if TYPE_CHECKING:
-    from accounts.models import User
-    from files.models import FileRecord
 
 log = logging.getLogger(__name__)
 

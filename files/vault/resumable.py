@@ -15,13 +15,14 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
 import audit
+from accounts.models import User
 from audit import Event
 from files.crypto.carry import open_carry
 from files.crypto.digests import EMPTY, ContentChain, Digests, digest_all, open_state
@@ -50,9 +51,6 @@ from files.storage import (
 from files.vault import opening, removing, stored_objects, storing
 from files.vault.allowance import Allowance
 from runtime.connections import release
-
-if TYPE_CHECKING:
-    from accounts.models import User
 
 log = logging.getLogger(__name__)
 State = StoredObject.State

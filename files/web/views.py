@@ -35,11 +35,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.models import User
 from accounts.reauthentication import recently_authenticated
+from files import access
 from files.access import Access, Permission, access_of, may_share
 from files.errors import AccessEnded, FileDamaged, FileTooLarge, KeyNeeded, UploadLost, WrongFileKey
 from files.keys import custody
+from files.lists import paging
 from files.models import FileRecord, Grant
-from files.records import paging
 from files.sharing import denials, granting
 from files.sharing.history import page_of
 from files.sharing.recipients import describe
@@ -74,14 +75,14 @@ def user_of(request: HttpRequest) -> User:
 
 def visible(request: HttpRequest, file_id: uuid.UUID) -> FileRecord:
     """The file, if the user may see it; 404 otherwise."""
-    files = FileRecord.objects.visible_to(user_of(request))
+    files = access.visible_to(user_of(request))
     files = files.select_related("owner", "current__held_key")
     return _found(request, files, file_id)
 
 
 def managed(request: HttpRequest, file_id: uuid.UUID) -> FileRecord:
     """The file, if the user may share and delete it; 404 otherwise."""
-    files = FileRecord.objects.managed_by(user_of(request)).select_related("owner", "current")
+    files = access.managed_by(user_of(request)).select_related("owner", "current")
     return _found(request, files, file_id)
 
 
@@ -224,7 +225,7 @@ def download_several(request: HttpRequest) -> HttpResponseBase:
     if not wanted:
         messages.error(request, "Choose at least one file.")
         return redirect("files:list")
-    files = FileRecord.objects.visible_to(user).select_related("current", "owner")
+    files = access.visible_to(user).select_related("current", "owner")
     records = list(files.filter(pk__in=wanted).order_by("name", "pk"))
     if len(records) < len(wanted):
         denied(request, wanted - {record.pk for record in records}, denials.NOT_VISIBLE)
@@ -391,7 +392,7 @@ def _revoke(request: HttpRequest, record: FileRecord, access: Access) -> HttpRes
             f"{target.recipient_name} gave {left} grant{'' if left == 1 else 's'} of this file to "
             f"others. {'It stays' if left == 1 else 'They stay'} until revoked.",
         )
-    still_there = FileRecord.objects.managed_by(user).filter(pk=record.pk).exists()
+    still_there = access.managed_by(user).filter(pk=record.pk).exists()
     if not still_there:
         return redirect("files:list")
     return redirect(reverse("files:grants", args=[record.pk]) + f"?ended={target.pk}")

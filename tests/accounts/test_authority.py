@@ -20,11 +20,11 @@ from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
 from accounts import authority
+from accounts.administration import Guarded
 from accounts.authority import RULES, Who
 from accounts.models import Invitation, User
 from audit.models import AuditEvent
 from files.models import Grant
-from securestore.administration import Guarded
 from tests.files.test_models import filed
 
 PASSWORD = "quite another password"  # What an attacker would like it to be.

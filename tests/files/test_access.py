@@ -18,7 +18,9 @@ from hypothesis.extra.django import TestCase
 
 from accounts.members import ensure_members_group
 from accounts.models import User
+from files import access
 from files.access import Permission, access_of
+from files.lists import paging
 from files.models import FileRecord, Grant
 from files.sharing.effective_access import (
     explain_files,
@@ -140,15 +142,15 @@ class TheRule(TestCase):
     ) -> None:
         seen = {record for record, of_it in zip(files, held, strict=True) if of_it}
         managed = {r for r, of_it in zip(files, held, strict=True) if of_it and max(of_it)[0] > 0}
-        assert set(FileRecord.objects.visible_to(user)) == seen
+        assert set(access.visible_to(user)) == seen
         places = sorted((record.place for record in seen), reverse=True)
         for at_most in (1, 2, 3):
-            newest = FileRecord.objects.newest_places(user, at_most=at_most)
+            newest = paging.newest_places(user, at_most=at_most)
             assert list(newest) == places[:at_most]
         for before in places:
-            older = FileRecord.objects.newest_places(user, before=before, at_most=3)
+            older = paging.newest_places(user, before=before, at_most=3)
             assert list(older) == [place for place in places if place < before]
-        assert set(FileRecord.objects.managed_by(user)) == managed
+        assert set(access.managed_by(user)) == managed
         assert set(withheld(user)) <= set(files) - seen
         reasons = explain_files(user, files, now=timezone.now(), live=True)
         assert {one.record for one in reasons if one.reasons and user.is_active} == seen
@@ -264,9 +266,9 @@ class TheRule(TestCase):
 def test_an_anonymous_visitor_sees_nothing(alice: User) -> None:
     record = filed(alice)
     nobody = AnonymousUser()
-    assert not FileRecord.objects.visible_to(nobody).exists()
-    assert not FileRecord.objects.managed_by(nobody).exists()
-    assert not FileRecord.objects.newest_places(nobody, at_most=9).exists()
+    assert not access.visible_to(nobody).exists()
+    assert not access.managed_by(nobody).exists()
+    assert not paging.newest_places(nobody, at_most=9).exists()
     assert not any(nobody.has_perm(perm, record) for perm in (*CONTENT, *MANAGE))
 
 
@@ -298,7 +300,7 @@ def test_a_file_is_visible_from_the_very_start_until_just_before_the_end(
     Grant.objects.create(file=record, user=bob, starts_at=start, expires_at=end)
     moment = start + timedelta(microseconds=microseconds)
     with patch("django.utils.timezone.now", return_value=moment):
-        assert FileRecord.objects.visible_to(bob).exists() is visible
+        assert access.visible_to(bob).exists() is visible
         assert (access_of(bob, record) is not None) is visible
         assert bob.has_perm(Permission.DOWNLOAD, record) is visible
         assert readers(record).filter(pk=bob.pk).exists() is visible
@@ -348,11 +350,11 @@ def test_grants_to_more_groups_than_are_merged_count_too(
         records.append(filed(alice))
         Grant.objects.create(file=records[-1], group=group)
     places = [record.place for record in reversed(records)]
-    assert list(FileRecord.objects.newest_places(bob, at_most=9)) == places
+    assert list(paging.newest_places(bob, at_most=9)) == places
 
 
 def test_a_person_is_shown_once_a_file_granted_thrice(alice: User, bob: User) -> None:
     record = filed(alice)
     for _ in range(3):
         Grant.objects.create(file=record, user=bob)
-    assert list(FileRecord.objects.visible_to(bob)) == [record]
+    assert list(access.visible_to(bob)) == [record]

@@ -16,6 +16,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 
 from accounts.models import User
+from files import access
 from files.models import FileRecord, Grant, StoredObject
 from tests.files.conftest import CONTENT
 from tests.files.test_models import filed, stored
@@ -84,7 +85,7 @@ def test_a_grant_is_made_on_the_files_page_with_an_expiry(
     assert response.status_code == 302
     grant = Grant.objects.get()
     assert (grant.user, grant.expires_at, grant.granted_by) == (bob, until, root)
-    assert FileRecord.objects.visible_to(bob).exists()
+    assert access.visible_to(bob).exists()
     assert len(events("grant_created")) == 1
 
 
@@ -96,7 +97,7 @@ def test_a_grant_on_the_files_page_may_be_to_a_group(
     record = filed(alice)
     row = {"file": record.pk, "group": team.pk, "level": "manage"}
     assert admin.post(change_url(record), inline(row)).status_code == 302
-    assert FileRecord.objects.managed_by(bob).exists()
+    assert access.managed_by(bob).exists()
 
 
 @pytest.mark.parametrize("both", [True, False])
@@ -140,7 +141,7 @@ def test_an_expiry_is_changed_on_the_files_page(
         **moment("expires_at", timezone.now() - timedelta(minutes=1)),
     }
     assert admin.post(change_url(record), inline(row)).status_code == 302
-    assert not FileRecord.objects.visible_to(bob).exists()
+    assert not access.visible_to(bob).exists()
     assert len(events("grant_changed")) == 1
 
 
@@ -157,7 +158,7 @@ def test_an_existing_grant_is_never_turned_to_another_person(
         admin.post(change_url(record), inline({"id": grant.pk, **row}))
     grant.refresh_from_db()
     assert (grant.user, grant.level) == (bob, "manage")
-    assert not FileRecord.objects.visible_to(root).exists()
+    assert not access.visible_to(root).exists()
 
 
 def test_saving_the_files_page_touches_nothing_but_grants(admin: Client, alice: User) -> None:
@@ -534,7 +535,7 @@ def test_staff_who_may_change_files_only_make_no_grants(
 def test_a_list_is_not_counted_to_its_end(
     admin: Client, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("securestore.administration.MOST_COUNTED", 2)
+    monkeypatch.setattr("runtime.administration.MOST_COUNTED", 2)
     for _ in range(3):
         filed(alice)
     with CaptureQueriesContext(connection) as captured:

@@ -16,8 +16,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
+from files.lists import paging
 from files.models import FileRecord, UploadSession
-from files.records import paging
 from files.vault import resumable
 
 NOWHERE = uuid.UUID("00000000-0000-4000-8000-000000000000")

@@ -12,9 +12,10 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
 from benchmarks.population import Population, populate
+from files import access
 from files.access import access_of
+from files.lists import paging
 from files.models import FileRecord
-from files.records import paging
 
 pytestmark = pytest.mark.skipif(
     connection.vendor != "sqlite", reason="PostgreSQL plans by the number of rows"
@@ -65,7 +66,7 @@ def test_what_a_page_is_made_of_is_merged_and_never_sorted(
 ) -> None:
     """Sorting would take all that there is; a merge stops when it has enough."""
     user = User.objects.get(username=who)
-    plan = FileRecord.objects.newest_places(user, before=2**62, at_most=5).explain()
+    plan = paging.newest_places(user, before=2**62, at_most=5).explain()
     assert "MERGE (UNION)" in plan
     assert "TEMP B-TREE" not in plan
     assert "SCAN" not in plan
@@ -90,8 +91,8 @@ def test_one_file_is_found_by_indexes(population: Population, who: str) -> None:
             record = FileRecord.objects.filter(pk=pk).first()
             assert record is not None
             access_of(user, record)
-            FileRecord.objects.visible_to(user).filter(pk=pk).first()
-            FileRecord.objects.managed_by(user).filter(pk=pk).first()
+            access.visible_to(user).filter(pk=pk).first()
+            access.managed_by(user).filter(pk=pk).first()
             list(record.grants.select_related("user", "group", "granted_by")[:5])
         assert_by_index(captured)
         assert not any("V0 USING INDEX grant_file" in step for step in plan_of(captured))

@@ -18,9 +18,10 @@ from pytest_django import DjangoDbBlocker
 
 from accounts.models import User
 from benchmarks.population import Population, populate
+from files import access
 from files.access import access_of
+from files.lists import paging
 from files.models import FileRecord, StoredObject
-from files.records import paging
 from tests.audit.databases import as_default
 from tests.integration.postgresql import server
 
@@ -79,8 +80,8 @@ def test_one_file_costs_no_more_for_its_many_grants(population: Population, who:
     def look() -> None:
         record = FileRecord.objects.get(pk=population.newest)
         access_of(user, record)
-        FileRecord.objects.visible_to(user).filter(pk=record.pk).first()
-        FileRecord.objects.managed_by(user).filter(pk=record.pk).first()
+        access.visible_to(user).filter(pk=record.pk).first()
+        access.managed_by(user).filter(pk=record.pk).first()
         list(record.grants.select_related("user", "group", "granted_by")[:100])
 
     assert most_rows(look) <= 500

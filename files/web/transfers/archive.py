@@ -12,7 +12,7 @@ import struct
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db import DatabaseError
 from django.http import StreamingHttpResponse
@@ -20,6 +20,7 @@ from django.utils import timezone
 from zipstream import ZIP_STORED, ZipStream
 
 import audit
+from accounts.models import User
 from files.crypto.errors import KeyServiceError
 from files.errors import AccessEnded, VaultError
 from files.models import FileRecord
@@ -28,9 +29,6 @@ from files.vault import opening
 from files.web.transfers.byteranges import ByteRange
 from files.web.transfers.downloads import Body, as_attachment
 from runtime.portable import told_apart
-
-if TYPE_CHECKING:
-    from accounts.models import User
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ import time
 import unicodedata
 from collections.abc import Callable, Generator, Iterator
 from itertools import chain
-from typing import TYPE_CHECKING, cast
+from typing import cast
 from urllib.parse import quote
 
 from django.conf import settings
@@ -22,6 +22,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHt
 from django.utils import timezone
 from django.utils.http import parse_etags, parse_http_date_safe
 
+from accounts.models import User
 from files.errors import FileDamaged
 from files.models import FileRecord
 from files.records.names import UNKNOWN_TYPE, portable_name
@@ -31,9 +32,6 @@ from files.web.transfers.byteranges import ByteRange, Unsatisfiable, parse_range
 from files.web.transfers.moments import as_last_modified, is_exactly
 from files.web.transfers.structured import byte_sequence
 from runtime import portable
-
-if TYPE_CHECKING:
-    from accounts.models import User
 
 log = logging.getLogger(__name__)
 

@@ -18,6 +18,7 @@ from django.core.files.uploadhandler import FileUploadHandler, StopUpload
 from django.http import HttpRequest, multipartparser
 from django.http.multipartparser import MultiPartParser
 
+from accounts.models import User
 from files.errors import FileTooLarge, TooManyUploads, VaultError
 from files.records.names import BadName
 from files.vault.storing import Upload
@@ -28,8 +29,6 @@ from runtime.slowness import TooSlow
 if TYPE_CHECKING:
     from django.http import QueryDict
     from django.utils.datastructures import MultiValueDict
-
-    from accounts.models import User
 
 
 MAX_FILES = 100

@@ -17,6 +17,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import User
+from files import access
 from files.administration import bulk_actions
 from files.models import FileRecord, Grant
 from files.sharing import ownership
@@ -76,7 +77,7 @@ def test_many_files_are_granted_to_many_in_one_step(
     for grant in Grant.objects.all():
         assert (grant.level, grant.expires_at, grant.reason) == ("manage", end, "the audit")
         assert grant.granted_by == root
-    assert set(FileRecord.objects.managed_by(mallory)) == set(records)
+    assert set(access.managed_by(mallory)) == set(records)
     assert len(events("grant_created")) == 4
     assert [event["user_id"] for event in events("self_granted")] == [root.pk] * 2
 
@@ -223,7 +224,7 @@ def test_the_actions_want_their_permissions(
         if not allowed:
             fields = {"users": [bob.pk], "level": "manage", "new_owner": bob.pk}
             act(client, action, [record], **fields)
-            assert not FileRecord.objects.visible_to(bob).exists()
+            assert not access.visible_to(bob).exists()
 
 
 # --- Owners -----------------------------------------------------------------------------------

@@ -14,9 +14,10 @@ from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
 
 from accounts.models import User
+from files.lists import name_search
+from files.lists.paging import page_of
 from files.models import FileRecord, Grant, StoredObject, Usage
-from files.records import derived, name_search
-from files.records.paging import page_of
+from files.records import derived
 from files.recovery.backups import check_sqlite
 from runtime.findings import Level
 from securestore.diagnosis import check_upkeep

@@ -9,6 +9,7 @@ from django.contrib.auth.models import Group
 from django.utils import timezone
 
 from accounts.models import User
+from files import access
 from files.models import FileRecord, Grant
 from files.sharing.effective_access import (
     AT_MOST,
@@ -108,5 +109,5 @@ def test_takes_a_fixed_number_of_queries(
     with django_assert_num_queries(4):
         assert len(explain_readers(record, readers(record), now=NOW(), live=True)) == 22
     with django_assert_num_queries(4):
-        files = FileRecord.objects.visible_to(bob)
+        files = access.visible_to(bob)
         assert len(explain_files(bob, files, now=NOW(), live=True)) == 21

@@ -130,7 +130,7 @@ def test_a_search_without_a_match_says_so(session: Client) -> None:
 def test_a_search_that_is_not_at_its_end_says_so_and_leads_on(
     session: Client, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("files.records.paging.WALKED", 2)
+    monkeypatch.setattr("files.lists.paging.WALKED", 2)
     filed(alice, name="az")
     for number in range(3):
         filed(alice, name=str(number))

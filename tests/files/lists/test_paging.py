@@ -17,11 +17,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from accounts.models import User
+from files import access
+from files.lists import paging
+from files.lists.paging import _decode, _encode, matching, page_of, words_of
 from files.models import FileRecord, Grant
-from files.records import paging
 from files.records.names import BadName, clean_name, fold_name
 from files.records.ordering import FIRST, LAST
-from files.records.paging import _decode, _encode, matching, page_of, words_of
 from tests.files.test_models import filed
 
 
@@ -119,9 +120,9 @@ class TheQuickWay(TestCase):
                 Grant.objects.create(file=record, user=reader)
             if way in {2, 3}:
                 Grant.objects.create(file=record, group=team)
-        plain = matching(FileRecord.objects.visible_to(reader), words_of(query))
+        plain = matching(access.visible_to(reader), words_of(query))
         expected = list(plain.order_by("-place"))
-        mine = FileRecord.objects.visible_to(reader)
+        mine = access.visible_to(reader)
         said = {r for r in mine if all(w in r.folded_name for w in fold_name(query).split())}
         assert set(expected) == said
         with pytest.MonkeyPatch.context() as patch:

@@ -8,7 +8,7 @@ import pytest
 from django.db import OperationalError, connection
 
 from files.models import Pulse
-from files.records import pulse
+from files.upkeep import pulse
 
 
 def test_it_is_one_row_however_often_it_is_written(db: None) -> None:

@@ -1,0 +1,30 @@
+"""What the vault knows: files, their encryptions in the store, and who was granted what.
+
+A module for each family; Django looks for all of them here. Must never touch the store or a key:
+the rooms of use cases alone join rows and objects.
+"""
+
+from files.models.database import DatabaseState, Pulse
+from files.models.grants import Grant, GrantQuerySet
+from files.models.keys import HeldKey, MasterKey
+from files.models.records import FileRecord, Usage
+from files.models.stored_objects import Custody, StoredObject
+from files.models.transfers import DownloadSession, UploadSession
+from files.models.verifications import VerificationClaim, VerificationRun
+
+__all__ = [
+    "Custody",
+    "DatabaseState",
+    "DownloadSession",
+    "FileRecord",
+    "Grant",
+    "GrantQuerySet",
+    "HeldKey",
+    "MasterKey",
+    "Pulse",
+    "StoredObject",
+    "UploadSession",
+    "Usage",
+    "VerificationClaim",
+    "VerificationRun",
+]

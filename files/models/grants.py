@@ -1,0 +1,161 @@
+"""Grants: who was given what, from when and until when. Never deleted: they are history.
+
+Which of them count at a moment is said here. Must never decide who may do what with a file: that
+is `files.access`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar
+
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser, Group
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+
+from accounts.models import User
+from files.models.records import FileRecord
+from files.records.ordering import FilePlaceField
+
+
+class GrantQuerySet(models.QuerySet["Grant"]):
+    def live(self, at: datetime | None = None) -> GrantQuerySet:
+        """Grants that count at that moment, by default now."""
+        moment = at or timezone.now()
+        return self.filter(
+            Q(starts_at__isnull=True) | Q(starts_at__lte=moment),
+            Q(expires_at__isnull=True) | Q(expires_at__gt=moment),
+            revoked_at__isnull=True,
+        )
+
+    def held_by(self, user: User | AnonymousUser) -> GrantQuerySet:
+        """Grants to that user in person or to one of the user's groups, live or not."""
+        return self.naming(user) if user.is_active else self.none()
+
+    def naming(self, user: User | AnonymousUser) -> GrantQuerySet:
+        """As `held_by`, but for a deactivated account, too, which holds nothing. To explain."""
+        return self.filter(Q(user_id=user.pk) | Q(group__in=user.groups.values("pk")))
+
+    def by_way(self, user: User | AnonymousUser) -> tuple[GrantQuerySet, GrantQuerySet]:
+        """The two parts of `naming`, in person and through groups: each has an index of its own."""
+        groups = user.groups.order_by().values("pk")
+        return self.filter(user=user.pk), self.filter(group__in=groups)
+
+
+class Grant(models.Model):
+    """Permission for one user or one group to read one file. Never deleted: it is history."""
+
+    class Level(models.TextChoices):
+        DOWNLOAD = "download", "Download"
+        MANAGE = "manage", "Manage: download, share and delete"
+
+    # The indexes below begin with each of the three: shorter ones would mislead PostgreSQL.
+    file = models.ForeignKey(
+        FileRecord, on_delete=models.CASCADE, related_name="grants", db_index=False
+    )
+    # Triggers see to it that it is the file's (migration 0009).
+    file_place = FilePlaceField(editable=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="grants",
+        db_index=False,
+    )
+    group = models.ForeignKey(
+        Group,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="file_grants",
+        db_index=False,
+    )
+    level = models.CharField(max_length=8, choices=Level, default=Level.DOWNLOAD)
+    starts_at = models.DateTimeField(null=True, blank=True, help_text="Empty: at once.")
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="Empty: never.")
+    reason = models.CharField(max_length=255, blank=True)
+    granted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        editable=False,
+        related_name="+",
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    revoked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        editable=False,
+        related_name="+",
+    )
+
+    objects = GrantQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["-created_at", "-id"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.CheckConstraint(
+                condition=Q(user__isnull=True, group__isnull=False)
+                | Q(user__isnull=False, group__isnull=True),
+                name="grant_to_user_or_group",
+                violation_error_message="Choose exactly one: a user or a group.",
+            ),
+            models.CheckConstraint(
+                condition=Q(starts_at__isnull=True)
+                | Q(expires_at__isnull=True)
+                | Q(starts_at__lt=F("expires_at")),
+                name="grant_starts_before_it_expires",
+                violation_error_message="The grant must start before it expires.",
+            ),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["user", "file"], name="grant_user_file"),
+            models.Index(fields=["group", "file"], name="grant_group_file"),
+            models.Index(fields=["file", "-created_at", "-id"], name="grant_file_newest"),
+            # What a list is made of. By the times a grant is skipped without a look at its row.
+            models.Index(
+                fields=["user", "-file_place", "starts_at", "expires_at"],
+                condition=Q(revoked_at__isnull=True, user__isnull=False),
+                name="grant_user_newest",
+            ),
+            models.Index(
+                fields=["group", "-file_place", "starts_at", "expires_at"],
+                condition=Q(revoked_at__isnull=True, group__isnull=False),
+                name="grant_group_newest",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_level_display()} for {self.recipient_name}"
+
+    def clean(self) -> None:
+        if (self.user is None) == (self.group is None):
+            raise ValidationError("Choose exactly one: a user or a group.")
+
+    @property
+    def recipient_name(self) -> str:
+        """Who it is for, in words."""
+        if self.group is not None:
+            return f"group “{self.group.name}”"
+        return self.user.get_username() if self.user else "nobody"
+
+    def status_at(self, moment: datetime) -> str:
+        """`revoked`, `scheduled`, `expired` or `live`, at that moment."""
+        if self.revoked_at is not None:
+            return "revoked"
+        if self.starts_at is not None and self.starts_at > moment:
+            return "scheduled"
+        if self.expires_at is not None and self.expires_at <= moment:
+            return "expired"
+        return "live"
+
+    @property
+    def status(self) -> str:
+        """The status now."""
+        return self.status_at(timezone.now())

@@ -1,0 +1,97 @@
+"""Files as people know them, and how much each person owns. Must never decide who may see one."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.urls import reverse
+from django.utils import timezone
+
+from files.models.stored_objects import Custody, StoredObject
+from files.records.names import MAX_NAME_BYTES, UNKNOWN_TYPE, fold_name
+from files.records.ordering import PlaceField
+
+
+class FileRecord(models.Model):
+    """A file as people know it. Its bytes are those of the `current` stored object."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=MAX_NAME_BYTES)
+    # What a search compares; kept here so that case folds as in Unicode, not as in ASCII. One
+    # character of three bytes, U+FDFA, folds to eighteen: nothing grows by more.
+    folded_name = models.CharField(max_length=6 * MAX_NAME_BYTES, editable=False)
+    size = models.PositiveBigIntegerField(help_text="Bytes of the original.")
+    content_type = models.CharField(max_length=255, default=UNKNOWN_TYPE)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="owned_files"
+    )
+    custody = models.CharField(max_length=8, choices=Custody, default=Custody.MANAGED)
+    current = models.OneToOneField(StoredObject, on_delete=models.PROTECT, related_name="file")
+    # Changes with the bytes and with nothing else, so that a re-encryption does not break a resume.
+    version = models.UUIDField(default=uuid.uuid4, editable=False)
+    modified_at = models.DateTimeField(
+        "modified",
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="When the original was last changed, as its uploader's computer says.",
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    place = PlaceField(unique=True, editable=False, help_text="In lists: greater is newer.")
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects: ClassVar[models.Manager[FileRecord]]
+
+    class Meta:
+        ordering: ClassVar[list[str]] = ["-place"]
+        permissions = (
+            ("download_filerecord", "Can download files"),
+            ("share_filerecord", "Can share files that they own or manage"),
+        )
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["owner", "-place"], name="filerecord_owner_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.folded_name = fold_name(self.name)
+        fields = kwargs.get("update_fields")
+        if fields is not None and "name" in fields:
+            kwargs["update_fields"] = {*fields, "folded_name"}
+        super().save(*args, **kwargs)
+
+    def get_absolute_url(self) -> str:
+        return reverse("files:detail", args=[self.id])
+
+    @property
+    def is_held(self) -> bool:
+        """Whether reading it takes a key of its own beside a grant."""
+        return self.custody == Custody.HELD
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether the store no longer returns what was written."""
+        return self.current.state == StoredObject.State.DAMAGED
+
+
+class Usage(models.Model):
+    """How many files a person owns, and their bytes. Triggers keep it (migration 0009); read only.
+
+    A quota is asked for several times in every upload, and must not add up all of a person's files.
+    No foreign key: a person who is gone owns nothing.
+    """
+
+    owner_id = models.BigIntegerField(primary_key=True)
+    files = models.BigIntegerField(default=0)
+    bytes = models.BigIntegerField(default=0)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.files} files of {self.owner_id}"
