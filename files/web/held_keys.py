@@ -30,18 +30,10 @@ from files.records.names import key_file_name
 from files.rotation import reencryption
 from files.vault import held
 from files.web.forms import PassphraseForm
+from files.web.key_pages import DOWNLOAD, key_context, keys_page, locked
+from files.web.requested import ids_of, may_not_download, user_of, visible
 from files.web.transfers import unlocking
 from files.web.transfers.downloads import as_attachment
-from files.web.views import (
-    DOWNLOAD,
-    ids_of,
-    key_context,
-    keys_page,
-    locked,
-    may_not_download,
-    user_of,
-    visible,
-)
 
 REFUSED = (NotAKey, WrongFileKey, FileDamaged, limits.LimitReached)
 

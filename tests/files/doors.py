@@ -83,7 +83,7 @@ DOORS: dict[str, list[Door]] = {
     "files:detail": [Door(), Door("HEAD")],
     "files:download": [Door(), Door("HEAD")],
     "files:download_several": [Door("POST", named_by="file")],
-    # Members may not share at all; test_grants_view.py has those who may.
+    # Members may not share at all; test_grants.py has those who may.
     "files:grants": [
         Door(ok=403, manage=True),
         Door("HEAD", 403, manage=True),

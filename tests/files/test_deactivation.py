@@ -1,7 +1,7 @@
 """A deactivated account: nothing that it began comes to anything any more, and its files stay.
 
 That every page sends it away is in test_urls.py, that a running download ends in
-test_download_view.py.
+test_downloads.py.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ def test_no_collection_goes_through_what_was_loaded(wsgi: ModuleType) -> None:
     try:
         wsgi.settle_down()
         assert gc.get_freeze_count() > 0
-        assert "files.web.views" in sys.modules
+        assert "files.web.downloads" in sys.modules
     finally:
         gc.unfreeze()
 

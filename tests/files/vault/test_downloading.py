@@ -23,7 +23,7 @@ from files.models import DownloadSession, FileRecord, Grant
 from files.vault import downloading, opening
 from tests.files.conftest import Store
 from tests.files.vault.test_vault import flip
-from tests.files.web.test_download_view import pattern
+from tests.files.web.test_downloads import pattern
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client

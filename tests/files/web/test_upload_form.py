@@ -223,7 +223,7 @@ def test_a_file_over_the_limit_is_refused_while_it_arrives_and_the_rest_is_not_r
     member: Client, settings: LazySettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.MAX_UPLOAD_SIZE = 1 << 20
-    monkeypatch.setattr("files.web.views.FORM_OVERHEAD", 1 << 30)
+    monkeypatch.setattr("files.web.upload_form.FORM_OVERHEAD", 1 << 30)
     raw = body(file("small", b"1"), file("big", bytes(5 << 20)), file("never", b"2"))
     source = io.BytesIO(raw)
     response = post(member, source=source, declared=len(raw))

@@ -1,0 +1,90 @@
+"""The page of one file, its history, and its end."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+)
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts.reauthentication import recently_authenticated
+from files.access import Permission, access_of, may_share
+from files.models import FileRecord
+from files.sharing.history import page_of
+from files.vault import opening, removing
+from files.web.key_pages import key_context
+from files.web.requested import ROW_NUMBER, managed, user_of, visible
+from files.web.transfers import unlocking
+
+
+@require_safe
+@login_required
+def detail(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
+    """What there is to know about one file, and what may be done with it."""
+    record = visible(request, file_id)
+    user = user_of(request)
+    access = access_of(user, record)
+    if access is None:  # Revoked between the two queries.
+        raise Http404
+    grants = record.grants.select_related("user", "group", "granted_by")
+    may_download = user.has_perm(Permission.DOWNLOAD)
+    context = {
+        "record": record,
+        "access": access,
+        "may_download": may_download,
+        "digests": _digests(request, record) if may_download else None,
+        "may_manage": access.may_manage,
+        "may_share": may_share(user),
+        "grants": grants[: settings.GRANTS_PER_PAGE] if access.may_manage else [],
+        **(key_context(request, record) if record.is_held else {}),
+    }
+    return render(request, "files/detail.html", context)
+
+
+def _digests(request: HttpRequest, record: FileRecord) -> dict[str, str] | None:
+    """The digests of the bytes, as text, for who could have the bytes now."""
+    found = opening.digests_of(record.current, unlocking.key_of(request, record))
+    if found is None:
+        return None
+    return {"sha256": found.sha256.hex() if found.sha256 else "", "chain": found.chain.hex()}
+
+
+@require_safe
+@login_required
+def history(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
+    """What happened to a file, for its owner and those who manage it."""
+    record = managed(request, file_id)
+    user = user_of(request)
+    before = request.GET.get("before", "")
+    number = int(before) if ROW_NUMBER.fullmatch(before) else None
+    reads_log = user.is_staff and user.has_perm(Permission.READ_LOG)
+    context = {
+        "record": record,
+        "reads_log": reads_log,
+        "page": page_of(
+            record, before=number, length=settings.EVENTS_PER_PAGE, reads_log=reads_log
+        ),
+        "is_first": number is None,
+    }
+    return render(request, "files/history.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+@recently_authenticated
+def delete(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
+    """Ask, then delete."""
+    record = managed(request, file_id)
+    if request.method != "POST":
+        return render(request, "files/delete.html", {"record": record})
+    removing.remove(record, actor=user_of(request))
+    messages.success(request, f"“{record.name}” was deleted.")
+    return redirect("files:list")

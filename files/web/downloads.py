@@ -1,0 +1,86 @@
+"""Downloads: one file, whole or in part, and several as one ZIP. The bytes are `transfers`'."""
+
+from __future__ import annotations
+
+import uuid
+from functools import partial
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponseBase,
+)
+from django.shortcuts import redirect, render
+from django.views.decorators.debug import sensitive_variables
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.models import User
+from files.access import Permission, visible_to
+from files.errors import AccessEnded, FileDamaged, KeyNeeded, WrongFileKey
+from files.models import FileRecord
+from files.sharing import denials
+from files.web.key_pages import DOWNLOAD, locked
+from files.web.requested import denied, ids_of, may_not_download, user_of, visible
+from files.web.transfers import archive, downloads, unlocking
+
+
+@require_safe
+@login_required
+@sensitive_variables()
+def download(request: HttpRequest, file_id: uuid.UUID) -> HttpResponseBase:
+    """The file's bytes: GET and HEAD, whole or a range."""
+    record = visible(request, file_id)
+    user = user_of(request)
+    if not user.has_perm(Permission.DOWNLOAD):
+        return may_not_download(request, record)
+    if downloads.is_part_of_a_page(request):
+        raise PermissionDenied
+    key = unlocking.key_of(request, record)
+    try:
+        return downloads.answer(request, record, partial(_still_allowed, user.pk, record), key)
+    except (KeyNeeded, WrongFileKey):
+        # A cookie that opens nothing has been overtaken by another key.
+        return locked(request, record, then=DOWNLOAD)
+    except AccessEnded:
+        raise Http404 from None
+    except FileDamaged:
+        return render(request, "files/damaged.html", {"record": record}, status=502)
+
+
+@require_POST
+@login_required
+def download_several(request: HttpRequest) -> HttpResponseBase:
+    """The files named by the form's `file` fields, as one ZIP; 404 if one is not visible."""
+    user = user_of(request)
+    wanted = ids_of(request.POST.getlist("file")[: settings.DATA_UPLOAD_MAX_NUMBER_FIELDS])
+    if not user.has_perm(Permission.DOWNLOAD):
+        denied(request, wanted, denials.NO_PERMISSION)
+        raise PermissionDenied
+    if not wanted:
+        messages.error(request, "Choose at least one file.")
+        return redirect("files:list")
+    files = visible_to(user).select_related("current", "owner")
+    records = list(files.filter(pk__in=wanted).order_by("name", "pk"))
+    if len(records) < len(wanted):
+        denied(request, wanted - {record.pk for record in records}, denials.NOT_VISIBLE)
+        raise Http404
+    # What unlocks a held file is sent to its own pages alone.
+    if held := [record for record in records if record.is_held]:
+        return render(request, "files/zip_held.html", {"held": held}, status=403)
+    try:
+        return archive.answer(records, partial(_still_allowed, user.pk), user=user)
+    except AccessEnded:
+        raise Http404 from None
+    except FileDamaged:
+        damaged = next((record for record in records if record.is_damaged), records[0])
+        return render(request, "files/damaged.html", {"record": damaged}, status=502)
+
+
+def _still_allowed(user_id: int, record: FileRecord) -> bool:
+    # A fresh copy of the user: it may have been deactivated since.
+    fresh = User.objects.filter(pk=user_id).first()
+    return fresh is not None and fresh.has_perm(Permission.DOWNLOAD, record)

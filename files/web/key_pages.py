@@ -1,0 +1,71 @@
+"""What pages say of a held file's key: that it is needed, or what it is, once, to who made it.
+
+Must never put a key into a page but the one that was just made or asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+)
+from django.shortcuts import render
+
+from files.keys import custody
+from files.models import FileRecord
+from files.web.requested import user_of
+from files.web.transfers import unlocking
+
+DOWNLOAD = "download"
+"""What goes on once a file's key was entered."""
+
+
+def key_context(request: HttpRequest, record: FileRecord) -> dict[str, Any]:
+    """What a page says of a held file's key: never the key."""
+    found = unlocking.unlocked(request, record)
+    mine = record.current.creator_id == user_of(request).pk
+    return {
+        "unlocked_until": found[1] if found else None,
+        "has_passphrase": bool(custody.derivation_of(record.current)),
+        "offer_ends": mine and custody.offer_ends(record.current),
+    }
+
+
+def locked(
+    request: HttpRequest,
+    record: FileRecord,
+    *,
+    status: int = 403,
+    problem: str = "",
+    then: str = "",
+) -> HttpResponse:
+    """The page that asks for a held file's key, instead of its bytes.
+
+    `then` is DOWNLOAD where these were asked for: the right key goes on with them.
+    """
+    context = {"record": record, "problem": problem, "then": then}
+    context |= key_context(request, record)
+    return render(request, "files/locked.html", context, status=status)
+
+
+def shown_keys(
+    stored: Sequence[FileRecord], keys: Sequence[custody.UserKey] | None
+) -> list[tuple[FileRecord, str]]:
+    """New files with the keys that their owner is to be shown; passphrases are not among them."""
+    pairs = zip(stored, keys or (), strict=False)
+    return [(record, key.text) for record, key in pairs if not key.derivation]
+
+
+def keys_page(
+    request: HttpRequest,
+    shown: Sequence[tuple[FileRecord, str]],
+    *,
+    status: int = 200,
+    problem: str = "",
+) -> HttpResponse:
+    """The page that shows keys and asks for a confirmation that they were saved."""
+    context = {"shown": shown, "problem": problem}
+    return render(request, "files/keys.html", context, status=status)

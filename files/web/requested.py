@@ -1,0 +1,74 @@
+"""What a request asks for: who asks, and the file that they may have; a refusal is noted.
+
+A file is only ever fetched through `visible` or `managed`, so that a stranger gets the same 404 as
+for a file that does not exist.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Collection
+from typing import cast
+
+from django.db.models import QuerySet
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+)
+from django.shortcuts import get_object_or_404, render
+
+from accounts.models import User
+from files.access import managed_by, visible_to
+from files.models import FileRecord
+from files.sharing import denials
+
+ROW_NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
+"""A number of a row, as a form or an address has it."""
+
+
+def user_of(request: HttpRequest) -> User:
+    """The signed-in user; for views behind `login_required`."""
+    return cast("User", request.user)
+
+
+def visible(request: HttpRequest, file_id: uuid.UUID) -> FileRecord:
+    """The file, if the user may see it; 404 otherwise."""
+    files = visible_to(user_of(request))
+    files = files.select_related("owner", "current__held_key")
+    return _found(request, files, file_id)
+
+
+def managed(request: HttpRequest, file_id: uuid.UUID) -> FileRecord:
+    """The file, if the user may share and delete it; 404 otherwise."""
+    files = managed_by(user_of(request)).select_related("owner", "current")
+    return _found(request, files, file_id)
+
+
+def _found(request: HttpRequest, files: QuerySet[FileRecord], file_id: uuid.UUID) -> FileRecord:
+    try:
+        return get_object_or_404(files, pk=file_id)
+    except Http404:
+        denied(request, [file_id], denials.NOT_VISIBLE)
+        raise
+
+
+def denied(request: HttpRequest, wanted: Collection[uuid.UUID], reason: str) -> None:
+    """Record that the user was refused these files."""
+    door = request.resolver_match.view_name if request.resolver_match else ""
+    denials.note(user_of(request), wanted, reason=reason, door=door)
+
+
+def may_not_download(request: HttpRequest, record: FileRecord) -> HttpResponse:
+    """The page for who sees a file and lacks the permission to download any."""
+    denied(request, [record.pk], denials.NO_PERMISSION)
+    return render(request, "files/may_not_download.html", {"record": record}, status=403)
+
+
+def ids_of(texts: list[str]) -> set[uuid.UUID]:
+    """The ids that a form names; 404 where one is none."""
+    try:
+        return {uuid.UUID(text) for text in texts}
+    except ValueError:
+        raise Http404 from None

@@ -1,0 +1,146 @@
+"""The upload page, whose form is streamed into the vault while it arrives.
+
+Nothing becomes a file before the form's token was checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required, permission_required
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    UnreadablePostError,
+)
+from django.http.multipartparser import MultiPartParserError
+from django.shortcuts import redirect, render
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+from django.views.decorators.http import require_http_methods
+
+from files.access import Permission
+from files.errors import FileTooLarge, UploadLost
+from files.keys import custody
+from files.models import FileRecord
+from files.vault import storing
+from files.web.forms import UploadForm
+from files.web.key_pages import keys_page, shown_keys
+from files.web.requested import user_of
+from files.web.transfers.bodies import declared_length
+from files.web.transfers.forms import (
+    BadTime,
+    BodyTooShort,
+    BodyTooSlow,
+    NoForm,
+    ReceivedFile,
+    TooManyFiles,
+    VaultUploadHandler,
+)
+from runtime.slowness import slowness_of
+
+FORM_OVERHEAD = 64 * 1024
+"""Bytes that a form may take beside its files."""
+
+
+# The token is in the body, and reading the body is what stores the files. So this outer view is
+# exempt, installs the handler and reads; the inner one is protected, and alone publishes.
+@csrf_exempt
+@require_http_methods(["GET", "HEAD", "POST"])
+@sensitive_post_parameters("passphrase", "passphrase_again")
+@sensitive_variables()
+@login_required
+@permission_required(Permission.UPLOAD, raise_exception=True)
+def upload(request: HttpRequest) -> HttpResponseBase:
+    """The upload page; several files in one form, streamed into the vault."""
+    if request.method != "POST":
+        return upload_page(request)
+    if declared_length(request) > settings.MAX_UPLOAD_SIZE + FORM_OVERHEAD:
+        error = FileTooLarge(settings.MAX_UPLOAD_SIZE)
+        return _refused_upload(request, error, status=413)
+    if request.content_type != "multipart/form-data":
+        kind = f"“{request.content_type}”" if request.content_type else "of no type"
+        return _refused_upload(request, NoForm(f"The body is {kind}."), status=415)
+    handler = VaultUploadHandler(request, user_of(request))
+    request.upload_handlers = [handler]
+    try:
+        request.POST  # noqa: B018  reads the whole body, through the handler
+        return publish_uploads(request, handler)
+    except (BodyTooShort, UnreadablePostError):
+        if (slow := slowness_of(request)) is not None:
+            return _refused_upload(request, BodyTooSlow(slow), status=408)
+        return _refused_upload(request, BodyTooShort(), status=400)
+    except MultiPartParserError as error:
+        if (slow := slowness_of(request)) is not None:
+            return _refused_upload(request, BodyTooSlow(slow), status=408)
+        return _refused_upload(
+            request, NoForm(f"The form could not be read ({error})."), status=400
+        )
+    except (TooManyFiles, BadTime) as error:
+        return _refused_upload(request, error, status=400)
+    except UploadLost as lost:
+        return _refused_upload(request, lost, status=409)
+    finally:
+        handler.abort()
+
+
+def _refused_upload(request: HttpRequest, error: Exception, *, status: int) -> HttpResponse:
+    """The upload page, which says why nothing was stored."""
+    return _upload_answer(request, empty_form(request), [("", error)], [], status=status)
+
+
+def empty_form(request: HttpRequest) -> UploadForm:
+    """The form of the upload page with nothing in it."""
+    return UploadForm(user=user_of(request))
+
+
+@csrf_protect
+def upload_page(request: HttpRequest) -> HttpResponse:
+    """The empty form. Protected only so that it gets a token."""
+    return _upload_answer(request, empty_form(request), [], [], status=200)
+
+
+@csrf_protect
+def publish_uploads(request: HttpRequest, handler: VaultUploadHandler) -> HttpResponse:
+    """Turn what the handler has stored into files, now that the token has been checked."""
+    form = UploadForm(request.POST, request.FILES, user=user_of(request))
+    files = [file for file in request.FILES.getlist("files") if isinstance(file, ReceivedFile)]
+    handler.date(files, request.POST.getlist("modified"))
+    received = [file.upload for file in files]
+    if not form.is_valid() and (form.errors.keys() - {"files"} or not handler.refused):
+        return _upload_answer(request, form, [], [], status=400)
+    keys = form.new_keys(len(received))
+    stored = storing.publish(received, keys)
+    if handler.refused:
+        too_large = any(isinstance(error, FileTooLarge) for _, error in handler.refused)
+        status = 413 if too_large else 400
+        return _upload_answer(
+            request, empty_form(request), handler.refused, stored, status=status, keys=keys
+        )
+    if keys and not keys[0].derivation:
+        return keys_page(request, shown_keys(stored, keys))
+    count = len(stored)
+    messages.success(request, f"{count} file{'' if count == 1 else 's'} stored.")
+    return redirect("files:list")
+
+
+def _upload_answer(
+    request: HttpRequest,
+    form: UploadForm,
+    problems: Sequence[tuple[str, Exception]],
+    stored: list[FileRecord],
+    *,
+    status: int,
+    keys: Sequence[custody.UserKey] | None = None,
+) -> HttpResponse:
+    context = {
+        "form": form,
+        "shown": shown_keys(stored, keys),
+        "problems": [(name, str(error)) for name, error in problems],
+        "stored": stored,
+        "max_size": settings.MAX_UPLOAD_SIZE,
+    }
+    return render(request, "files/upload.html", context, status=status)
