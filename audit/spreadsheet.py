@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from runtime import portable
+from files.crypto import portable
 
 _FORMULA = frozenset("=+-@|%")
 

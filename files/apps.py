@@ -8,4 +8,9 @@ class FilesConfig(AppConfig):
     verbose_name = "Files"
 
     def ready(self) -> None:
-        from files.administration import master_keys  # noqa: F401  registers system checks and a page
+        from files import checks  # noqa: F401  registers system checks
+        from files.administration import master_keys  # noqa: F401  registers a page
+        from files.crypto import argon2id
+        from files.keys import passphrases
+
+        argon2id.bound_by(passphrases.slot)

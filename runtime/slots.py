@@ -30,6 +30,7 @@ class TooBusy(Exception):
 
     def __init__(self, reason: str = "too many are being checked at once") -> None:
         super().__init__(f"a password or passphrase could not be checked: {reason}")
+        self.reason = reason
 
 
 class Stuck(Exception):

@@ -21,6 +21,7 @@ from accounts.limits import CounterUnavailable, in_words
 from accounts.mail import MailUnavailable
 from audit import context
 from files.crypto.errors import Damaged, KeyServiceError
+from files.crypto.errors import TooBusy as NotDerived
 from files.errors import KeyRetired, KeysMissing, TooBusy
 from files.storage import StoreError
 from files.web.transfers import bodies, tus
@@ -46,6 +47,7 @@ Outage = (
     | KeyRetired
     | TooBusy
     | NoSlot
+    | NotDerived
     | MailUnavailable
     | Damaged
     | CacheUnavailable
@@ -253,7 +255,7 @@ def unavailable(request: HttpRequest, outage: Outage) -> HttpResponse:
     log.error("unavailable: %s: %s", type(outage).__name__, reason)
     metrics.note_failure(type(outage).__name__)
     page, wait = UNAVAILABLE, RETRY_AFTER
-    if isinstance(outage, TooBusy | NoSlot):
+    if isinstance(outage, TooBusy | NoSlot | NotDerived):
         page = TOO_BUSY
     elif isinstance(outage, service.NotInService):
         page, wait = NOT_IN_SERVICE, MOVE_TAKES

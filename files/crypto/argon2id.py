@@ -1,4 +1,7 @@
-"""Argon2id (RFC 9106): a key from something that people type. One at a time in a slot.
+"""Argon2id (RFC 9106): a key from something that people type.
+
+Each derivation takes up to gigabytes for some tenths of a second, on purpose: a process that serves
+many says with `bound_by` how many run at once.
 
 `argon2-cffi` does it where it is installed, as in every server. `cryptography`'s own, which gives
 the same keys, hangs for good when two threads use several lanes at once; it is for programs that
@@ -8,17 +11,26 @@ once.
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
 from threading import Lock
 from typing import Any, Final
 
-from runtime.slots import DERIVATIONS, TooBusy
+from files.crypto.errors import TooBusy
 
 argon2: Any = None
 with suppress(ImportError):
     import argon2.low_level
 
 _ALONE: Final = Lock()
+Slot = Callable[[], AbstractContextManager[object]]
+_slot: Slot = nullcontext
+
+
+def bound_by(slot: Slot) -> None:
+    """Let each derivation of this process run inside of what `slot` gives. It may raise TooBusy."""
+    global _slot  # noqa: PLW0603  once, when the process starts
+    _slot = slot
 
 
 def derive(
@@ -28,9 +40,12 @@ def derive(
 
     The caller has checked the parameters: what is left to go wrong is a lack of memory or threads.
     """
-    with DERIVATIONS.taken():
+    with _slot():
         if argon2 is None:
-            return _by_cryptography(secret, salt, memory, passes, lanes, length)
+            try:
+                return _by_cryptography(secret, salt, memory, passes, lanes, length)
+            except MemoryError:
+                raise TooBusy("there is no memory for it") from None
         try:
             derived: bytes = argon2.low_level.hash_secret_raw(
                 secret,

@@ -49,6 +49,13 @@ class StreamTooLong(CryptoError, ValueError):
     """More plaintext than one stream can hold: 2**32 frames, which is 1 PiB."""
 
 
+class TooBusy(CryptoError):
+    """No slot, or no memory, for a password or passphrase. Nothing is known of what was typed."""
+
+    def __init__(self, reason: str = "too many are being checked at once") -> None:
+        super().__init__(f"a password or passphrase could not be checked: {reason}")
+
+
 class KeyServiceError(Exception):
     """A key management service did not do what it was asked; no data is known to be wrong.
 

@@ -17,10 +17,9 @@ import re
 from dataclasses import dataclass
 from typing import Final, Self
 
-from files.crypto import argon2id
+from files.crypto import argon2id, unicode14
 from files.crypto.errors import Damaged
 from files.crypto.tokens import KEY_LENGTH
-from runtime import unicode14
 
 MEMORY: Final = 64 * 1024
 """KiB of memory that one derivation takes."""

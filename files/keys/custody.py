@@ -22,6 +22,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from accounts.models import User
 from files.crypto import errors as crypto
+from files.crypto.errors import TooBusy
 from files.crypto.keyring import Custody as KeyCustody
 from files.crypto.keyring import KeyRecord, check_user_key, generate_master_key, hold, release
 from files.crypto.passphrase import Derivation
@@ -30,7 +31,6 @@ from files.errors import TooBusy as VaultTooBusy
 from files.keys.master_keys import keyring
 from files.models import FileRecord, HeldKey, StoredObject
 from runtime import connections
-from runtime.slots import TooBusy
 
 log = logging.getLogger(__name__)
 

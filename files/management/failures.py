@@ -7,10 +7,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import CommandError
 from django.db import DatabaseError, InterfaceError
 
-from files.crypto.errors import KeyServiceError
+from files.crypto.errors import KeyServiceError, TooBusy
 from files.errors import VaultError
 from files.storage import StoreError
-from runtime.slots import TooBusy
 
 AGAIN = "Nothing is lost: run the command again."
 

@@ -15,8 +15,8 @@ What shapes the characters beside it stays: joiners, variation selectors, the ta
 
 import re
 
-from runtime import portable, unicode14
-from runtime.portable import JOINERS, clean_line, portable_name, same_file, shortened
+from files.crypto import portable, unicode14
+from files.crypto.portable import JOINERS, clean_line, portable_name, same_file, shortened
 
 __all__ = [
     "JOINERS",

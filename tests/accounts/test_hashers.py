@@ -19,6 +19,7 @@ from pytest_django import Settings
 from accounts import hashers, invitations
 from accounts.models import Invitation, User
 from files.crypto import argon2id
+from files.keys import passphrases
 from runtime import slots
 from runtime.slots import SLOTS, Slots
 
@@ -79,7 +80,8 @@ django.setup()
 settings.PASSWORD_HASHERS = {REAL!r}
 from django.contrib.auth.hashers import check_password, make_password
 from files.crypto import argon2id
-from files.crypto.slots import TooBusy
+from files.keys import passphrases
+from runtime.slots import TooBusy
 encoded = make_password("correct horse")
 """
 
@@ -217,5 +219,5 @@ def test_every_door_with_a_password_says_that_it_is_too_busy_and_works_later(
 
 
 def test_passwords_and_passphrases_have_one_bound() -> None:
-    for module in (hashers, argon2id):
-        assert vars(module)["DERIVATIONS"] is slots.DERIVATIONS
+    assert vars(hashers)["DERIVATIONS"] is slots.DERIVATIONS
+    assert argon2id._slot is passphrases.slot

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audit.spreadsheet import cell, line
-from runtime import portable
+from files.crypto import portable
 from tests.hostile import NASTY, hostile
 
 

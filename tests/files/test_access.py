@@ -342,7 +342,7 @@ def test_access_is_explained_by_the_widest_and_longest_grant(alice: User, bob: U
 def test_grants_to_more_groups_than_are_merged_count_too(
     alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("files.access.MERGED_GROUPS", 1)
+    monkeypatch.setattr("files.lists.paging.MERGED_GROUPS", 1)
     records = []
     for number in range(4):
         group = Group.objects.create(name=f"Team {number}")

@@ -129,7 +129,14 @@ MODULES: dict[str, str] = {
     "files.keys.kms": "changes nothing here",
     "files.lists.paging": READS,
     "files.keys.master_keys": READS,
-    "files.models": "rows and their constraints",
+    "accounts.administration": RULES,
+    "files.models.database": "rows and their constraints",
+    "files.models.grants": "rows and their constraints",
+    "files.models.keys": "rows and their constraints",
+    "files.models.records": "rows and their constraints",
+    "files.models.stored_objects": "rows and their constraints",
+    "files.models.transfers": "rows and their constraints",
+    "files.models.verifications": "rows and their constraints",
     "files.recovery.moving": SUMMARY,
     "files.records.names": RULES,
     "files.sharing.ownership": WALKED,
@@ -193,6 +200,10 @@ STEP = "a step of one that writes an event, in its transaction"
 BYTES = "moves bytes; nobody sees a file before it is published"
 
 NO_EVENT: dict[str, str] = {
+    "files.keys.second_factors.MFAAdapter.decrypt": READS,
+    "files.keys.second_factors.MFAAdapter.encrypt": RULES,
+    "files.keys.second_factors.MFAAdapter.still_readable": READS,
+    "files.vault.stored_objects.object_key": READS,
     "accounts.addresses.note_former": READS,
     "accounts.invitations.find": READS,
     "accounts.invitations.hash_of": RULES,

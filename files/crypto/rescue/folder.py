@@ -18,13 +18,13 @@ from uuid import UUID
 
 from files.crypto.errors import Damaged, MalformedKey, WrongKey
 from files.crypto.keyexport import Entry, KeyExport
+from files.crypto.portable import same_file
 from files.crypto.rescue.keys import UserKeys
 from files.crypto.rescue.names import path_for
 from files.crypto.rescue.outcome import Outcome, Status
 from files.crypto.rescue.restore import Progress, restore
 from files.crypto.salvage import read_trailer
 from files.crypto.stream import Context
-from runtime.portable import same_file
 
 LIST_NAME: Final = "rescued.jsonl"
 

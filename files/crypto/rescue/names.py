@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from files.crypto.keyexport import Entry
-from runtime.portable import marked, portable_name, same_file
+from files.crypto.portable import marked, portable_name, same_file
 
 _LONGEST: Final = 200
 """Bytes: room is left for an id that tells two names apart, and for a temporary ending."""

@@ -22,13 +22,13 @@ from zipstream import ZIP_STORED, ZipStream
 import audit
 from accounts.models import User
 from files.crypto.errors import KeyServiceError
+from files.crypto.portable import told_apart
 from files.errors import AccessEnded, VaultError
 from files.models import FileRecord
 from files.storage import StoreError
 from files.vault import opening
 from files.web.transfers.byteranges import ByteRange
 from files.web.transfers.downloads import Body, as_attachment
-from runtime.portable import told_apart
 
 log = logging.getLogger(__name__)
 

@@ -23,6 +23,7 @@ from django.utils import timezone
 from django.utils.http import parse_etags, parse_http_date_safe
 
 from accounts.models import User
+from files.crypto import portable
 from files.errors import FileDamaged
 from files.models import FileRecord
 from files.records.names import UNKNOWN_TYPE, portable_name
@@ -31,7 +32,6 @@ from files.vault import downloading, opening
 from files.web.transfers.byteranges import ByteRange, Unsatisfiable, parse_range
 from files.web.transfers.moments import as_last_modified, is_exactly
 from files.web.transfers.structured import byte_sequence
-from runtime import portable
 
 log = logging.getLogger(__name__)
 

@@ -53,7 +53,7 @@ def test_no_memory_for_it_is_too_busy() -> None:
     program = """
 import resource
 from files.crypto import argon2id
-from files.crypto.slots import TooBusy
+from files.crypto.errors import TooBusy
 for implementation in (argon2id.argon2, None):
     argon2id.argon2 = implementation
     argon2id.derive(b"x", salt=bytes(16), memory=64, passes=1, lanes=1)

@@ -10,11 +10,11 @@ from argon2.low_level import Type, hash_secret_raw
 from hypothesis import given
 from hypothesis import strategies as st
 
-from files.crypto import argon2id
-from files.crypto.errors import Damaged
+from files.crypto.errors import Damaged, TooBusy
 from files.crypto.keyring import check_user_key
 from files.crypto.passphrase import Derivation, normalise
-from runtime.slots import SLOTS, Slots, TooBusy
+from runtime import slots
+from runtime.slots import SLOTS, Slots
 
 CHEAP = Derivation(bytes(16), memory=32, passes=1, lanes=4)
 TEXT = "argon2id$v=19$m=65536,t=3,p=4$AAAAAAAAAAAAAAAAAAAAAA"
@@ -91,7 +91,7 @@ def test_passphrases_typed_at_once_by_more_people_than_there_are_slots_all_becom
 def test_who_waits_too_long_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
     none_left = Slots(0, patience=0.01, longest=60)
     with monkeypatch.context() as patch:
-        patch.setattr(argon2id, "DERIVATIONS", none_left)
+        patch.setattr(slots, "DERIVATIONS", none_left)
         with pytest.raises(TooBusy):
             CHEAP.derive("x")
     assert CHEAP.derive("x")

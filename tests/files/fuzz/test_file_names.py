@@ -15,6 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from zipstream import ZipStream
 
+from files.crypto.portable import seen
 from files.records.names import (
     JOINERS,
     MAX_NAME_BYTES,
@@ -26,7 +27,6 @@ from files.records.names import (
 )
 from files.web.transfers.archive import unique_names
 from files.web.transfers.downloads import as_attachment
-from runtime.portable import seen
 from tests.files.fuzz.amount import examples
 from tests.hostile import NASTY, hostile
 

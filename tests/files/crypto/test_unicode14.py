@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from files.crypto import unicode14
 from files.crypto.passphrase import normalise
-from runtime import unicode14
 
 every = st.text(st.characters(exclude_categories=[]))
 IS_14 = unicodedata.unidata_version == "14.0.0"

@@ -16,7 +16,7 @@ import unicodedata
 from collections.abc import Iterable
 from typing import Final
 
-from runtime import unicode14
+from files.crypto import unicode14
 
 LONGEST: Final = 255
 """Bytes of UTF-8 that a name may have: ext4, XFS, ZFS; other systems count less strictly."""

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from files.crypto.rescue.names import safe_name
-from runtime.portable import (
+from files.crypto.portable import (
     clean_line,
     marked,
     portable_name,
@@ -19,6 +18,7 @@ from runtime.portable import (
     split_ending,
     told_apart,
 )
+from files.crypto.rescue.names import safe_name
 from tests.hostile import hostile
 
 every = st.text(st.characters(exclude_categories=[]), max_size=300)
