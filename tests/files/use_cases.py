@@ -78,6 +78,7 @@ MODULES: dict[str, str] = {
     "accounts.members": WALKED,
     "accounts.middleware": WIRING,
     "accounts.models": WALKED,
+    "accounts.names": RULES,
     "accounts.powers": WALKED,
     "accounts.reauthentication": RULES,
     "accounts.second_factors": WALKED,
