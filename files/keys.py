@@ -26,7 +26,6 @@ from files import held, reencryption, vault
 from files.access import Permission
 from files.forms import PassphraseForm
 from files.models import FileRecord
-from files.names import key_file_name
 from files.transfers import unlocking
 from files.transfers.downloads import as_attachment
 from files.views import (
@@ -138,7 +137,7 @@ def key_file(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
         messages.warning(request, str(over))
         return redirect(record)
     response = HttpResponse(f"{key}\n", content_type="text/plain; charset=us-ascii")
-    as_attachment(response, key_file_name(record.name))
+    as_attachment(response, record.key_file_name)
     return response
 
 

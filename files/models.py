@@ -23,7 +23,7 @@ from files.access import FileRecordQuerySet, GrantQuerySet
 from files.crypto.keyring import Custody as KeyCustody
 from files.crypto.keyring import WrappedKey
 from files.crypto.stream import Context
-from files.names import MAX_NAME_BYTES, UNKNOWN_TYPE, fold_name
+from files.names import MAX_NAME_BYTES, UNKNOWN_TYPE, fold_name, key_file_name
 from files.places import FilePlaceField, PlaceField
 
 
@@ -384,6 +384,11 @@ class FileRecord(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("files:detail", args=[self.id])
+
+    @property
+    def key_file_name(self) -> str:
+        """The name of the file that its key is saved in, where it is held."""
+        return key_file_name(self.name)
 
     @property
     def is_held(self) -> bool:
