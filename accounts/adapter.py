@@ -17,7 +17,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
 import audit
-from accounts import limits, lockouts, mail
+from accounts import limits, lockouts, mail, members, powers
 from accounts.backends import account_tried, typed_name
 from accounts.models import User
 from accounts.signals import record_failure
@@ -49,6 +49,16 @@ class AccountAdapter(DefaultAccountAdapter):
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Closed unless the setting opens it; the closed page says to ask an administrator."""
         return bool(settings.ACCOUNT_OPEN_SIGNUP)
+
+    def save_user(self, request: HttpRequest, user: User, form: Any, commit: bool = True) -> User:
+        """As who was invited or added: whoever signs up is a member."""
+        # A password takes its turn: before the transaction, so that no other write waits with it.
+        made: User = super().save_user(request, user, form, commit=False)
+        if commit:
+            with powers.as_one():
+                made.save()
+                made.groups.add(members.ensure_members_group())
+        return made
 
     def get_client_ip(self, request: HttpRequest) -> str:
         """The address that the log records is the one that rate limits count."""

@@ -22,11 +22,12 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import ProtectedError, QuerySet
+from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
-from accounts import invitations, lockouts, members, powers
+from accounts import invitations, lockouts, members, names, powers
 from accounts.forms import InviteForm
 from accounts.limits import Limit, LimitReached
 from accounts.models import Invitation, User
@@ -36,7 +37,9 @@ if TYPE_CHECKING:
     BaseFactorAdmin = admin.ModelAdmin[Authenticator]
     BaseInvitationAdmin = admin.ModelAdmin[Invitation]
     BaseAnyAdmin = admin.ModelAdmin[Any]
+    BaseGroupForm = ModelForm[Group]
 else:
+    BaseGroupForm = ModelForm
     BaseAnyAdmin = object
     BaseFactorAdmin = BaseInvitationAdmin = admin.ModelAdmin
     BaseUserAdmin = DjangoUserAdmin  # Generic for the type checker only.
@@ -138,9 +141,22 @@ class UserAdmin(Audited, ToldObstacles, BaseUserAdmin):
 admin.site.unregister(Group)
 
 
+class GroupForm(BaseGroupForm):
+    """Refuses a name of which nothing would be seen."""
+
+    def clean_name(self) -> str:
+        name: str = self.cleaned_data["name"]
+        if not names.is_seen(name):
+            raise ValidationError("Nothing of this name can be seen: give it letters or digits.")
+        # As it will be kept, so that two that look alike are one.
+        return names.clean_line(name)
+
+
 @admin.register(Group)
 class GroupAdmin(Audited, ToldObstacles, DjangoGroupAdmin):
     """Groups, whose changes are audited."""
+
+    form = GroupForm
 
 
 @admin.register(Authenticator)

@@ -23,6 +23,7 @@ from django.forms.fields import InvalidJSONInput
 import audit
 from accounts import members
 from accounts.models import User
+from accounts.names import clean_line, is_seen
 from runtime.administration import SoundMultipleChoiceField
 
 # What the parts below a credential raise when it is not one. All of it is the client's doing.
@@ -150,6 +151,9 @@ class AddWebAuthnForm(webauthn.AddWebAuthnForm):
         help_text="Then the key makes sure of you: by a fingerprint, a face or a PIN.",
     )
 
+    def clean_name(self) -> str:
+        return clean_line(self.cleaned_data["name"])
+
     def clean(self) -> dict[str, Any]:
         try:
             return dict(super().clean())
@@ -157,6 +161,16 @@ class AddWebAuthnForm(webauthn.AddWebAuthnForm):
             raise
         except _NONSENSE:
             raise get_adapter().validation_error("incorrect_code") from None
+
+
+class EditWebAuthnForm(webauthn.EditWebAuthnForm):
+    name = forms.CharField(max_length=100)
+
+    def clean_name(self) -> str:
+        name = self.cleaned_data["name"]
+        if not is_seen(name):
+            raise ValidationError("Nothing of this name can be seen: give it letters or digits.")
+        return clean_line(name)
 
 
 class _CredentialForm(webauthn.AuthenticateWebAuthnForm):

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives import hashes, hmac
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from benchmarks.measure import MIB, Figure, Peer, against, rates, seconds
+from files.crypto.digests import ContentChain, Digesting
 from files.crypto.stream import (
     FRAME_LENGTH,
     FRAME_PAYLOAD,
@@ -54,6 +55,8 @@ def figures(size: int, runs: int) -> Iterator[Figure]:
         yield from against(name, "MiB/s", measured, ours="ours", peers=peers)
     peers = {"seal ours": Peer("in one thread", 1.8)}
     yield from against("Sealed in two threads", "MiB/s", each, ours="two", peers=peers)
+    peers = {"mac": Peer("HMAC-SHA256 alone", 0.45)}
+    yield from against("Both digests", "MiB/s", each, ours="digests", peers=peers)
 
 
 def alone(name: str, frames: int) -> float:
@@ -126,6 +129,18 @@ def mac(payload: bytes, frames: int) -> Work:
     return work
 
 
+def digester(payload: bytes, frames: int) -> Work:
+    """SHA-256 and content chain of the same bytes, as each upload takes them beside sealing."""
+
+    def work() -> None:
+        digesting = Digesting(ContentChain())
+        for _ in range(frames):
+            digesting.update(payload)
+        digesting.digests()
+
+    return work
+
+
 def stock_sealer(payload: bytes, frames: int) -> Work:
     """`Fernet.encrypt`, and its text turned into the bytes that are worth storing."""
     fernet = Fernet(Fernet.generate_key())
@@ -169,6 +184,7 @@ CONTENDERS: dict[str, Callable[[bytes, int], Work]] = {
     "open cipher": partial(cipher, decrypt=True),
     "open stock": stock_opener,
     "mac": mac,
+    "digests": digester,
     "two": in_two_threads,
 }
 

@@ -10,9 +10,17 @@ import logging
 import sys
 from dataclasses import dataclass, replace
 
-from django.core.exceptions import RequestDataTooBig
+from django.conf import settings
+from django.core.exceptions import (
+    DisallowedHost,
+    RequestDataTooBig,
+    TooManyFieldsSent,
+    TooManyFilesSent,
+)
 from django.db import DatabaseError, InterfaceError, InternalError, OperationalError
 from django.http import HttpRequest, HttpResponse
+from django.http.multipartparser import MultiPartParserError
+from django.middleware import csrf
 from django.template.loader import render_to_string
 from django.utils.cache import patch_vary_headers
 
@@ -25,6 +33,7 @@ from files.crypto.errors import TooBusy as NotDerived
 from files.errors import KeyRetired, KeysMissing, TooBusy
 from files.storage import StoreError
 from files.web.transfers import bodies, tus
+from files.web.transfers.refuse import NoFilesHere
 from runtime import service
 from runtime.caches import CacheUnavailable
 from runtime.slots import TooBusy as NoSlot
@@ -61,6 +70,9 @@ _OUTAGES_OF_CLASS_25 = frozenset({"25006", "25P03", "25P04"})
 
 TUS = "1.0.0"
 
+# How Django's reasons begin where Origin or Referer are not this site's.
+_ELSEWHERE = ("Origin checking failed", "Referer checking failed")
+
 
 @dataclass(frozen=True)
 class Page:
@@ -75,6 +87,34 @@ BAD_REQUEST = Page(
     400,
     "That request could not be understood",
     "Go back, reload the page and try again.",
+)
+UNKNOWN_HOST = Page(
+    400,
+    "This site has another name",
+    "It does not answer under the name in this address. Use the address that you were given; who "
+    "runs the site names it in ALLOWED_HOSTS.",
+)
+TOO_MANY_FIELDS = Page(
+    400,
+    "That is more than a form may have",
+    "Nothing was changed. A form, or an address, may have {most} fields, and this one has more. Go "
+    "back, choose fewer at a time and try again.",
+)
+NO_FILES = Page(
+    400,
+    "This page takes no files",
+    "Nothing was stored. Files are uploaded on the page Upload, or by tus to /uploads/.",
+)
+UNREADABLE_FORM = Page(
+    400,
+    "The form could not be read",
+    "Nothing was changed. It says that it is multipart/form-data (RFC 7578), and is not: its "
+    "boundary is missing, or its parts are. Go back, reload the page and try again.",
+)
+NOT_ALLOWED = Page(
+    405,
+    "That cannot be done at this address",
+    "Nothing was done. {method} is not taken here, but {allowed}.",
 )
 PERMISSION_DENIED = Page(
     403,
@@ -92,6 +132,24 @@ NO_FORM = Page(
     "The request was empty",
     "Nothing was changed. The form of this page, with the token in it, did not arrive. Go back, "
     "reload the page and try again.",
+)
+NO_COOKIE = Page(
+    403,
+    "The cookie of this site did not come along",
+    "Nothing was changed. Allow this site to set cookies, go back, reload the page and try again.",
+)
+FOREIGN_FORM = Page(
+    403,
+    "That form is not of this site",
+    "Nothing was changed. The page that it was sent from has another address than this one. Open "
+    "this site by its own address and try again. If that is what you did, tell an administrator: "
+    "the proxy before the site may not tell it its address.",
+)
+NO_TOKEN_IN_FORM = Page(
+    403,
+    "The form came without its token",
+    "Nothing was changed. Go back, reload the page and send the form from there. Programs send the "
+    "token of a page's form along, as csrfmiddlewaretoken or in the header X-CSRFToken.",
 )
 NO_TOKEN = Page(
     403,
@@ -191,7 +249,22 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
         exception = bodies.too_large()
     if isinstance(exception, bodies.Refused):
         return refused(request, exception)
-    return answer(request, BAD_REQUEST)
+    return answer(request, _words_for(exception))
+
+
+def _words_for(exception: Exception | None) -> Page:
+    """What was wrong, where that was understood."""
+    match exception:
+        case DisallowedHost():
+            return UNKNOWN_HOST
+        case TooManyFieldsSent():
+            most = settings.DATA_UPLOAD_MAX_NUMBER_FIELDS
+            return replace(TOO_MANY_FIELDS, text=TOO_MANY_FIELDS.text.format(most=most))
+        case NoFilesHere() | TooManyFilesSent():
+            return NO_FILES
+        case MultiPartParserError():
+            return UNREADABLE_FORM
+    return BAD_REQUEST
 
 
 def refused(request: HttpRequest, refusal: bodies.Refused) -> HttpResponse:
@@ -218,7 +291,34 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
         response = _respond(NO_TOKEN, None)
         response["Tus-Resumable"] = tus.VERSION
         return response
-    return answer(request, CSRF if bodies.declared_length(request) else NO_FORM)
+    return answer(request, _words_for_token(request, reason))
+
+
+def _words_for_token(request: HttpRequest, reason: str) -> Page:
+    if not bodies.declared_length(request):
+        return NO_FORM
+    if reason == csrf.REASON_NO_CSRF_COOKIE:
+        return NO_COOKIE
+    if reason == csrf.REASON_CSRF_TOKEN_MISSING:
+        return NO_TOKEN_IN_FORM
+    if reason.startswith(_ELSEWHERE):
+        return FOREIGN_FORM
+    return CSRF
+
+
+def not_allowed(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    """Put words into a 405, which Django leaves empty."""
+    text = NOT_ALLOWED.text.format(method=request.method, allowed=response["Allow"])
+    page = replace(NOT_ALLOWED, text=text)
+    # Of nobody in particular, and the same wherever it is: an address may be one that is not there.
+    by_program = request.path_info.startswith(bodies.UPLOADS) or not request.accepts("text/html")
+    told = _respond(page, None if by_program else render_to_string(TEMPLATE, {"page": page}))
+    response.content = told.content
+    response["Content-Type"] = told["Content-Type"]
+    if response.has_header("Content-Length"):
+        response["Content-Length"] = str(len(told.content))
+    patch_vary_headers(response, ["Accept"])
+    return response
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
 
 from accounts.limits import LimitReached
@@ -121,6 +121,19 @@ class ServiceMiddleware:
         if state is None or (state.readable and request.method in SAFE):
             return self.get_response(request)
         return errors.unavailable(request, service.NotInService(state.words))
+
+
+class MethodMiddleware:
+    """Says in words which methods an address takes, where another was sent."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        if isinstance(response, HttpResponseNotAllowed) and not response.content:
+            return errors.not_allowed(request, response)
+        return response
 
 
 class UnavailableMiddleware:

@@ -5,7 +5,6 @@ Production is the default. Nothing here has a default secret, and nothing is eve
 """
 
 from datetime import timedelta
-from importlib.util import find_spec
 from typing import Any
 
 import django_stubs_ext
@@ -77,6 +76,8 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    # Whoever refuses a method.
+    "securestore.middleware.MethodMiddleware",
     # Before anything reads a body.
     "securestore.middleware.BodyMiddleware",
     "securestore.middleware.UnavailableMiddleware",
@@ -265,6 +266,7 @@ MFA_ALLOW_UNVERIFIED_EMAIL = True
 MFA_FORMS = {
     "activate_totp": "accounts.forms.ActivateTOTPForm",
     "add_webauthn": "accounts.forms.AddWebAuthnForm",
+    "edit_webauthn": "accounts.forms.EditWebAuthnForm",
     "authenticate_webauthn": "accounts.forms.AuthenticateWebAuthnForm",
     "login_webauthn": "accounts.forms.LoginWebAuthnForm",
     "reauthenticate_webauthn": "accounts.forms.ReauthenticateWebAuthnForm",
@@ -304,11 +306,6 @@ if _cache["BACKEND"] == "django.core.cache.backends.db.DatabaseCache":
     # Django's own number is 300: a flood of addresses would push the counts of guesses out.
     _cache["OPTIONS"].setdefault("MAX_ENTRIES", 50_000)
 elif _cache["BACKEND"].endswith("RedisCache"):
-    if find_spec("redis") is None:
-        raise ImproperlyConfigured(
-            "CACHE_URL names Redis, and the package redis is not installed: run "
-            "`.venv/bin/pip install -r requirements.txt`."
-        )
     _cache["BACKEND"] = "runtime.redis_cache.RedisCache"
     _cache["OPTIONS"] = {
         "socket_connect_timeout": CACHE_TIMEOUT,

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from files.models.stored_objects import Custody, StoredObject
-from files.records.names import MAX_NAME_BYTES, UNKNOWN_TYPE, fold_name
+from files.records.names import MAX_NAME_BYTES, UNKNOWN_TYPE, fold_name, key_file_name
 from files.records.ordering import PlaceField
 
 
@@ -67,6 +67,11 @@ class FileRecord(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("files:detail", args=[self.id])
+
+    @property
+    def key_file_name(self) -> str:
+        """The name of the file that its key is saved in, where it is held."""
+        return key_file_name(self.name)
 
     @property
     def is_held(self) -> bool:

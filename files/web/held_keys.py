@@ -26,7 +26,6 @@ from files import access
 from files.access import Permission
 from files.errors import FileDamaged, NotAKey, OfferOver, WrongFileKey
 from files.models import FileRecord
-from files.records.names import key_file_name
 from files.rotation import reencryption
 from files.vault import held
 from files.web.forms import PassphraseForm
@@ -133,7 +132,7 @@ def key_file(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
         messages.warning(request, str(over))
         return redirect(record)
     response = HttpResponse(f"{key}\n", content_type="text/plain; charset=us-ascii")
-    as_attachment(response, key_file_name(record.name))
+    as_attachment(response, record.key_file_name)
     return response
 
 

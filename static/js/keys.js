@@ -47,7 +47,8 @@ document.addEventListener("submit", (event) => {
   if (!event.target.matches("[data-key-file]")) return;
   event.preventDefault();
   const secret = event.target.closest(".key").querySelector("[data-key]");
-  save(`${secret.dataset.fileName}.key`, `${secret.textContent}\n`);
+  // The server has the one rule of names.
+  save(secret.dataset.fileName, `${secret.textContent}\n`);
 });
 
 for (const button of document.querySelectorAll("[data-copy]")) button.hidden = false;

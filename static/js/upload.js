@@ -554,7 +554,9 @@ class Transfer {
       this.fail(`The server has stored another content under this name. ${where}`, false);
       return advance();
     }
-    const kept = this.custody === HELD && (await keep(id, key, this.file.name, this.passphrase));
+    const saveAs = keyFileName(response.getHeader("Securestore-Key-File"));
+    const kept =
+      this.custody === HELD && (await keep(id, key, this.file.name, saveAs, this.passphrase));
     this.passphrase = "";
     transfers.delete(this);
     this.row.remove();
@@ -586,8 +588,13 @@ function post(address, fields) {
   return fetch(address, { method: "POST", body, headers, redirect: "manual" });
 }
 
+/** The name of the file for a key, as the server's rule has it; percent-encoded, since a header is ASCII. */
+function keyFileName(header) {
+  return header ? decodeURIComponent(header) : "file.key";
+}
+
 /** Give a new file its passphrase, or show its key; returns what to say of it. */
-async function keep(id, key, name, passphrase) {
+async function keep(id, key, name, saveAs, passphrase) {
   if (passphrase) {
     const fields = { passphrase, passphrase_again: passphrase };
     for (let attempt = 0; attempt < 3; attempt += 1) {
@@ -600,18 +607,18 @@ async function keep(id, key, name, passphrase) {
     }
   }
   if (!key) return "whose key is on its page";
-  showKey(id, key, name);
+  showKey(id, key, name, saveAs);
   return passphrase ? "with a key: the passphrase could not be set" : "and you keep its key";
 }
 
-function showKey(id, key, name) {
+function showKey(id, key, name, saveAs) {
   const item = document.getElementById("new-key").content.firstElementChild.cloneNode(true);
   for (const place of item.querySelectorAll("[data-name]")) place.textContent = name;
   item.querySelector("a").href = `${form.dataset.files}${id}/`;
   item.dataset.file = id;
   const secret = item.querySelector("[data-key]");
   secret.textContent = key;
-  secret.dataset.fileName = name;
+  secret.dataset.fileName = saveAs;
   keysPanel.querySelector("ul").append(item);
   keysForm.elements.namedItem("saved").checked = false;
   keysPanel.hidden = false;
@@ -806,7 +813,8 @@ async function offer({ uploadUrl: address, size: total, metadata }) {
   const id = answer.headers.get("Securestore-File");
   const key = answer.headers.get("Securestore-Key");
   // Complete, and the answer that said so was lost with the page.
-  if (key) showKey(id, key, metadata.filename);
+  const saveAs = keyFileName(answer.headers.get("Securestore-Key-File"));
+  if (key) showKey(id, key, metadata.filename, saveAs);
   if ([404, 410].includes(answer.status) || id) return forget(address);
   const done = Number(answer.headers.get("Upload-Offset"));
   const chosenMeanwhile = [...transfers].some((transfer) => transfer.address === address);

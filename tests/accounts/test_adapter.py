@@ -39,6 +39,17 @@ def test_sign_up_may_be_opened(client: Client, db: None, settings: Settings) -> 
     assert User.objects.get().email == "eve@example.org"
 
 
+def test_whoever_signs_up_is_a_member_and_the_log_says_so(
+    client: Client, db: None, settings: Settings
+) -> None:
+    settings.ACCOUNT_OPEN_SIGNUP = True
+    client.post(reverse("account_signup"), NEWCOMER)
+    eve = User.objects.get(username="eve")
+    assert eve.get_all_permissions() == {"files.add_filerecord", "files.download_filerecord"}
+    event = AuditEvent.objects.get(event=Event.ACCOUNT_CHANGED)
+    assert (event.data["username"], event.data["groups"]) == ("eve", "Members")
+
+
 def test_rate_limits_count_the_address_behind_the_proxy(settings: Settings) -> None:
     settings.TRUSTED_PROXIES = [ip_network("10.0.0.0/8")]
     request = RequestFactory().get(

@@ -127,6 +127,26 @@ def inputs(page: Page) -> list[str]:
     return found
 
 
+@pytest.mark.parametrize("javascript", [True, False])
+def test_the_file_of_a_key_is_named_by_the_rule_of_names(
+    browser: Browser, site: RunningSite, sign_in: SignIn, tmp_path: Path, *, javascript: bool
+) -> None:
+    """Saved by the script or by the server, it has the same name, on any system."""
+    context = browser.new_context(base_url=site.url, java_script_enabled=javascript)
+    page = context.new_page()
+    sign_in(page, "alice")
+    choose_held(page, written(tmp_path, 'con "50%" a*b?.txt'), written(tmp_path, "é" * 127))
+    send(page)
+    page.locator("[data-key]").nth(1).wait_for(timeout=30_000)
+    saved = set()
+    for button in page.get_by_role("button", name=re.compile("^Download as .key file")).all():
+        with page.expect_download() as started:
+            button.click()
+        saved.add(started.value.suggested_filename)
+    assert saved == {"con _50%_ a_b_.txt.key", "é" * 125 + ".key"}
+    context.close()
+
+
 def test_a_lost_answer_costs_no_key(page: Page, sign_in: SignIn, tmp_path: Path) -> None:
     original = written(tmp_path, "lost-answer.bin")
     sign_in(page, "alice")

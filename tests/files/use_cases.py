@@ -71,6 +71,7 @@ MODULES: dict[str, str] = {
     "accounts.members": WALKED,
     "accounts.middleware": WIRING,
     "accounts.models": WALKED,
+    "accounts.names": RULES,
     "accounts.powers": WALKED,
     "accounts.reauthentication": RULES,
     "files.keys.second_factors": WALKED,

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import BadRequest, PermissionDenied, SuspiciousOperation
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import IntegrityError, InterfaceError, OperationalError, connection
 from django.http import Http404, HttpRequest, HttpResponse
 from django.test import Client
@@ -171,6 +172,87 @@ def test_a_form_that_is_too_old_says_what_to_do(db: None) -> None:
     response = Client(enforce_csrf_checks=True).post("/accounts/login/", {"login": "alice"})
     assert response.status_code == 403
     assert "reload the page and try again" in response.content.decode()
+
+
+def test_another_name_of_the_host_is_called_that(client: Client, db: None) -> None:
+    answer = client.get("/accounts/login/", headers={"Host": "evil.example"})
+    assert answer.status_code == 400
+    assert "ALLOWED_HOSTS" in answer.text
+    assert "evil" not in answer.text
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_too_many_fields_are_refused_with_the_number(
+    client: Client, alice: User, method: str
+) -> None:
+    client.force_login(alice)
+    fields = {"file": [str(number) for number in range(1001)]}
+    path = "/files/download/" if method == "post" else "/files/"
+    answer = getattr(client, method)(path, fields)
+    assert answer.status_code == 400
+    assert "1000 fields" in answer.text
+
+
+def test_a_page_that_takes_no_files_says_where_they_go(client: Client, db: None) -> None:
+    sent = {"login": "alice", "file": SimpleUploadedFile("a.txt", b"x")}
+    answer = client.post("/accounts/login/", sent)
+    assert answer.status_code == 400
+    assert "This page takes no files" in answer.text
+
+
+@pytest.mark.parametrize("kind", ["multipart/form-data", "multipart/form-data; boundary="])
+def test_a_form_without_its_boundary_is_called_that(client: Client, db: None, kind: str) -> None:
+    answer = client.generic("POST", "/accounts/login/", b"x", content_type=kind)
+    assert answer.status_code == 400
+    assert "boundary is missing" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("cookie", "origin", "token", "words"),
+    [
+        (False, None, None, "Allow this site to set cookies"),
+        (True, None, None, "The form came without its token"),
+        (True, "http://evil.example", "right", "not of this site"),
+        (True, None, "a" * 64, "open for too long"),
+    ],
+)
+def test_a_form_that_is_refused_for_its_token_says_why(
+    db: None, cookie: bool, origin: str | None, token: str | None, words: str
+) -> None:
+    browser = Client(enforce_csrf_checks=True)
+    if cookie:
+        browser.get("/accounts/login/")
+    right = browser.cookies["csrftoken"].value if cookie else ""
+    sent = {"login": "x"} | ({"csrfmiddlewaretoken": token or right} if token else {})
+    sent = {name: right if value == "right" else value for name, value in sent.items()}
+    answer = browser.post("/accounts/login/", sent, headers={"Origin": origin} if origin else {})
+    assert answer.status_code == 403
+    assert words in answer.text
+    assert "evil" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("PUT", "/files/"),
+        ("DELETE", "/files/upload/"),
+        ("POST", "/healthz"),
+        ("PUT", "/uploads/"),
+    ],
+)
+@pytest.mark.parametrize("accept", ["text/html", "text/plain"])
+def test_a_method_that_is_not_taken_is_told_which_are(
+    client: Client, alice: User, method: str, path: str, accept: str
+) -> None:
+    client.force_login(alice)
+    headers = {"Accept": accept, "Tus-Resumable": "1.0.0"}
+    answer = client.generic(method, path, headers=headers)
+    assert answer.status_code == 405
+    assert f"{method} is not taken here, but {answer['Allow']}" in answer.text
+    length = str(len(answer.content))
+    assert answer.headers.get("Content-Length", length) == length
+    html = accept == "text/html" and path != "/uploads/"
+    assert answer["Content-Type"] == f"text/{'html' if html else 'plain'}; charset=utf-8"
 
 
 def test_a_session_that_cannot_be_saved_is_an_outage(client: Client, alice: User) -> None:

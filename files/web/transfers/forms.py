@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from django.conf import settings
 from django.core.exceptions import TooManyFilesSent
@@ -159,12 +160,13 @@ multipartparser.Parser = PlainParts  # type: ignore[misc]
 class RawNames(MultiPartParser):
     """Leaves a file's name as it was sent: `names` has the one rule of what is kept.
 
-    But for `%22`: browsers send a quotation mark so, and nothing else (WHATWG HTML, 4.10.22.8). A
-    name that has these three characters itself cannot be told from it in a form; by tus it can.
+    But for `%22`, `%0A` and `%0D`: browsers send a quotation mark and the two ends of a line so,
+    and nothing else (WHATWG HTML, 4.10.22.8). A name that has these three characters itself cannot
+    be told from it in a form; by tus it can.
     """
 
     def sanitize_file_name(self, file_name: str) -> str:
-        return file_name.replace("%22", '"')
+        return re.sub("%(?:22|0A|0D)", lambda sent: unquote(sent[0]), file_name)
 
 
 class ReceivedFile(UploadedFile[Any]):

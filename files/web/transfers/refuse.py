@@ -12,14 +12,18 @@ from django.core.exceptions import SuspiciousOperation
 from django.core.files.uploadhandler import FileUploadHandler
 
 
+class NoFilesHere(SuspiciousOperation):
+    """A file came to a page that takes none."""
+
+
 class RefusingUploadHandler(FileUploadHandler):
     """Answers 400 to a request that carries a file where none is expected."""
 
     def new_file(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise SuspiciousOperation("This page takes no files.")
+        raise NoFilesHere("This page takes no files.")
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> NoReturn:
-        raise SuspiciousOperation("This page takes no files.")
+        raise NoFilesHere("This page takes no files.")
 
     def file_complete(self, file_size: int) -> None:
         return None

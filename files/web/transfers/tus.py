@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final, cast
+from urllib.parse import quote
 
 from django.conf import settings
 from django.core.exceptions import BadRequest
@@ -52,7 +53,8 @@ CHAIN: Final = "Upload-Content-Chain"
 """The content chain of the first `Upload-Offset` bytes: told by both sides."""
 EXPECTED: Final = "Upload-Expected-Chain"
 """Of a request with bytes: the content chain of the upload after them."""
-_NUMBER = re.compile(r"[0-9]{1,19}", re.ASCII)
+_DIGITS = re.compile(r"[0-9]+", re.ASCII)
+_MOST_DIGITS = 19
 _METADATA_KEY = re.compile(r"[!-+\--~]+")
 HEADERS: Final = {
     "POST": frozenset(
@@ -324,6 +326,7 @@ def _state(
         # Also to a client that asks again: the answer that completed the upload may be lost.
         if stored.is_held and (key := held.just_made(stored, actor=session.owner)):
             response["Securestore-Key"] = key
+            response["Securestore-Key-File"] = quote(stored.key_file_name, safe="")
     return response
 
 
@@ -341,9 +344,13 @@ def _file_of(session: UploadSession) -> FileRecord | None:
 
 def _number(request: HttpRequest, name: str) -> int:
     text = request.headers.get(name, "")
-    if not _NUMBER.fullmatch(text):
-        raise Refusal(400, f"{name} must be a number of bytes.")
-    return int(text)
+    if not text:
+        raise Refusal(400, f"{name} is missing: send it, as a number of bytes.")
+    if not _DIGITS.fullmatch(text):
+        raise Refusal(400, f"{name} must be a number of bytes, in digits.")
+    digits = text.lstrip("0") or "0"
+    # More than any file may have is refused as that, and not as no number.
+    return int(digits) if len(digits) <= _MOST_DIGITS else 10**_MOST_DIGITS
 
 
 def _declared_length(request: HttpRequest) -> int | None:
@@ -394,7 +401,11 @@ def _modified(metadata: dict[str, str]) -> datetime | None:
 
 def _parse_metadata(header: str) -> dict[str, str]:
     if len(header) > MAX_METADATA:
-        raise Refusal(400, "Upload-Metadata is too long.")
+        raise Refusal(
+            400,
+            f"Upload-Metadata has {len(header)} characters, and may have {MAX_METADATA}. Nothing "
+            "was kept.",
+        )
     found: dict[str, str] = {}
     for pair in filter(None, (pair.strip() for pair in header.split(","))):
         key, _, value = pair.partition(" ")

@@ -386,6 +386,9 @@ def test_a_passphrase_that_did_not_arrive_as_it_was_typed_locks_nothing(
     ("sent", "kept"),
     [
         ("a%22b.txt", 'a"b.txt'),
+        # The end of a line, which no name keeps, is a space by every door.
+        ("a%0Ab%0Dc%0D%0Ad.txt", "a b c d.txt"),
+        ("%0a%0d.txt", "%0a%0d.txt"),
         ("50%20off.txt", "50%20off.txt"),
         ("100%.txt", "100%.txt"),
         ("%41", "%41"),

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import unquote
 
 import pytest
 from django.contrib.auth.models import Permission
@@ -271,7 +272,7 @@ def test_the_last_word_may_be_the_length_alone(client: Tus) -> None:
         {},
         {"Upload_Length": "-1"},
         {"Upload_Length": "1.5"},
-        {"Upload_Length": "1" * 20},
+        {"Upload_Length": "٣".encode().decode("latin-1")},
         {"Upload_Length": "5", "Upload_Defer_Length": "1"},
         {"Upload_Defer_Length": "2"},
         {"Upload_Length": "5", "Upload_Metadata": "filename !!!"},
@@ -297,6 +298,27 @@ def test_over_the_limit_is_413(client: Tus, settings: Settings) -> None:
     assert client.create(Upload_Length="101").status_code == 413
     assert not StoredObject.objects.exists()
     assert client.create(Upload_Length="100").status_code == 201
+
+
+@pytest.mark.parametrize("digits", [19, 20, 400, 5000])
+def test_a_number_of_any_length_is_read_as_one(
+    client: Tus, settings: Settings, digits: int
+) -> None:
+    settings.MAX_UPLOAD_SIZE = 100
+    answer = client.create(Upload_Length="9" * digits)
+    assert answer.status_code == 413
+    assert "100 bytes" in answer.text
+    assert client.create(Upload_Length="100".rjust(digits, "0")).status_code == 201
+    offset = {"Upload-Offset": "9" * digits}
+    answer = client.request("PATCH", client.begin(9), b"x", headers=offset, **BYTES)
+    assert answer.status_code == 413
+    assert "may have 9 bytes" in answer.text
+
+
+def test_what_is_missing_or_too_long_is_said_with_its_number(client: Tus) -> None:
+    assert "Upload-Length is missing" in client.create().text
+    long = client.create(Upload_Length="5", Upload_Metadata="x" * 9000).text
+    assert "has 9000 characters, and may have 8192" in long
 
 
 def test_a_deferred_length_does_not_evade_the_limit(client: Tus, settings: Settings) -> None:
@@ -585,6 +607,24 @@ def test_a_client_that_missed_the_answer_gets_the_same_key(client: Tus) -> None:
     key = client.patch(url, CONTENT)["Securestore-Key"]
     assert client.head(url)["Securestore-Key"] == key
     assert client.patch(url, b"", offset=len(CONTENT))["Securestore-Key"] == key
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("secret.txt", "secret.txt.key"),
+        ('a"b%.txt', 'a"b%.txt.key'),
+        ("\u202eliame.txt", "liame.txt.key"),
+        ("é" * 127, "é" * 125 + ".key"),
+    ],
+)
+def test_the_file_that_a_key_is_saved_in_is_named_by_the_rule_of_names(
+    client: Tus, name: str, file: str
+) -> None:
+    named = metadata(filename=name, custody="held")
+    answer = client.create(b"x", Upload_Length="1", Upload_Metadata=named)
+    assert unquote(answer["Securestore-Key-File"]) == file
+    assert client.head(answer["Location"])["Securestore-Key-File"] == answer["Securestore-Key-File"]
 
 
 def test_a_client_that_says_it_has_the_key_is_not_told_again(client: Tus) -> None:
