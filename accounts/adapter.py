@@ -22,12 +22,17 @@ from accounts.backends import account_tried, typed_name
 from accounts.models import User
 from accounts.signals import record_failure
 from audit.addresses import client_address
+from runtime.connections import release
+from runtime.slots import LONGEST, PATIENCE, SLOTS, Slots
 
 # What stands for the address of a client that has none: a Unix socket's.
 NO_ADDRESS = "0.0.0.0"  # noqa: S104  no address to listen on
 LOCKED_OUT = frozenset({"too_many_login_attempts", "rate_limited"})
 # As often as allauth counts for what was typed: both names of an account have these in common.
 GUESSES = limits.Limit("sign_in_account", {"account": "5/5m"})
+ATTEMPTS = Slots(SLOTS, patience=2 * PATIENCE, longest=LONGEST)
+"""Passwords that this process looks at now. An attempt counts as a wrong one until it is known: of
+many people who come at once from one address, most would be told that they had tried too often."""
 NOT_RIGHT = (
     "Name or password is not right. If you are sure of them: after many wrong attempts, anybody's, "
     "right ones are refused for 5 minutes, too."
@@ -103,6 +108,13 @@ class AccountAdapter(DefaultAccountAdapter):
         if typed:
             # One question, here, for all that follows: as many for a name that nobody has.
             credentials["account"] = account_tried(credentials)
+        release()  # Nobody needs a connection while waiting for a turn.
+        with ATTEMPTS.taken():
+            return self._attempt(request, credentials, typed)
+
+    def _attempt(
+        self, request: HttpRequest, credentials: dict[str, Any], typed: str
+    ) -> User | None:
         account: User | None = credentials["account"]
         counted = account.pk if account else limits.digest(typed.lower())
         self.pre_authenticate(request, **credentials)

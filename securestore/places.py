@@ -1,16 +1,18 @@
 """Places of transfers: how many may run at once in this process, and how many of one person's.
 
 A transfer holds a thread for as long as its client takes. So transfers never have all threads:
-whoever comes when their places are taken is refused at once, in words, and pages go on. One person
-has a few of the places, not all. Counted in this process alone, since its threads are; nothing is
-left over when it dies.
+whoever comes when their places are taken by clients that are slow is refused at once, in words, and
+pages go on. In a crowd of quick ones a place is soon free: there one waits for it, a few seconds at
+most. One person has a few of the places, not all. Counted in this process alone, since its threads
+are; nothing is left over when it dies.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 import weakref
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -20,6 +22,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from accounts import limits, lockouts
+from runtime.connections import release
 from securestore import errors, metrics
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
@@ -39,6 +42,12 @@ TRANSFERS = {
 WAIT = 5
 """Seconds after which somebody who was refused may find a place."""
 
+PATIENCE = 5.0
+"""Seconds for which somebody waits for a place in a crowd that moves: a thread waits with them."""
+
+LATELY = 2.0
+"""Seconds within which as many must have begun or ended as want to wait."""
+
 TOLD_FOR = 3600
 """Seconds for which one refusal of a person's transfers speaks for all, in the audit log."""
 
@@ -52,22 +61,47 @@ class NoPlace(Exception):
         self.is_own = is_own
 
 
+class Waiting:
+    """Somebody who waits for a place."""
+
+    def __init__(self, person: int) -> None:
+        self.person = person
+        # A bare lock: whoever opens it may be a finalizer, in the very thread that waits for it.
+        self.door = threading.Lock()
+        self.door.acquire()
+
+
 class Places:
-    """Counts what is running."""
+    """Counts what is running, and lets in who waits."""
 
     def __init__(self) -> None:
         # A request that is thrown away gives its place back whenever that is, in a lock as well.
         self._lock = threading.RLock()
         self._running: Counter[int] = Counter()
+        self._moves: deque[tuple[float, int]] = deque()
+        self._waiting: list[Waiting] = []
 
-    def take(self, person: int) -> None:
-        """Begin a transfer of a person's. Raises NoPlace."""
+    def take(self, person: int, *, patience: float = 0) -> None:
+        """Begin a transfer of a person's; wait for up to `patience` seconds in a crowd that moves.
+
+        Raises NoPlace.
+        """
         with self._lock:
-            if self._running[person] >= settings.TRANSFERS_PER_PERSON:
-                raise NoPlace(self._running[person], is_own=True)
-            if (running := self._running.total()) >= settings.TRANSFERS_AT_ONCE:
-                raise NoPlace(running, is_own=False)
-            self._running[person] += 1
+            refused = self._refusal(person)
+            if refused is None:
+                self._begin(person)
+                return
+            if not patience or not self._is_short(refused, person):
+                raise refused
+            waiting = Waiting(person)
+            self._waiting.append(waiting)
+        if waiting.door.acquire(timeout=patience):
+            return
+        with self._lock:
+            if waiting in self._waiting:
+                self._waiting.remove(waiting)
+                raise refused
+            # Let in at this very moment.
 
     def running(self, person: int | None = None) -> int:
         """How many transfers are running: of a person, or of all."""
@@ -79,6 +113,38 @@ class Places:
         with self._lock:
             self._running[person] -= 1
             self._running += Counter()  # Without those who have none left.
+            self._move(person)
+            for waiting in list(self._waiting):
+                if self._refusal(waiting.person) is None:
+                    self._waiting.remove(waiting)
+                    self._begin(waiting.person)
+                    waiting.door.release()
+
+    def _begin(self, person: int) -> None:
+        self._running[person] += 1
+        self._move(person)
+
+    def _refusal(self, person: int) -> NoPlace | None:
+        """Why they may not begin now, where they may not."""
+        if self._running[person] >= settings.TRANSFERS_PER_PERSON:
+            return NoPlace(self._running[person], is_own=True)
+        if (running := self._running.total()) >= settings.TRANSFERS_AT_ONCE:
+            return NoPlace(running, is_own=False)
+        return None
+
+    def _move(self, person: int) -> None:
+        now = time.monotonic()
+        self._moves.append((now, person))
+        while self._moves[0][0] < now - LATELY:
+            self._moves.popleft()
+
+    def _is_short(self, refused: NoPlace, person: int) -> bool:
+        """Whether the wait will be: fewer wait than transfers have begun or ended lately."""
+        since = time.monotonic() - LATELY
+        own = refused.is_own
+        moves = sum(at > since and (not own or who == person) for at, who in self._moves)
+        waiting = sum(not own or one.person == person for one in self._waiting)
+        return waiting < moves
 
 
 PLACES = Places()
@@ -110,13 +176,22 @@ class PlacesMiddleware:
         if request.method not in TRANSFERS.get(name, ()) or not request.user.is_authenticated:
             return None
         try:
-            PLACES.take(request.user.pk)
+            take(request.user.pk)
         except NoPlace as refused:
             return refusal(request, refused, plain=name in {"uploads", "upload"})
         # Given back with the request itself at the latest, whatever becomes of its answer.
         place = weakref.finalize(request, PLACES.give_back, request.user.pk)
         request.place = place  # type: ignore[attr-defined]
         return None
+
+
+def take(person: int) -> None:
+    """A place of this process, at once or soon. Raises NoPlace."""
+    try:
+        PLACES.take(person)
+    except NoPlace:
+        release()  # Who waits holds no connection to the database.
+        PLACES.take(person, patience=PATIENCE)
 
 
 def leave(request: HttpRequest) -> None:

@@ -375,7 +375,7 @@ THREADS = whole(env, "GRANIAN_BLOCKING_THREADS", 32)
 # How many of them transfers may hold: the others stay free for pages and for those who ask whether
 # the site lives. And how many those of one person may.
 TRANSFERS_AT_ONCE = whole(
-    env, "TRANSFERS_AT_ONCE", THREADS - max(THREADS // 8, min(8, THREADS // 2))
+    env, "TRANSFERS_AT_ONCE", THREADS - max(THREADS // 8, min(4, THREADS // 2))
 )
 TRANSFERS_PER_PERSON = whole(env, "TRANSFERS_PER_PERSON", 16)
 # Bytes a second. Whoever is slower than that, for so many seconds, is waited for no longer: with a

@@ -12,11 +12,12 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 from pytest_django import Settings
 
+from accounts import adapter
 from accounts.backends import PasswordBackend
 from accounts.models import User
 from audit import Event
 from audit.models import AuditEvent
-from runtime.slots import TooBusy
+from runtime.slots import Slots, TooBusy
 
 NEWCOMER = {
     "email": "eve@example.org",
@@ -212,6 +213,18 @@ def test_a_right_password_and_one_that_nobody_looked_at_use_up_no_guess(
 
 def refuse_for_now(*_arguments: object, **_credentials: object) -> None:
     raise TooBusy
+
+
+def test_who_waits_for_others_sign_ins_has_not_tried(
+    client: Client, alice: User, password: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of many who come at once, none has guessed wrong."""
+    monkeypatch.setattr(adapter, "ATTEMPTS", Slots(1, patience=0.01, longest=60))
+    typed = {"login": "alice", "password": password}
+    with adapter.ATTEMPTS.taken():
+        for _ in range(12):
+            assert client.post("/accounts/login/", typed).status_code == 503
+    assert client.post("/accounts/login/", typed).status_code == 302
 
 
 def test_who_is_signed_in_is_told_that_the_account_is_locked(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ from files.vault import storing
 from securestore.places import PLACES, TRANSFERS, NoPlace, Places
 from tests.files.conftest import give
 from tests.files.doors import ROUTES
+from tests.integration.services import wait_until
 
 TUS = {"Tus-Resumable": "1.0.0"}
 
@@ -25,6 +28,8 @@ TUS = {"Tus-Resumable": "1.0.0"}
 def places(monkeypatch: pytest.MonkeyPatch) -> Places:
     """None is taken by what another test left behind."""
     monkeypatch.setattr(PLACES, "_running", Counter())
+    monkeypatch.setattr("securestore.places.PATIENCE", 0.01)
+    monkeypatch.setattr("securestore.places.LATELY", 600.0)
     return PLACES
 
 
@@ -59,6 +64,76 @@ def test_one_person_has_not_all_of_them(settings: Settings) -> None:
         places.take(3)
     assert (own.value.number, own.value.is_own) == (2, True)
     assert (anybodys.value.number, anybodys.value.is_own) == (3, False)
+
+
+def waits(places: Places, person: int) -> Future[None]:
+    """Somebody who waits for a place, in a thread of theirs."""
+    told: Future[None] = Future()
+
+    def run() -> None:
+        try:
+            places.take(person, patience=60)
+        except NoPlace as refused:
+            told.set_exception(refused)
+        else:
+            told.set_result(None)
+
+    before = len(places._waiting)
+    threading.Thread(target=run, daemon=True).start()
+    wait_until(lambda: len(places._waiting) > before or told.done())
+    return told
+
+
+def test_in_a_crowd_that_moves_places_are_waited_for_in_turn(settings: Settings) -> None:
+    settings.TRANSFERS_AT_ONCE, settings.TRANSFERS_PER_PERSON = 3, 1
+    places = Places()
+    for person in (1, 2, 5):
+        places.take(person)
+    own, first, second = waits(places, 1), waits(places, 3), waits(places, 4)
+    # Whoever has one already keeps nobody waiting.
+    places.give_back(2)
+    assert first.result(30) is None
+    assert not second.done()
+    assert places.running() == 3
+    places.give_back(3)
+    assert second.result(30) is None
+    places.give_back(1)
+    assert own.result(30) is None
+    assert places.running() == 3
+
+
+def test_nobody_waits_where_nothing_moves(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.TRANSFERS_AT_ONCE = 1
+    places = Places()
+    places.take(1)
+    monkeypatch.setattr("securestore.places.LATELY", 0.0)
+    told = waits(places, 2)
+    assert isinstance(told.exception(30), NoPlace)
+    assert places.running() == 1
+
+
+def test_no_more_wait_than_have_moved(settings: Settings) -> None:
+    settings.TRANSFERS_AT_ONCE = 1
+    places = Places()
+    places.take(1)
+    waiting = waits(places, 2)
+    # One has begun, and one waits.
+    assert isinstance(waits(places, 3).exception(30), NoPlace)
+    places.give_back(1)
+    assert waiting.result(30) is None
+
+
+def test_who_has_waited_long_enough_is_refused(settings: Settings) -> None:
+    settings.TRANSFERS_AT_ONCE = 1
+    places = Places()
+    places.take(1)
+    with pytest.raises(NoPlace):
+        places.take(2, patience=0.01)
+    # And no place is kept for them.
+    places.give_back(1)
+    assert not places.running()
 
 
 def ask(client: Client, name: str, record: FileRecord) -> Any:
