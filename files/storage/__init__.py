@@ -11,8 +11,9 @@ from files.storage.errors import (
     StoreRefused,
     StoreUnavailable,
 )
+from files.storage.progress import Progress, SealedObject, Tail
 from files.storage.reader import ObjectReader
-from files.storage.writer import ObjectWriter, Progress, SealedObject, Tail
+from files.storage.writer import ObjectWriter
 
 __all__ = [
     "EncryptedS3Storage",

@@ -37,9 +37,10 @@ from files.storage.errors import (
     is_missing,
     store_errors,
 )
+from files.storage.progress import Progress, SealedObject
 from files.storage.ranges import get_range
 from files.storage.reader import ObjectReader
-from files.storage.writer import ObjectWriter, Progress, SealedObject, discard
+from files.storage.writer import ObjectWriter, discard
 from runtime.refusals import has_no_words
 
 if TYPE_CHECKING:

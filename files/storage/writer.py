@@ -14,14 +14,11 @@ what does not fill a frame as a *carry*, which is small and which the caller kee
 from __future__ import annotations
 
 import logging
-import secrets
-import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, NamedTuple, Self, cast
+from typing import IO, TYPE_CHECKING, Self, cast
 
 from files.crypto.carry import open_carry, seal_carry
 from files.crypto.digests import ContentChain, Digesting, Digests, open_state, seal_state
@@ -30,14 +27,11 @@ from files.crypto.stream import (
     FRAME_LENGTH,
     FRAME_PAYLOAD,
     MAX_PARTS,
-    MAX_SIZE,
     PART_FRAMES,
     TRAILER_LENGTH,
     Context,
-    Decryptor,
     Encryptor,
     derive_keys,
-    frame_offset,
     frames_per_part,
     object_length,
 )
@@ -51,83 +45,19 @@ from files.storage.errors import (
     may_still_happen,
     store_errors,
 )
+from files.storage.parts import Parts
+from files.storage.progress import Progress, SealedObject
 from files.storage.ranges import get_range
 from files.storage.reader import ObjectReader
+from files.storage.tails import CONTENT_TYPE, fetch, put
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 log = logging.getLogger(__name__)
 
-CONTENT_TYPE = "application/octet-stream"
-
-AT_ONCE = 3
-"""Parts of one object that travel at once, at most."""
-
 _WORTH_A_THREAD = 64 * 1024
 """Bytes that are digested beside their encryption; fewer are faster done at once."""
-
-_SHARED = threading.BoundedSemaphore(AT_ONCE - 1)
-"""Buffers beyond the two of each writer, for all writers of this process."""
-
-
-@dataclass(frozen=True, slots=True)
-class SealedObject:
-    """A complete, verified object: plaintext and object bytes, the store's ETag, commitment.
-
-    And the digests of its plaintext, as far as its writer has seen all of it.
-    """
-
-    name: str
-    size: int
-    object_size: int
-    etag: str
-    commitment: bytes
-    digests: Digests | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Tail:
-    """An object of `frames` whole frames that wait for the rest of their part."""
-
-    name: str
-    frames: int
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """What of an unfinished object is safe in the store; all that a continuation needs.
-
-    `etags` are those of the confirmed parts, in order; `part_frames` the frames of each. Then
-    follow the tails, then the sealed `carry`. `offset` counts the plaintext bytes of them all.
-    `chain` is the content chain of the parts and the tails, sealed; empty where it is not known.
-    """
-
-    part_frames: int
-    multipart_id: str = ""
-    etags: tuple[str, ...] = ()
-    tails: tuple[Tail, ...] = ()
-    carry: bytes = field(default=b"", repr=False)
-    offset: int = 0
-    chain: bytes = field(default=b"", repr=False)
-
-    @property
-    def waiting_frames(self) -> int:
-        """Frames in the tails."""
-        return sum(tail.frames for tail in self.tails)
-
-    @property
-    def frames(self) -> int:
-        """Frames in the confirmed parts and the tails."""
-        return len(self.etags) * self.part_frames + self.waiting_frames
-
-
-class SentPart(NamedTuple):
-    """A part that the store has confirmed, and the buffer that it was sent from."""
-
-    number: int
-    etag: str
-    buffer: bytearray
 
 
 class ObjectWriter:
@@ -170,7 +100,6 @@ class ObjectWriter:
         self._tails = before.tails
         self._in_tails = self._used = before.waiting_frames * FRAME_LENGTH
         self._part = bytearray(self._used)
-        self._spares: list[bytearray] = []
         self._encryptor = Encryptor(
             dek,
             context,
@@ -184,14 +113,11 @@ class ObjectWriter:
             carried = open_carry(dek, context, before.frames, before.carry)
             self._encryptor.update(carried)
             self._digesting.update(carried)
-        self._pool: ThreadPoolExecutor | None = None
-        self._travelling: set[Future[SentPart]] = set()
-        self._arrived: dict[int, str] = {}
-        self._next_part = len(before.etags) + 1
-        self._shared = 0
+        # Parts of huge files are larger than those that the shared buffers are meant for.
+        may_share = before.part_frames == PART_FRAMES
+        self._parts = Parts(self._upload_part, etags=before.etags, may_share=may_share)
         self._multipart_id = before.multipart_id
         self._multipart_begun = bool(before.multipart_id)
-        self._etags = list(before.etags)
         self._sent = False
         self._confirmed = False
         self._in_doubt = False
@@ -224,7 +150,7 @@ class ObjectWriter:
         self._digest(data)
         self._encryptor.update(data)
         self._finish_digesting()
-        if any(part.done() for part in self._travelling):
+        if self._parts.one_has_arrived:
             # A slow client fills no other part for long: what is safe is told before that.
             self._arrive(timeout=0)
         return len(data)
@@ -272,14 +198,15 @@ class ObjectWriter:
         offset = self._encryptor.size
         tails = self._tails
         if self._used > self._in_tails:
-            tails = (*tails, self._put_tail())
-        frames = len(self._etags) * self._part_frames + sum(tail.frames for tail in tails)
+            with memoryview(self._part)[self._in_tails : self._used] as waiting:
+                tails = (*tails, put(self._client, self._bucket, self._name, waiting))
+        frames = len(self._parts.etags) * self._part_frames + sum(tail.frames for tail in tails)
         sealed = seal_carry(self._dek, self._context, frames, carry) if carry else b""
         self._close()
         return Progress(
             self._part_frames,
             self._multipart_id,
-            tuple(self._etags),
+            tuple(self._parts.etags),
             tails,
             sealed,
             offset,
@@ -337,10 +264,10 @@ class ObjectWriter:
 
         One thread of the pool is never taken by a part.
         """
-        if self._pool is None or len(data) < _WORTH_A_THREAD:
+        if self._parts.pool is None or len(data) < _WORTH_A_THREAD:
             self._digesting.update(data)
         else:
-            self._digested = self._pool.submit(self._digesting.update, data)
+            self._digested = self._parts.pool.submit(self._digesting.update, data)
 
     def _finish_digesting(self) -> None:
         if self._digested is not None:
@@ -379,22 +306,19 @@ class ObjectWriter:
             self._create()
         self._make_room()
         self._fetch_tails()
-        number = self._next_part
-        if number > MAX_PARTS:
+        if self._parts.next_number > MAX_PARTS:
             raise StreamTooLong(f"{MAX_PARTS} parts do not hold more than the declared size")
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(AT_ONCE + 1, thread_name_prefix="part")
         body = self._part
         length = min(self._used, self._part_length)
         # Some stores demand that all parts but the last are equal: the trailer's end goes alone.
         beyond = body[length : self._used]
-        self._part = self._spares.pop() if self._spares else bytearray(len(body))
+        self._part = self._parts.spare(len(body))
         self._part[: len(beyond)] = beyond
         self._used = len(beyond)
-        self._travelling.add(self._pool.submit(self._upload_part, number, body, length))
-        self._next_part += 1
+        self._parts.send(body, length)
 
-    def _upload_part(self, number: int, buffer: bytearray, length: int) -> SentPart:
+    def _upload_part(self, number: int, buffer: bytearray, length: int) -> str:
+        """On a thread of its own: the part's ETag."""
         with (
             memoryview(buffer)[:length] as part,
             BufferBody(part) as body,
@@ -407,45 +331,29 @@ class ObjectWriter:
                 PartNumber=number,
                 Body=cast("IO[bytes]", body),
             )
-        return SentPart(number, answer["ETag"], buffer)
+        return answer["ETag"]
 
     def _make_room(self) -> None:
-        """Wait until one more part may travel: a buffer of our own or a shared one is free."""
         self._arrive(timeout=0)
-        if len(self._travelling) > self._shared:
-            # Parts of huge files are larger than those that the shared ones are meant for.
-            may_share = self._part_frames == PART_FRAMES and self._shared < AT_ONCE - 1
-            if may_share and _SHARED.acquire(blocking=False):
-                self._shared += 1
-            else:
-                self._arrive()
+        if not self._parts.has_room():
+            self._arrive()
 
     def _wait(self, *, tell: bool = True) -> None:
         """Wait for all parts that travel, and tell that they are safe."""
-        while self._travelling:
+        while self._parts.are_travelling:
             self._arrive(tell=tell)
 
     def _arrive(self, *, timeout: float | None = None, tell: bool = True) -> None:
         """Wait for whichever part is there first, and tell up to where all parts are safe."""
-        done, others = wait(self._travelling, timeout, FIRST_COMPLETED)
-        parts = [future.result() for future in done]
-        # Not before: one that failed stays, and fails whoever goes on regardless.
-        self._travelling = others
-        for part in parts:
-            self._arrived[part.number] = part.etag
-            self._spares.append(part.buffer)
-        safe = len(self._etags)
-        while (etag := self._arrived.pop(len(self._etags) + 1, None)) is not None:
-            self._etags.append(etag)
-        if len(self._etags) == safe:
+        if not self._parts.arrive(timeout):
             return
-        frames = len(self._etags) * self._part_frames
+        frames = len(self._parts.etags) * self._part_frames
         if tell and self._on_progress is not None:
             self._on_progress(
                 Progress(
                     self._part_frames,
                     self._multipart_id,
-                    tuple(self._etags),
+                    tuple(self._parts.etags),
                     offset=frames * FRAME_PAYLOAD,
                     chain=self._chain_after(frames),
                 )
@@ -454,54 +362,19 @@ class ObjectWriter:
             self._finish_digesting()
             self._digesting.chain.forget(frames)
 
-    def _put_tail(self) -> Tail:
-        """Put the frames that are in no part and in no tail yet into a tail of their own."""
-        tail = Tail(
-            f"{self._name}.{secrets.token_hex(8)}",
-            (self._used - self._in_tails) // FRAME_LENGTH,
-        )
-        with (
-            memoryview(self._part)[self._in_tails : self._used] as waiting,
-            BufferBody(waiting) as body,
-            store_errors("put a tail"),
-        ):
-            self._client.put_object(
-                Bucket=self._bucket,
-                Key=tail.name,
-                Body=cast("IO[bytes]", body),
-                ContentType=CONTENT_TYPE,
-                IfNoneMatch="*",
-            )
-        return tail
-
     def _fetch_tails(self) -> None:
-        """Bring the frames of the tails to the beginning of the part that they belong to.
-
-        The tails themselves stay until the caller has noted that the part is safe.
-        """
-        start = 0
-        for tail in self._tails:
-            try:
-                self._fetch_tail(tail, start)
-            except (Damaged, StoreUnavailable) as error:
-                # Connections break and bits flip on the way: a second look decides.
-                log.warning("%s arrived broken once: %s", tail.name, error)
-                self._fetch_tail(tail, start)
-            start += tail.frames
+        """Bring the tails' frames. They stay until the caller has noted that the part is safe."""
+        first = len(self._parts.etags) * self._part_frames
+        fetch(
+            self._client,
+            self._bucket,
+            self._tails,
+            self._part,
+            keys=self._keys,
+            context=self._context,
+            first_frame=first,
+        )
         self._tails, self._in_tails = (), 0
-
-    def _fetch_tail(self, tail: Tail, start: int) -> None:
-        """Bring one tail, whose frames begin at frame `start` of the part."""
-        # It has been in the store's hands: authenticate it before it becomes the file.
-        check = Decryptor(self._keys, self._context, MAX_SIZE)
-        first = len(self._etags) * self._part_frames
-        length = tail.frames * FRAME_LENGTH
-        with get_range(self._client, self._bucket, tail.name, 0, length) as answer:
-            answer.expect_total(length)
-            for index in range(start, start + tail.frames):
-                token = answer.read_exactly(FRAME_LENGTH)
-                check.open_frame(first + index, token)
-                self._part[frame_offset(index) : frame_offset(index + 1)] = token
 
     def _create(self) -> None:
         self._multipart_begun = True
@@ -522,7 +395,7 @@ class ObjectWriter:
                 MultipartUpload={
                     "Parts": [
                         {"ETag": etag, "PartNumber": number}
-                        for number, etag in enumerate(self._etags, start=1)
+                        for number, etag in enumerate(self._parts.etags, start=1)
                     ]
                 },
                 IfNoneMatch="*",
@@ -588,14 +461,8 @@ class ObjectWriter:
 
     def _close(self) -> None:
         self._open = False
-        if self._pool is not None:
-            self._pool.shutdown(wait=True)
+        self._parts.close()
         self._part = bytearray()
-        self._spares.clear()
-        self._travelling.clear()
-        while self._shared:
-            self._shared -= 1
-            _SHARED.release()
 
 
 def discard(client: S3Client, bucket: str, name: str, multipart_id: str, *, whole: bool) -> bool:

@@ -166,6 +166,7 @@ MODULES: dict[str, str] = {
     "files.vault.removing": WALKED,
     "files.keys.wrapping": WALKED,
     "files.upkeep.verification": WALKED,
+    "files.upkeep.verification_queue": "claims objects, and notes when each was verified",
     "files.web.details": PAGES,
     "files.web.downloads": PAGES,
     "files.web.grants": PAGES,

@@ -24,7 +24,8 @@ true = timezone.now
 timezone.now = lambda: true() + timedelta(seconds={skew})
 from accounts.models import User
 from files.rotation import reencryption
-from files.upkeep import bulk_verification, sweeping
+from files.records import clock
+from files.upkeep import sweeping, verification_queue
 from files.vault import resumable, storing
 from files.models import FileRecord, StoredObject, UploadSession, VerificationClaim
 resumable.PATIENCE = 0.1
@@ -62,7 +63,7 @@ assert reencryption.reencrypt(record, progress=progress).current_id != record.cu
 """,
     "verification": """
 storing.store(alice, [b"x"], name="file")
-queue = bulk_verification.Queue(StoredObject.objects.all(), bulk_verification.clock.now())
+queue = verification_queue.Queue(StoredObject.objects.all(), clock.now())
 page = queue.take()
 ready()
 page.well = [row.pk for row in page.rows]
@@ -88,7 +89,7 @@ assert reencryption.remove_dead() == 0
 assert sweeping.sweep() == sweeping.Swept()
 """,
     "verification": """
-queue = bulk_verification.Queue(StoredObject.objects.all(), bulk_verification.clock.now())
+queue = verification_queue.Queue(StoredObject.objects.all(), clock.now())
 page = queue.take()
 if page is not None and not page.rows:
     print("left alone")

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from files.upkeep.bulk_verification import PAGE
+from files.upkeep.verification_queue import PAGE
 from tests.conftest import Weed
 from tests.integration.faulty_store import Delay, FaultyStore
 from tests.integration.forms import eventually

@@ -16,7 +16,7 @@ from accounts.models import User
 from files.crypto.keyring import generate_master_key
 from files.models import FileRecord, StoredObject, VerificationClaim, VerificationRun
 from files.records.leases import new_lease
-from files.upkeep import bulk_verification, verification
+from files.upkeep import bulk_verification, verification, verification_queue
 from tests.files.conftest import CONTENT, Store, UseKeys
 from tests.files.rotation.test_reencryption import holding
 from tests.files.upkeep.test_bulk_verification import lose
@@ -198,7 +198,7 @@ def test_unmarking(three: list[FileRecord]) -> None:
 def test_an_interrupted_run_goes_on_and_says_so(
     three: list[FileRecord], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(bulk_verification, "PAGE", 1)
+    monkeypatch.setattr(verification_queue, "PAGE", 1)
     real = verification.examine
 
     def interrupted(row: StoredObject, **options: Any) -> verification.Finding:

@@ -20,8 +20,9 @@ from files.storage import (
     StoreUnavailable,
 )
 from files.storage.backend import random_object_name
+from files.storage.parts import AT_ONCE
 from files.storage.ranges import RangeAnswer
-from files.storage.writer import AT_ONCE, ObjectWriter
+from files.storage.writer import ObjectWriter
 from tests.files.storage.objects import PART, F, Hands, content, decrypted, new_context
 
 
@@ -216,7 +217,7 @@ def test_a_part_is_told_to_be_safe_before_the_next_is_full(storage: EncryptedS3S
     relay = Relay(storage)
     with relay.writer() as writer:
         writer.write(content(PART + F + 1))
-        wait(writer._travelling)
+        wait(writer._parts._travelling)
         assert relay.told == []
         writer.write(b"another byte")
         assert [(len(told.etags), told.offset) for told in relay.told] == [(1, PART)]

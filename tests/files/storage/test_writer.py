@@ -22,11 +22,12 @@ from files.storage import (
     StoreError,
     StoreRefused,
     StoreUnavailable,
+    parts,
     writer,
 )
 from files.storage.backend import random_object_name
 from files.storage.body import BufferBody
-from files.storage.writer import AT_ONCE
+from files.storage.parts import AT_ONCE
 from tests.files.storage.objects import (
     PART,
     SIZES,
@@ -137,8 +138,8 @@ def test_where_others_have_the_shared_buffers_two_are_enough(
     storage: EncryptedS3Storage, buffers: list[object]
 ) -> None:
     with ExitStack() as others:
-        while writer._SHARED.acquire(blocking=False):
-            others.callback(writer._SHARED.release)
+        while parts._SHARED.acquire(blocking=False):
+            others.callback(parts._SHARED.release)
         write(storage, [content(PART)] * 4)
         assert (len(buffers), distinct(buffers)) == (5, 2)
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from files.models import FileRecord, StoredObject, VerificationClaim, VerificationRun
-from files.upkeep import bulk_verification, verification
+from files.upkeep import bulk_verification, verification, verification_queue
 from files.upkeep.bulk_verification import NONE_THERE, Done, NoSuchFiles, Run, Selection
 from files.upkeep.verification import Finding, Outcome
 from files.vault import removing, stored_objects, storing
@@ -66,7 +66,7 @@ def lose(s3: S3Client, records: list[FileRecord]) -> None:
 def test_every_object_is_read_once_whatever_the_page(
     four: list[FileRecord], page: int, monkeypatch: pytest.MonkeyPatch, looked_at: list[int]
 ) -> None:
-    monkeypatch.setattr(bulk_verification, "PAGE", page)
+    monkeypatch.setattr(verification_queue, "PAGE", page)
     told: list[int] = []
     work = Run(EVERYTHING, progress=told.append)
     assert work.total == 4 * len(CONTENT)
@@ -82,7 +82,7 @@ def test_every_object_is_read_once_whatever_the_page(
 def test_pages_end_by_bytes_too(
     four: list[FileRecord], monkeypatch: pytest.MonkeyPatch, looked_at: list[int]
 ) -> None:
-    monkeypatch.setattr(bulk_verification, "PAGE_BYTES", len(CONTENT) + 1)
+    monkeypatch.setattr(verification_queue, "PAGE_BYTES", len(CONTENT) + 1)
     claimed: list[int] = []
     real = verification.examine
 
@@ -98,7 +98,7 @@ def test_pages_end_by_bytes_too(
 def test_the_least_recently_verified_comes_first(
     four: list[FileRecord], looked_at: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bulk_verification, "PAGE", 1)
+    monkeypatch.setattr(verification_queue, "PAGE", 1)
     now = timezone.now()
     for record, days in zip(four, (3, None, 9, 9), strict=True):
         at = None if days is None else now - timedelta(days=days)
@@ -193,7 +193,7 @@ def test_of_very_many_findings_the_first_are_named(
 
 def killed_after(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that dies once so many objects were examined, as far as its process could tell."""
-    monkeypatch.setattr(bulk_verification, "PAGE", 1)
+    monkeypatch.setattr(verification_queue, "PAGE", 1)
     real = verification.examine
     left = [count]
 
@@ -270,7 +270,7 @@ def test_a_run_that_is_stopped_gives_up_the_object_it_is_at(four: list[FileRecor
 def test_two_runs_share_the_work(
     four: list[FileRecord], monkeypatch: pytest.MonkeyPatch, looked_at: list[int]
 ) -> None:
-    monkeypatch.setattr(bulk_verification, "PAGE", 1)
+    monkeypatch.setattr(verification_queue, "PAGE", 1)
     inner: list[Done] = []
     real = verification.verify
 
@@ -296,7 +296,7 @@ def test_what_another_run_found_bad_is_found_by_both(
     four: list[FileRecord], s3: S3Client, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both end with an error: neither may say that all is well."""
-    monkeypatch.setattr(bulk_verification, "PAGE", 1)
+    monkeypatch.setattr(verification_queue, "PAGE", 1)
     flip(s3, settings.S3_BUCKET, four[0].current.object_name, 100)
     [claim] = VerificationClaim.objects.bulk_create(
         [VerificationClaim(stored_object_id=four[0].current.pk, lease=DEAD)]
@@ -320,7 +320,7 @@ def test_a_claim_that_nobody_keeps_up_is_taken_over(four: list[FileRecord], veri
 def test_a_worker_shows_that_it_lives(
     four: list[FileRecord], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bulk_verification, "BEAT", -1)
+    monkeypatch.setattr(verification_queue, "BEAT", -1)
     seen: list[bool] = []
     real = verification.examine
 
