@@ -158,3 +158,52 @@ class AccessEnded(VaultError):
 
     def __init__(self) -> None:
         super().__init__("Your access to this file has ended.")
+
+
+class UploadBusy(VaultError):
+    """Another request is writing to this upload."""
+
+    def __init__(self) -> None:
+        super().__init__("Another request is writing to this upload. Try again in a moment.")
+
+
+class WrongOffset(VaultError):
+    """The bytes do not continue what is safe. `offset` is where they would."""
+
+    def __init__(self, offset: int) -> None:
+        super().__init__(f"This upload continues at byte {offset}.")
+        self.offset = offset
+
+
+class OtherContent(VaultError):
+    """What is safe, or was sent now, is not the content that the client means to upload.
+
+    `offset` and `chain` say what is safe; the chain is None where none is known. `at_once` tells a
+    request that was refused before its first byte from one whose bytes were other ones.
+    """
+
+    def __init__(self, offset: int, chain: bytes | None, *, at_once: bool) -> None:
+        if chain is None:
+            text = (
+                "This upload was begun before content chains were kept, so the file cannot be "
+                "compared with what is safe. Nothing was stored now. Begin a new upload."
+            )
+        elif at_once:
+            text = (
+                f"The first {offset} bytes of this upload are those of another content. Nothing "
+                "was stored now. Begin a new upload."
+            )
+        else:
+            text = (
+                "What arrived is not the content that was announced: the file was changed while "
+                "it was sent, or it was altered on the way. No file was made. Compare the first "
+                f"{offset} bytes, which are safe, or begin a new upload."
+            )
+        super().__init__(text)
+        self.offset = offset
+        self.chain = chain
+        self.at_once = at_once
+
+
+class WrongLength(VaultError):
+    """The declared length contradicts what is known, or is missing."""

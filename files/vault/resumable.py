@@ -24,16 +24,19 @@ from django.utils import timezone
 import audit
 from accounts.models import User
 from audit import Event
-from files.crypto.carry import open_carry
-from files.crypto.digests import EMPTY, ContentChain, Digests, digest_all, open_state
-from files.crypto.errors import Damaged, UnknownMasterKey
-from files.crypto.keyring import Custody as KeyCustody
-from files.crypto.keyring import KeyState, generate_dek
-from files.crypto.stream import derive_keys, frames_per_part, object_length
+from files.crypto.digests import digest_all
+from files.crypto.errors import Damaged
+from files.crypto.keyring import generate_dek
+from files.crypto.stream import derive_keys, object_length
 from files.crypto.tokens import Buffer
-from files.errors import KeysMissing, UploadLost, VaultError
+from files.errors import (
+    OtherContent,
+    UploadBusy,
+    UploadLost,
+    WrongLength,
+    WrongOffset,
+)
 from files.keys.custody import UserKey
-from files.keys.master_keys import keyring
 from files.models import Custody, FileRecord, StoredObject, UploadSession
 from files.records import clock
 from files.records.clock import Now
@@ -46,10 +49,10 @@ from files.storage import (
     Progress,
     SealedObject,
     StoreError,
-    Tail,
 )
-from files.vault import opening, removing, stored_objects, storing
+from files.vault import removing, stored_objects, storing
 from files.vault.allowance import Allowance
+from files.vault.upload_state import chain_in, progress_of, safe_chain, unwrapped
 from runtime.connections import release
 
 log = logging.getLogger(__name__)
@@ -65,55 +68,6 @@ PATIENCE = 3.0
 """Seconds to wait for a writer that is about to end: its client has just reconnected."""
 
 _POLL = 0.05
-
-
-class UploadBusy(VaultError):
-    """Another request is writing to this upload."""
-
-    def __init__(self) -> None:
-        super().__init__("Another request is writing to this upload. Try again in a moment.")
-
-
-class WrongOffset(VaultError):
-    """The bytes do not continue what is safe. `offset` is where they would."""
-
-    def __init__(self, offset: int) -> None:
-        super().__init__(f"This upload continues at byte {offset}.")
-        self.offset = offset
-
-
-class OtherContent(VaultError):
-    """What is safe, or was sent now, is not the content that the client means to upload.
-
-    `offset` and `chain` say what is safe; the chain is None where none is known. `at_once` tells a
-    request that was refused before its first byte from one whose bytes were other ones.
-    """
-
-    def __init__(self, offset: int, chain: bytes | None, *, at_once: bool) -> None:
-        if chain is None:
-            text = (
-                "This upload was begun before content chains were kept, so the file cannot be "
-                "compared with what is safe. Nothing was stored now. Begin a new upload."
-            )
-        elif at_once:
-            text = (
-                f"The first {offset} bytes of this upload are those of another content. Nothing "
-                "was stored now. Begin a new upload."
-            )
-        else:
-            text = (
-                "What arrived is not the content that was announced: the file was changed while "
-                "it was sent, or it was altered on the way. No file was made. Compare the first "
-                f"{offset} bytes, which are safe, or begin a new upload."
-            )
-        super().__init__(text)
-        self.offset = offset
-        self.chain = chain
-        self.at_once = at_once
-
-
-class WrongLength(VaultError):
-    """The declared length contradicts what is known, or is missing."""
 
 
 def create(
@@ -167,71 +121,6 @@ def settled(session: UploadSession) -> UploadSession:
     return session
 
 
-def chain_of(session: UploadSession) -> bytes | None:
-    """The content chain of exactly the bytes that are safe; None where it cannot be told.
-
-    Of a complete upload it is the file's, which the server can open while it is managed. Raises
-    UploadLost, KeysMissing.
-    """
-    row = session.object
-    if session.completed_at:
-        return _chain_in(opening.digests_of(row))
-    return _safe_chain(row, _unwrapped(row)) if row.chain else _no_chain(row)
-
-
-def _chain_in(digests: Digests | None) -> bytes | None:
-    return digests.chain if digests else None
-
-
-def _no_chain(row: StoredObject) -> bytes | None:
-    """Of no bytes it is known; uploads that were begun before chains were kept have none."""
-    return None if row.offset else EMPTY
-
-
-def _safe_chain(row: StoredObject, dek: bytes) -> bytes | None:
-    """The content chain of what is safe of an upload. Raises UploadLost."""
-    if not row.offset or not row.chain:
-        return _no_chain(row)
-    frames = _progress_of(row, None).frames
-    try:
-        chain = ContentChain(frames, open_state(dek, row.context, frames, bytes(row.chain)))
-        if row.carry:
-            chain.update(open_carry(dek, row.context, frames, bytes(row.carry)))
-    except Damaged as error:
-        log.error("upload %s cannot be continued: %s", row.object_name, error)
-        raise UploadLost from error
-    return chain.value
-
-
-def _unwrapped(row: StoredObject) -> bytes:
-    """The DEK of an upload that is not complete. Raises KeysMissing."""
-    try:
-        found = keyring().unwrap(
-            row.wrapped,
-            context=row.context,
-            size=0,
-            custody=KeyCustody(row.custody),
-            state=KeyState.UPLOADING,
-        )
-    except UnknownMasterKey as unknown:
-        raise KeysMissing({unknown.key_id: 1}) from unknown
-    return found.material
-
-
-def _progress_of(row: StoredObject, size: int | None) -> Progress:
-    """What of an upload is safe, as its row says."""
-    # A multipart upload may have been begun, and no part of it confirmed.
-    return Progress(
-        part_frames=row.part_frames or frames_per_part(size),
-        multipart_id=row.multipart_id,
-        etags=tuple(row.etags),
-        tails=tuple(Tail(**tail) for tail in row.tails),
-        carry=bytes(row.carry),
-        offset=row.offset,
-        chain=bytes(row.chain or b""),
-    )
-
-
 def terminate(session: UploadSession) -> None:
     """Give an upload up: nothing of it stays. The file of a complete one is not touched."""
     row = session.object
@@ -280,8 +169,8 @@ class Continuation:
         try:
             if self._row.offset != offset:
                 raise WrongOffset(self._row.offset)
-            self._dek = _unwrapped(self._row)
-            if chain is not None and (safe := _safe_chain(self._row, self._dek)) != chain:
+            self._dek = unwrapped(self._row)
+            if chain is not None and (safe := safe_chain(self._row, self._dek)) != chain:
                 raise OtherContent(offset, safe, at_once=True)
             if length is not None:
                 self._declare(length)
@@ -319,7 +208,7 @@ class Continuation:
     def chain(self) -> bytes | None:
         """The content chain of all that was taken so far, where it is known."""
         if self._sealed is not None:
-            return _chain_in(self._sealed.digests)
+            return chain_in(self._sealed.digests)
         return self._writer.chain
 
     def settle(self, *, expected: bytes | None = None) -> FileRecord | None:
@@ -344,11 +233,11 @@ class Continuation:
 
     def _other_content(self) -> OtherContent:
         """Parts that were confirmed meanwhile are safe, with what is in them."""
-        return OtherContent(self._row.offset, _safe_chain(self._row, self._dek), at_once=False)
+        return OtherContent(self._row.offset, safe_chain(self._row, self._dek), at_once=False)
 
     def _complete(self, expected: bytes | None) -> FileRecord:
         sealed = self._sealed or self._commit()
-        if expected is not None and _chain_in(sealed.digests) != expected:
+        if expected is not None and chain_in(sealed.digests) != expected:
             # An earlier turn has completed the object, and was told other bytes than this one.
             raise self._other_content()
         session, row = self.session, self._row
@@ -446,7 +335,7 @@ class Continuation:
                 exact=size is not None,
                 on_multipart=self._note_multipart,
                 on_progress=on_progress,
-                resume=_progress_of(row, size),
+                resume=progress_of(row, size),
             )
         except Damaged as error:
             log.error("upload %s cannot be continued: %s", row.object_name, error)

@@ -22,7 +22,7 @@ from files.models import FileRecord, StoredObject, UploadSession
 from files.rotation import reencryption, rewrapping
 from files.upkeep import verification
 from files.upkeep.verification import Outcome
-from files.vault import opening, removing, resumable, stored_objects
+from files.vault import opening, removing, resumable, stored_objects, upload_state
 from tests.audit.databases import as_default
 from tests.files.conftest import CONTENT, KEY, Store, UseKeys
 
@@ -216,7 +216,7 @@ def test_a_thief_of_the_database_cannot_tell_whether_it_is_a_document(
                 turn.write(LONG[:cut])
                 turn.settle()
             session = UploadSession.objects.get(pk=session.pk)
-            assert resumable.chain_of(session) == digest_all([LONG[:cut]]).chain
+            assert upload_state.chain_of(session) == digest_all([LONG[:cut]]).chain
         for row in StoredObject.objects.filter(state=StoredObject.State.LIVE):
             verification.verify(row)
         assert all(known(record) == digest_all([LONG]) for record in kept)

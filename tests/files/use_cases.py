@@ -151,6 +151,7 @@ MODULES: dict[str, str] = {
     "files.upkeep.reconciliation": SUMMARY,
     "files.rotation.reencryption": WALKED,
     "files.vault.resumable": WALKED,
+    "files.vault.upload_state": WALKED,
     "files.rotation.retirement": WALKED,
     "files.rotation.rewrapping": SUMMARY,
     "files.recovery.scratch": "works on a copy, apart from the vault",
@@ -202,6 +203,10 @@ STEP = "a step of one that writes an event, in its transaction"
 BYTES = "moves bytes; nobody sees a file before it is published"
 
 NO_EVENT: dict[str, str] = {
+    "files.vault.upload_state.chain_in": READS,
+    "files.vault.upload_state.safe_chain": READS,
+    "files.vault.upload_state.unwrapped": READS,
+    "files.vault.upload_state.progress_of": READS,
     "files.keys.second_factors.MFAAdapter.decrypt": READS,
     "files.keys.second_factors.MFAAdapter.encrypt": RULES,
     "files.keys.second_factors.MFAAdapter.still_readable": READS,
@@ -274,7 +279,7 @@ NO_EVENT: dict[str, str] = {
     "files.rotation.reencryption.select": READS,
     "files.vault.resumable.Continuation.write": BYTES,
     "files.vault.resumable.Continuation.chain": READS,
-    "files.vault.resumable.chain_of": READS,
+    "files.vault.upload_state.chain_of": READS,
     "files.vault.resumable.create": BYTES,
     "files.vault.resumable.settled": READS,
     "files.rotation.retirement.check_known": READS,

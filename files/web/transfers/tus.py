@@ -27,11 +27,19 @@ from accounts.models import User
 from files import access
 from files.access import Permission
 from files.crypto.digests import EMPTY, LENGTH
-from files.errors import FileTooLarge, TooManyUploads, UploadLost
+from files.errors import (
+    FileTooLarge,
+    OtherContent,
+    TooManyUploads,
+    UploadBusy,
+    UploadLost,
+    WrongLength,
+    WrongOffset,
+)
 from files.models import Custody, FileRecord, StoredObject, UploadSession
 from files.records.names import BadName
 from files.sharing import denials
-from files.vault import held, resumable
+from files.vault import held, resumable, upload_state
 from files.web.transfers import structured
 from files.web.transfers.bodies import declared_length
 from files.web.transfers.moments import parse_moment
@@ -93,17 +101,17 @@ def answering(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
             response = _plain(413, str(error))
         except TooManyUploads as error:
             response = _plain(429, str(error))
-        except (BadName, BadRequest, resumable.WrongLength) as error:
+        except (BadName, BadRequest, WrongLength) as error:
             response = _plain(400, str(error))
-        except resumable.WrongOffset as error:
+        except WrongOffset as error:
             response = _plain(409, str(error))
             response["Upload-Offset"] = str(error.offset)
-        except resumable.OtherContent as error:
+        except OtherContent as error:
             response = _plain(409 if error.at_once else 460, str(error))
             response["Upload-Offset"] = str(error.offset)
             if error.chain is not None:
                 response[CHAIN] = structured.byte_sequence(error.chain)
-        except resumable.UploadBusy as error:
+        except UploadBusy as error:
             response = _plain(423, str(error))
             response["Retry-After"] = "1"
         except UploadLost as error:
@@ -234,13 +242,13 @@ def patch(request: HttpRequest, upload_id: uuid.UUID) -> HttpResponse:
         return _receive(request, session, offset, length=length, status=204)
     # The answer that said so was lost.
     if offset != session.offset:
-        raise resumable.WrongOffset(session.offset)
+        raise WrongOffset(session.offset)
     if _body_length(request):
         raise Refusal(413, "This upload is complete.")
     chain = _chain_of(session)
     for header in (CHAIN, EXPECTED):
         if chain is not None and _chain(request, header) not in (None, chain):
-            raise resumable.OtherContent(offset, chain, at_once=True)
+            raise OtherContent(offset, chain, at_once=True)
     return _state(session, _file_of(session), status=204, chain=chain)
 
 
@@ -310,7 +318,7 @@ def _chain_of(session: UploadSession) -> bytes | None:
     """The content chain to tell; of a complete upload to those alone who may have its bytes."""
     if session.completed_at and not session.owner.has_perm(Permission.DOWNLOAD):
         return None
-    return resumable.chain_of(session)
+    return upload_state.chain_of(session)
 
 
 def _state(
