@@ -50,6 +50,7 @@ def make(tree: Path, *words: str, path: str = os.environ["PATH"]) -> str:
     return done.stdout
 
 
+@pytest.mark.integration
 def test_a_deployment_needs_neither_the_store_nor_what_tests_need(tree: Path) -> None:
     built(tree, digest(tree))
     would = make(tree, "-n", "install", NAMED)
@@ -58,6 +59,7 @@ def test_a_deployment_needs_neither_the_store_nor_what_tests_need(tree: Path) ->
         assert other not in would
 
 
+@pytest.mark.integration
 def test_what_browsers_get_may_be_built_elsewhere_of_the_same_version(tree: Path) -> None:
     built(tree, "of another version")
     assert "npm ci" in make(tree, "-n", "install", NAMED)
@@ -70,6 +72,7 @@ def test_what_browsers_get_may_be_built_elsewhere_of_the_same_version(tree: Path
     assert "copy static/vendor" in said
 
 
+@pytest.mark.integration
 def test_the_python_that_is_named_is_the_one_that_is_used(tree: Path) -> None:
     """Although sudo has another PATH, and although there is an environment of another one."""
     other = tree / "python-of-another-prefix"

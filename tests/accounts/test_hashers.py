@@ -32,13 +32,24 @@ def real(settings: Settings) -> None:
     settings.PASSWORD_HASHERS = REAL
 
 
+@pytest.fixture
+def cheap(real: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real hasher at its smallest cost, for tests of what is done with it."""
+    monkeypatch.setattr(hashers.Argon2PasswordHasher, "memory_cost", 64)
+    monkeypatch.setattr(hashers.Argon2PasswordHasher, "time_cost", 1)
+
+
 @pytest.mark.usefixtures("real")
 @pytest.mark.parametrize(
     "former",
     [django.Argon2PasswordHasher(), django.PBKDF2PasswordHasher()],
     ids=lambda h: h.library,
 )
-def test_hashes_from_before_still_verify(former: django.BasePasswordHasher) -> None:
+def test_hashes_from_before_still_verify(
+    former: django.BasePasswordHasher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A million would take most of a second; how many they were stands in the hash.
+    monkeypatch.setattr(django.PBKDF2PasswordHasher, "iterations", 1000)
     encoded = former.encode("correct horse", "salt-of-some-length-12")
     assert check_password("correct horse", encoded)
     assert not check_password("wrong horse", encoded)
@@ -86,6 +97,7 @@ encoded = make_password("correct horse")
 """
 
 
+@pytest.mark.integration
 def test_many_at_once_take_the_memory_of_a_few() -> None:
     """Passwords, checked and set, and passphrases: one bound for all of them, and all are done."""
     program = f"""{PREPARED}
@@ -108,6 +120,7 @@ print(all(done), (peak() - one) // 1024)
     assert int(grown) < (SLOTS - 1) * 100 + 60
 
 
+@pytest.mark.integration
 def test_no_memory_for_it_is_too_busy_and_no_wrong_password() -> None:
     program = f"""{PREPARED}
 resource.setrlimit(resource.RLIMIT_AS, (300 << 20, resource.RLIM_INFINITY))
@@ -198,7 +211,7 @@ DOORS: list[Callable[[Client, User, str], Answer]] = [
 ]
 
 
-@pytest.mark.usefixtures("real")
+@pytest.mark.usefixtures("cheap")
 @pytest.mark.parametrize("door", DOORS)
 def test_every_door_with_a_password_says_that_it_is_too_busy_and_works_later(
     client: Client,

@@ -55,11 +55,13 @@ def check(folder: Path, text: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.integration
 def test_filled_in_it_has_nothing_that_is_unsafe(tmp_path: Path) -> None:
     result = check(tmp_path, filled(tmp_path))
     assert result.returncode == 0, result.stderr
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("name", ["SECRET_KEY", "MASTER_KEYS", "AUDIT_KEY"])
 def test_a_secret_that_was_not_filled_in_is_named(name: str, tmp_path: Path) -> None:
     text = re.sub(rf"^{name}=.*$", f"{name}=...", filled(tmp_path), flags=re.MULTILINE)

@@ -246,12 +246,14 @@ def check_deploy(tmp_path: Path, **changes: str) -> subprocess.CompletedProcess[
     )
 
 
+@pytest.mark.integration
 def test_a_deployment_passes_the_check_of_deployments(tmp_path: Path) -> None:
     result = check_deploy(tmp_path)
     assert (result.returncode, result.stderr) == (0, "")
     assert "no issues (0 silenced)" in result.stdout
 
 
+@pytest.mark.integration
 def test_an_unsafe_deployment_does_not(tmp_path: Path) -> None:
     result = check_deploy(tmp_path, DEBUG="true", CACHE_URL="locmemcache://")
     assert result.returncode == 1

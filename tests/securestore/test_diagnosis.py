@@ -192,6 +192,7 @@ def test_a_database_whose_folder_is_gone_is_a_line(
 # --- Cache, mail, clock --------------------------------------------------------------------------
 
 
+@pytest.mark.integration
 def test_a_cache_in_memory_is_not_shared() -> None:
     line = one(diagnosis.check_cache)
     assert line.level == Level.FAIL

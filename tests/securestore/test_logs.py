@@ -204,6 +204,7 @@ def test_people_at_a_terminal_get_plain_lines(
     assert log_format(read_environment()) == used
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(("level", "said"), [("info", True), ("warning", False)])
 def test_a_command_of_cron_can_be_kept_from_saying_what_is_well(level: str, said: bool) -> None:
     code = "import logging, django; django.setup(); logging.getLogger('audit').info('all is well')"

@@ -277,6 +277,7 @@ def worker(tmp_path: Path, **changes: str) -> str:
     ).stdout
 
 
+@pytest.mark.integration
 def test_processes_of_one_server_count_together(tmp_path: Path) -> None:
     above = tmp_path / f"securestore-metrics-{os.geteuid()}"
     for left in ("1-0", "999999999-5", "odd"):

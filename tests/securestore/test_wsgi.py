@@ -107,12 +107,14 @@ def boot(tmp_path: Path, **changes: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.integration
 def test_it_starts_before_it_is_migrated(tmp_path: Path) -> None:
     result = boot(tmp_path)
     assert result.returncode == 0, result.stderr
     assert "the master keys are not checked" in result.stdout
 
 
+@pytest.mark.integration
 def test_a_missing_secret_is_told_in_one_line(tmp_path: Path) -> None:
     result = boot(tmp_path, AUDIT_KEY="")
     assert result.returncode == 1
@@ -120,6 +122,7 @@ def test_a_missing_secret_is_told_in_one_line(tmp_path: Path) -> None:
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -151,6 +154,7 @@ def test_unsafe_settings_are_told_in_one_line(
         assert len(value) < 30 or value not in result.stderr
 
 
+@pytest.mark.integration
 def test_a_database_server_that_is_gone_is_not_waited_for() -> None:
     def options(url: str) -> str:
         return subprocess.run(

@@ -27,6 +27,7 @@ def test_both_implementations_derive_the_same(monkeypatch: pytest.MonkeyPatch) -
     assert argon2id.derive(b"x", salt=bytes(16), **CHEAP) == with_argon2
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("without", ["", "argon2"])
 def test_many_threads_at_once_all_end(without: str) -> None:
     """In a process of its own: a derivation that hangs cannot be ended in another way."""

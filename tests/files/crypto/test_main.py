@@ -514,6 +514,7 @@ sys.exit(code)
 """
 
 
+@pytest.mark.integration
 def test_memory_does_not_grow_with_the_file(tmp_path: Path, key: Path) -> None:
     def peak(*arguments: object) -> int:
         command = [sys.executable, "-c", MEASURED, *map(str, arguments), "-k", str(key), "-f"]

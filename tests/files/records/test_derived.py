@@ -93,6 +93,7 @@ def test_a_backup_whose_index_is_of_other_names_is_not_sound(alice: User) -> Non
     assert "index of names" in problems()
 
 
+@pytest.mark.integration
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="on PostgreSQL an integration test does")
 def test_what_was_there_before_the_migrations_is_taken_along(
     tmp_path: Path,

@@ -15,6 +15,7 @@ from runtime import forecast, online
 from tests.audit.databases import as_default
 
 
+@pytest.mark.integration
 def test_it_brings_an_empty_database_up_and_back(
     tmp_path: Path, django_db_blocker: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -30,6 +31,7 @@ def test_it_brings_an_empty_database_up_and_back(
         call_command("migrate", verbosity=0)
 
 
+@pytest.mark.integration
 def test_on_sqlite_a_migration_on_line_is_one_transaction(
     tmp_path: Path, django_db_blocker: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

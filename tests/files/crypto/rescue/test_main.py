@@ -477,6 +477,7 @@ def test_without_a_terminal_it_says_where_a_secret_may_come_from(tmp_path: Path,
     assert b"--passphrase-file FILE" in result.stderr
 
 
+@pytest.mark.integration
 def test_memory_does_not_grow_with_the_object(tmp_path: Path, out: Path) -> None:
     big, _, dek = make(tmp_path / "bucket", bytes(64 << 20))
     small, _, other = make(tmp_path / "bucket", b"")
