@@ -27,7 +27,7 @@ from files.models import FileRecord, Grant, StoredObject, UploadSession
 from files.records import leases
 from files.rotation import reencryption, rewrapping
 from files.rotation.reencryption import reencrypt
-from files.storage import EncryptedS3Storage, writer
+from files.storage import EncryptedS3Storage, parts
 from files.upkeep import sweeping
 from files.vault import opening, removing, resumable, stored_objects, storing
 from tests.files.conftest import CONTENT, Store, UseKeys
@@ -288,7 +288,7 @@ def kill_at(step: int, record: FileRecord, monkeypatch: pytest.MonkeyPatch) -> b
         return pools[-1]
 
     with monkeypatch.context() as patch:
-        patch.setattr(writer, "ThreadPoolExecutor", pool)
+        patch.setattr(parts, "ThreadPoolExecutor", pool)
         client = stored_objects.storage().client
         for name in ("create_multipart_upload", "upload_part", "complete_multipart_upload"):
             patch.setattr(client, name, dying(getattr(client, name)))
