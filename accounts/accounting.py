@@ -16,6 +16,7 @@ from django.db.models import Prefetch
 from accounts import powers
 from accounts.models import User
 from audit import Event
+from audit.chain import as_detail
 from audit.models import AuditEvent
 
 STATED = "stated"
@@ -26,6 +27,8 @@ Told = dict[str, Any]
 _FLAGS = {"active": "is_active", "staff": "is_staff", "superuser": "is_superuser"}
 _NOTHING: Told = {"active": True, "staff": False, "superuser": False, "group_ids": "", "may": ""}
 _AT_ONCE = 500
+_NAME = {Event.ACCOUNT_CHANGED: "username", Event.GROUP_CHANGED: "group"}
+"""The detail with the name that people give files to."""
 
 
 def differences() -> Iterator[str]:
@@ -43,6 +46,7 @@ def _last(event: Event, subject: str) -> dict[int, Told]:
         number = data.get(subject)
         if isinstance(number, int) and "may" in data:
             last[number] = {name: data[name] for name in _NOTHING if name in data}
+            last[number]["name"] = data.get(_NAME[event])
     return last
 
 
@@ -60,10 +64,11 @@ def _twice_stated() -> Iterator[str]:
 def _of_groups() -> Iterator[str]:
     told, known = _last(Event.GROUP_CHANGED, "group_id"), _marks()
     for group in Group.objects.prefetch_related(_permissions("permissions")).order_by("pk"):
-        if not _fits(
-            _marks_of(group.permissions.all()), told.get(group.pk, _NOTHING)["may"], known
-        ):
+        said = told.get(group.pk, _NOTHING)
+        if not _fits(_marks_of(group.permissions.all()), said["may"], known):
             yield f"group {group.pk} has permissions that no event gave it, or lacks some"
+        if not _is_called(said, group.name):
+            yield f"group {group.pk}: no event accounts for its name"
 
 
 def _of_accounts() -> Iterator[str]:
@@ -80,8 +85,16 @@ def _of_accounts() -> Iterator[str]:
             wrong.append("groups")
         if not _fits(_marks_of(user.user_permissions.all()), said["may"], known):
             wrong.append("permissions")
+        if not _is_called(said, user.username):
+            wrong.append("name")
         if wrong:
             yield f"account {user.pk}: no event accounts for its {', '.join(wrong)}"
+
+
+def _is_called(said: Told, name: str) -> bool:
+    """Whether the name is the one that was told, where one was: who may do nothing has no event."""
+    told = said.get("name")
+    return told is None or told in {name, as_detail(name)}
 
 
 def _permissions(field: str) -> Prefetch[Any]:

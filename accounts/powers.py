@@ -147,9 +147,17 @@ def _saved(instance: User, created: bool, raw: bool = False, **_kwargs: Any) -> 
         note(instance, "loaded" if raw else "added" if created else "changed")
 
 
+@receiver(pre_save, sender=Group)
+def _remember_group(instance: Group, **_kwargs: Any) -> None:
+    saved = Group.objects.filter(pk=instance.pk) if instance.pk else Group.objects.none()
+    instance._former_name = saved.values_list("name", flat=True).first()  # type: ignore[attr-defined]
+
+
 @receiver(post_save, sender=Group)
 def _group_saved(instance: Group, created: bool, **_kwargs: Any) -> None:
-    if _gathered.get() is not None:
+    former: str | None = instance._former_name  # type: ignore[attr-defined]
+    # People give files to a name.
+    if _gathered.get() is not None or former not in {None, instance.name}:
         note(instance, "added" if created else "changed")
 
 

@@ -178,6 +178,11 @@ def _clean(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
+def as_detail(text: str) -> str:
+    """A text as an event keeps it."""
+    return _clean(text, MAX_DETAIL_LENGTH)
+
+
 def _clean_detail(name: str, value: Detail) -> str | int | bool | None:
     if name in _SECRETS or name in _NAMES:
         raise ValueError(f"the audit log takes no {name}")

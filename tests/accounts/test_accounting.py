@@ -67,10 +67,29 @@ WRITES: dict[str, Callable[[User, Group], Any]] = {
     "group": lambda user, group: Group.permissions.through.objects.create(
         group=group, permission=Permission.objects.get(codename="add_user")
     ),
+    # People give files to a name.
+    "another's name": lambda user, group: User.objects.filter(pk=user.pk).update(username="alice"),
+    "another group's name": lambda user, group: Group.objects.filter(pk=group.pk).update(
+        name="Directors"
+    ),
     "a superuser out of nothing": lambda user, group: User.objects.bulk_create(
         [User(username="ghost", is_superuser=True)]
     ),
 }
+
+
+def test_names_that_were_changed_by_the_vault_are_accounted_for(person: User, group: Group) -> None:
+    group.name = "Directors"
+    group.save()
+    person.username = "eva"
+    person.save()
+    assert found() == []
+    assert AuditEvent.objects.latest("id").data["username"] == "eva"
+    # A name as long as a name may be, and one that an event keeps in part.
+    group.name = "\u202e" + "x" * 149
+    group.save()
+    Group.objects.filter(pk=group.pk).update(name=group.name)
+    assert found() == []
 
 
 @pytest.mark.parametrize("what", WRITES)
