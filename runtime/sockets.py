@@ -3,7 +3,7 @@
 A web server for WSGI tells an application neither the socket of a request nor how long its client
 has been silent, and Granian has no time-out of its own for bodies and for readers. Both are found
 here, among the process's own descriptors. Linux only: elsewhere there are none. Nothing of what is
-sent is ever read here; the one thing done to a connection is to end it.
+sent is ever read here; what is done to a connection is to end it, and to let little wait in it.
 """
 
 from __future__ import annotations
@@ -30,8 +30,17 @@ DESCRIPTORS: Final = Path("/proc/self/fd")
 _INFO: Final = struct.Struct("=8x24I4Q")
 _RECEIVED_AGO, _BYTES_ACKED, _BYTES_RECEIVED = 11, 26, 27
 
+_NOTSENT_LOWAT: Final = 25  # linux/tcp.h; Python 3.11 has no name for it on every system.
 _NO_LINGER: Final = struct.pack("ii", 1, 0)
 """SO_LINGER: at the end of the connection, what was not taken is thrown away (socket(7))."""
+
+
+UNSENT: Final = 128 * 1024
+"""Bytes of an answer that the kernel takes beyond those on their way (`TCP_NOTSENT_LOWAT`, tcp(7)).
+
+Without a bound it takes four MiB, which a slow client gets long after its access has ended. What is
+on its way is as much as the line takes at once, so a fast one is as fast with it.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +82,15 @@ class Connections:
         new = [key for key in sockets.items() if key not in self._known]
         kept = {key: found for key, found in self._known.items() if sockets.get(key[0]) == key[1]}
         # Accepted connections have the port that the server listens on; other ports are ours.
-        self._ports |= {port for descriptor, _ in new if (port := _listening(descriptor))}
+        for descriptor, _ in new:
+            if port := _listening(descriptor):
+                self._ports.add(port)
+                _let_little_wait(descriptor)  # And in all that are accepted from now on.
         for descriptor, inode in new:
             peer = _peer(descriptor, self._ports)
             kept[descriptor, inode] = Connection(descriptor, inode, peer) if peer else None
+            if peer:
+                _let_little_wait(descriptor)
         self._known = kept
         return [found for found in kept.values() if found is not None]
 
@@ -148,6 +162,11 @@ def _listening(descriptor: int) -> int:
         if found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
             return _port(found.getsockname())
     return 0
+
+
+def _let_little_wait(descriptor: int) -> None:
+    with suppress(OSError), _borrowed(descriptor) as found:
+        found.setsockopt(socket.IPPROTO_TCP, _NOTSENT_LOWAT, UNSENT)
 
 
 def _peer(descriptor: int, ports: set[int]) -> str:

@@ -308,10 +308,12 @@ def _words_for_token(request: HttpRequest, reason: str) -> Page:
 
 def not_allowed(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     """Put words into a 405, which Django leaves empty."""
-    text = NOT_ALLOWED.text.format(method=request.method, allowed=response["Allow"])
+    is_tus = request.path_info.startswith(bodies.UPLOADS)
+    method = tus.method_of(request) if is_tus else request.method
+    text = NOT_ALLOWED.text.format(method=method, allowed=response["Allow"])
     page = replace(NOT_ALLOWED, text=text)
     # Of nobody in particular, and the same wherever it is: an address may be one that is not there.
-    by_program = request.path_info.startswith(bodies.UPLOADS) or not request.accepts("text/html")
+    by_program = is_tus or not request.accepts("text/html")
     told = _respond(page, None if by_program else render_to_string(TEMPLATE, {"page": page}))
     response.content = told.content
     response["Content-Type"] = told["Content-Type"]

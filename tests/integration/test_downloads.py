@@ -23,7 +23,9 @@ CONTENT = random.Random(2).randbytes(FRAMES * FRAME_PAYLOAD + 5)  # noqa: S311  
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory, weed: Weed) -> Iterator[Site]:
-    server = Server(tmp_path_factory.mktemp("downloads"), weed)
+    # A command takes longer than that: none needs to be waited for.
+    folder = tmp_path_factory.mktemp("downloads")
+    server = Server(folder, weed, DOWNLOAD_RECHECK_SECONDS="1")
     server.start()
     store = weed.client()
     yield Site(server, store)
@@ -147,3 +149,28 @@ def test_a_client_that_goes_away_is_recorded(site: Site, client: Client, path: s
     # It may yet be gone on with, and is an event when it has stood still for long.
     assert eventually(lambda: under_way() == [(0, True)])
     assert client.request("GET", path, Range="bytes=0-3")[1] == CONTENT[:4]
+
+
+def test_a_reader_that_stands_still_gets_little_once_its_access_has_ended(
+    site: Site, client: Client, path: str
+) -> None:
+    """What process and kernel have taken on is on its way: a client may let it lie there."""
+    activate = (
+        "from accounts.models import User\n"
+        "User.objects.filter(username='alice').update(is_active={})\n"
+    )
+    lines = {"Host": f"{LOOPBACK}:{client.port}", **client.headers, "Connection": "close"}
+    head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.settimeout(60)
+        connection.connect((LOOPBACK, client.port))
+        connection.sendall(f"GET {path} HTTP/1.1\r\n{head}\r\n".encode())
+        assert connection.recv(12) == b"HTTP/1.1 200"
+        try:
+            site.server.manage("shell", "--no-imports", code=activate.format(False))
+            received = sum(map(len, iter(lambda: connection.recv(65536), b"")))
+        finally:
+            site.server.manage("shell", "--no-imports", code=activate.format(True))
+    # Of 10 MiB, the eight pieces of 256 KiB that the web server queues, and a little.
+    assert received < 3 * 2**20

@@ -9,7 +9,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from runtime.sockets import Connection, Connections, cut, same_address, state_of, stop_listening_to
+from runtime.sockets import (
+    UNSENT,
+    Connection,
+    Connections,
+    cut,
+    same_address,
+    state_of,
+    stop_listening_to,
+)
 
 Pair = tuple[socket.socket, socket.socket]
 
@@ -65,6 +73,19 @@ def test_what_has_happened_on_it(pair: Pair) -> None:
     assert (state.received, state.unread) == (100, 60)
     assert state.taken + state.untaken == 7
     assert time.monotonic() - 60 < state.heard <= time.monotonic()
+
+
+def test_little_waits_in_it_unsent_and_in_those_that_are_accepted_later(pair: Pair) -> None:
+    _, server = pair
+    host = server.getsockname()[0]
+    with socket.create_server((host, 0), family=server.family) as listener:
+        Connections().all()
+        with (
+            socket.create_connection(listener.getsockname()[:2]),
+            listener.accept()[0] as accepted,
+        ):
+            for one in (server, accepted):
+                assert one.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT) == UNSENT
 
 
 def test_a_client_can_still_be_told_why_nobody_listens_to_it(pair: Pair) -> None:

@@ -255,6 +255,13 @@ def test_a_method_that_is_not_taken_is_told_which_are(
     assert answer["Content-Type"] == f"text/{'html' if html else 'plain'}; charset=utf-8"
 
 
+def test_it_is_told_of_the_method_that_was_meant(client: Client, alice: User) -> None:
+    client.force_login(alice)
+    headers = {"Tus-Resumable": "1.0.0", "X-HTTP-Method-Override": "PUT"}
+    answer = client.post("/uploads/", headers=headers)
+    assert "PUT is not taken here, but OPTIONS, POST." in answer.text
+
+
 def test_a_session_that_cannot_be_saved_is_an_outage(client: Client, alice: User) -> None:
     """Django itself takes it for a session that was deleted, and answers 400."""
     client.force_login(alice)
