@@ -13,26 +13,26 @@ def main() -> None:
     from django.db import DatabaseError
 
     from audit import context
-    from runtime import service
+    from runtime import database_state
 
     name = sys.argv[1] if len(sys.argv) > 1 else ""
     try:
         django.setup()
         # No command works on a database that was moved, or is being moved.
-        service.refuse_command(sys.argv)
+        database_state.refuse_command(sys.argv)
         # Whatever a command changes, `createsuperuser` and `shell` too, the log says that it did.
         with context.active(context.Context(actor_name=f"command:{name}"[:150])):
             execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
         # An operator reads this: the message says what to do, a traceback would hide it.
         sys.exit(f"Configuration error: {error}")
-    except service.NotInService as error:
+    except database_state.NotInService as error:
         sys.exit(str(error))
     except DatabaseError as error:
         # Closed while the command was at work.
-        if not service.behind(error):
+        if not database_state.behind(error):
             raise
-        state = service.read()
+        state = database_state.read()
         sys.exit(state.words if state else str(error))
     except KeyboardInterrupt:
         sys.stderr.write("\nStopped. What was done stays: run the command again.\n")

@@ -21,7 +21,7 @@ from accounts import limits, lockouts, mail, members, powers
 from accounts.backends import account_tried, typed_name
 from accounts.models import User
 from accounts.signals import record_failure
-from audit.addresses import client_address
+from audit.client_addresses import client_address
 from runtime.connections import release
 from runtime.slots import LONGEST, PATIENCE, SLOTS, Slots
 

@@ -11,7 +11,7 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         # Models exist only from here on.
-        from accounts import addresses, limits, names, powers, signals, totp  # noqa: F401
+        from accounts import email_addresses, limits, names, powers, signals, totp  # noqa: F401
 
 
 class UserSessionsConfig(AllauthUserSessionsConfig):

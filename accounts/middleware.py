@@ -23,7 +23,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.functional import SimpleLazyObject
 
-from accounts import lively, reauthentication, sessions
+from accounts import reauthentication, session_activity, sessions
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -36,7 +36,7 @@ class AuthenticationMiddleware(DjangoAuthenticationMiddleware):
 
     def process_request(self, request: HttpRequest) -> None:
         super().process_request(request)
-        lively.follow_body(request)
+        session_activity.follow_body(request)
         request.user = SimpleLazyObject(partial(sessions.user_of, request))  # type: ignore[assignment]
 
     def process_response(
@@ -44,7 +44,7 @@ class AuthenticationMiddleware(DjangoAuthenticationMiddleware):
     ) -> HttpResponseBase:
         # Once more: an upload that took hours was no idle time.
         sessions.note_again(request)
-        lively.follow_answer(request, response)
+        session_activity.follow_answer(request, response)
         return response
 
 

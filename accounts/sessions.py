@@ -26,7 +26,7 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 import audit
-from accounts import agents
+from accounts import user_agents
 from accounts.models import User
 from accounts.session_store import row_key
 from runtime.connections import hurried
@@ -144,7 +144,7 @@ def _seen(request: HttpRequest) -> dict[str, Any]:
     agent = request.headers.get("User-Agent", "").replace("\0", "")
     return {
         "ip": get_adapter().get_client_ip(request),
-        "user_agent": agents.shortened(agent, _AGENT_LENGTH),
+        "user_agent": user_agents.shortened(agent, _AGENT_LENGTH),
         "last_seen_at": timezone.now(),
     }
 
@@ -166,7 +166,7 @@ def of(user: User) -> list[UserSession]:
         and why_over(row) is None
     ]
     for row in live:
-        row.browser = agents.in_words(row.user_agent)
+        row.browser = user_agents.in_words(row.user_agent)
     dead = {row.pk for row in rows} - {row.pk for row in live}
     if dead:
         UserSession.objects.filter(pk__in=dead).delete()

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from audit import context
 from audit.events import Event
-from runtime import service
+from runtime import database_state
 
 if TYPE_CHECKING:
     from audit.chain import Detail
@@ -47,7 +47,7 @@ class Run:
         from audit.chain import record
         from audit.models import LastRun
 
-        service.refuse()
+        database_state.refuse()
         with transaction.atomic():
             LastRun.objects.update_or_create(
                 name=self.name, defaults={"started_at": timezone.now(), "outcome": "running"}

@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from audit import context
-from audit.addresses import client_address
+from audit.client_addresses import client_address
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 

@@ -17,7 +17,7 @@ from django.utils.html import escape
 from django.utils.safestring import SafeString
 from django.views.debug import ExceptionReporter, SafeExceptionReporterFilter
 
-from runtime.confidential import foreign_secrets, own_secrets
+from runtime.configured_secrets import foreign_secrets, own_secrets
 
 STARS = SafeExceptionReporterFilter.cleansed_substitute
 _USERINFO = re.compile(r"(?<=://)[^/@\s]+(?=@)")

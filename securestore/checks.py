@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 
-from runtime.confidential import foreign_secrets, own_secrets
-from runtime.weakness import is_placeholder, weakness
+from runtime.configured_secrets import foreign_secrets, own_secrets
+from runtime.weak_secrets import is_placeholder, weakness
 
 UNSHARED_CACHES = ("LocMemCache", "FileBasedCache", "DummyCache")
 UNSAFE_SESSIONS = ("signed_cookies", "file")

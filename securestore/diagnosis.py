@@ -28,7 +28,7 @@ from audit import triggers
 from audit.models import AuditEvent
 from files.records import clock, derived
 from files.upkeep import accounting
-from runtime import connections, service
+from runtime import connections, database_state
 from runtime.configuration import BASE_DIR, env_file, read_environment
 from runtime.findings import Level, Line, Probe, reason
 
@@ -215,7 +215,7 @@ def _check_sqlite() -> Iterator[Line]:
 
 def check_service() -> Iterator[Line]:
     """Is the database in service, or was it moved?"""
-    if state := service.read():
+    if state := database_state.read():
         yield Line(Level.FAIL, "service", state.words, "See docs/operations.md, Move the database.")
         return
     yield Line(Level.OK, "service", "this database is the one in service.")

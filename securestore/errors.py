@@ -34,7 +34,7 @@ from files.errors import KeyRetired, KeysMissing, TooBusy
 from files.storage import StoreError
 from files.web.transfers import bodies, tus
 from files.web.transfers.refuse import NoFilesHere
-from runtime import service
+from runtime import database_state
 from runtime.caches import CacheUnavailable
 from runtime.slots import TooBusy as NoSlot
 from securestore import metrics
@@ -61,7 +61,7 @@ Outage = (
     | Damaged
     | CacheUnavailable
     | CounterUnavailable
-    | service.NotInService
+    | database_state.NotInService
 )
 # What PostgreSQL says of a server or a transaction that takes no writes, and of one that it has
 # ended because nothing came for too long (Appendix A, class 25). The rest of the class are faults.
@@ -359,7 +359,7 @@ def unavailable(request: HttpRequest, outage: Outage) -> HttpResponse:
     page, wait = UNAVAILABLE, RETRY_AFTER
     if isinstance(outage, TooBusy | NoSlot | NotDerived):
         page = TOO_BUSY
-    elif isinstance(outage, service.NotInService):
+    elif isinstance(outage, database_state.NotInService):
         page, wait = NOT_IN_SERVICE, MOVE_TAKES
     if request.path_info.startswith(bodies.UPLOADS):
         # A program that uploads: words for whoever runs it, and never a page.
@@ -376,9 +376,9 @@ def outage_behind(error: BaseException | None) -> Outage | None:
     """The outage that an exception is, or that it came from, if any."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
-        if isinstance(error, DatabaseError) and service.behind(error):
+        if isinstance(error, DatabaseError) and database_state.behind(error):
             # Closed since this process has last looked.
-            return service.NotInService(service.REFUSAL)
+            return database_state.NotInService(database_state.REFUSAL)
         if isinstance(error, Outage):
             return error
         if isinstance(error, InternalError) and _state_of(error) in _OUTAGES_OF_CLASS_25:

@@ -21,7 +21,7 @@ from files.keys import wrapping
 from files.keys.master_keys import keyring
 from files.upkeep import pulse
 from files.vault import stored_objects
-from runtime import service
+from runtime import database_state
 from runtime.caches import CacheUnavailable
 from runtime.slots import DERIVATIONS
 
@@ -61,9 +61,9 @@ def ready(request: HttpRequest) -> HttpResponse:
 
 def check_database() -> None:
     """Raises `django.db.Error` when it takes no writes, NotInService when it was moved."""
-    if state := service.read():
+    if state := database_state.read():
         if not state.readable:
-            raise service.NotInService(state.words)
+            raise database_state.NotInService(state.words)
         return  # Closed: pages that only read go on.
     pulse.check()
 

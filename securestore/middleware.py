@@ -10,7 +10,7 @@ from django.http.response import HttpResponseBase
 
 from accounts.limits import LimitReached
 from files.web.transfers import bodies
-from runtime import service
+from runtime import database_state
 from securestore import errors
 
 PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
@@ -105,7 +105,7 @@ class BodyMiddleware:
 
 
 class ServiceMiddleware:
-    """Answers 503 while the database is not in service (`runtime.service`).
+    """Answers 503 while the database is not in service (`runtime.database_state`).
 
     One that is closed serves pages that change nothing; those that do, though they are asked for by
     GET, the database refuses. One that was moved, or is not complete, serves none.
@@ -117,10 +117,10 @@ class ServiceMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if request.path_info in PROBES:
             return self.get_response(request)
-        state = service.current()
+        state = database_state.current()
         if state is None or (state.readable and request.method in SAFE):
             return self.get_response(request)
-        return errors.unavailable(request, service.NotInService(state.words))
+        return errors.unavailable(request, database_state.NotInService(state.words))
 
 
 class MethodMiddleware:

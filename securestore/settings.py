@@ -68,7 +68,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     # Outside of all: one line of the log for each request, with what became of it.
-    "securestore.requestlog.RequestLogMiddleware",
+    "securestore.request_log.RequestLogMiddleware",
     # Every answer carries its request id, and every event the address it came from.
     "audit.middleware.RequestContextMiddleware",
     # Outside of all that answer by themselves: no answer lacks its headers.
@@ -82,7 +82,7 @@ MIDDLEWARE = [
     "securestore.middleware.BodyMiddleware",
     "securestore.middleware.UnavailableMiddleware",
     # Before anything that reads a body, or asks the database.
-    "securestore.formbodies.FormBodyMiddleware",
+    "securestore.form_bodies.FormBodyMiddleware",
     # Before all that need the database.
     "securestore.middleware.ServiceMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -96,7 +96,7 @@ MIDDLEWARE = [
     "accounts.middleware.SecondFactorMiddleware",
     "accounts.middleware.ReauthenticationMiddleware",
     # The last of all: who may not have a view's answer takes no place of a transfer's.
-    "securestore.places.PlacesMiddleware",
+    "securestore.transfer_limits.PlacesMiddleware",
 ]
 ROOT_URLCONF = "securestore.urls"
 WSGI_APPLICATION = "securestore.wsgi.application"
@@ -194,7 +194,7 @@ else:
             "CONN_MAX_AGE": 0,  # The pool keeps them.
             "OPTIONS": {
                 "pool": {
-                    "connection_class": "runtime.patience.PatientConnection",
+                    "connection_class": "runtime.postgresql_timeouts.PatientConnection",
                     # One stays, and tells `doctor` of this process.
                     "min_size": 1,
                     "max_size": DATABASE_POOL_SIZE,
@@ -299,7 +299,7 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="securestore@localhos
 CACHES = {"default": env.cache_url_config(url(env, "CACHE_URL", "dbcache://django_cache"))}
 _cache = CACHES["default"]
 _cache.setdefault("OPTIONS", {})
-_cache["KEY_FUNCTION"] = "runtime.cachekeys.make_key"
+_cache["KEY_FUNCTION"] = "runtime.cache_keys.make_key"
 if _cache["BACKEND"] == "django.core.cache.backends.db.DatabaseCache":
     # Ours say when they fail: a limit must not take that for a count.
     _cache["BACKEND"] = "runtime.caches.DatabaseCache"

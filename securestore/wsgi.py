@@ -18,8 +18,8 @@ from django.core.handlers.wsgi import WSGIHandler
 from django.core.wsgi import get_wsgi_application
 
 from runtime import connections
+from runtime.connection_release import Unheld
 from runtime.slowness import Patient
-from runtime.travel import Unheld
 from securestore.logs import Console
 
 log = logging.getLogger(__name__)
@@ -70,10 +70,10 @@ def refuse_moved_database() -> None:
     """
     from django.db import connection
 
-    from runtime import service
+    from runtime import database_state
 
     try:
-        state = service.read()
+        state = database_state.read()
     except Exception as error:
         log.warning("whether the database is in service is not known: %s", error)
         return

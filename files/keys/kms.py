@@ -30,8 +30,8 @@ from urllib3.exceptions import HTTPError as Urllib3Error
 
 from files.crypto.errors import Damaged, KeyServiceRefused, KeyServiceUnavailable
 from files.crypto.kms import KeyDescription, KmsMasterKey
+from runtime.aws_errors import refusal
 from runtime.configuration import endpoint, optional_secret, whole
-from runtime.refusals import refusal
 
 _KEY_ARN = re.compile(r"arn:[a-z-]+:kms:(?P<region>[a-z0-9-]+):\d{12}:key/[A-Za-z0-9-]+")
 

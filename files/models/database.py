@@ -24,7 +24,7 @@ class Pulse(models.Model):
 
 
 class DatabaseState(models.Model):
-    """That this database is not in service, and why; no row where it is (`runtime.service`).
+    """That this database is not in service, and why; no row where it is (`runtime.database_state`).
 
     `progress` says how far a move into this database is: of each table the last key, and whether it
     is complete. One that was moved stays so: triggers see to it (migration 0015).

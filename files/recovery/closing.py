@@ -1,4 +1,4 @@
-"""Closing a database to every writer, and what its state says (`runtime.service`).
+"""Closing a database to every writer, and what its state says (`runtime.database_state`).
 
 Closed means closed: triggers refuse every change of every table that is moved, so that a process
 which began before, on any host, of any release, cannot write. Readers go on. Those who write at the
@@ -24,7 +24,7 @@ import audit
 from audit import Event
 from files.errors import VaultError
 from files.models import DatabaseState, Pulse
-from runtime import online, service
+from runtime import database_state, online
 
 PREFIX: Final = "closed_"
 """Of the names of the triggers."""
@@ -97,13 +97,13 @@ def close(move: UUID, other: str) -> None:
                 cursor.execute(f"LOCK TABLE {named} IN SHARE ROW EXCLUSIVE MODE")
             audit.record(Event.DATABASE_CLOSED, move=move, to=other)
             DatabaseState.objects.create(
-                state=service.CLOSED, move=move, other=other, since=timezone.now()
+                state=database_state.CLOSED, move=move, other=other, since=timezone.now()
             )
             for statement in _shut(connection, tables):
                 cursor.execute(statement)
 
     online.patiently(connection, once)
-    service.forget()
+    database_state.forget()
 
 
 def reopen() -> None:
@@ -116,29 +116,29 @@ def reopen() -> None:
         row = DatabaseState.objects.select_for_update().first()
         if row is None:
             raise MoveFailed("This database is in service: there is nothing to reopen.")
-        if row.state != service.CLOSED:
-            words = service.State(row.state, row.other).words
+        if row.state != database_state.CLOSED:
+            words = database_state.State(row.state, row.other).words
             raise MoveFailed(f"It cannot be reopened. {words}")
         with connection.cursor() as cursor:
             for statement in _opened(connection):
                 cursor.execute(statement)
         row.delete()
         audit.record(Event.DATABASE_REOPENED, move=row.move)
-    service.forget()
+    database_state.forget()
 
 
 def turn(before: UUID, move: UUID, other: str) -> None:
     """Let the closed default database be moved elsewhere than was begun."""
-    rows = DatabaseState.objects.filter(state=service.CLOSED, move=before)
+    rows = DatabaseState.objects.filter(state=database_state.CLOSED, move=before)
     rows.update(move=move, other=other)
-    service.forget()
+    database_state.forget()
 
 
 def mark_moved(move: UUID) -> bool:
     """Mark the closed default database as moved, for good; whether it still was in that move."""
-    rows = DatabaseState.objects.filter(state=service.CLOSED, move=move)
-    done = bool(rows.update(state=service.MOVED, since=timezone.now()))
-    service.forget()
+    rows = DatabaseState.objects.filter(state=database_state.CLOSED, move=move)
+    done = bool(rows.update(state=database_state.MOVED, since=timezone.now()))
+    database_state.forget()
     return done
 
 
@@ -152,14 +152,14 @@ def _has_state(connection: BaseDatabaseWrapper) -> bool:
         "postgresql": "SELECT to_regclass(%s)",
     }
     with connection.cursor() as cursor:
-        cursor.execute(by_vendor[connection.vendor], [service.TABLE])
+        cursor.execute(by_vendor[connection.vendor], [database_state.TABLE])
         return any(cursor.fetchone() or ())
 
 
 def as_made() -> list[str]:
     """The statements that made what keeps the default database closed; none in service."""
     row = state_of()
-    if row is None or row.state == service.ARRIVING:
+    if row is None or row.state == database_state.ARRIVING:
         return []
     return list(_shut(connections[DEFAULT_DB_ALIAS], _tables()))
 
@@ -173,7 +173,7 @@ def _shut(connection: BaseDatabaseWrapper, tables: list[str]) -> Iterator[str]:
     if connection.vendor == "postgresql":
         yield (
             f"CREATE OR REPLACE FUNCTION {_FUNCTION}() RETURNS trigger LANGUAGE plpgsql AS $$"
-            f" BEGIN RAISE EXCEPTION '{service.REFUSAL}'"
+            f" BEGIN RAISE EXCEPTION '{database_state.REFUSAL}'"
             " USING ERRCODE = 'read_only_sql_transaction'; END $$"
         )
     for table in tables:
@@ -186,7 +186,7 @@ def _shut(connection: BaseDatabaseWrapper, tables: list[str]) -> Iterator[str]:
         for change in ("INSERT", "UPDATE", "DELETE"):
             yield (
                 f"CREATE TRIGGER {quote(f'{PREFIX}{table}_{change.lower()}')} BEFORE {change}"
-                f" ON {quote(table)} BEGIN SELECT RAISE(ABORT, '{service.REFUSAL}'); END"
+                f" ON {quote(table)} BEGIN SELECT RAISE(ABORT, '{database_state.REFUSAL}'); END"
             )
 
 

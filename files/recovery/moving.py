@@ -38,7 +38,7 @@ from files.models import DatabaseState, FileRecord, Usage
 from files.records import derived
 from files.recovery import closing, drill
 from files.recovery.closing import MoveFailed
-from runtime import service
+from runtime import database_state
 from runtime.configuration import BASE_DIR
 
 TARGET: Final = "target"
@@ -152,17 +152,17 @@ def move(
     Raises MoveFailed, `online.StillInUse`, DatabaseError.
     """
     source = closing.state_of()
-    if source is not None and source.state == service.ARRIVING:
-        raise MoveFailed(service.State(source.state, source.other).words)
+    if source is not None and source.state == database_state.ARRIVING:
+        raise MoveFailed(database_state.State(source.state, source.other).words)
     _refuse_pending()
     target = _state_of_target()
     moved = False
-    if source is not None and source.state == service.MOVED:
+    if source is not None and source.state == database_state.MOVED:
         moved = target is not None and target.move == source.move
         if target is None and _knows(source.move):
             return Moved(0, 0, 0, already=True)
         if not moved:
-            raise MoveFailed(service.State(source.state, source.other).words)
+            raise MoveFailed(database_state.State(source.state, source.other).words)
     if target is not None and (source is None or target.move != source.move):
         raise MoveFailed(
             f"The target holds an unfinished move from {target.other} that is not this one: it is "
@@ -319,7 +319,7 @@ def _begin(move: UUID) -> DatabaseState:
                 rows = model._base_manager.using(TARGET).all()
                 rows._raw_delete(TARGET)
         return DatabaseState.objects.using(TARGET).create(
-            state=service.ARRIVING, move=move, other=called()
+            state=database_state.ARRIVING, move=move, other=called()
         )
 
 
@@ -366,7 +366,7 @@ def _copy(model: type[models.Model], target: DatabaseState, progress: Progress) 
             _insert(model, batch)
             # Compare-and-set: a second run at the same time must not do the same.
             still = DatabaseState.objects.using(TARGET).filter(
-                move=target.move, state=service.ARRIVING, progress=target.progress
+                move=target.move, state=database_state.ARRIVING, progress=target.progress
             )
             target.progress = {**target.progress, table: dict(so_far)}
             if not still.update(progress=target.progress):
@@ -525,7 +525,7 @@ def _check_target() -> None:
 def _put_into_service(move: UUID) -> Moved:
     """The target's first event, and its row goes: from then on it is the one in service."""
     with closing.as_default(TARGET), transaction.atomic(using=TARGET):
-        gone, _ = DatabaseState.objects.filter(move=move, state=service.ARRIVING).delete()
+        gone, _ = DatabaseState.objects.filter(move=move, state=database_state.ARRIVING).delete()
         if gone:
             audit.record(Event.DATABASE_MOVED, move=move)
         counts = {model: _count(model, TARGET) for model in closing.moved_models()}

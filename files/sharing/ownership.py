@@ -16,7 +16,7 @@ from accounts.models import User
 from audit import Event
 from files.errors import QuotaExceeded, VaultError
 from files.models import FileRecord
-from files.vault.allowance import Allowance
+from files.vault.quota import Allowance
 
 AT_ONCE = 500
 """Files that one step hands over at most: it is one transaction with an event for each."""

@@ -41,7 +41,7 @@ from files.storage.progress import Progress, SealedObject
 from files.storage.ranges import get_range
 from files.storage.reader import ObjectReader
 from files.storage.writer import ObjectWriter, discard
-from runtime.refusals import has_no_words
+from runtime.aws_errors import has_no_words
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client

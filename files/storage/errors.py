@@ -24,7 +24,7 @@ from botocore.exceptions import (
 from urllib3.exceptions import HTTPError as Urllib3Error
 
 from files.crypto.errors import Damaged
-from runtime.refusals import refusal
+from runtime.aws_errors import refusal
 
 
 class StoreError(Exception):

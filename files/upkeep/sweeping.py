@@ -22,7 +22,7 @@ from files.keys import custody
 from files.models import StoredObject, UploadSession
 from files.records import clock
 from files.vault import removing, stored_objects
-from files.vault.allowance import standing_still
+from files.vault.quota import standing_still
 
 State = StoredObject.State
 

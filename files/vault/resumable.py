@@ -51,7 +51,7 @@ from files.storage import (
     StoreError,
 )
 from files.vault import removing, stored_objects, storing
-from files.vault.allowance import Allowance
+from files.vault.quota import Allowance
 from files.vault.upload_state import chain_in, progress_of, safe_chain, unwrapped
 from runtime.connections import release
 

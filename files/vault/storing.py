@@ -25,7 +25,7 @@ from files.keys import custody
 from files.models import FileRecord, StoredObject
 from files.records.names import clean_content_type, clean_name
 from files.storage import SealedObject
-from files.vault.allowance import Allowance, require_active
+from files.vault.quota import Allowance, require_active
 from files.vault.removing import doom, purge
 from files.vault.stored_objects import begin_object, seal_object, storage
 from runtime.connections import release

@@ -81,7 +81,7 @@ def used(alice: User, bob: User, root: User, password: str, settings: Settings, 
         "default": {
             "BACKEND": "django.core.cache.backends.db.DatabaseCache",
             "LOCATION": "django_cache",
-            "KEY_FUNCTION": "runtime.cachekeys.make_key",
+            "KEY_FUNCTION": "runtime.cache_keys.make_key",
         }
     }
     call_command("createcachetable", verbosity=0)

@@ -15,7 +15,7 @@ from django.test import Client
 from accounts.models import User
 from files.errors import AccountClosed
 from files.models import FileRecord, StoredObject, UploadSession
-from files.vault import allowance, storing
+from files.vault import quota, storing
 from files.web.transfers import tus
 from tests.files.web.transfers.test_tus import Tus
 
@@ -39,7 +39,7 @@ def test_an_upload_publishes_nothing(alice: User, nothing_left: Callable[[], boo
 def test_an_upload_is_stopped_on_its_way(
     alice: User, s3: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(allowance, "RECHECK", 2)
+    monkeypatch.setattr(quota, "RECHECK", 2)
     upload = storing.Upload(alice, name="a.txt")
     upload.write(b"xx")
     deactivate(alice)
@@ -49,11 +49,11 @@ def test_an_upload_is_stopped_on_its_way(
     assert not StoredObject.objects.exists()
 
 
-@pytest.mark.parametrize("recheck", [1, allowance.RECHECK])
+@pytest.mark.parametrize("recheck", [1, quota.RECHECK])
 def test_a_resumable_upload_does_not_go_on(
     alice: User, s3: object, monkeypatch: pytest.MonkeyPatch, recheck: int
 ) -> None:
-    monkeypatch.setattr(allowance, "RECHECK", recheck)
+    monkeypatch.setattr(quota, "RECHECK", recheck)
     monkeypatch.setattr(tus, "CHUNK", 1)
     read = tus._read
 

@@ -55,8 +55,8 @@ SUMMARY = "its steps are use cases of their own, or one summary at the end tells
 MODULES: dict[str, str] = {
     "accounts.accounting": READS,
     "accounts.adapter": PAGES,
-    "accounts.addresses": WALKED,
-    "accounts.agents": READS,
+    "accounts.email_addresses": WALKED,
+    "accounts.user_agents": READS,
     "accounts.admin": PAGES,
     "accounts.apps": WIRING,
     "accounts.authority": RULES,
@@ -65,7 +65,7 @@ MODULES: dict[str, str] = {
     "accounts.hashers": RULES,
     "accounts.invitations": WALKED,
     "accounts.limits": RULES,
-    "accounts.lively": WIRING,
+    "accounts.session_activity": WIRING,
     "accounts.lockouts": WALKED,
     "accounts.mail": "hands mail over",
     "accounts.members": WALKED,
@@ -81,7 +81,7 @@ MODULES: dict[str, str] = {
     "accounts.totp": RULES,
     "accounts.urls": WIRING,
     "accounts.views": PAGES,
-    "audit.addresses": READS,
+    "audit.client_addresses": READS,
     "audit.admin": PAGES,
     "audit.anchors": READS,
     "audit.announcements": "tells of events",
@@ -103,7 +103,7 @@ MODULES: dict[str, str] = {
     "files.administration.effective_access": READS,
     "files.administration.bulk_actions": PAGES,
     "files.administration.people": PAGES,
-    "files.vault.allowance": WALKED,
+    "files.vault.quota": WALKED,
     "files.apps": WIRING,
     "files.recovery.backups": "copies the database; the command's run is the event",
     "files.rotation.bulk_reencryption": SUMMARY,
@@ -211,7 +211,7 @@ NO_EVENT: dict[str, str] = {
     "files.keys.second_factors.MFAAdapter.encrypt": RULES,
     "files.keys.second_factors.MFAAdapter.still_readable": READS,
     "files.vault.stored_objects.object_key": READS,
-    "accounts.addresses.note_former": READS,
+    "accounts.email_addresses.note_former": READS,
     "accounts.invitations.find": READS,
     "accounts.invitations.hash_of": RULES,
     "accounts.invitations.may_invite": RULES,
@@ -241,12 +241,12 @@ NO_EVENT: dict[str, str] = {
     "files.keys.second_factors.rewrap_secrets": STEP,
     "files.keys.second_factors.secrets_by_key": READS,
     "files.keys.second_factors.unreadable_by_key": READS,
-    "files.vault.allowance.Allowance.admit": RULES,
-    "files.vault.allowance.Allowance.check": RULES,
-    "files.vault.allowance.Allowance.check_quota": RULES,
-    "files.vault.allowance.Allowance.cover": "reserves room for an upload under way",
-    "files.vault.allowance.require_active": RULES,
-    "files.vault.allowance.standing_still": RULES,
+    "files.vault.quota.Allowance.admit": RULES,
+    "files.vault.quota.Allowance.check": RULES,
+    "files.vault.quota.Allowance.check_quota": RULES,
+    "files.vault.quota.Allowance.cover": "reserves room for an upload under way",
+    "files.vault.quota.require_active": RULES,
+    "files.vault.quota.standing_still": RULES,
     "files.keys.custody.UserKey.from_passphrase": RULES,
     "files.keys.custody.UserKey.generated": RULES,
     "files.keys.custody.carry_over": STEP,
@@ -661,14 +661,14 @@ def _of_factor(what: Callable[[Authenticator], object]) -> Callable[[World], Cal
 
 
 WRITES: dict[str, list[Case]] = {
-    "accounts.addresses.record_removed": [
+    "accounts.email_addresses.record_removed": [
         Case(
             Event.EMAIL_CHANGED,
             _remove_address,
             "in the transaction that Django makes for a deletion",
         )
     ],
-    "accounts.addresses.record_saved": [
+    "accounts.email_addresses.record_saved": [
         Case(Event.EMAIL_CHANGED, _new_address),
         Case(Event.EMAIL_CHANGED, _confirm_address),
         Case(Event.EMAIL_CHANGED, _prefer_address),

@@ -21,7 +21,7 @@ from audit.models import AuditEvent
 from files.models import DatabaseState, FileRecord, Grant
 from files.records import derived
 from files.recovery import closing, moving
-from runtime import service
+from runtime import database_state
 from tests.integration import moves
 from tests.integration.postgresql import server
 
@@ -36,7 +36,7 @@ WAYS = [("sqlite", "postgresql"), ("postgresql", "sqlite"), ("sqlite", "sqlite")
 def unlocked(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     with django_db_blocker.unblock():
         yield
-        service.forget()
+        database_state.forget()
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +112,7 @@ def test_every_row_arrives_as_it_was_and_the_source_is_never_used_again(both: Pa
         }
         before = moves.contents()
         call_command("move_database", to=moves.url_of(target), verbosity=0)
-        assert moves.state() == service.MOVED
+        assert moves.state() == database_state.MOVED
         after = moves.contents()
         # Its last event is that it was closed.
         assert AuditEvent.objects.latest("id").event == Event.DATABASE_CLOSED
@@ -172,9 +172,9 @@ def test_a_move_that_is_killed_again_and_again_comes_to_its_end(
                 complete = AuditEvent.objects.filter(event=Event.DATABASE_MOVED).exists()
             # Before it is begun the target holds nothing; after it, it has its event.
             assert here != "in service" or (there == "in service" and not complete)
-            assert there != "in service" or here == service.MOVED or not complete
+            assert there != "in service" or here == database_state.MOVED or not complete
         after = moves.contents()
-        assert moves.state() == service.MOVED
+        assert moves.state() == database_state.MOVED
         assert {t for t in before if before[t] != after[t]} == {"audit_auditevent"}
     assert at > 20
     with moves.in_use(target):
@@ -200,10 +200,12 @@ def test_a_closed_database_refuses_every_change_and_can_be_reopened(both: Pair) 
                 if model._base_manager.exists():
                     with pytest.raises(DatabaseError) as refused, transaction.atomic():
                         run(sql)
-                    assert service.behind(refused.value) or "append-only" in str(refused.value)
+                    assert database_state.behind(refused.value) or "append-only" in str(
+                        refused.value
+                    )
         with pytest.raises(DatabaseError) as refused, transaction.atomic():
             Group.objects.create(name="late")
-        assert service.behind(refused.value)
+        assert database_state.behind(refused.value)
         with pytest.raises(CommandError, match="closed"):
             call_command("sweep")
         # Sessions are none of it: pages that read go on.
@@ -271,4 +273,4 @@ def test_another_target_never_makes_the_first_one_pass_for_complete(
         with pytest.raises(CommandError):
             call_command("move_database", to=moves.url_of(first), verbosity=0)
     with moves.in_use(first):
-        assert moves.state() == service.ARRIVING
+        assert moves.state() == database_state.ARRIVING

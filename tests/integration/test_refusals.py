@@ -31,7 +31,7 @@ def our_clock_is(monkeypatch: pytest.MonkeyPatch, ahead: timedelta) -> None:
             return datetime.now(tz) + ahead
 
     monkeypatch.setattr(botocore.auth, "get_current_datetime", now)
-    monkeypatch.setattr("runtime.refusals.datetime", Shifted)
+    monkeypatch.setattr("runtime.aws_errors.datetime", Shifted)
 
 
 def options(settings: Settings, **changed: str) -> None:

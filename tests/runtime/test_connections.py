@@ -47,7 +47,10 @@ def test_to_serve_is_to_take_connections_from_a_pool(
         "CONN_MAX_AGE": 0,
         "OPTIONS": {
             "options": "-c lock_timeout=10s",
-            "pool": {"connection_class": "runtime.patience.PatientConnection", "max_size": 3},
+            "pool": {
+                "connection_class": "runtime.postgresql_timeouts.PatientConnection",
+                "max_size": 3,
+            },
         },
     }
     serve()

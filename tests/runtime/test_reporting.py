@@ -151,7 +151,7 @@ def test_a_report_is_made_even_when_the_keys_cannot_be_read(
     def unreadable(*_arguments: object) -> None:
         raise ImproperlyConfigured("the file has gone")
 
-    monkeypatch.setattr("runtime.confidential.read_environment", unreadable)
+    monkeypatch.setattr("runtime.configured_secrets.read_environment", unreadable)
     page = report(settings, "text/html")
     assert "RuntimeError" in page
     assert settings.SECRET_KEY not in page

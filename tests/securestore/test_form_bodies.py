@@ -12,7 +12,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from accounts.models import User
 from runtime import slowness
 from runtime.slowness import Body, Handled, TooSlow
-from securestore import formbodies
+from securestore import form_bodies
 
 FORM = "application/x-www-form-urlencoded"
 DOORS = ["/accounts/login/", "/admin/login/", "/files/download/", "/files/keys/saved/", "/nowhere"]
@@ -100,7 +100,9 @@ def test_an_upload_has_more_time(client: Client, alice: User, settings: Settings
         assert body.patience == settings.UPLOAD_PATIENCE
 
 
-@pytest.mark.parametrize(("crowd", "seconds"), [(0, 20), (formbodies.CROWD, formbodies.IN_A_CROWD)])
+@pytest.mark.parametrize(
+    ("crowd", "seconds"), [(0, 20), (form_bodies.CROWD, form_bodies.IN_A_CROWD)]
+)
 def test_in_a_crowd_there_is_less_time(
     client: Client,
     db: None,
@@ -122,6 +124,6 @@ def test_in_a_larger_one_pages_go_on(
     settings.THREADS = 256
     monkeypatch.setattr(slowness.WATCH, "waiting", lambda: 128)
     response = send(client, "/accounts/login/", given=Unread(), length=1)
-    assert (response.status_code, response["Retry-After"]) == (503, str(formbodies.WAIT))
+    assert (response.status_code, response["Retry-After"]) == (503, str(form_bodies.WAIT))
     assert "try again" in response.text
     assert client.get("/accounts/login/").status_code == 200

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from accounts.agents import in_words, shortened
+from accounts.user_agents import in_words, shortened
 
 _MOZILLA = "Mozilla/5.0"
 _WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"

@@ -12,7 +12,7 @@ from files.crypto.errors import KeyServiceRefused
 from files.keys.kms import kms_errors
 from files.storage import StoreRefused
 from files.storage.errors import store_errors
-from runtime.refusals import has_no_words, refusal
+from runtime.aws_errors import has_no_words, refusal
 
 HOUR = 3600
 SECRET = "a secret of the other side"

@@ -16,7 +16,7 @@ from accounts.models import User
 from audit.models import AuditEvent
 from files.models import FileRecord
 from files.vault import storing
-from securestore.places import PLACES, TRANSFERS, NoPlace, Places
+from securestore.transfer_limits import PLACES, TRANSFERS, NoPlace, Places
 from tests.files.conftest import give
 from tests.files.doors import ROUTES
 from tests.integration.services import wait_until
@@ -28,8 +28,8 @@ TUS = {"Tus-Resumable": "1.0.0"}
 def places(monkeypatch: pytest.MonkeyPatch) -> Places:
     """None is taken by what another test left behind."""
     monkeypatch.setattr(PLACES, "_running", Counter())
-    monkeypatch.setattr("securestore.places.PATIENCE", 0.01)
-    monkeypatch.setattr("securestore.places.LATELY", 600.0)
+    monkeypatch.setattr("securestore.transfer_limits.PATIENCE", 0.01)
+    monkeypatch.setattr("securestore.transfer_limits.LATELY", 600.0)
     return PLACES
 
 
@@ -108,7 +108,7 @@ def test_nobody_waits_where_nothing_moves(
     settings.TRANSFERS_AT_ONCE = 1
     places = Places()
     places.take(1)
-    monkeypatch.setattr("securestore.places.LATELY", 0.0)
+    monkeypatch.setattr("securestore.transfer_limits.LATELY", 0.0)
     told = waits(places, 2)
     assert isinstance(told.exception(30), NoPlace)
     assert places.running() == 1

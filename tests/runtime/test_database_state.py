@@ -17,7 +17,7 @@ from audit import triggers
 from files.models import DatabaseState, FileRecord
 from files.recovery import closing
 from files.vault import storing
-from runtime import service
+from runtime import database_state
 from runtime.findings import Level
 from securestore import diagnosis
 
@@ -26,9 +26,9 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def known_anew() -> Iterator[None]:
-    service.forget()
+    database_state.forget()
     yield
-    service.forget()
+    database_state.forget()
 
 
 @pytest.fixture
@@ -43,17 +43,17 @@ def record(alice: User) -> FileRecord:
 
 def put(state: str) -> None:
     DatabaseState.objects.create(state=state, move=uuid4(), other="postgres://elsewhere/name")
-    service.forget()
+    database_state.forget()
 
 
 def test_in_service_there_is_nothing_to_say(client: Client) -> None:
-    assert service.current() is None
-    service.refuse()
-    service.refuse_command(["manage.py", "sweep"])
+    assert database_state.current() is None
+    database_state.refuse()
+    database_state.refuse_command(["manage.py", "sweep"])
     assert client.get("/accounts/login/").status_code == 200
 
 
-@pytest.mark.parametrize("state", [service.MOVED, service.ARRIVING])
+@pytest.mark.parametrize("state", [database_state.MOVED, database_state.ARRIVING])
 def test_one_that_was_moved_or_is_not_complete_serves_nothing(client: Client, state: str) -> None:
     put(state)
     for answer in (client.get("/accounts/login/"), client.post("/accounts/login/")):
@@ -62,9 +62,9 @@ def test_one_that_was_moved_or_is_not_complete_serves_nothing(client: Client, st
         assert "elsewhere" not in answer.content.decode()
         assert answer["Retry-After"] == "60"
     assert client.get("/healthz").status_code == 200
-    with pytest.raises(service.NotInService, match="postgres://elsewhere/name"):
-        service.refuse()
-    with pytest.raises(service.NotInService):
+    with pytest.raises(database_state.NotInService, match="postgres://elsewhere/name"):
+        database_state.refuse()
+    with pytest.raises(database_state.NotInService):
         call_command("sweep")
 
 
@@ -89,10 +89,10 @@ def test_a_process_that_has_not_looked_yet_is_told_by_the_database(
     client: Client, alice: User, record: FileRecord
 ) -> None:
     client.force_login(alice)
-    assert service.current() is None
+    assert database_state.current() is None
     closing.close(uuid4(), "elsewhere")
-    service._Known.state = None
-    service._Known.at = time.monotonic() + 60
+    database_state._Known.state = None
+    database_state._Known.at = time.monotonic() + 60
     answer = client.post(f"/files/{record.pk}/delete/")
     assert answer.status_code == 503
     assert "being moved" in answer.content.decode()
@@ -108,7 +108,7 @@ def test_every_table_that_is_moved_is_shut(alice: User, record: FileRecord) -> N
     ):
         with pytest.raises(DatabaseError) as refused, transaction.atomic():
             change()
-        assert service.behind(refused.value)
+        assert database_state.behind(refused.value)
     closing.reopen()
     assert User.objects.create(username="late").pk
 
@@ -126,8 +126,8 @@ def test_what_keeps_it_closed_is_ours_and_doctor_says_why(alice: User) -> None:
 
 @pytest.mark.parametrize("command", ["check", "move_database", "restore_drill", "help"])
 def test_commands_that_change_nothing_here_are_let_through(command: str) -> None:
-    put(service.MOVED)
-    service.refuse_command(["manage.py", command])
+    put(database_state.MOVED)
+    database_state.refuse_command(["manage.py", command])
 
 
 @pytest.mark.parametrize("command", ["sweep", "migrate", "shell", "changepassword", "backup"])
@@ -135,7 +135,7 @@ def test_all_others_are_refused(command: str, monkeypatch: pytest.MonkeyPatch) -
     from django.db import connection
 
     monkeypatch.setattr(connection, "close", lambda: None)
-    put(service.MOVED)
-    with pytest.raises(service.NotInService, match="Set DATABASE_URL"):
-        service.refuse_command(["manage.py", command])
-    service.refuse_command(["manage.py", command, "--help"])
+    put(database_state.MOVED)
+    with pytest.raises(database_state.NotInService, match="Set DATABASE_URL"):
+        database_state.refuse_command(["manage.py", command])
+    database_state.refuse_command(["manage.py", command, "--help"])

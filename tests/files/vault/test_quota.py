@@ -17,7 +17,7 @@ from pytest_django.fixtures import Settings
 from files.errors import FileTooLarge, QuotaExceeded, TooManyUploads, UploadLost
 from files.models import FileRecord, StoredObject, UploadSession, Usage
 from files.vault import removing, resumable, storing
-from files.vault.allowance import STILL, Allowance
+from files.vault.quota import STILL, Allowance
 from tests.files.test_models import filed
 
 if TYPE_CHECKING:

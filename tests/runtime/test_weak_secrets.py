@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.weakness import is_placeholder, weakness
+from runtime.weak_secrets import is_placeholder, weakness
 
 
 @pytest.mark.parametrize(

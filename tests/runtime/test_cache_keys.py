@@ -8,7 +8,7 @@ from django.core.management import call_command
 from django.db import connection
 from pytest_django import Settings
 
-from runtime.cachekeys import make_key
+from runtime.cache_keys import make_key
 
 
 def test_keys_are_told_apart_and_hide_what_they_are_made_of(settings: Settings) -> None:
@@ -28,7 +28,7 @@ def test_the_table_of_the_cache_has_no_key_in_the_clear(settings: Settings) -> N
         }
     }
     call_command("createcachetable", verbosity=0)
-    cache = DatabaseCache("tests_cache", {"KEY_FUNCTION": "runtime.cachekeys.make_key"})
+    cache = DatabaseCache("tests_cache", {"KEY_FUNCTION": "runtime.cache_keys.make_key"})
     cache.set("user=7&code=123456", "y", 60)
     assert cache.get("user=7&code=123456") == "y"
     with connection.cursor() as cursor:

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from runtime import travel
-from runtime.travel import Unheld
+from runtime import connection_release
+from runtime.connection_release import Unheld
 
 
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What happened, in order."""
     found: list[str] = []
-    monkeypatch.setattr(travel, "release", lambda: found.append("release"))
+    monkeypatch.setattr(connection_release, "release", lambda: found.append("release"))
     return found
 
 
