@@ -26,6 +26,7 @@ from django.views.decorators.http import require_safe
 
 from audit import chain
 from audit.announcements import recorded
+from audit.events import Event
 from audit.models import AuditEvent, LastRun
 from files.models import DownloadSession, StoredObject, Usage
 from files.records.leases import is_running, parent
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
     from prometheus_client.core import Metric
 
-    from securestore.counters import Counters
+    from runtime.counters import Counters
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +46,35 @@ COUNTED_FOR = 60
 SETTLED_AT_ONCE = 100
 """Idle downloads that one reading of the metrics closes, at most."""
 
+IN, OUT = "in", "out"
+TRANSFERS: dict[str, tuple[str, str, str]] = {
+    Event.FILE_UPLOADED: (IN, "complete", "size"),
+    Event.UPLOAD_ABORTED: (IN, "aborted", "size"),
+    Event.FILE_DOWNLOADED: (OUT, "", "bytes"),
+    Event.DOWNLOAD_FAILED: (OUT, "failed", "bytes"),
+}
+"""Of events: direction, outcome where the name says it, and the detail that has the bytes."""
+
+FAILURES: dict[str, str] = {
+    Event.SIGN_IN_FAILED: "sign_in",
+    Event.LOCKED_OUT: "locked_out",
+    Event.DOWNLOAD_DENIED: "denied",
+    Event.ACCESS_DENIED: "denied",
+    Event.WRONG_KEY: "wrong_key",
+    Event.DAMAGE_FOUND: "damage",
+    Event.DOWNLOAD_FAILED: "download",
+    Event.UPLOAD_ABORTED: "upload",
+}
+"""Of events: which kind of failure each is."""
+
 _counters: Counters | None = None
+
+
+def new_counters() -> Counters:
+    """Counters of what this site tells. For when PROMETHEUS_MULTIPROC_DIR is as it is to be."""
+    from runtime.counters import Counters
+
+    return Counters(TRANSFERS, FAILURES)
 
 
 def start() -> None:
@@ -59,9 +88,7 @@ def start() -> None:
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_folder())
         except OSError as error:
             log.error("metrics are of one process only: %s", error)
-    from securestore.counters import Counters
-
-    _counters = Counters()
+    _counters = new_counters()
     recorded.connect(_note_event, dispatch_uid="securestore.metrics")
 
 

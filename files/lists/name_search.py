@@ -1,7 +1,7 @@
 """The index of names: which files may have a name that contains some words, the newest first.
 
 SQLite's FTS5 and PostgreSQL's pg_trgm both know which names have a trigram, three characters in a
-row. What is found by it is a proposal: `listing` asks the name itself, and the access rule. The
+row. What is found by it is a proposal: `paging` asks the name itself, and the access rule. The
 index knows no owners, so it is never asked for more than a number of files that is given.
 """
 

@@ -5,7 +5,7 @@ what could deceive or break one of these never enters the database:
 
 - Some browsers send a path: everything up to the last `/` or `\\` is dropped.
 - Unicode is normalised to NFC; line breaks and tabs become spaces; control characters, bidi
-  controls, private use and what shows nothing go (`runtime.portable`). What people see stays,
+  controls, private use and what shows nothing go (`files.crypto.portable`). What people see stays,
   also a character that is younger than this Python.
 - White space at both ends goes, and runs of it become one space.
 - Refused afterwards: a name of which nothing is seen, `.`, `..`, and more than 255 bytes of UTF-8.

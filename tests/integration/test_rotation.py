@@ -56,7 +56,7 @@ STORE_ROWS = """
 import sys, time, uuid
 from files.crypto.keyring import Custody, KeyRecord, KeyState, generate_dek
 from files.crypto.stream import derive_keys
-from files.masterkeys import keyring
+from files.keys.master_keys import keyring
 from files.models import StoredObject
 
 rows = []

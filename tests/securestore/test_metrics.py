@@ -28,7 +28,6 @@ from files.records.leases import is_running, parent
 from files.vault import downloading, storing
 from runtime.configuration import BASE_DIR
 from securestore import metrics
-from securestore.counters import Counters
 
 TOKEN = "nVq7RZ2mHc0wT4bKx9LJ"
 NAME = "very-private-name.txt"
@@ -39,7 +38,7 @@ Read = Callable[[], dict[tuple[str, tuple[tuple[str, str], ...]], float]]
 def counting(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """As in a process that serves, but on its own."""
     settings.METRICS_TOKEN = TOKEN
-    monkeypatch.setattr(metrics, "_counters", Counters())
+    monkeypatch.setattr(metrics, "_counters", metrics.new_counters())
     audit.announcements.recorded.connect(metrics._note_event)
     yield
     audit.announcements.recorded.disconnect(metrics._note_event)
@@ -239,7 +238,7 @@ def test_no_label_can_be_made_by_a_client(
 
 
 def test_every_event_is_counted() -> None:
-    counters = Counters()
+    counters = metrics.new_counters()
     for event in Event:
         counters.note_event(event, {})
 

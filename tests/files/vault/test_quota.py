@@ -1,4 +1,4 @@
-"""files.allowance: the size limit of a file, and the quota of a person."""
+"""files.vault.quota: the size limit of a file, and the quota of a person."""
 
 from __future__ import annotations
 

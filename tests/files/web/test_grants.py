@@ -1,4 +1,4 @@
-"""files.views.grants: sharing a file from its page, and revoking."""
+"""files.web.grants: sharing a file from its page, and revoking."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""files.transfers.archive: several files as one ZIP."""
+"""files.web.transfers.archive: several files as one ZIP."""
 
 import io
 import struct

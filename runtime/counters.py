@@ -13,37 +13,22 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from audit.events import Event
-
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 REQUEST_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600, 3600)
 TRANSFER_SECONDS = (0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 3600, 6 * 3600, 24 * 3600)
 
-IN, OUT = "in", "out"
-TRANSFERS = {
-    Event.FILE_UPLOADED: (IN, "complete", "size"),
-    Event.UPLOAD_ABORTED: (IN, "aborted", "size"),
-    Event.FILE_DOWNLOADED: (OUT, "", "bytes"),
-    Event.DOWNLOAD_FAILED: (OUT, "failed", "bytes"),
-}
-"""Direction, outcome where the event's name says it, and the detail that has the bytes."""
-
-FAILURES = {
-    Event.SIGN_IN_FAILED: "sign_in",
-    Event.LOCKED_OUT: "locked_out",
-    Event.DOWNLOAD_DENIED: "denied",
-    Event.ACCESS_DENIED: "denied",
-    Event.WRONG_KEY: "wrong_key",
-    Event.DAMAGE_FOUND: "damage",
-    Event.DOWNLOAD_FAILED: "download",
-    Event.UPLOAD_ABORTED: "upload",
-}
-
 
 class Counters:
-    """The counters of this process."""
+    """The counters of this process.
 
-    def __init__(self) -> None:
+    Of events by their names: `transfers` says of some their direction, their outcome where the name
+    says it, and the detail that has the bytes; `failures`, which kind of failure one is.
+    """
+
+    def __init__(
+        self, transfers: Mapping[str, tuple[str, str, str]], failures: Mapping[str, str]
+    ) -> None:
+        self._transfers, self._failures = transfers, failures
         self._registry = CollectorRegistry()
         self.requests = self._counter("requests", "Requests", "method", "route", "status")
         self.request_seconds = self._histogram(
@@ -83,10 +68,9 @@ class Counters:
     def note_event(self, name: str, details: Mapping[str, Any]) -> None:
         """Count an event, and the transfer or failure that it tells of."""
         self.events.labels(name).inc()
-        event = Event(name)
-        if (kind := FAILURES.get(event)) is not None:
+        if (kind := self._failures.get(name)) is not None:
             self.failures.labels(kind).inc()
-        if (transfer := TRANSFERS.get(event)) is None:
+        if (transfer := self._transfers.get(name)) is None:
             return
         direction, outcome, size = transfer
         self.transfers.labels(direction, outcome or str(details.get("outcome"))).inc()

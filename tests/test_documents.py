@@ -1,0 +1,44 @@
+"""The documents speak of what is there: files, and headings of other pages."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+TOP = (
+    "accounts|audit|benchmarks|deploy|docs|files|launcher|runtime|securestore|static|templates|"
+    "tests"
+)each = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+
+
+def anchors(text: str) -> set[str]:
+    """What headings can be linked by, as code hosts make them."""
+    titles = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    bare = (re.sub(r"[^\w\- ]", "", title.replace("`", "").lower()) for title in titles)
+    return {title.strip().replace(" ", "-") for title in bare}
+
+
+@each
+def test_every_file_that_is_named_is_there(document: Path) -> None:
+    if document.name == "CHANGELOG.md":
+        pytest.skip("it tells of what was")
+    named = re.findall(rf"`((?:{TOP})/[\w./-]+)`", document.read_text())
+    made = {"static/vendor", "benchmarks/results.json"}  # By make.
+    gone = {name for name in named if not (ROOT / name).exists() and name.rstrip("/") not in made}
+    assert gone == set()
+
+
+@each
+def test_every_link_leads_somewhere(document: Path) -> None:
+    for link in re.findall(r"\]\(([^)\s]+)\)", document.read_text()):
+        if re.match(r"[a-z]+:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        there = document.parent / path if path else document
+        assert there.exists(), link
+        if anchor and there.suffix == ".md":
+            assert anchor in anchors(there.read_text()), link
