@@ -77,7 +77,7 @@ def check_cache() -> None:
 
 
 def check_keyring() -> None:
-    """Raises as `wrapping.check_keyring`, and counts no objects where that was done a moment ago."""
+    """Raises as `wrapping.check_keyring`; counts no objects where that was done a moment ago."""
     wrapping.check_keyring(NEEDED.keys())
 
 

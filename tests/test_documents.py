@@ -12,7 +12,8 @@ DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 TOP = (
     "accounts|audit|benchmarks|deploy|docs|files|launcher|runtime|securestore|static|templates|"
     "tests"
-)each = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+)
+each = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 
 
 def anchors(text: str) -> set[str]:
