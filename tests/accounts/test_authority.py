@@ -185,6 +185,7 @@ def attack(client: Client, attacker: User, target: User) -> None:
                     client.post(listed, {**form, **asked, "confirmed": "1"})
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("who", ["delegate", "desk", "auditor"])
 def test_staff_gain_no_power_and_nobody_elses_identity(
     client: Client,
@@ -214,6 +215,7 @@ def test_staff_gain_no_power_and_nobody_elses_identity(
     assert not EmailAddress.objects.filter(email="evil@example.org", user=root).exists()
 
 
+@pytest.mark.integration
 def test_people_without_business_there_change_nothing(
     client: Client, root: User, alice: User
 ) -> None:

@@ -33,6 +33,7 @@ def given(user: User, kind: str) -> None:
         Authenticator.objects.create(user=user, type="webauthn", data={"name": "k"})
 
 
+@pytest.mark.integration
 def test_no_page_is_reached_without_the_required_factor(
     client: Client, root: User, settings: Settings
 ) -> None:

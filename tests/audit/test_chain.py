@@ -366,6 +366,7 @@ def test_what_is_no_anchor_is_refused(text: str) -> None:
 # --- The check itself ---------------------------------------------------------------------------
 
 
+@pytest.mark.integration
 def test_verification_reads_once_and_keeps_little(
     db: None, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:

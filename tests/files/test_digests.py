@@ -198,6 +198,7 @@ def of_document(content: bytes) -> set[bytes]:
     return {spelling for digest in digests for spelling in spellings(digest)}
 
 
+@pytest.mark.integration
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="looks into the file of a database")
 def test_a_thief_of_the_database_cannot_tell_whether_it_is_a_document(

@@ -33,10 +33,7 @@ def wsgi(db: None, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """
     monkeypatch.setattr(connection, "close", lambda: None)
     monkeypatch.setattr(Console, "serving", False)
-    module = import_module("securestore.wsgi")
-    # What tests leave behind is to be found and freed.
-    gc.unfreeze()
-    return module
+    return import_module("securestore.wsgi")
 
 
 def need_missing_key(count: int) -> None:
@@ -55,12 +52,11 @@ def test_it_starts(wsgi: ModuleType) -> None:
 
 
 def test_no_collection_goes_through_what_was_loaded(wsgi: ModuleType) -> None:
-    try:
-        wsgi.settle_down()
-        assert gc.get_freeze_count() > 0
-        assert "files.web.downloads" in sys.modules
-    finally:
-        gc.unfreeze()
+    # It is frozen again then, also for the tests that follow: see tests/conftest.py.
+    gc.unfreeze()
+    wsgi.settle_down()
+    assert gc.get_freeze_count() > 0
+    assert "files.web.downloads" in sys.modules
 
 
 def test_it_refuses_to_start_without_a_key_that_files_need(wsgi: ModuleType) -> None:

@@ -52,6 +52,7 @@ def run(output: Path, **options: Any) -> str:
     return out.getvalue()
 
 
+@pytest.mark.integration
 def test_with_a_passphrase_rescue_restores_the_file(
     fetched: Path, output: Path, passphrase: str, tmp_path: Path, full_cost: None
 ) -> None:

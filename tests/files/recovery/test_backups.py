@@ -148,6 +148,7 @@ def on_disk(tmp_path: Path, django_db_blocker: Any) -> Iterator[dict[str, Any]]:
         yield configuration
 
 
+@pytest.mark.integration
 def test_a_copy_made_under_writers_is_of_one_moment_and_holds_nobody_up(
     on_disk: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -194,6 +195,7 @@ def test_a_copy_made_under_writers_is_of_one_moment_and_holds_nobody_up(
     assert chain.verify().number == before + 2 * len(written)
 
 
+@pytest.mark.integration
 def test_the_copy_is_one_file(on_disk: dict[str, Any], tmp_path: Path) -> None:
     path = back_up(tmp_path / "backups")
     copy = path.with_name(backups.Manifest.read(path).file)
