@@ -49,7 +49,7 @@ def run(site: Installation, line: str) -> subprocess.CompletedProcess[str]:
 def test_there_is_a_line_for_each_timer() -> None:
     timers = {path.stem.partition("-")[2] for path in (ROOT / "deploy/systemd").glob("*.timer")}
     words = {"sweep": "sweep", "verify": "verify_files", "backup": "backup"}
-    words["drill"] = "restore_drill"
+    words |= {"drill": "restore_drill", "audit": "verify_audit"}
     assert timers == words.keys()
     for command in words.values():
         assert any(f"manage.py {command}" in line for line in LINES)
@@ -72,3 +72,20 @@ def test_what_is_wrong_is_mailed(site: Installation) -> None:
     result = run(site, wanted)
     assert result.returncode == 1
     assert "Not all is well: 1 missing" in result.stderr
+
+
+def test_what_was_written_past_the_vault_is_mailed(site: Installation) -> None:
+    [wanted] = [line for line in LINES if "verify_audit" in line]
+    site.python(
+        "from accounts.models import User\n"
+        "User.objects.filter(username='alice').update(is_superuser=True)"
+    )
+    try:
+        result = run(site, wanted)
+    finally:
+        site.python(
+            "from accounts.models import User\n"
+            "User.objects.filter(username='alice').update(is_superuser=False)"
+        )
+    assert result.returncode == 1
+    assert "no event accounts for its superuser" in result.stderr
