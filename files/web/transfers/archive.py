@@ -40,26 +40,52 @@ LAST = (2107, 12, 31, 23, 59, 58)
 """What a ZIP can say (APPNOTE, 4.4.6), in local time and to two seconds."""
 
 _DATE_IN_HEADER = slice(10, 14)
+_EXTRA_LENGTH = slice(28, 30)
 
 
 class Dated(ZipStream):
-    """An archive whose members have dates, which the library has for paths alone."""
+    """An archive whose members have dates, which the library has for paths alone.
+
+    Both the local one of MS-DOS, and the moment itself: who unpacks it elsewhere has another clock.
+    """
 
     def __init__(self, moments: Iterable[datetime]) -> None:
         """One moment for each member, in their order."""
         super().__init__(compress_type=ZIP_STORED, sized=True)
-        self._moments = iter(moments)
+        self._moments = list(moments)
+        self._added = 0
+
+    def _add_size_from_file(self, arcname: str, size: int) -> None:
+        super()._add_size_from_file(arcname, size)
+        more = len(_as_unix(self._moments[self._added]))
+        self._added += 1
+        progress: tuple[int, int, int] = self._size_prog
+        files, data, directory = progress
+        self._size_prog: tuple[int, int, int] = (files, data + more, directory + more)
 
     def _gen_file_entry(self, **member: Any) -> Generator[bytes]:
-        told = timezone.localtime(next(self._moments)).timetuple()[:6]
-        date = min(max(FIRST, told), LAST)
+        moment = self._moments[len(self._filelist)]
+        date = min(max(FIRST, timezone.localtime(moment).timetuple()[:6]), LAST)
+        extra = _as_unix(moment)
         entry = super()._gen_file_entry(**member)
         header = bytearray(next(entry))
         header[_DATE_IN_HEADER] = _as_dos(date)
-        yield bytes(header)
+        (length,) = struct.unpack("<H", header[_EXTRA_LENGTH])
+        header[_EXTRA_LENGTH] = struct.pack("<H", length + len(extra))
+        self._pos += len(extra)
+        yield bytes(header) + extra
         yield from entry
         # The directory at the end is made of these.
         self._filelist[-1].date_time = date
+        self._filelist[-1].extra = extra
+
+
+def _as_unix(moment: datetime) -> bytes:
+    """The extra field with the moment in seconds (Info-ZIP, 0x5455); none where they do not fit."""
+    seconds = int(moment.timestamp() // 1)
+    if not -(2**31) <= seconds < 2**31:
+        return b""
+    return struct.pack("<HHBi", 0x5455, 5, 1, seconds)
 
 
 def _as_dos(date: tuple[int, ...]) -> bytes:

@@ -183,6 +183,36 @@ def test_a_revoked_grant_stops_it(
 
 
 @pytest.mark.parametrize(
+    ("modified", "is_told"),
+    [
+        (datetime(2001, 2, 3, 4, 5, 7, tzinfo=UTC), True),
+        (datetime(1965, 1, 1, 0, 0, 1, tzinfo=UTC), True),
+        (datetime(2038, 1, 19, 3, 14, 7, tzinfo=UTC), True),
+        (datetime(2038, 1, 19, 3, 14, 8, tzinfo=UTC), False),
+    ],
+)
+def test_members_tell_the_moment_wherever_they_are_unpacked(
+    client: Client, store: Store, alice: "User", modified: datetime, *, is_told: bool
+) -> None:
+    """To the second, and not as a clock on some wall: at both places (Info-ZIP, 0x5455)."""
+    records = [store(alice, b"x" * number, name=f"ü{number}") for number in range(3)]
+    FileRecord.objects.update(modified_at=modified)
+    client.force_login(alice)
+    answer = client.post(URL, {"file": [record.pk for record in records]})
+    data = b"".join(answer)
+    assert len(data) == int(answer["Content-Length"])
+    told = struct.pack("<HHBi", 0x5455, 5, 1, int(modified.timestamp())) if is_told else b""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        assert archive.testzip() is None
+        members = archive.infolist()
+    assert [member.extra for member in members] == [told] * 3
+    for member in members:
+        name, extra = struct.unpack_from("<HH", data, member.header_offset + 26)
+        begins = member.header_offset + 30 + name
+        assert data[begins : begins + extra] == told
+
+
+@pytest.mark.parametrize(
     ("modified", "told"),
     [
         (datetime(2019, 5, 1, 10, 30, 7, tzinfo=UTC), (2019, 5, 1, 10, 30, 6)),
