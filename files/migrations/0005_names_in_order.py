@@ -8,6 +8,7 @@ from django.apps.registry import Apps
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
 from runtime import online
+from runtime import schema_changes
 
 
 NAME = "storedobject_in_order"
@@ -18,12 +19,12 @@ STATEMENT = (
 
 def create(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     if schema_editor.connection.vendor == "postgresql":
-        online.create_index(schema_editor, NAME, STATEMENT)
+        schema_changes.create_index(schema_editor, NAME, STATEMENT)
 
 
 def drop(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     if schema_editor.connection.vendor == "postgresql":
-        online.drop_index(schema_editor, NAME)
+        schema_changes.drop_index(schema_editor, NAME)
 
 
 class Migration(online.Migration):

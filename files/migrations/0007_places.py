@@ -17,6 +17,7 @@ from django.db.models import OuterRef, Subquery
 
 import files.records.ordering
 from runtime import online
+from runtime import schema_changes
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # The rows of a batch at once: one by one they take six times as long.
@@ -50,7 +51,7 @@ def fill(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     records = apps.get_model("files", "FileRecord").objects
     rows = records.order_by("created_at", "id").values_list("pk", "created_at", "place")
     given = places(rows.iterator())
-    if not online.is_postgresql(schema_editor):
+    if not schema_changes.is_postgresql(schema_editor):
         to_column = records.model._meta.pk.get_db_prep_value
         with connection.cursor() as cursor:
             # Not `bulk_update`, which takes minutes for a million.

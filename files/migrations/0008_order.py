@@ -9,11 +9,12 @@ from django.conf import settings
 from django.db import migrations, models
 
 from runtime import online
+from runtime import schema_changes
 
 
 def fill_again(apps, schema_editor):
     """What was written between the last migration and this one, by a release that knows no places."""
-    if online.is_postgresql(schema_editor):
+    if schema_changes.is_postgresql(schema_editor):
         import_module("files.migrations.0007_places").fill(apps, schema_editor)
 
 

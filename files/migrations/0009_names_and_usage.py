@@ -12,6 +12,7 @@ from django.db import DatabaseError, migrations, models, transaction
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
 from runtime import online
+from runtime import schema_changes
 
 FIXED = "a file keeps its place"
 ITS_FILES = "a grant has the place of its file"
@@ -176,13 +177,13 @@ def install(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
 
 def count_and_install(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     """Count what is stored and keep it from then on; nobody writes a file between the two."""
-    if not online.is_postgresql(schema_editor):
+    if not schema_changes.is_postgresql(schema_editor):
         schema_editor.execute(COUNT)
         install(apps, schema_editor)
         return
     _create_trigrams(schema_editor)
     beside = POSTGRESQL_INDEX.replace("INDEX IF NOT EXISTS", "INDEX CONCURRENTLY")
-    online.create_index(schema_editor, "filerecord_names", beside)
+    schema_changes.create_index(schema_editor, "filerecord_names", beside)
 
     def begin() -> None:
         schema_editor.execute("LOCK TABLE files_filerecord, files_grant IN SHARE ROW EXCLUSIVE MODE")
@@ -190,7 +191,7 @@ def count_and_install(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> No
         schema_editor.execute(COUNT)
         install(apps, schema_editor)
 
-    online.briefly(schema_editor, begin)
+    schema_changes.briefly(schema_editor, begin)
 
 
 def _install_on_sqlite(schema_editor: BaseDatabaseSchemaEditor) -> None:
@@ -228,7 +229,7 @@ def uninstall(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
         schema_editor.execute(f"DROP TRIGGER IF EXISTS {name} ON {TABLE_OF[name.split('_')[0]]}")
     for function in FUNCTIONS:
         schema_editor.execute(f"DROP FUNCTION IF EXISTS files_{function}()")
-    online.drop_index(schema_editor, "filerecord_names")
+    schema_changes.drop_index(schema_editor, "filerecord_names")
 
 
 class Migration(online.Migration):

@@ -11,6 +11,7 @@ from django.db import migrations, models, transaction
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
 from runtime import online
+from runtime import schema_changes
 
 HALF = "ALTER TABLE files_storedobject SET (fillfactor = 50)"
 FULL = "ALTER TABLE files_storedobject RESET (fillfactor)"
@@ -32,20 +33,20 @@ GIVE = """
 
 def leave_room(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     if schema_editor.connection.vendor == "postgresql":
-        online.briefly(schema_editor, lambda: schema_editor.execute(HALF))
+        schema_changes.briefly(schema_editor, lambda: schema_editor.execute(HALF))
 
 
 def fill(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     if schema_editor.connection.vendor == "postgresql":
-        online.briefly(schema_editor, lambda: schema_editor.execute(FULL))
+        schema_changes.briefly(schema_editor, lambda: schema_editor.execute(FULL))
 
 
 def take(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     connection = schema_editor.connection
     statement = TAKE.format(joined=JOINED[connection.vendor])
-    if not online.is_postgresql(schema_editor):
+    if not schema_changes.is_postgresql(schema_editor):
         schema_editor.execute(statement)
-    elif online.has_table(schema_editor, "files_pastwrapping"):  # Else a killed run has taken all.
+    elif schema_changes.has_table(schema_editor, "files_pastwrapping"):  # Else a killed run has taken all.
         for batch in online.batches(schema_editor, "files_storedobject"):
             with transaction.atomic(using=connection.alias):
                 schema_editor.execute(f"{statement} AND id BETWEEN %s AND %s", list(batch))

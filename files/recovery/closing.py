@@ -24,7 +24,7 @@ import audit
 from audit import Event
 from files.errors import VaultError
 from files.models import DatabaseState, Pulse
-from runtime import database_state, online
+from runtime import database_state, schema_changes
 
 PREFIX: Final = "closed_"
 """Of the names of the triggers."""
@@ -93,7 +93,7 @@ def close(move: UUID, other: str) -> None:
         with transaction.atomic(), connection.cursor() as cursor:
             if connection.vendor == "postgresql":
                 named = ", ".join(map(connection.ops.quote_name, tables))
-                cursor.execute(f"SET LOCAL lock_timeout = '{online.PATIENCE}'")
+                cursor.execute(f"SET LOCAL lock_timeout = '{schema_changes.PATIENCE}'")
                 cursor.execute(f"LOCK TABLE {named} IN SHARE ROW EXCLUSIVE MODE")
             audit.record(Event.DATABASE_CLOSED, move=move, to=other)
             DatabaseState.objects.create(
@@ -102,7 +102,7 @@ def close(move: UUID, other: str) -> None:
             for statement in _shut(connection, tables):
                 cursor.execute(statement)
 
-    online.patiently(connection, once)
+    schema_changes.patiently(connection, once)
     database_state.forget()
 
 

@@ -16,7 +16,7 @@ from django.core.management import call_command
 from django.db import connection, transaction
 from pytest_django import DjangoDbBlocker
 
-from runtime import forecast, online
+from runtime import forecast, online, schema_changes
 from tests.integration import migrating
 from tests.integration.postgresql import server
 
@@ -105,16 +105,16 @@ def test_a_long_transaction_makes_no_queue_of_readers_behind_the_migration(
     database: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A waiting `ALTER TABLE` shuts readers out as much as one that works."""
-    monkeypatch.setattr(online, "PAUSE", 0.05)
+    monkeypatch.setattr(schema_changes, "PAUSE", 0.05)
     migrating.begin(FEW)
     tried = threading.Event()
-    patience = online.waited_in_vain
+    patience = schema_changes.waited_in_vain
 
     def waited_in_vain(error: BaseException) -> bool:
         tried.set()
         return patience(error)
 
-    monkeypatch.setattr(online, "waited_in_vain", waited_in_vain)
+    monkeypatch.setattr(schema_changes, "waited_in_vain", waited_in_vain)
     with (
         psycopg.connect(
             host=database["HOST"], user="postgres", dbname=database["NAME"]
@@ -142,14 +142,16 @@ def test_a_long_transaction_makes_no_queue_of_readers_behind_the_migration(
 def test_a_table_that_is_never_free_ends_the_run_with_words(
     database: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(online, "PAUSE", 0.0)
-    monkeypatch.setattr(online, "TRIES", 2)
+    monkeypatch.setattr(schema_changes, "PAUSE", 0.0)
+    monkeypatch.setattr(schema_changes, "TRIES", 2)
     migrating.begin(FEW)
     with psycopg.connect(
         host=database["HOST"], user="postgres", dbname=database["NAME"]
     ) as long_reader:
         long_reader.execute("SELECT 'secret' FROM files_filerecord LIMIT 1")
-        with pytest.raises(online.StillInUse, match=f"process {long_reader.info.backend_pid}") as e:
+        with pytest.raises(
+            schema_changes.StillInUse, match=f"process {long_reader.info.backend_pid}"
+        ) as e:
             call_command("migrate", "files", "0007", verbosity=0)
         assert "secret" not in str(e.value)
         assert "goes on" in str(e.value)

@@ -8,19 +8,19 @@ from typing import Any
 import pytest
 from django.db import OperationalError, connection, models
 
-from runtime import online
+from runtime import online, schema_changes
 
 
 def in_vain() -> OperationalError:
     cause = Exception("canceling statement due to lock timeout")
-    cause.sqlstate = online.LOCK_NOT_AVAILABLE  # type: ignore[attr-defined]
+    cause.sqlstate = schema_changes.LOCK_NOT_AVAILABLE  # type: ignore[attr-defined]
     error = OperationalError("lock timeout")
     error.__cause__ = cause
     return error
 
 
 def test_a_lock_that_was_not_had_is_tried_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(online, "PAUSE", 0.0)
+    monkeypatch.setattr(schema_changes, "PAUSE", 0.0)
     errors = [in_vain(), in_vain()]
     between: list[int] = []
 
@@ -28,7 +28,7 @@ def test_a_lock_that_was_not_had_is_tried_for_again(monkeypatch: pytest.MonkeyPa
         if errors:
             raise errors.pop()
 
-    online.patiently(connection, work, lambda: between.append(len(errors)))
+    schema_changes.patiently(connection, work, lambda: between.append(len(errors)))
     assert between == [1, 0]
 
 
@@ -37,7 +37,7 @@ def test_another_error_is_not() -> None:
         raise OperationalError("the server closed the connection")
 
     with pytest.raises(OperationalError, match="closed"):
-        online.patiently(connection, work)
+        schema_changes.patiently(connection, work)
 
 
 def test_what_an_operation_does_not_do_on_line_is_refused() -> None:
@@ -50,4 +50,4 @@ def test_what_an_operation_does_not_do_on_line_is_refused() -> None:
 
 def test_sql_that_is_only_shown_is_what_django_shows() -> None:
     editor: Any = SimpleNamespace(connection=SimpleNamespace(vendor="postgresql"), collect_sql=True)
-    assert not online.is_postgresql(editor)
+    assert not schema_changes.is_postgresql(editor)

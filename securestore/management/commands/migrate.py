@@ -15,7 +15,7 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.signals import pre_migrate
 
-from runtime import forecast, online
+from runtime import forecast, schema_changes
 
 
 class Command(migrate.Command):
@@ -41,7 +41,7 @@ class Command(migrate.Command):
                 super().handle(*args, **options)
                 return
             with _hurried(connection):
-                online.patiently(
+                schema_changes.patiently(
                     connection,
                     lambda: super(Command, self).handle(*args, **options),
                     self._say_that_it_waits,
@@ -52,7 +52,7 @@ class Command(migrate.Command):
     def _say_that_it_waits(self) -> None:
         self.stderr.write(
             "A table is in use. So that nobody queues up behind this, it is tried again in "
-            f"{online.PAUSE:.0f} seconds."
+            f"{schema_changes.PAUSE:.0f} seconds."
         )
 
 
@@ -62,7 +62,7 @@ def _hurried(connection: BaseDatabaseWrapper) -> Iterator[None]:
     with connection.cursor() as cursor:
         cursor.execute("SHOW lock_timeout")
         [[before]] = cursor.fetchall()
-        cursor.execute(f"SET lock_timeout = '{online.PATIENCE}'")
+        cursor.execute(f"SET lock_timeout = '{schema_changes.PATIENCE}'")
     try:
         yield
     finally:

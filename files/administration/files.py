@@ -1,0 +1,205 @@
+"""Files in the administration: who owns them and who may read them, never what is in them.
+
+No page here shows or changes content. Every change goes through a use case, which audits it.
+"""
+
+from __future__ import annotations
+
+import uuid
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils.decorators import method_decorator
+from django.views.decorators.http import require_http_methods
+
+from accounts import members
+from accounts.models import User
+from files.administration import bulk_actions, effective_access
+from files.lists import name_search, paging
+from files.models import FileRecord, StoredObject
+from files.vault import removing
+from runtime.administration import BoundedPaginator
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
+
+
+from files.administration.grants import GrantInline, actor_of, save
+
+FOUND = 1000
+"""Files, and owners, that a search finds at most, the newest."""
+
+
+class StateFilter(admin.SimpleListFilter):
+    title = "state in the store"
+    parameter_name = "state"
+
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[Any, str | _StrPromise]]:
+        return [(StoredObject.State.LIVE, "live"), (StoredObject.State.DAMAGED, "damaged")]
+
+    def queryset(self, request: Any, queryset: QuerySet[FileRecord]) -> QuerySet[FileRecord] | None:
+        return queryset.filter(current__state=self.value()) if self.value() else queryset
+
+
+class FileRecordAdmin(admin.ModelAdmin[FileRecord]):
+    # The file's own page is for those who were granted the file.
+    view_on_site = False
+    list_display = ("name", "size", "owner", "custody", "state", "created_at")
+    list_filter = (StateFilter, "custody", "created_at")
+    list_select_related = ("owner", "current")
+    asked_for = ("owner",)
+    search_fields = ("name", "folded_name", "id", "owner__username", "owner__email")
+    search_help_text = "A part of a name; or of an owner's name or address; or an id in full"
+    inlines = (GrantInline,)
+    fields = (
+        "id",
+        "name",
+        "size",
+        "content_type",
+        "owner",
+        "custody",
+        "state",
+        "master_key",
+        "object_name",
+        "object_size",
+        "created_at",
+        "updated_at",
+    )
+    readonly_fields = fields
+    actions = ("grant_many", "transfer_many")
+    show_full_result_count = False
+    paginator = BoundedPaginator
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """By owner, too: links lead here, though no list of all owners is shown."""
+        return lookup == "owner__id__exact" or super().lookup_allowed(lookup, value, request)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[FileRecord], search_term: str
+    ) -> tuple[QuerySet[FileRecord], bool]:
+        """By what has an index: the newest files with all the words in their names, and others.
+
+        Words that are too short for the index are looked for in every name.
+        """
+        words = paging.words_of(search_term)
+        if not words or len(name_search.served(words)) < len(words):
+            return super().get_search_results(request, queryset, search_term)
+        places = name_search.newest(words, before=None, at_most=FOUND)
+        term = search_term.strip().replace("\0", "")
+        owners = User.objects.filter(Q(username__icontains=term) | Q(email__icontains=term))
+        found = Q(place__in=places) | Q(owner__in=list(owners.values_list("pk", flat=True)[:FOUND]))
+        with suppress(ValueError):
+            found |= Q(pk=uuid.UUID(term))
+        return queryset.filter(found), False
+
+    def get_urls(self) -> list[URLPattern]:
+        """Django's, and the pages of one file that are our own."""
+        view = self.admin_site.admin_view
+        access = view(partial(effective_access.file_access, model_admin=self))
+        transfer = view(partial(bulk_actions.transfer_one, model_admin=self))
+        return [
+            path("sharing/", view(self.members_share), name="files_filerecord_sharing"),
+            path("<uuid:object_id>/access/", access, name="files_filerecord_access"),
+            path("<uuid:object_id>/transfer/", transfer, name="files_filerecord_transfer"),
+            *super().get_urls(),
+        ]
+
+    @method_decorator(require_http_methods(["GET", "HEAD", "POST"]))
+    def members_share(self, request: HttpRequest) -> HttpResponse:
+        """The switch: members may share what they own. It gives powers, so superusers decide."""
+        if not request.user.is_superuser:
+            raise PermissionDenied
+        if request.method == "POST":
+            members.let_share(on="on" in request.POST)
+            state = (
+                "may share what they own" if members.may_share() else "do not share by themselves"
+            )
+            self.message_user(request, f"Members {state} from now on.", messages.SUCCESS)
+            return redirect("admin:files_filerecord_sharing")
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": "Sharing by members",
+            "is_on": members.may_share(),
+        }
+        return TemplateResponse(request, "admin/files/filerecord/sharing.html", context)
+
+    @admin.action(description="Grant the selected files to people or groups", permissions=["grant"])
+    def grant_many(
+        self, request: HttpRequest, queryset: QuerySet[FileRecord]
+    ) -> HttpResponse | None:
+        return bulk_actions.grant_many(self, request, queryset)
+
+    def has_grant_permission(self, request: HttpRequest) -> bool:
+        return actor_of(request).has_perm("files.add_grant")
+
+    @admin.action(
+        description="Transfer the selected files to another owner", permissions=["transfer"]
+    )
+    def transfer_many(
+        self, request: HttpRequest, queryset: QuerySet[FileRecord]
+    ) -> HttpResponse | None:
+        return bulk_actions.transfer_many(self, request, queryset)
+
+    def has_transfer_permission(self, request: HttpRequest) -> bool:
+        return bulk_actions.may_transfer(request)
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """With the links to the pages of our own."""
+        context["may_transfer"] = bulk_actions.may_transfer(request)
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    @admin.display(description="state", ordering="current__state")
+    def state(self, record: FileRecord) -> str:
+        return record.current.get_state_display()
+
+    @admin.display(description="wrapped by master key")
+    def master_key(self, record: FileRecord) -> str:
+        return record.current.master_key_id
+
+    @admin.display(description="object in the store")
+    def object_name(self, record: FileRecord) -> str:
+        return record.current.object_name
+
+    @admin.display(description="bytes in the store")
+    def object_size(self, record: FileRecord) -> int:
+        return record.current.object_size
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: FileRecord, form: Any, change: bool) -> None:
+        """The page changes grants alone; a whole row saved might undo what happened meanwhile."""
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        """Save the grants of the page through the use cases."""
+        formset.save(commit=False)
+        for new in formset.new_objects:
+            grant_once(new, request)
+        for grant_form in formset.initial_forms:
+            if grant_form.has_changed():
+                save(grant_form, grant_form.instance, request, is_new=False)
+
+    def get_deleted_objects(
+        self, objs: Any, request: HttpRequest
+    ) -> tuple[list[Any], dict[Any, int], set[Any], list[Any]]:
+        """A file goes with its grants; that these cannot be deleted alone is no obstacle."""
+        shown, counts, _needed, protected = super().get_deleted_objects(objs, request)
+        return shown, counts, set(), protected
+
+    def delete_model(self, request: HttpRequest, obj: FileRecord) -> None:
+        removing.remove(obj, actor=actor_of(request))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[FileRecord]) -> None:
+        for record in queryset.select_related("current"):
+            removing.remove(record, actor=actor_of(request))

@@ -1,0 +1,230 @@
+"""Grants in the administration: given, changed, revoked, never deleted, for they are history.
+
+Every change goes through a use case, which audits it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.http import urlencode
+
+from accounts.models import User
+from files.models import FileRecord, Grant
+from files.sharing import granting
+from files.web.forms import computable
+from runtime.administration import BoundedPaginator, SoundChoices
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
+
+
+EXPIRING = timedelta(days=7)
+"""What the filter of grants counts as expiring soon."""
+
+INLINE = 50
+"""Grants on the page of a file, the newest; the list of grants has them all."""
+
+TOLD = 20
+"""Grants that were revoked in one step of which is said what remains; the list has the others."""
+
+
+def actor_of(request: HttpRequest) -> User:
+    """Who uses the administration."""
+    return cast("User", request.user)
+
+
+class GrantForm(forms.ModelForm[Grant]):
+    """A grant, with a box to revoke one that exists."""
+
+    revoke = forms.BooleanField(required=False, label="Revoke now")
+
+    class Meta:
+        model = Grant
+        fields = ("file", "user", "group", "level", "starts_at", "expires_at", "reason")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        exists = not self.instance._state.adding
+        if not exists or self.instance.revoked_at is not None:
+            self.fields["revoke"].disabled = True
+        if exists:
+            self._fix("file", "user", "group")
+        for name in self.fields.keys() & {"starts_at", "expires_at"}:
+            self.fields[name].validators.append(computable)
+
+    def _fix(self, *names: str) -> None:
+        """Whom a grant was for, and to what, is history: end it and make another."""
+        for name in self.fields.keys() & set(names):
+            chosen = getattr(self.instance, name)
+            only = (chosen.pk, chosen) if chosen else ("", "")
+            self.fields[name].disabled = True
+            # The usual widget would ask the database for its one option, in every row.
+            self.fields[name].widget = forms.Select(choices=[only])
+
+
+def tell_left(request: HttpRequest, ended: Sequence[Grant]) -> None:
+    """Say how those whose grants were revoked still get in, and where that can be ended."""
+    for grant in ended[:TOLD]:
+        left = granting.remaining(grant.file, grant.user, grant.group)
+        if left:
+            query = urlencode({"id__in": ",".join(str(one.pk) for one in left)})
+            messages.warning(
+                request,
+                format_html(
+                    '“{}”: {} <a href="{}?{}">Show what is left</a>.',
+                    grant.file,
+                    granting.describe_left(left, grant.recipient_name),
+                    reverse("admin:files_grant_changelist"),
+                    query,
+                ),
+            )
+    if len(ended) > TOLD:
+        text = (
+            f"Of the other {len(ended) - TOLD}, “Effective access” of each file says who reads it."
+        )
+        messages.warning(request, text)
+
+
+def save(form: GrantForm, grant: Grant, request: HttpRequest, *, is_new: bool) -> None:
+    """Do what the form of one grant says, through the use cases. Raises ValidationError."""
+    actor = actor_of(request)
+    if is_new:
+        grant_once(grant, request)
+        return
+    if form.changed_data and form.changed_data != ["revoke"]:
+        granting.change(grant, actor=actor)
+    if form.cleaned_data.get("revoke") and granting.revoke(grant, actor=actor):
+        tell_left(request, [grant])
+
+
+def grant_once(new: Grant, request: HttpRequest) -> None:
+    """Grant; where the same is there already, the page goes on with that one."""
+    made = granting.grant(new, actor=actor_of(request))
+    if made is not new:
+        for field in Grant._meta.concrete_fields:
+            setattr(new, field.attname, getattr(made, field.attname))
+        new._state.adding = False
+        text = f"{made.recipient_name} had that already: it is one grant, number {made.pk}."
+        messages.info(request, text)
+
+
+class NewestGrants(forms.BaseInlineFormSet[Grant, FileRecord, forms.ModelForm[Grant]]):
+    """The newest grants of the file: all of many would be more fields than a form may have."""
+
+    def get_queryset(self) -> QuerySet[Grant]:
+        if not hasattr(self, "_queryset") and self.queryset is not None:
+            newest = Grant.objects.filter(file=self.instance).order_by("-pk").values("pk")
+            self.queryset = self.queryset.filter(pk__in=newest[:INLINE])
+        return super().get_queryset()
+
+
+class GrantInline(SoundChoices, admin.TabularInline[Grant, FileRecord]):
+    model = Grant
+    form = GrantForm
+    formset = NewestGrants
+    extra = 0
+    can_delete = False
+    autocomplete_fields = ("user", "group")
+    fields = (
+        "user",
+        "group",
+        "level",
+        "starts_at",
+        "expires_at",
+        "reason",
+        "shown_status",
+        "granted_by",
+        "revoke",
+    )
+    readonly_fields = ("shown_status", "granted_by")
+
+    @admin.display(description="status")
+    def shown_status(self, grant: Grant) -> str:
+        return grant.status if grant.pk else ""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Grant]:
+        return super().get_queryset(request).select_related("user", "group", "granted_by")
+
+
+class StatusFilter(admin.SimpleListFilter):
+    title = "status"
+    parameter_name = "status"
+
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[Any, str | _StrPromise]]:
+        names = ("live", "scheduled", "expired", "revoked")
+        return [*((name, name) for name in names), ("expiring", "expiring within 7 days")]
+
+    def queryset(self, request: Any, queryset: QuerySet[Grant]) -> QuerySet[Grant] | None:
+        now = timezone.now()
+        live = Q(pk__in=Grant.objects.live(now).values("pk"))
+        conditions = {
+            "live": live,
+            "expiring": live & Q(expires_at__lte=now + EXPIRING),
+            "scheduled": Q(revoked_at=None, starts_at__gt=now),
+            "expired": Q(revoked_at=None, expires_at__lte=now),
+            "revoked": Q(revoked_at__isnull=False),
+        }
+        return queryset.filter(conditions.get(self.value() or "", Q()))
+
+
+class GrantAdmin(admin.ModelAdmin[Grant]):
+    form = GrantForm
+    list_display = ("file", "recipient", "level", "shown_status", "expires_at", "granted_by")
+    list_filter = (StatusFilter, "level")
+    list_select_related = ("file", "user", "group", "granted_by")
+    search_fields = ("file__name", "user__username", "user__email", "group__name", "reason")
+    autocomplete_fields = ("file", "user", "group")
+    fields = (
+        "file",
+        "user",
+        "group",
+        "level",
+        "starts_at",
+        "expires_at",
+        "reason",
+        "granted_by",
+        "created_at",
+        "revoked_at",
+        "revoked_by",
+        "revoke",
+    )
+    readonly_fields = ("granted_by", "created_at", "revoked_at", "revoked_by")
+    actions = ("revoke_selected",)
+    ordering = ("-id",)
+    show_full_result_count = False
+    paginator = BoundedPaginator
+
+    @admin.display(description="for")
+    def recipient(self, grant: Grant) -> str:
+        return grant.recipient_name
+
+    @admin.display(description="status")
+    def shown_status(self, grant: Grant) -> str:
+        return grant.status
+
+    @admin.action(description="Revoke the selected grants", permissions=["change"])
+    def revoke_selected(self, request: HttpRequest, queryset: QuerySet[Grant]) -> None:
+        chosen = list(queryset)
+        ended = [grant for grant in chosen if granting.revoke(grant, actor=actor_of(request))]
+        self.message_user(request, f"{len(ended)} revoked.", messages.SUCCESS)
+        tell_left(request, ended)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Grant | None = None) -> Any:
+        fixed = ("file", "user", "group") if obj else ()
+        return (*self.readonly_fields, *fixed)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Grant | None = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Grant, form: Any, change: bool) -> None:
+        save(form, obj, request, is_new=not change)
