@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
 
 
-from files.administration.grants import GrantInline, actor_of, save
+from files.administration.grants import GrantInline, actor_of, grant_once, save
 
 FOUND = 1000
 """Files, and owners, that a search finds at most, the newest."""
