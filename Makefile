@@ -7,6 +7,8 @@ PORT ?= 8000
 HOST = 127.0.0.1
 CHROMIUM ?= /usr/bin/chromium
 FUZZ_SECONDS ?= 600
+SAMPLE ?= 40
+SEED ?= 0
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -97,6 +99,10 @@ soak: packages $(VENV)/dev.stamp $(VENDOR)/stamp ## Long and memory-hungry tests
 .PHONY: fuzz
 fuzz: $(VENV)/dev.stamp ## Fuzz each parser for ten minutes (FUZZ_SECONDS=60: for one)
 	FUZZ_SECONDS="$(FUZZ_SECONDS)" $(PYTEST) $(NO_LIMIT) -n auto tests/files/fuzz
+
+.PHONY: mutants
+mutants: $(VENV)/dev.stamp ## Is a wrong module noticed? MODULE=files.access (SAMPLE=40 SEED=0)
+	$(BIN)/python -m tests.mutation --sample "$(SAMPLE)" --seed "$(SEED)" -- "$(MODULE)"
 
 .PHONY: bench
 bench: peers $(VENV)/bench.stamp $(VENDOR)/stamp ## Measure throughput and memory
