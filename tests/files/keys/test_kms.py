@@ -28,7 +28,7 @@ from files.models import FileRecord, StoredObject
 from files.vault import storing
 from tests.files.conftest import CONTENT, KEY, Store, UseKeys
 from tests.files.rotation.test_reencryption import holding
-from tests.files.vault.test_vault import read
+from tests.files.vault.faults import read
 
 LOCAL = generate_master_key()
 LOCAL_ID = LocalMasterKey(LOCAL).id

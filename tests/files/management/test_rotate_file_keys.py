@@ -22,7 +22,7 @@ from files.rotation import reencryption
 from files.vault import stored_objects
 from tests.files.conftest import CONTENT, Store, UseKeys
 from tests.files.rotation.test_reencryption import holding
-from tests.files.vault.test_vault import StoreTrouble, flip, read
+from tests.files.vault.faults import StoreTrouble, flip, read
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client

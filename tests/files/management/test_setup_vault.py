@@ -15,7 +15,7 @@ from accounts.members import PERMISSIONS
 from accounts.models import User
 from files.vault import stored_objects
 from tests.aws import s3_client
-from tests.files.vault.test_vault import StoreTrouble
+from tests.files.vault.faults import StoreTrouble
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client

@@ -19,7 +19,7 @@ from files.models import DownloadSession, FileRecord, StoredObject
 from files.upkeep import reconciliation
 from files.vault import downloading, removing
 from tests.files.conftest import Store
-from tests.files.vault.test_vault import StoreTrouble
+from tests.files.vault.faults import StoreTrouble
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client

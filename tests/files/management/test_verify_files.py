@@ -20,7 +20,7 @@ from files.upkeep import bulk_verification, verification, verification_queue
 from tests.files.conftest import CONTENT, Store, UseKeys
 from tests.files.rotation.test_reencryption import holding
 from tests.files.upkeep.test_bulk_verification import lose
-from tests.files.vault.test_vault import StoreTrouble, flip
+from tests.files.vault.faults import StoreTrouble, flip
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client

@@ -13,7 +13,7 @@ from files.rotation import bulk_reencryption
 from files.rotation.bulk_reencryption import Run, Selection, survey
 from files.vault import stored_objects
 from tests.files.conftest import CONTENT, Store
-from tests.files.vault.test_vault import read
+from tests.files.vault.faults import read
 
 State = StoredObject.State
 

@@ -31,7 +31,7 @@ from files.storage import EncryptedS3Storage, parts
 from files.upkeep import sweeping
 from files.vault import opening, removing, resumable, stored_objects, storing
 from tests.files.conftest import CONTENT, Store, UseKeys
-from tests.files.vault.test_vault import PART, read
+from tests.files.vault.faults import PART, read
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client

@@ -21,7 +21,7 @@ from files.models import FileRecord, MasterKey, StoredObject
 from files.rotation import rewrapping
 from files.vault import opening, removing, storing
 from tests.files.conftest import CONTENT, Store, UseKeys
-from tests.files.vault.test_vault import read
+from tests.files.vault.faults import read
 
 Events = Callable[[str], list[dict[str, Any]]]
 OLD, NEW = generate_master_key(), generate_master_key()

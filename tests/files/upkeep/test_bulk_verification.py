@@ -18,7 +18,7 @@ from files.upkeep.verification import Finding, Outcome
 from files.vault import removing, stored_objects, storing
 from tests.files.conftest import CONTENT, Store
 from tests.files.rotation.test_reencryption import holding
-from tests.files.vault.test_vault import StoreTrouble, flip
+from tests.files.vault.faults import StoreTrouble, flip
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client

@@ -21,7 +21,7 @@ from files.upkeep.reconciliation import NONE_KNOWN, Reconciled, Row, merged, rec
 from files.upkeep.sweeping import Act, Step
 from files.vault import removing, stored_objects, storing
 from tests.files.conftest import CONTENT, Store
-from tests.files.vault.test_vault import PART, StoreTrouble, read
+from tests.files.vault.faults import PART, StoreTrouble, read
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client

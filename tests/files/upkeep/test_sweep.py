@@ -16,7 +16,7 @@ from files.models import FileRecord, StoredObject
 from files.upkeep import sweeping
 from files.vault import removing, resumable, stored_objects, storing
 from tests.files.conftest import CONTENT, Store
-from tests.files.vault.test_vault import PART, StoreTrouble, read
+from tests.files.vault.faults import PART, StoreTrouble, read
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client

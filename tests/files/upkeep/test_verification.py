@@ -19,7 +19,7 @@ from files.upkeep.verification import Finding, Outcome, clear_damage, mark, veri
 from files.vault import opening, removing, stored_objects
 from tests.files.conftest import CONTENT, Store, UseKeys
 from tests.files.rotation.test_reencryption import holding
-from tests.files.vault.test_vault import StoreTrouble, flip, read
+from tests.files.vault.faults import StoreTrouble, flip, read
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client

@@ -22,7 +22,7 @@ from files.crypto.stream import FRAME_LENGTH, FRAME_PAYLOAD
 from files.models import DownloadSession, FileRecord, Grant
 from files.vault import downloading, opening
 from tests.files.conftest import Store
-from tests.files.vault.test_vault import flip
+from tests.files.vault.faults import flip
 from tests.files.web.test_downloads import pattern
 
 if TYPE_CHECKING:

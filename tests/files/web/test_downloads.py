@@ -26,7 +26,7 @@ from files.vault import downloading, opening, stored_objects
 from files.web.transfers import downloads
 from files.web.transfers.structured import byte_sequence
 from tests.files.conftest import CONTENT, KEY, Store, UseKeys, give
-from tests.files.vault.test_vault import StoreTrouble, flip
+from tests.files.vault.faults import StoreTrouble, flip
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client

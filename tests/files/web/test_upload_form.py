@@ -21,7 +21,7 @@ from files.vault import opening, storing
 from files.web.transfers import forms
 from tests.files.conftest import PASSPHRASE
 from tests.files.multipart import BOUNDARY, CONTENT_TYPE, Part, body, field, file
-from tests.files.vault.test_vault import PART, StoreTrouble
+from tests.files.vault.faults import PART, StoreTrouble
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client

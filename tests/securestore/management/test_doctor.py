@@ -16,7 +16,7 @@ from django.core.management import CommandError, call_command
 from files.upkeep import diagnosis as vaults
 from runtime.findings import Level, Line, Probe
 from securestore import diagnosis
-from tests.files.vault.test_vault import StoreTrouble
+from tests.files.vault.faults import StoreTrouble
 
 
 def doctor(*arguments: str) -> str:

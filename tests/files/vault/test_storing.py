@@ -1,4 +1,4 @@
-"""Store, open, remove: whatever fails and wherever, nothing is half there and nothing is lost."""
+"""Store: whatever fails and wherever, nothing is half there and nothing is lost."""
 
 from __future__ import annotations
 
@@ -6,77 +6,33 @@ import uuid
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
+from botocore.exceptions import ReadTimeoutError
 from django.db import OperationalError, connection, transaction
 from django.utils import timezone
-from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from accounts.models import User
 from audit.models import AuditEvent
 from files.crypto.errors import Damaged
-from files.crypto.keyring import LocalMasterKey, generate_master_key
-from files.crypto.stream import FRAME_LENGTH, FRAME_PAYLOAD, frames_per_part, object_length
-from files.errors import FileDamaged, FileTooLarge, KeysMissing, UploadLost
-from files.keys import wrapping
-from files.models import FileRecord, Grant, StoredObject
+from files.crypto.stream import FRAME_PAYLOAD, object_length
+from files.errors import FileTooLarge, UploadLost
+from files.models import FileRecord, StoredObject
 from files.records.names import BadName
 from files.rotation import rewrapping
 from files.storage import StoreError
 from files.upkeep import sweeping
-from files.vault import opening, removing, stored_objects, storing
-from tests.files.conftest import CONTENT, Store, UseKeys
+from files.vault import stored_objects, storing
+from tests.files.conftest import CONTENT, Store
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
+from tests.files.vault.faults import PART, StoreTrouble, read
+
 State = StoredObject.State
 Nothing = Callable[[], bool]
-PART = frames_per_part(None) * FRAME_PAYLOAD
-"""Bytes of plaintext in one part: with one more, the upload is a multipart one."""
-
-
-class StoreTrouble:
-    """Makes the store fail, from the n-th call of one S3 operation on."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, s3: S3Client) -> None:
-        self._patch = monkeypatch
-        self.calls: list[str] = []
-        self._failing: dict[str, int] = {}
-        client = stored_objects.storage().client
-        original = client._make_api_call  # type: ignore[attr-defined]
-
-        def call(operation: str, parameters: dict[str, Any]) -> Any:
-            self.calls.append(operation)
-            first = self._failing.get(operation) or self._failing.get("*")
-            made = self.calls.count(operation) if operation in self._failing else len(self.calls)
-            if first is not None and made >= first:
-                raise EndpointConnectionError(endpoint_url="http://store.invalid")
-            return original(operation, parameters)
-
-        monkeypatch.setattr(client, "_make_api_call", call)
-
-    def begin(self, operation: str = "*", call: int = 1) -> Self:
-        self._failing[operation] = call
-        return self
-
-    def end(self) -> None:
-        self._failing.clear()
-
-
-@pytest.fixture
-def trouble(monkeypatch: pytest.MonkeyPatch, s3: S3Client) -> StoreTrouble:
-    return StoreTrouble(monkeypatch, s3)
-
-
-def read(record: FileRecord, start: int = 0, stop: int | None = None) -> bytes:
-    opened = opening.open_file(FileRecord.objects.select_related("current").get(pk=record.pk))
-    return b"".join(opened.chunks(start, stop))
-
-
-# --- Store ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("content", [b"", b"x", CONTENT, bytes(FRAME_PAYLOAD + 1)])
@@ -387,223 +343,6 @@ def test_an_exception_of_the_source_leaves_nothing(alice: User, nothing_left: No
     with pytest.raises(ConnectionResetError):
         storing.store(alice, broken(), name="a")
     assert nothing_left()
-
-
-# --- Open and damage --------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("start", "stop"), [(0, 0), (0, 1), (10, 20), (5, None), (0, 10**9)])
-def test_a_part_of_a_file_is_read(record: FileRecord, start: int, stop: int | None) -> None:
-    assert read(record, start, stop) == CONTENT[start:stop]
-
-
-def flip(s3: S3Client, bucket: str, name: str, at: int) -> None:
-    raw = bytearray(s3.get_object(Bucket=bucket, Key=name)["Body"].read())
-    raw[at] ^= 1
-    s3.put_object(Bucket=bucket, Key=name, Body=bytes(raw))
-
-
-def cut(s3: S3Client, bucket: str, name: str) -> None:
-    raw = s3.get_object(Bucket=bucket, Key=name)["Body"].read()
-    s3.put_object(Bucket=bucket, Key=name, Body=raw[:-1])
-
-
-DAMAGE: dict[str, Callable[[S3Client, str, str], object]] = {
-    "first byte": lambda s3, bucket, name: flip(s3, bucket, name, 0),
-    "ciphertext": lambda s3, bucket, name: flip(s3, bucket, name, 30),
-    "last byte of the trailer": lambda s3, bucket, name: flip(s3, bucket, name, -1),
-    "cut": cut,
-    "empty": lambda s3, bucket, name: s3.put_object(Bucket=bucket, Key=name, Body=b""),
-    "deleted": lambda s3, bucket, name: s3.delete_object(Bucket=bucket, Key=name),
-}
-
-
-@pytest.mark.parametrize("damage", DAMAGE)
-def test_damage_is_found_marked_and_audited_once(
-    record: FileRecord,
-    s3: S3Client,
-    settings: Any,
-    damage: str,
-    events: Callable[[str], list[dict[str, Any]]],
-) -> None:
-    DAMAGE[damage](s3, settings.S3_BUCKET, record.current.object_name)
-    opened = opening.open_file(record)
-    with pytest.raises(FileDamaged):
-        list(opened.chunks())
-    fresh = FileRecord.objects.select_related("current").get()
-    assert fresh.is_damaged
-    with pytest.raises(FileDamaged):
-        opening.open_file(fresh)
-    with pytest.raises(FileDamaged):
-        list(opened.chunks())
-    [event] = events("damage_found")
-    assert event["file_id"] == record.id
-    assert event["reason"]
-
-
-def test_only_what_authenticated_is_released_before_the_damage(
-    store: Store, alice: User, s3: S3Client, settings: Any
-) -> None:
-    content = bytes(range(256)) * (3 * FRAME_PAYLOAD // 256)
-    record = store(alice, content)
-    flip(s3, settings.S3_BUCKET, record.current.object_name, 2 * FRAME_LENGTH + 100)
-    chunks, released = opening.open_file(record).chunks(), b""
-    with pytest.raises(FileDamaged):
-        for chunk in chunks:
-            released += chunk
-    assert released == content[: 2 * FRAME_PAYLOAD]
-
-
-def test_an_object_put_in_anothers_place_is_damage(
-    store: Store, alice: User, s3: S3Client, settings: Any
-) -> None:
-    one, other = store(alice, b"one" * 100), store(alice, b"two" * 100)
-    s3.copy_object(
-        Bucket=settings.S3_BUCKET,
-        Key=one.current.object_name,
-        CopySource={"Bucket": settings.S3_BUCKET, "Key": other.current.object_name},
-    )
-    with pytest.raises(FileDamaged):
-        read(one)
-
-
-@pytest.mark.parametrize("table", [FileRecord, StoredObject])
-def test_another_size_in_the_database_opens_nothing_and_marks_nothing(
-    record: FileRecord, table: type[FileRecord] | type[StoredObject]
-) -> None:
-    table._default_manager.update(size=len(CONTENT) - 1)
-    with pytest.raises(FileDamaged):
-        read(record)
-    assert StoredObject.objects.get().state == State.LIVE
-
-
-def test_both_sizes_changed_together_open_nothing(record: FileRecord) -> None:
-    FileRecord.objects.update(size=1)
-    StoredObject.objects.update(size=1)
-    with pytest.raises(FileDamaged):
-        read(record)
-
-
-def test_wrapped_keys_exchanged_between_rows_open_nothing(store: Store, alice: User) -> None:
-    one, other = store(alice, b"one"), store(alice, b"two")
-    StoredObject.objects.filter(pk=one.current.pk).update(wrapped_key=other.current.wrapped_key)
-    with pytest.raises(FileDamaged):
-        read(one)
-
-
-def test_a_current_of_another_file_opens_nothing(store: Store, alice: User) -> None:
-    one, other = store(alice, b"one"), store(alice, b"two")
-    one.current = other.current
-    with pytest.raises(FileDamaged):
-        opening.open_file(one)
-
-
-def test_a_missing_master_key_is_named(record: FileRecord, use_keys: UseKeys) -> None:
-    needed = record.current.master_key_id
-    use_keys(generate_master_key())
-    with pytest.raises(KeysMissing, match=f"key {needed} is needed by 1 file[.]"):
-        read(record)
-    assert StoredObject.objects.get().state == State.LIVE
-
-
-def test_an_unreachable_store_is_no_damage(record: FileRecord, trouble: StoreTrouble) -> None:
-    trouble.begin()
-    with pytest.raises(StoreError):
-        read(record)
-    trouble.end()
-    assert read(record) == CONTENT
-
-
-# --- Remove -----------------------------------------------------------------------------------
-
-Commit = DjangoCaptureOnCommitCallbacks
-
-
-def test_a_removed_file_is_gone_everywhere(
-    record: FileRecord,
-    alice: User,
-    bob: User,
-    give: Callable[..., Grant],
-    nothing_left: Nothing,
-    events: Callable[[str], list[dict[str, Any]]],
-    django_capture_on_commit_callbacks: Commit,
-) -> None:
-    give(record, bob)
-    file_id = record.id
-    with django_capture_on_commit_callbacks(execute=True):
-        removing.remove(record, actor=alice)
-    assert nothing_left()
-    assert not Grant.objects.exists()
-    assert events("file_deleted") == [{"file_id": file_id, "actor": "alice", "size": len(CONTENT)}]
-
-
-def test_the_object_goes_only_once_the_deletion_stands(
-    record: FileRecord, alice: User, store_is_empty: Nothing
-) -> None:
-    removing.remove(record, actor=alice)  # Inside a transaction that does not commit.
-    assert StoredObject.objects.get().state == State.DOOMED
-    assert not store_is_empty()
-
-
-def test_a_file_is_removed_once(
-    record: FileRecord,
-    alice: User,
-    events: Callable[[str], list[dict[str, Any]]],
-) -> None:
-    other = FileRecord.objects.select_related("current").get()
-    removing.remove(record, actor=alice)
-    removing.remove(other, actor=alice)
-    assert len(events("file_deleted")) == 1
-
-
-def test_a_file_removed_while_the_store_is_down_is_gone_for_people(
-    record: FileRecord,
-    alice: User,
-    trouble: StoreTrouble,
-    nothing_left: Nothing,
-    settings: Any,
-    django_capture_on_commit_callbacks: Commit,
-) -> None:
-    trouble.begin()
-    with django_capture_on_commit_callbacks(execute=True):
-        removing.remove(record, actor=alice)
-    assert not FileRecord.objects.exists()
-    assert StoredObject.objects.get().state == State.DOOMED
-    trouble.end()
-    settings.DOOMED_GRACE *= 0
-    sweeping.sweep()
-    assert nothing_left()
-
-
-# --- The keyring against the database ---------------------------------------------------------
-
-
-def test_the_keyring_is_checked_against_every_row_that_may_be_read(
-    store: Store, alice: User, use_keys: UseKeys
-) -> None:
-    first, second = generate_master_key(), generate_master_key()
-    use_keys(first)
-    store(alice)
-    store(alice)
-    use_keys(second)
-    unfinished = storing.Upload(alice, name="a")
-    use_keys(generate_master_key())
-    with pytest.raises(KeysMissing) as error:
-        wrapping.check_keyring()
-    assert error.value.missing == {LocalMasterKey(first).id: 2, LocalMasterKey(second).id: 1}
-    assert f"key {LocalMasterKey(first).id} is needed by 2 files" in str(error.value)
-    assert first not in str(error.value)
-    use_keys(second, first)
-    wrapping.check_keyring()
-    unfinished.abort()
-    use_keys(first)
-    wrapping.check_keyring()
-
-
-def test_a_doomed_row_needs_no_key(record: FileRecord, alice: User, use_keys: UseKeys) -> None:
-    removing.remove(record, actor=alice)
-    use_keys(generate_master_key())
-    wrapping.check_keyring()
 
 
 def test_no_event_of_a_file_holds_its_name_or_content(record: FileRecord) -> None:
