@@ -36,7 +36,7 @@ from audit import Event, chain, triggers
 from audit.models import AuditEvent
 from files.models import DatabaseState, FileRecord, Usage
 from files.records import derived
-from files.recovery import closing, drill
+from files.recovery import closing, drill, fitting
 from files.recovery.closing import MoveFailed
 from runtime import database_state
 from runtime.configuration import BASE_DIR
@@ -46,6 +46,9 @@ TARGET: Final = "target"
 
 BATCH: Final = 1000
 """Rows of a transaction."""
+
+SHOWN: Final = 20
+"""Values that are told of where the target would refuse them; of more, the number."""
 
 SAMPLE: Final = 20
 """Files that are read from the store by what the target says of them."""
@@ -174,6 +177,7 @@ def move(
         _prepare_target()
     if source is None:
         say("Checking this database before it is closed")
+        _refuse_misfits()
         _refuse_unsound()
         say("Closing it to writers: pages that only read go on")
         closing.close(uuid4(), other)
@@ -204,6 +208,25 @@ def _refuse_pending() -> None:
     executor = MigrationExecutor(connections[DEFAULT_DB_ALIAS])
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         raise MoveFailed("Migrations are missing here: run `manage.py migrate` first.")
+
+
+def _refuse_misfits() -> None:
+    """What PostgreSQL has no room for. First of all: some of it not even Django could read."""
+    vendors = connections[DEFAULT_DB_ALIAS].vendor, connections[TARGET].vendor
+    if vendors != ("sqlite", "postgresql"):
+        return
+    found = fitting.misfits(closing.moved_models())
+    told = [str(misfit) for misfit in islice(found, SHOWN)]
+    if told:
+        more = sum(1 for _ in found)
+        also = f"\nand {more} more." if more else ""
+        raise MoveFailed(
+            "PostgreSQL would not take what stands here:\n"
+            + "\n".join(told)
+            + also
+            + "\nNothing was closed or copied. Put each right while this database is in service, "
+            "in the pages or with `manage.py shell`, and move again."
+        )
 
 
 def _refuse_unsound() -> None:

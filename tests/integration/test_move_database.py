@@ -18,9 +18,9 @@ from pytest_django import DjangoDbBlocker
 from accounts.models import User
 from audit import Event, chain, triggers
 from audit.models import AuditEvent
-from files.models import DatabaseState, FileRecord, Grant
+from files.models import DatabaseState, FileRecord, Grant, StoredObject
 from files.records import derived
-from files.recovery import closing, moving
+from files.recovery import closing, fitting, moving
 from runtime import database_state
 from tests.integration import moves
 from tests.integration.postgresql import server
@@ -231,9 +231,9 @@ def stopped_before(monkeypatch: pytest.MonkeyPatch, step: str, url: str) -> bool
         return moves.killed(url, -1)
 
 
-def run(sql: str) -> None:
+def run(sql: str, *values: Any) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(sql)
+        cursor.execute(sql, values or None)
 
 
 def test_a_target_that_holds_anything_else_is_refused_and_nothing_is_closed(
@@ -260,6 +260,59 @@ def test_a_target_that_holds_anything_else_is_refused_and_nothing_is_closed(
         call_command("move_database", to=moves.url_of(target))
     with moves.in_use(target), pytest.raises(CommandError, match="not complete"):
         call_command("sweep")
+
+
+@pytest.mark.parametrize("both", [("sqlite", "postgresql")], indirect=True, ids="-to-".join)
+def test_what_postgresql_would_refuse_is_told_before_anybody_has_to_wait(both: Pair) -> None:
+    source, target = both
+    with moves.in_use(source):
+        group = Group.objects.get()
+        run("UPDATE auth_group SET name = 'a' || char(0) || 'b'")
+        first = User.objects.create(username="Ärger", email="a@example.org")
+        User.objects.create(username="ärger", email="b@example.org")
+        before = moves.contents()
+        with pytest.raises(CommandError) as refused:
+            call_command("move_database", to=moves.url_of(target), verbosity=0)
+        said = str(refused.value)
+        assert f"auth_group, key {group.pk}, column name: a NUL character" in said
+        assert f"accounts_user, key {first.pk}, column username" in said
+        assert "Nothing was closed or copied. Put each right" in said
+        assert moves.state() == "in service"
+        assert moves.contents() == before
+        # It is put right, and moves: the target was not touched either.
+        run("UPDATE auth_group SET name = 'Team 🩷'")
+        first.username = "anger"
+        first.save(update_fields=["username"])
+        call_command("move_database", to=moves.url_of(target), verbosity=0)
+        assert moves.state() == database_state.MOVED
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("state_changed_at", "2026-13-01 00:00:00"),
+        ("file_id", "nothing"),
+        ("etags", '["a\\u0000b"]'),
+        ("etags", '["\\ud800"]'),
+        ("stream_created_at", "soon"),
+        ("object_name", "a\0b"),
+        ("object_name", "x" * 2000),
+        ("state", "x" * 9),
+    ],
+)
+def test_postgresql_refuses_what_is_told_of(
+    databases: Made, s3: S3Client, column: str, value: str
+) -> None:
+    """A check that were stricter than the database would stop moves for nothing."""
+    change = f"UPDATE files_storedobject SET {column} = %s WHERE id = %s"  # noqa: S608
+    with moves.in_use(databases.filled("sqlite", s3)):
+        run("PRAGMA ignore_check_constraints = ON")
+        run(change, value, StoredObject.objects.latest("pk").pk)
+        assert list(fitting.misfits([StoredObject]))
+    with moves.in_use(databases.filled("postgresql", s3)):
+        key = StoredObject.objects.latest("pk").pk
+        with pytest.raises((DatabaseError, ValueError)):
+            run(change, value, key)
 
 
 def test_another_target_never_makes_the_first_one_pass_for_complete(

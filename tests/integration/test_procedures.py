@@ -18,6 +18,7 @@ import pytest
 from files.crypto.keyring import LocalMasterKey, generate_master_key
 from tests.conftest import Weed
 from tests.integration.installation import Installation
+from tests.integration.postgresql import server
 from tests.integration.procedures import commands
 
 Action = Callable[[], object]
@@ -276,3 +277,33 @@ def test_rescue_without_a_database(site: Installation, tmp_path: Path) -> None:
     follow(site, block, by={"aws s3 sync": [lambda: site.fetch_bucket(tmp_path / "bucket")]})
     for name in ("one", "two"):
         assert (tmp_path / "restored" / name).read_bytes() == name.encode() * 100_000
+
+
+def test_move_the_database(site: Installation, tmp_path: Path) -> None:
+    with server() as database:
+        url = f"postgres://{database['USER']}@/{database['HOST']}/postgres"
+        file = tmp_path / "target"
+
+        def install() -> None:
+            file.touch(mode=0o600)
+
+        def settings() -> None:
+            site.database_url = url
+            site.configure()
+
+        [block] = commands("Move the database")
+        said = follow(
+            site,
+            block,
+            by={
+                "sudo install -m 0600": [install],
+                "echo": [lambda: file.write_text(f"{url}\n")],
+                "sudoedit": [settings],
+                "sudo systemctl restart": [nothing],
+            },
+            words={"/etc/securestore/target": str(file)},
+        )
+        assert "every row compared" in said[1]
+        assert "The drill passed" in said[-1]
+        assert site.read() == {"one", "two"}
+        site.run("manage.py verify_audit")

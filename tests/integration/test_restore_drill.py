@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import secrets
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -119,6 +120,50 @@ def test_the_drill_with_an_export_needs_no_master_key(site: Installation, tmp_pa
     assert "PASS  key export: it has the keys of all 3 files" in said
     wrong = site.run(f"{drill} --passphrase-file -", code=1, input="a wrong passphrase\n")
     assert "FAIL  key export: this passphrase does not open the key export" in wrong.stdout
+
+
+CLOSED_COPY = """
+import sys
+from pathlib import Path
+from uuid import uuid4
+from files.recovery import backups, closing
+closing.close(uuid4(), "elsewhere")
+path, _ = backups.back_up(Path(sys.argv[1]), progress=lambda done, total: None)
+print(path.with_name(backups.Manifest.read(path).file))
+"""
+
+
+def test_a_copy_of_a_closed_database_passes_its_drill_and_can_be_put_into_service(
+    site: Installation, tmp_path: Path
+) -> None:
+    """One that a tool has made which knows nothing of moves."""
+    [copy] = site.python(CLOSED_COPY, str(tmp_path / "backups"))
+    assert "is closed" in site.run("manage.py backup", code=1).stderr
+    report = json.loads(site.run("manage.py restore_drill --json --sample 100%").stdout)
+    assert report["passed"], report
+    assert "3 files read to their last byte" in report["checks"][-1]["detail"]
+
+    with ExitStack() as stack:
+        if copy.endswith(".sqlite3"):
+            site.database_url = f"sqlite:///{tmp_path}/restored.sqlite3"
+            shutil.copy(copy, tmp_path / "restored.sqlite3")
+        else:
+            other = stack.enter_context(server())
+            site.database_url = f"postgres://{other['USER']}@/{other['HOST']}/postgres"
+            where = ["-h", str(other["HOST"]), "-U", str(other["USER"]), "-d", "postgres"]
+            restore = ["pg_restore", "--no-owner", "--exit-on-error", *where, copy]
+            subprocess.run(restore, check=True, capture_output=True)
+        site.configure()
+        # It is closed there, too, until somebody says otherwise.
+        assert "is closed" in site.run("manage.py sweep", code=1).stderr
+        assert site.read() == {"one", "two", "three"}
+        site.run("manage.py move_database --reopen")
+        site.run("manage.py migrate --noinput")
+        site.run("manage.py check --database default")
+        site.run("manage.py verify_audit")
+        site.store("four")
+        site.run("manage.py backup")
+        site.run("manage.py restore_drill")
 
 
 def test_a_backup_has_nobodys_session(site: Installation, tmp_path: Path) -> None:
