@@ -29,7 +29,7 @@ from runtime.connections import release
 
 ADDRESS = "address"
 CONTENDED = 1  # Seconds to wait where nobody knows how long.
-TURN = 4.0
+TURN = 10.0
 """Seconds to wait for one's turn at a counter: longer than one that is left behind lasts."""
 
 TURN_ENDS = 3

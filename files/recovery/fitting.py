@@ -57,8 +57,13 @@ class Misfit:
 def misfits(tables: list[type[models.Model]]) -> Iterator[Misfit]:
     """Every value of the default database, which is SQLite, that PostgreSQL would not take."""
     for model in tables:
-        yield from _of_rows(model)
-        yield from _of_names(model)
+        is_sound = True
+        for misfit in _of_rows(model):
+            is_sound = False
+            yield misfit
+        # Names that are no text could not be compared.
+        if is_sound:
+            yield from _of_names(model)
 
 
 def _of_rows(model: type[models.Model]) -> Iterator[Misfit]:
@@ -85,10 +90,11 @@ def _of_names(model: type[models.Model]) -> Iterator[Misfit]:
     for constraint in model._meta.constraints:
         if not isinstance(constraint, models.UniqueConstraint) or len(constraint.expressions) != 1:
             continue
-        [expression] = constraint.expressions
-        [source] = expression.get_source_expressions() or [None]
-        if not isinstance(expression, Lower) or not isinstance(source, models.F):
+        expression: Any = constraint.expressions[0]
+        if not isinstance(expression, Lower):
             continue
+        [source] = expression.get_source_expressions()
+        field: Any = model._meta.get_field(source.name)
         rows = model._base_manager.using(DEFAULT_DB_ALIAS)
         if constraint.condition is not None:
             rows = rows.filter(constraint.condition)
@@ -96,12 +102,8 @@ def _of_names(model: type[models.Model]) -> Iterator[Misfit]:
         seen = Counter(name.lower() for name in names.values())
         for key, name in names.items():
             if seen[name.lower()] > 1:
-                yield Misfit(
-                    model._meta.db_table,
-                    str(key),
-                    str(model._meta.get_field(source.name).column),
-                    f"{name!r} differs from another one by upper and lower case alone",
-                )
+                reason = f"{name!r} differs from another one by upper and lower case alone"
+                yield Misfit(model._meta.db_table, str(key), field.column, reason)
 
 
 # --- One value ---------------------------------------------------------------------------------
