@@ -17,7 +17,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.wsgi import get_wsgi_application
 
-from runtime import connections
+from runtime import connections, stopping
 from runtime.connection_release import Unheld
 from runtime.slowness import Patient
 from securestore.logs import Console
@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 def start() -> WSGIHandler:
     """The application. Raises `SystemExit`, saying why, when the configuration cannot serve."""
+    stopping.hear()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "securestore.settings")
     # The settings look whether a person reads there.
     Console.serving = True

@@ -140,6 +140,7 @@ MODULES: dict[str, str] = {
     "files.models.stored_objects": "rows and their constraints",
     "files.models.transfers": "rows and their constraints",
     "files.models.verifications": "rows and their constraints",
+    "files.recovery.fitting": READS,
     "files.recovery.moving": SUMMARY,
     "files.records.names": RULES,
     "files.sharing.ownership": WALKED,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import http.client
+import os
+import signal
 import socket
 import threading
 import time
@@ -214,6 +216,25 @@ def workers(pid: int) -> set[int]:
     """The processes that a web server has started."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return {int(child) for child in children}
+
+
+def test_a_server_stops_whichever_thread_is_told_to(deployment: Deployment) -> None:
+    """The kernel may give a signal to any thread of a process; on a busy host it does."""
+    pool = deployment.servers[0].pages
+    assert pool.child is not None
+    [worker] = workers(pool.child.pid)
+    other = next(
+        int(path.name)
+        for path in Path(f"/proc/{worker}/task").iterdir()
+        if int(path.name) != worker
+    )
+    try:
+        # Linux takes the number of a thread as well, and gives it to that one first.
+        os.kill(other, signal.SIGTERM)
+        assert eventually(lambda: not Path(f"/proc/{worker}").exists(), 60)
+    finally:
+        pool.stop()
+        pool.start()
 
 
 # --- What the proxy sends twice ---------------------------------------------------------------
