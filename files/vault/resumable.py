@@ -244,9 +244,7 @@ class Continuation:
         held = session.custody == Custody.HELD
         with transaction.atomic():
             key = UserKey.generated() if held else None
-            stored_objects.seal_object(
-                row, self._dek, sealed, key, lease="", lease_seen_at=None, carry=b""
-            )
+            stored_objects.seal_object(row, self._dek, sealed, key, lease="", lease_seen_at=None)
             record = storing.create_record(
                 row,
                 owner=session.owner,

@@ -93,6 +93,7 @@ def seal_object(
     """Turn a row of a verified object live, under the primary key of now. Raises UploadLost.
 
     With a user's `key` it is held, whatever it was while it was written. `fields` change with it.
+    What only its upload needed goes: lists read this row with every file.
     The row's lease must be as `row` has it. For a transaction.
     """
     bare = KeyRecord(
@@ -117,6 +118,9 @@ def seal_object(
         object_size=sealed.object_size,
         etag=sealed.etag,
         multipart_id="",
+        etags=[],
+        tails=[],
+        carry=b"",
         chain=None,
         digest=digest_token(row, dek, sealed),
         state_changed_at=clock.now(),

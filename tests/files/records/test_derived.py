@@ -107,6 +107,7 @@ def test_what_was_there_before_the_migrations_is_taken_along(
         old = filed(owner, created_at=at - timedelta(days=1))
         Grant.objects.create(file=old, user=other)
         StoredObject.objects.filter(pk=old.current_id).update(past_master_key_ids=" b a ")
+        StoredObject.objects.update(etags=["of a part"], tails=[{"name": "gone", "frames": 1}])
         newest = MigrationExecutor(connection).loader.graph.leaf_nodes("files")
         for target in ([("files", "0006_download_session")], newest):
             MigrationExecutor(connection).migrate(target)
@@ -119,3 +120,4 @@ def test_what_was_there_before_the_migrations_is_taken_along(
         assert Usage.objects.get().files == 4
         past = FileRecord.objects.values_list("current__past_master_key_ids", flat=True)
         assert sorted(past) == ["", "", "", " b a "]
+        assert not StoredObject.objects.exclude(etags=[], tails=[]).exists()

@@ -169,6 +169,19 @@ def test_what_was_safe_once_is_never_given_up(session: UploadSession) -> None:
     assert content_of(send(session)) == CONTENT
 
 
+def test_the_row_of_a_file_holds_nothing_that_only_its_upload_needed(
+    session: UploadSession,
+) -> None:
+    """Lists read it with every file, and the ETags of a large one's parts would be long."""
+    send(session, PART + 10)
+    row = fresh(session).object
+    assert row.etags or row.tails or row.carry
+    row = send(session).current
+    row.refresh_from_db()
+    assert (row.etags, row.tails, bytes(row.carry), row.multipart_id) == ([], [], b"", "")
+    assert (row.chain, row.lease, row.lease_seen_at) == (None, "", None)
+
+
 # --- Failures of the store -----------------------------------------------------------------------
 
 
