@@ -176,8 +176,8 @@ def test_the_row_of_a_file_holds_nothing_that_only_its_upload_needed(
     send(session, PART + 10)
     row = fresh(session).object
     assert row.etags or row.tails or row.carry
-    row = send(session).current
-    row.refresh_from_db()
+    send(session)
+    row = StoredObject.objects.get(pk=row.pk)
     assert (row.etags, row.tails, bytes(row.carry), row.multipart_id) == ([], [], b"", "")
     assert (row.chain, row.lease, row.lease_seen_at) == (None, "", None)
 
