@@ -18,7 +18,7 @@ POSTGRESQL = frozenset({"audit_no_change", "audit_no_truncate"})
 _LOG = "audit.migrations.0002_append_only"
 _FILES = "files.migrations.0009_names_and_usage"
 _STATE = "files.migrations.0015_database_state"
-_CLOSING = "files.recovery.closing"
+_CLOSING = "files.recovery.database_closing"
 """Where triggers come from. A migration that makes others is named here."""
 
 

@@ -3,8 +3,8 @@
 Two databases on one bucket would delete each other's files. So there is a row that says which of
 them is in service, and whatever uses the database obeys it: the site, each command, and, where one
 began before the row was written, the database itself, by triggers that refuse every change
-(`files.recovery.closing`). The row is read here by plain SQL: also before there is a table for it,
-and without a model.
+(`files.recovery.database_closing`). The row is read here by plain SQL: also before there is a table
+for it, and without a model.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ from files.crypto.keyring import generate_master_key
 from files.errors import WrongFileKey
 from files.keys.wrapping_history import with_past
 from files.models import FileRecord, Grant, StoredObject
-from files.recovery import closing
+from files.recovery import database_closing
 from files.rotation import reencryption, retirement
 from files.sharing import denials, granting, ownership
 from files.upkeep import verification
@@ -111,7 +111,7 @@ MODULES: dict[str, str] = {
     "files.rotation.bulk_reencryption": SUMMARY,
     "files.upkeep.bulk_verification": SUMMARY,
     "files.checks": READS,
-    "files.recovery.closing": WALKED,
+    "files.recovery.database_closing": WALKED,
     "files.upkeep.diagnosis": READS,
     "files.records.clock": READS,
     "files.keys.custody": WALKED,
@@ -141,7 +141,7 @@ MODULES: dict[str, str] = {
     "files.models.transfers": "rows and their constraints",
     "files.models.verifications": "rows and their constraints",
     "files.recovery.fitting": READS,
-    "files.recovery.moving": SUMMARY,
+    "files.recovery.database_move": SUMMARY,
     "files.records.names": RULES,
     "files.sharing.ownership": WALKED,
     "files.keys.passphrases": RULES,
@@ -195,7 +195,7 @@ SUMMARIES = {
     "files.upkeep.bulk_verification": "files_verified",
     "files.recovery.key_export": "keys_exported",
     "files.recovery.key_import": "keys_imported",
-    "files.recovery.moving": "database_moved",
+    "files.recovery.database_move": "database_moved",
     "files.upkeep.reconciliation": "swept",
     "files.rotation.rewrapping": "key_rewrapped",
     "files.upkeep.sweeping": "swept",
@@ -255,12 +255,14 @@ NO_EVENT: dict[str, str] = {
     "files.keys.custody.carry_over": STEP,
     "files.keys.custody.confirm": STEP,
     "files.keys.custody.derivation_of": READS,
-    "files.recovery.closing.as_default": RULES,
-    "files.recovery.closing.as_made": READS,
-    "files.recovery.closing.mark_moved": "between database_closed here and database_moved there",
-    "files.recovery.closing.moved_models": READS,
-    "files.recovery.closing.state_of": READS,
-    "files.recovery.closing.turn": "part of the move that database_closed began",
+    "files.recovery.database_closing.as_default": RULES,
+    "files.recovery.database_closing.as_made": READS,
+    "files.recovery.database_closing.mark_moved": (
+        "between database_closed here and the other's database_moved"
+    ),
+    "files.recovery.database_closing.moved_models": READS,
+    "files.recovery.database_closing.state_of": READS,
+    "files.recovery.database_closing.turn": "part of the move that database_closed began",
     "files.keys.custody.forget_lapsed": "the clock decides; the key was offered until then",
     "files.keys.custody.lock": RULES,
     "files.keys.custody.note": STEP,
@@ -371,8 +373,8 @@ class Case:
 
 
 def _reopen(world: World) -> Call:
-    closing.close(uuid4(), "elsewhere")
-    return closing.reopen
+    database_closing.close(uuid4(), "elsewhere")
+    return database_closing.reopen
 
 
 def _publish(world: World) -> Call:
@@ -784,10 +786,10 @@ WRITES: dict[str, list[Case]] = {
     ],
     "files.vault.resumable.Continuation.settle": [Case(Event.FILE_UPLOADED, _settle)],
     "files.vault.resumable.terminate": [Case(Event.UPLOAD_ABORTED, _terminate)],
-    "files.recovery.closing.close": [
-        Case(Event.DATABASE_CLOSED, lambda w: lambda: closing.close(uuid4(), "elsewhere"))
+    "files.recovery.database_closing.close": [
+        Case(Event.DATABASE_CLOSED, lambda w: lambda: database_closing.close(uuid4(), "elsewhere"))
     ],
-    "files.recovery.closing.reopen": [Case(Event.DATABASE_REOPENED, _reopen)],
+    "files.recovery.database_closing.reopen": [Case(Event.DATABASE_REOPENED, _reopen)],
     "files.rotation.retirement.retire": [Case(Event.KEY_RETIRED, _retire)],
     "files.sharing.granting.change": [Case(Event.GRANT_CHANGED, _change)],
     "files.sharing.granting.grant": [

@@ -21,7 +21,7 @@ import audit
 from accounts.models import User
 from audit import Event
 from files.models import DatabaseState, FileRecord, Grant, StoredObject
-from files.recovery import closing, moving
+from files.recovery import database_closing, database_move
 from files.vault import storing
 from tests.audit.databases import as_default
 
@@ -119,7 +119,8 @@ def fill(people: int = 3) -> None:
 def contents() -> dict[str, str]:
     """A digest of every table that is moved, of the default database."""
     return {
-        model._meta.db_table: moving.digest(model, "default") for model in closing.moved_models()
+        model._meta.db_table: database_move.digest(model, "default")
+        for model in database_closing.moved_models()
     }
 
 
@@ -130,7 +131,7 @@ def in_use(configuration: dict[str, Any]) -> Iterator[None]:
         try:
             yield
         finally:
-            moving.forget()
+            database_move.forget()
 
 
 class Killed(BaseException):
@@ -159,16 +160,16 @@ def killed(url: str, at: int) -> bool:
     """Move, and die on the way; whether that came to pass. The next run connects anew."""
     killer = Killer(at)
     try:
-        other = moving.connect(url)
+        other = database_move.connect(url)
         with (
             connection.execute_wrapper(killer),
-            connections[moving.TARGET].execute_wrapper(killer),
+            connections[database_move.TARGET].execute_wrapper(killer),
         ):
-            moving.move(other)
+            database_move.move(other)
     except Killed:
         return True
     finally:
-        moving.forget()
+        database_move.forget()
         connection.close()
     return False
 

@@ -20,7 +20,7 @@ from audit import Event, chain, triggers
 from audit.models import AuditEvent
 from files.models import DatabaseState, FileRecord, Grant, StoredObject
 from files.records import derived
-from files.recovery import closing, fitting, moving
+from files.recovery import database_closing, database_move, fitting
 from runtime import database_state
 from tests.integration import moves
 from tests.integration.postgresql import server
@@ -107,8 +107,8 @@ def test_every_row_arrives_as_it_was_and_the_source_is_never_used_again(both: Pa
     source, target = both
     with moves.in_use(source):
         numbers = {
-            model._meta.db_table: moving.last_number(model, column, "default")
-            for model, column in moving._numbered()
+            model._meta.db_table: database_move.last_number(model, column, "default")
+            for model, column in database_move._numbered()
         }
         before = moves.contents()
         call_command("move_database", to=moves.url_of(target), verbosity=0)
@@ -138,8 +138,10 @@ def test_every_row_arrives_as_it_was_and_the_source_is_never_used_again(both: Pa
         assert derived.missing() | triggers.missing() == set()
         assert triggers.foreign() == []
         assert list(derived.out_of_step()) == []
-        for model, column in moving._numbered():
-            assert moving.last_number(model, column, "default") == numbers[model._meta.db_table]
+        for model, column in database_move._numbered():
+            assert (
+                database_move.last_number(model, column, "default") == numbers[model._meta.db_table]
+            )
         # It works: a next row of each kind, rights, and the index of names.
         last = Grant.objects.latest("pk").pk
         record = FileRecord.objects.order_by("place")[0]
@@ -159,7 +161,7 @@ def test_a_move_that_is_killed_again_and_again_comes_to_its_end(
     both: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each run gets further than the one before; never are both in service."""
-    monkeypatch.setattr(moving, "BATCH", 4)
+    monkeypatch.setattr(database_move, "BATCH", 4)
     source, target = both
     at = 1
     with moves.in_use(source):
@@ -189,9 +191,9 @@ def test_a_closed_database_refuses_every_change_and_can_be_reopened(both: Pair) 
     source, target = both
     with moves.in_use(source):
         before = moves.contents()
-        closing.close(uuid4(), "elsewhere")
+        database_closing.close(uuid4(), "elsewhere")
         assert triggers.foreign() == []
-        for model in closing.moved_models():
+        for model in database_closing.moved_models():
             table = model._meta.db_table
             for sql in (
                 f"UPDATE {table} SET {model._meta.pk.column} = {model._meta.pk.column}",  # noqa: S608
@@ -227,7 +229,7 @@ def stopped_before(monkeypatch: pytest.MonkeyPatch, step: str, url: str) -> bool
         raise moves.Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(moving, step, die)
+        patch.setattr(database_move, step, die)
         return moves.killed(url, -1)
 
 

@@ -126,8 +126,8 @@ CLOSED_COPY = """
 import sys
 from pathlib import Path
 from uuid import uuid4
-from files.recovery import backups, closing
-closing.close(uuid4(), "elsewhere")
+from files.recovery import backups, database_closing
+database_closing.close(uuid4(), "elsewhere")
 path, _ = backups.back_up(Path(sys.argv[1]), progress=lambda done, total: None)
 print(path.with_name(backups.Manifest.read(path).file))
 """

@@ -15,7 +15,7 @@ import audit
 from accounts.models import User
 from audit import triggers
 from files.models import DatabaseState, FileRecord
-from files.recovery import closing
+from files.recovery import database_closing
 from files.vault import storing
 from runtime import database_state
 from runtime.findings import Level
@@ -72,7 +72,7 @@ def test_one_that_is_closed_serves_what_changes_nothing(
     client: Client, alice: User, record: FileRecord
 ) -> None:
     client.force_login(alice)
-    closing.close(uuid4(), "elsewhere")
+    database_closing.close(uuid4(), "elsewhere")
     assert client.get("/files/").status_code == 200
     for address in ("/files/upload/", "/uploads/", f"/files/{record.pk}/delete/"):
         answer = client.post(address)
@@ -90,7 +90,7 @@ def test_a_process_that_has_not_looked_yet_is_told_by_the_database(
 ) -> None:
     client.force_login(alice)
     assert database_state.current() is None
-    closing.close(uuid4(), "elsewhere")
+    database_closing.close(uuid4(), "elsewhere")
     database_state._Known.state = None
     database_state._Known.at = time.monotonic() + 60
     answer = client.post(f"/files/{record.pk}/delete/")
@@ -99,7 +99,7 @@ def test_a_process_that_has_not_looked_yet_is_told_by_the_database(
 
 
 def test_every_table_that_is_moved_is_shut(alice: User, record: FileRecord) -> None:
-    closing.close(uuid4(), "elsewhere")
+    database_closing.close(uuid4(), "elsewhere")
     for change in (
         lambda: User.objects.update(is_active=True),
         lambda: FileRecord.objects.all().delete(),
@@ -109,18 +109,18 @@ def test_every_table_that_is_moved_is_shut(alice: User, record: FileRecord) -> N
         with pytest.raises(DatabaseError) as refused, transaction.atomic():
             change()
         assert database_state.behind(refused.value)
-    closing.reopen()
+    database_closing.reopen()
     assert User.objects.create(username="late").pk
 
 
 def test_what_keeps_it_closed_is_ours_and_doctor_says_why(alice: User) -> None:
     [line] = diagnosis.check_service()
     assert line.level == Level.OK
-    closing.close(uuid4(), "elsewhere")
+    database_closing.close(uuid4(), "elsewhere")
     assert triggers.foreign() == []
     [line] = diagnosis.check_service()
     assert (line.level, "closed" in line.said) == (Level.FAIL, True)
-    closing.reopen()
+    database_closing.reopen()
     assert triggers.foreign() == []
 
 

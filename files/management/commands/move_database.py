@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
 from audit import context
-from files.recovery import closing, moving
+from files.recovery import database_closing, database_move
 from runtime.configuration import is_exposed
 from runtime.progress import Progress
 
@@ -51,14 +51,14 @@ class Command(BaseCommand):
         with context.active(context.Context(actor_name="command:move_database")):
             try:
                 if options["reopen"]:
-                    closing.reopen()
+                    database_closing.reopen()
                     self.stdout.write(
                         "In service again. What was copied is of no use: a later move takes an "
                         "empty database."
                     )
                     return
                 self._move(options)
-            except closing.MoveFailed as error:
+            except database_closing.MoveFailed as error:
                 raise CommandError(str(error)) from None
             except DatabaseError as error:
                 reason = (str(error).splitlines() or [type(error).__name__])[0]
@@ -66,18 +66,18 @@ class Command(BaseCommand):
                     f"A database does not answer, or refuses ({reason}). Run it again: it goes on."
                 ) from None
             finally:
-                moving.forget()
+                database_move.forget()
 
     def _move(self, options: dict[str, Any]) -> None:
         url = options["to"] or self._read(options["to_file"])
-        if options["to"] and moving.has_password(url):
+        if options["to"] and database_move.has_password(url):
             self.stderr.write(
                 "The password stood in the arguments, which every account of this host can read: "
                 "change it afterwards, and use --to-file."
             )
-        other = moving.connect(url)
+        other = database_move.connect(url)
         with Progress("Moving", unit="rows", shown=not options["json"]) as bar:
-            moved = moving.move(
+            moved = database_move.move(
                 other,
                 say=self._say if not options["json"] else lambda line: None,
                 progress=bar.update,

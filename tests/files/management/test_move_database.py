@@ -9,7 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connections
 
-from files.recovery import closing, moving
+from files.recovery import database_closing, database_move
 
 SECRET = "hunter2"
 
@@ -19,16 +19,16 @@ def test_a_password_among_the_arguments_is_named_and_never_repeated(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def fail(other: str, **options: object) -> None:
-        raise closing.MoveFailed(f"{other} does not answer")
+        raise database_closing.MoveFailed(f"{other} does not answer")
 
-    monkeypatch.setattr(moving, "move", fail)
+    monkeypatch.setattr(database_move, "move", fail)
     out, err = io.StringIO(), io.StringIO()
     url = f"postgres://me:{SECRET}@127.0.0.1:1/name"
     with pytest.raises(CommandError) as refused:
         call_command("move_database", to=url, stdout=out, stderr=err)
     assert "--to-file" in err.getvalue()
     assert SECRET not in str(refused.value) + out.getvalue() + err.getvalue()
-    assert moving.TARGET not in connections.settings
+    assert database_move.TARGET not in connections.settings
 
 
 @pytest.mark.django_db
@@ -61,9 +61,9 @@ def test_one_in_service_cannot_be_reopened() -> None:
 
 def test_a_target_is_called_without_its_password() -> None:
     try:
-        called = moving.connect(f"postgres://me:{SECRET}@db.example.org:5432/vault")
+        called = database_move.connect(f"postgres://me:{SECRET}@db.example.org:5432/vault")
         assert called == "postgres://db.example.org:5432/vault"
     finally:
-        moving.forget()
-    assert moving.has_password(f"postgres://me:{SECRET}@h/n")
-    assert not moving.has_password("postgres://me@h/n")
+        database_move.forget()
+    assert database_move.has_password(f"postgres://me:{SECRET}@h/n")
+    assert not database_move.has_password("postgres://me@h/n")

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from files.models import StoredObject
-from files.recovery import closing, fitting
+from files.recovery import database_closing, fitting
 from tests.integration import moves
 
 
@@ -22,7 +22,7 @@ def run(sql: str, *values: Any) -> None:
 
 
 def told() -> list[str]:
-    return [str(misfit) for misfit in fitting.misfits(closing.moved_models())]
+    return [str(misfit) for misfit in fitting.misfits(database_closing.moved_models())]
 
 
 @pytest.mark.usefixtures("s3", "db")

@@ -36,8 +36,8 @@ from audit import Event, chain, triggers
 from audit.models import AuditEvent
 from files.models import DatabaseState, FileRecord, Usage
 from files.records import derived
-from files.recovery import closing, drill, fitting
-from files.recovery.closing import MoveFailed
+from files.recovery import database_closing, drill, fitting
+from files.recovery.database_closing import MoveFailed
 from runtime import database_state
 from runtime.configuration import BASE_DIR
 
@@ -154,7 +154,7 @@ def move(
     `expect` is told the rows in all, `progress` those that are done, twice: copied, then compared.
     Raises MoveFailed, `online.StillInUse`, DatabaseError.
     """
-    source = closing.state_of()
+    source = database_closing.state_of()
     if source is not None and source.state == database_state.ARRIVING:
         raise MoveFailed(database_state.State(source.state, source.other).words)
     _refuse_pending()
@@ -180,17 +180,17 @@ def move(
         _refuse_misfits()
         _refuse_unsound()
         say("Closing it to writers: pages that only read go on")
-        closing.close(uuid4(), other)
+        database_closing.close(uuid4(), other)
     elif target is None:
         # Another target than before: what the first one holds must never pass for this move's.
-        closing.turn(source.move, uuid4(), other)
-    source = closing.state_of()
+        database_closing.turn(source.move, uuid4(), other)
+    source = database_closing.state_of()
     if source is None:
         raise MoveFailed("This database was reopened meanwhile: nothing was moved.")
     if target is None:
         target = _begin(source.move)
     if not moved:
-        total = sum(_count(model, DEFAULT_DB_ALIAS) for model in closing.moved_models())
+        total = sum(_count(model, DEFAULT_DB_ALIAS) for model in database_closing.moved_models())
         expect(2 * total)
         say("Copying")
         _copy_all(target, progress)
@@ -199,7 +199,7 @@ def move(
         say("Checking the audit log, the keys and a sample of files from there")
         _check_target()
         # From here on there is no way back: this one, or none, is in service, and then the other.
-        if not closing.mark_moved(source.move):
+        if not database_closing.mark_moved(source.move):
             raise MoveFailed("This database was reopened meanwhile: nothing was moved.")
     return _put_into_service(source.move)
 
@@ -215,7 +215,7 @@ def _refuse_misfits() -> None:
     vendors = connections[DEFAULT_DB_ALIAS].vendor, connections[TARGET].vendor
     if vendors != ("sqlite", "postgresql"):
         return
-    found = fitting.misfits(closing.moved_models())
+    found = fitting.misfits(database_closing.moved_models())
     told = [str(misfit) for misfit in islice(found, SHOWN)]
     if told:
         more = sum(1 for _ in found)
@@ -276,7 +276,7 @@ def _place(using: str) -> object:
 
 def _state_of_target() -> DatabaseState | None:
     try:
-        return closing.state_of(TARGET)
+        return database_closing.state_of(TARGET)
     except DatabaseError as error:
         reason = (str(error).splitlines() or ["no reason given"])[0]
         raise MoveFailed(f"The target does not answer: {reason}") from None
@@ -284,7 +284,7 @@ def _state_of_target() -> DatabaseState | None:
 
 def _knows(move: UUID) -> bool:
     """Whether the target is what that move has put into service."""
-    with closing.as_default(TARGET):
+    with database_closing.as_default(TARGET):
         if AuditEvent._meta.db_table not in connections[TARGET].introspection.table_names():
             return False
         found = AuditEvent.objects.filter(event=Event.DATABASE_MOVED)
@@ -300,7 +300,7 @@ _MADE_BY_MIGRATIONS: Final = (ContentType, Permission)
 def _prepare_target() -> None:
     """Bring the target's tables to this release. Raises MoveFailed where it holds anything."""
     connection = connections[TARGET]
-    ours = {model._meta.db_table for model in closing.moved_models()}
+    ours = {model._meta.db_table for model in database_closing.moved_models()}
     there = set(connection.introspection.table_names())
     # Others' tables may be there (a cache, sessions); only ours must be empty.
     if there & ours:
@@ -312,7 +312,7 @@ def _prepare_target() -> None:
     if connection.vendor == "sqlite":
         path = Path(str(connection.settings_dict["NAME"]))
         path.touch(mode=0o600)
-    with closing.as_default(TARGET):  # So that nothing of it gets to the closed one.
+    with database_closing.as_default(TARGET):  # So that nothing of it gets to the closed one.
         call_command("migrate", database=TARGET, interactive=False, verbosity=0)
     _refuse_rows(set(connection.introspection.table_names()))
     if _applied(TARGET) != _applied(DEFAULT_DB_ALIAS):
@@ -320,7 +320,7 @@ def _prepare_target() -> None:
 
 
 def _refuse_rows(there: set[str]) -> None:
-    for model in closing.moved_models():
+    for model in database_closing.moved_models():
         if model in _MADE_BY_MIGRATIONS or model._meta.db_table not in there:
             continue
         if model._base_manager.using(TARGET).exists():
@@ -337,7 +337,7 @@ def _applied(using: str) -> set[tuple[str, str]]:
 def _begin(move: UUID) -> DatabaseState:
     """Mark the target as arriving, without what migrations have put there."""
     with transaction.atomic(using=TARGET):
-        for model in reversed(closing.moved_models()):
+        for model in reversed(database_closing.moved_models()):
             if model in _MADE_BY_MIGRATIONS:
                 rows = model._base_manager.using(TARGET).all()
                 rows._raw_delete(TARGET)
@@ -358,7 +358,7 @@ def _count(model: type[models.Model], using: str) -> int:
 
 
 def _copy_all(target: DatabaseState, progress: Progress) -> None:
-    for model in closing.moved_models():
+    for model in database_closing.moved_models():
         if model is Usage:
             continue
         _copy(model, target, progress)
@@ -440,7 +440,7 @@ def _copy_usage(progress: Progress) -> None:
 
 def _numbered() -> Iterator[tuple[type[models.Model], str]]:
     """The models whose keys the database gives out, and the key's column."""
-    for model in closing.moved_models():
+    for model in database_closing.moved_models():
         key = model._meta.pk
         if isinstance(key, models.AutoField | models.BigAutoField) and key.column:
             yield model, key.column
@@ -512,7 +512,7 @@ def _canonical(value: Any) -> str:
 def _compare(progress: Progress) -> None:
     """Raises MoveFailed for the tables whose rows are not the same on both sides."""
     differing = []
-    for model in closing.moved_models():
+    for model in database_closing.moved_models():
         here = digest(model, DEFAULT_DB_ALIAS, progress)
         if here != digest(model, TARGET):
             differing.append(model._meta.db_table)
@@ -528,7 +528,7 @@ def _compare(progress: Progress) -> None:
 def _check_target() -> None:
     """What the target keeps by itself, its log, the keys, and files that are read from there."""
     here = chain.head()
-    with closing.as_default(TARGET):
+    with database_closing.as_default(TARGET):
         _refuse_out_of_step("at the target")
         for foreign in triggers.foreign():
             raise MoveFailed(f"The target runs what is not ours: {foreign}.")
@@ -547,10 +547,10 @@ def _check_target() -> None:
 
 def _put_into_service(move: UUID) -> Moved:
     """The target's first event, and its row goes: from then on it is the one in service."""
-    with closing.as_default(TARGET), transaction.atomic(using=TARGET):
+    with database_closing.as_default(TARGET), transaction.atomic(using=TARGET):
         gone, _ = DatabaseState.objects.filter(move=move, state=database_state.ARRIVING).delete()
         if gone:
             audit.record(Event.DATABASE_MOVED, move=move)
-        counts = {model: _count(model, TARGET) for model in closing.moved_models()}
+        counts = {model: _count(model, TARGET) for model in database_closing.moved_models()}
         events = chain.head().number
     return Moved(sum(counts.values()), events, counts[FileRecord])
