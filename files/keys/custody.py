@@ -121,12 +121,10 @@ def unlock(record: KeyRecord, key: str | None) -> bytes:
 
 
 @sensitive_variables()
-def note(row: StoredObject, key: UserKey) -> HeldKey:
+def note(row: StoredObject, key: UserKey) -> None:
     """Note the key of a stream that has just been locked. For the transaction that seals it."""
     forget_lapsed()
-    held = _note_of(row, key)
-    held.save(force_insert=True)
-    return held
+    _note_of(row, key).save(force_insert=True)
 
 
 def renote(row: StoredObject, key: UserKey) -> None:

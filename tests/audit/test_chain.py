@@ -115,6 +115,28 @@ def test_too_many_details_are_refused(db: None) -> None:
         record(Event.SWEPT, **details)
 
 
+def test_as_many_details_as_an_event_takes_are_kept(db: None) -> None:
+    details: Any = {f"n{number}": number for number in range(chain.MAX_DETAILS)}
+    record(Event.SWEPT, **details)
+    assert AuditEvent.objects.get().data == details
+
+
+def test_text_is_cut_where_it_is_too_long_and_only_there(db: None) -> None:
+    at_most = {
+        name: AuditEvent._meta.get_field(name).max_length
+        for name in ("actor_name", "address", "user_agent", "request_id")
+    }
+    for more in (0, 1):
+        texts = {name: "x" * (length + more) for name, length in at_most.items()}
+        with context.active(context.Context(**texts)):
+            event = record(Event.SWEPT, note="y" * (chain.MAX_DETAIL_LENGTH + more))
+        kept = {name: getattr(event, name) for name in at_most}
+        ends = {name: text[: at_most[name] - 1] + "…" for name, text in texts.items()}
+        assert kept == (ends if more else texts)
+        note = "y" * (chain.MAX_DETAIL_LENGTH - 1)
+        assert event.data["note"] == note + ("…" if more else "y")
+
+
 def test_hostile_text_is_cut_and_cleaned(db: None) -> None:
     with context.active(context.Context(user_agent="Mozilla\r\nforged: line\x00" + "x" * 1000)):
         event = record(Event.SWEPT, note="y" * 1000)
@@ -355,6 +377,18 @@ def test_many_anchors_are_held_against_the_log_in_little_memory(
     beyond = [chain.Anchor(1500, "ab" * 32), chain.Anchor(1400, "ab" * 32)]
     with pytest.raises(chain.BrokenChain, match=r"event 1201: missing.*names event 1400"):
         chain.check_anchors(beyond)
+
+
+def test_one_anchor_before_the_first_event_and_one_at_the_last_are_checked(
+    five_events: list[AuditEvent],
+) -> None:
+    assert chain.check_anchors([chain.Anchor(0, chain.GENESIS), chain.head()]) == 2
+    assert chain.check_anchors([]) == 0
+    for number in (0, 5):
+        with pytest.raises(chain.BrokenChain, match=rf"event {number}: not the event"):
+            chain.check_anchors([chain.Anchor(number, "ab" * 32)])
+    with pytest.raises(chain.BrokenChain, match=r"event 6: missing.*names event 6"):
+        chain.check_anchors([chain.Anchor(6, "ab" * 32)])
 
 
 @pytest.mark.parametrize("text", ["", "5", "5:xyz", "-1:" + "0" * 64, "5:" + "0" * 63])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import timedelta
+from unittest.mock import patch
 
 import pytest
 from django.core.files.storage import default_storage
@@ -85,6 +86,12 @@ def test_a_rewrap_needs_no_users_key(held_record: FileRecord, use_keys: UseKeys)
         opening.open_file(record, second)
 
 
+def test_what_is_typed_for_a_generated_key_is_a_key(held_record: FileRecord) -> None:
+    assert custody.typed_key(held_record, KEY) == KEY
+    with pytest.raises(NotAKey):
+        custody.typed_key(held_record, "no key")
+
+
 # --- Passphrases --------------------------------------------------------------------------------
 
 
@@ -138,6 +145,39 @@ def test_a_new_key_is_offered_for_so_long(held_record: FileRecord, settings: Set
     assert custody.forget_lapsed() == 1
     assert held_key().offered is None
     assert held_key().saved_at is None
+
+
+@pytest.mark.parametrize(("before_the_end", "offered"), [(1, True), (0, False)])
+def test_an_offer_ends_at_its_very_moment(
+    held_record: FileRecord, settings: Settings, before_the_end: int, offered: bool
+) -> None:
+    ends = held_key().made_at + settings.KEY_OFFER
+    moment = ends - timedelta(microseconds=before_the_end)
+    with patch("django.utils.timezone.now", return_value=moment):
+        assert (custody.offer_ends(held_record.current) == ends) is offered
+        key = custody.offered_key(held_record.current, held_record.owner)
+    assert key == (KEY if offered else None)
+
+
+def test_a_key_is_offered_to_nobody_but_who_uploaded_the_file(
+    held_record: FileRecord, bob: User, root: User
+) -> None:
+    FileRecord.objects.update(owner=bob)
+    for person in (bob, root):
+        assert custody.offered_key(held_record.current, person) is None
+
+
+def test_a_stream_in_anothers_place_has_the_same_key_and_offers_none(
+    held_record: FileRecord, store: Store, alice: User
+) -> None:
+    by_passphrase = store(alice, key=UserKey.from_passphrase(PASSPHRASE)).current
+    derivation = HeldKey.objects.get(object=by_passphrase).derivation
+    for old, expected in ((held_record.current, ""), (by_passphrase, derivation)):
+        new = store(alice).current
+        custody.carry_over(old, new)
+        noted = HeldKey.objects.get(object=new)
+        assert (noted.derivation, noted.offered) == (expected, None)
+        assert noted.saved_at is not None
 
 
 def test_the_sweep_erases_what_is_offered_no_longer(

@@ -30,7 +30,7 @@ from files.rotation.reencryption import reencrypt
 from files.storage import EncryptedS3Storage, parts
 from files.upkeep import sweeping
 from files.vault import opening, removing, resumable, stored_objects, storing
-from tests.files.conftest import CONTENT, Store, UseKeys
+from tests.files.conftest import CONTENT, PASSPHRASE, Store, UseKeys
 from tests.files.vault.faults import PART, read
 
 if TYPE_CHECKING:
@@ -392,6 +392,15 @@ def test_a_held_file_needs_its_key_and_keeps_it(store: Store, alice: User) -> No
     again = reencrypt(new, actor=alice, user_key=USER_KEY)
     assert again.current != new.current
     assert states() == ["doomed", "doomed", "live"]
+
+
+def test_a_held_file_opens_by_its_passphrase_still(store: Store, alice: User) -> None:
+    record = store(alice, key=UserKey.from_passphrase(PASSPHRASE))
+    key = custody.typed_key(record, PASSPHRASE)
+    reencrypt(record, actor=alice, user_key=key)
+    now = FileRecord.objects.get(pk=record.pk)
+    assert now.current != record.current
+    assert custody.typed_key(now, PASSPHRASE) == key
 
 
 def test_the_database_never_has_a_held_files_own_key_bare(

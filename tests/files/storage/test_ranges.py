@@ -42,6 +42,18 @@ def test_the_body_may_end_early(storage: EncryptedS3Storage, hands: Hands, name:
             answer.read_exactly(1)
 
 
+def test_a_body_that_comes_in_pieces_is_read_as_one(
+    storage: EncryptedS3Storage, hands: Hands, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with get_range(storage.client, hands.bucket, name, 0, 100) as answer:
+        whole = answer._body.read
+        monkeypatch.setattr(answer._body, "read", lambda length: whole(min(length, 3)))
+        assert answer.read_exactly(0) == b""
+        assert answer.read_exactly(7) == DATA[:7]
+        assert answer.read_exactly(3) == DATA[7:10]
+        assert answer.read_exactly(90) == DATA[10:]
+
+
 def test_a_range_beyond_the_end_is_damage(
     storage: EncryptedS3Storage, hands: Hands, name: str
 ) -> None:

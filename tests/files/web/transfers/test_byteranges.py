@@ -79,6 +79,13 @@ def test_anything_else_means_the_whole_file(header: str) -> None:
     assert parse_range(header, 10) is None
 
 
+@pytest.mark.parametrize(("length", "found"), [(4096, True), (4097, False)])
+def test_a_header_is_read_up_to_a_length(length: int, found: bool) -> None:
+    header = "bytes=" + "-1".rjust(length - len("bytes="))
+    assert len(header) == length
+    assert (parse_range(header, 10) is not None) is found
+
+
 @pytest.mark.parametrize("header", ["bytes=0-", "bytes=0-0", "bytes=0-99", "bytes=-1", "bytes=-9"])
 def test_a_range_of_an_empty_file_is_all_of_it(header: str) -> None:
     assert parse_range(header, 0) is None
