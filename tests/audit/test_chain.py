@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import struct
 import tracemalloc
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -93,6 +96,37 @@ def test_an_event_goes_with_its_transaction(db: None) -> None:
 def test_the_key_is_what_authenticates(five_events: list[AuditEvent], settings: Settings) -> None:
     settings.AUDIT_KEY = "another key, equally long, but not the one"
     assert where_it_breaks() == 1
+
+
+def test_a_mac_is_what_the_page_of_the_module_says(settings: Settings) -> None:
+    """Known from elsewhere: another encoding would find every log that there is broken."""
+    values = ["ä", None, 7, datetime(2030, 1, 2, tzinfo=UTC), {"b": 1, "a": None}, ""]
+    fields = ["ä", None, "7", "2030-01-02T00:00:00.000000+00:00", '{"a":null,"b":1}', ""]
+    message = b"securestore/audit/1\0"
+    for field in fields:
+        encoded = b"" if field is None else field.encode()
+        message += struct.pack(">I", 2**32 - 1 if field is None else len(encoded)) + encoded
+    expected = hmac.new(settings.AUDIT_KEY.encode(), message, hashlib.sha256).hexdigest()
+    assert chain.mac_of(values) == expected
+
+
+@pytest.mark.skipif("connection.vendor != 'sqlite'")
+@pytest.mark.parametrize("column", ["mac", "actor_name"])
+def test_an_event_that_the_database_alters_undoes_what_it_tells_of(ann: User, column: str) -> None:
+    """Also where somebody catches the error, and would have the rest of it committed."""
+    with lifted(), connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE TRIGGER foreign_one AFTER INSERT ON audit_auditevent BEGIN"
+            f" UPDATE audit_auditevent SET {column} = 'other' WHERE id = NEW.id; END"  # noqa: S608
+        )
+        with transaction.atomic():
+            User.objects.filter(pk=ann.pk).update(first_name="Changed")
+            with pytest.raises(chain.NotRecorded, match="is not in the log as it was written"):
+                record(Event.SWEPT)
+        cursor.execute("DROP TRIGGER foreign_one")
+    ann.refresh_from_db()
+    assert ann.first_name == ""
+    assert not AuditEvent.objects.exists()
 
 
 @pytest.mark.parametrize("name", ["key", "password", "passphrase", "secret", "token"])

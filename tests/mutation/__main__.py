@@ -27,6 +27,7 @@ ROOT = Path(__file__).parents[2]
 EQUIVALENT = Path(__file__).with_name("equivalent.toml")
 # Beside the one that mirrors the module.
 TESTS_OF: dict[str, list[str]] = {
+    "audit/chain.py": ["tests/audit/test_triggers.py"],
     "files/crypto/stream.py": ["tests/files/crypto/test_tampering.py"],
 }
 PYTEST = [
