@@ -92,13 +92,15 @@ def sample(source: str, size: int, seed: int, path: str = "module.py") -> list[M
 
     In the order of the module's lines. Fewer than `size` where there are no more.
     """
-    nodes = list(ast_nodes(get_ast(source)))
+    nodes, lines = list(ast_nodes(get_ast(source))), source.splitlines()
     places = [
         (operator, occurrence, position[0][0])
         for operator in _operators()
         for occurrence, (node, position) in enumerate(_positions(operator, nodes))
-        # `slots=True` and its like are about how a class is made, not about what it does.
+        # `slots=True` and its like are about how a class is made, not about what it does; what is
+        # imported for types alone does nothing.
         if search_ancestor(node, "decorator") is None
+        and "TYPE_CHECKING" not in lines[position[0][0] - 1]
     ]
     chosen = random.Random(seed).sample(places, min(size, len(places)))  # noqa: S311 # no secret
     functions = _functions(source)

@@ -117,9 +117,9 @@ def _functions_of(path: str) -> list[FunctionType]:
     gc.unfreeze()  # What is frozen is not listed.
     listed = gc.get_objects()
     gc.freeze()
-    return [
-        one for one in listed if isinstance(one, FunctionType) and one.__code__.co_filename == path
-    ]
+    # By their true type: to ask a lazy object for its class is to have it made.
+    functions = [one for one in listed if type(one) is FunctionType]
+    return [one for one in functions if one.__code__.co_filename == path]
 
 
 def _tried(

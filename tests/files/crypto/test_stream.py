@@ -262,6 +262,17 @@ def test_chunking_does_not_change_the_object(size: int, known: bool, data: st.Da
     assert open_object(sink.data, size) == NOISE[:size]
 
 
+@pytest.mark.parametrize("first", [1, F - 1])
+def test_a_frame_of_two_pieces_does_not_wait_where_more_is_promised(first: int) -> None:
+    size, sink = 2 * F + 3, Sink()
+    encryptor = Encryptor(DEK, CONTEXT, sink.reserve, size=size, iv_for=known_iv)
+    for start, end in pairwise([0, first, F, F + first, 2 * F, size]):
+        encryptor.update(NOISE[start:end])
+        assert len(sink.data) == frame_offset(end // F)
+    encryptor.finish()
+    assert sink.data == b"".join(encrypt(DEK, CONTEXT, [NOISE[:size]], iv_for=known_iv))
+
+
 def test_single_bytes_make_the_same_object() -> None:
     chunks = (NOISE[i : i + 1] for i in range(F + 3))
     data = b"".join(encrypt(DEK, CONTEXT, chunks, iv_for=known_iv))

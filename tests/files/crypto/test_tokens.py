@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hmac
 import json
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import cryptography_vectors
 import pytest
 from cryptography.fernet import Fernet, InvalidToken
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -92,9 +94,36 @@ def test_noise_is_refused(noise: bytes) -> None:
 @given(st.lists(st.binary(max_size=40), max_size=5))
 def test_parts_seal_as_their_concatenation(parts: list[bytes]) -> None:
     whole = b"".join(parts)
-    out = bytearray(token_length(len(whole)))
-    TokenCodec(KEY).seal_into(memoryview(out), *parts, timestamp=7, iv=bytes(16))
-    assert out == seal(KEY, whole, timestamp=7, iv=bytes(16))
+    out = bytearray(b"\xff" * token_length(len(whole)))
+    iv = bytes(range(16))
+    TokenCodec(KEY).seal_into(memoryview(out), *parts, timestamp=7, iv=iv)
+    assert out == seal(KEY, whole, timestamp=7, iv=iv)
+
+
+@pytest.mark.parametrize("length", range(34))
+def test_every_length_of_padding_is_opened(length: int) -> None:
+    plaintext = bytes(range(100, 100 + length))
+    token = seal(KEY, plaintext, timestamp=1)
+    assert open_token(KEY, token) == plaintext
+    out = memoryview(bytearray(len(token) + SLACK))
+    assert TokenCodec(KEY).open_into(token, out) == length
+    assert out[:length] == plaintext
+
+
+def test_another_version_is_refused_although_it_was_made_with_the_key() -> None:
+    body = b"\x81" + seal(KEY, b"payload", timestamp=1)[1:-32]
+    token = body + hmac.digest(KEY[:16], body, "sha256")
+    with pytest.raises(Damaged, match="version"):
+        open_token(KEY, token)
+
+
+@pytest.mark.parametrize("end", [b"\0", b"\x11", b"\x02", b"\x01\x02", b"\xff"])
+def test_wrong_padding_is_refused_although_it_was_made_with_the_key(end: bytes) -> None:
+    padded = bytes(32 - len(end)) + end
+    encryptor = Cipher(algorithms.AES128(KEY[16:]), modes.CBC(bytes(16))).encryptor()
+    body = b"\x80" + bytes(8) + bytes(16) + encryptor.update(padded) + encryptor.finalize()
+    with pytest.raises(Damaged, match="padding"):
+        open_token(KEY, body + hmac.digest(KEY[:16], body, "sha256"))
 
 
 def test_nothing_is_decrypted_before_the_mac_is_verified() -> None:

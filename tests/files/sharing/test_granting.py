@@ -78,6 +78,87 @@ def test_a_change_is_saved_and_audited(
     assert [event["actor"] for event in events("grant_changed")] == ["root"]
 
 
+NEAR, FAR = datetime(2040, 1, 1, tzinfo=UTC), datetime(2050, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("former", "changed", "wider"),
+    [
+        ({"level": "download"}, {"level": "manage"}, True),
+        ({"level": "manage"}, {"level": "manage"}, False),
+        ({"level": "manage"}, {"level": "download"}, False),
+        ({"expires_at": NEAR}, {"expires_at": FAR}, True),
+        ({"expires_at": NEAR}, {"expires_at": None}, True),
+        ({"expires_at": NEAR}, {"expires_at": NEAR}, False),
+        ({"expires_at": FAR}, {"expires_at": NEAR}, False),
+        ({"expires_at": None}, {"expires_at": NEAR}, False),
+        ({"starts_at": FAR}, {"starts_at": NEAR}, True),
+        ({"starts_at": FAR}, {"starts_at": None}, True),
+        ({"starts_at": NEAR}, {"starts_at": NEAR}, False),
+        ({"starts_at": NEAR}, {"starts_at": FAR}, False),
+        ({"starts_at": None}, {"starts_at": NEAR}, False),
+    ],
+)
+def test_who_widens_their_own_grant_lets_themselves_in(
+    alice: User, bob: User, events: Events, former: Any, changed: Any, wider: bool
+) -> None:
+    record = filed(alice)
+    for to, expected in ((bob, int(wider)), (alice, 0)):
+        grant = give(record, to, **former)
+        for name, value in changed.items():
+            setattr(grant, name, value)
+        before = len(events("self_granted"))
+        granting.change(grant, actor=bob)
+        assert len(events("self_granted")) - before == expected
+
+
+@pytest.mark.parametrize(
+    ("who", "level", "how", "may"),
+    [
+        ("owner", "manage", "", True),
+        ("owner", "download", "", True),
+        ("manager", "download", "", True),
+        ("manager", "manage", "", False),
+        ("manager", "manage", "given", True),
+        ("manager", "manage", "held", True),
+        ("reader", "download", "", False),
+        ("reader", "download", "given", False),
+        ("stranger", "download", "given", False),
+    ],
+)
+def test_who_may_withdraw_which_grant(
+    alice: User, bob: User, mallory: User, root: User, who: str, level: str, how: str, may: bool
+) -> None:
+    record = filed(alice)
+    if who in {"manager", "reader"}:
+        give(record, bob, level="manage" if who == "manager" else "download")
+    actor = alice if who == "owner" else bob
+    to = actor if how == "held" else mallory
+    target = give(record, to, level=level, granted_by=actor if how == "given" else root)
+    if may:
+        assert granting.withdraw(target, actor=actor) is True
+        assert granting.withdraw(target, actor=alice) is False
+    else:
+        with pytest.raises(ValidationError, match="not yours to revoke"):
+            granting.withdraw(target, actor=actor)
+    target.refresh_from_db()
+    assert (target.revoked_at is not None) is may
+
+
+def test_what_somebody_gave_to_others_is_counted(
+    alice: User, bob: User, mallory: User, root: User
+) -> None:
+    record = filed(alice)
+    give(record, mallory, granted_by=bob)
+    give(record, root, granted_by=bob)
+    give(record, bob, granted_by=bob)
+    give(record, mallory, granted_by=bob, revoked_at=timezone.now())
+    give(record, mallory, granted_by=alice)
+    give(filed(alice), mallory, granted_by=bob)
+    assert granting.given_by(bob.pk, record) == 2
+    assert granting.given_by(None, record) == 0
+
+
 def test_a_revoked_grant_ends_now_and_stays_as_history(
     alice: User, bob: User, root: User, give: Callable[..., Grant], events: Events
 ) -> None:
@@ -235,6 +316,35 @@ def test_what_does_not_meet_or_is_over_or_another_level_stays_apart(
     assert Grant.objects.count() == 5
     granting.grant(_new(record, bob, 35), actor=root)  # It meets the first one.
     assert Grant.objects.count() == 5
+
+
+def test_a_grant_that_has_not_begun_begins_with_the_earlier_of_both(
+    alice: User, bob: User, root: User
+) -> None:
+    record = filed(alice)
+    first = granting.grant(_new(record, bob, 40, after=30), actor=root)
+    sooner = _new(record, bob, 35, after=10)
+    assert granting.grant(sooner, actor=root) == first
+    first.refresh_from_db()
+    assert first.starts_at == sooner.starts_at
+    granting.grant(_new(record, bob, 45, after=20), actor=root)
+    first.refresh_from_db()
+    assert first.starts_at == sooner.starts_at
+    granting.grant(_new(record, bob, 35), actor=root)
+    first.refresh_from_db()
+    assert first.starts_at is None
+
+
+@pytest.mark.parametrize(
+    "terms", [{"level": "everything"}, {"starts_at": LATER, "expires_at": END}]
+)
+def test_many_at_once_that_break_a_rule_are_refused_and_nothing_happens(
+    alice: User, bob: User, root: User, terms: Any
+) -> None:
+    usual = {"level": "download", "starts_at": None, "expires_at": None, "reason": ""}
+    with pytest.raises(ValidationError):
+        granting.grant_many([filed(alice)], [bob], **{**usual, **terms}, actor=root)
+    assert not Grant.objects.exists()
 
 
 def test_many_at_once_are_the_same_rule(alice: User, bob: User, root: User) -> None:

@@ -42,6 +42,15 @@ def test_who_takes_a_file_over_themselves_is_recorded_as_letting_themselves_in(
     assert [one["file_id"] for one in events("self_granted")] == [record.pk]
 
 
+def test_who_gives_a_file_to_somebody_else_lets_nobody_in_themselves(
+    alice: User, bob: User, root: User, events: Events
+) -> None:
+    """Whichever of the two accounts was made first."""
+    for actor, to in ((bob, root), (root, bob)):
+        transfer([filed(alice)], to=to, actor=actor)
+    assert events("self_granted") == []
+
+
 def test_nothing_goes_to_a_deactivated_account(alice: User, bob: User, root: User) -> None:
     record = filed(alice)
     User.objects.filter(pk=bob.pk).update(is_active=False)

@@ -31,8 +31,9 @@ def test_a_range_comes_exactly(storage: EncryptedS3Storage, hands: Hands, name: 
             assert answer.read_exactly(end - start) == DATA[start:end]
             assert answer.total == 100
             answer.expect_total(100)
-            with pytest.raises(Damaged, match="has 100 bytes"):
+            with pytest.raises(Damaged, match="has 100 bytes") as damaged:
                 answer.expect_total(101)
+            assert damaged.value.another_length
 
 
 def test_the_body_may_end_early(storage: EncryptedS3Storage, hands: Hands, name: str) -> None:
@@ -84,7 +85,16 @@ def test_a_missing_object_is_missing(storage: EncryptedS3Storage, hands: Hands) 
 
 @pytest.mark.parametrize(
     "said",
-    [None, "", "bytes 0-99", "bytes */100", "items 10-19/100", "bytes 0-9/100", "bytes 10-20/100"],
+    [
+        None,
+        "",
+        "bytes 0-99",
+        "bytes */100",
+        "items 10-19/100",
+        "bytes 0-9/100",
+        "bytes 11-19/100",
+        "bytes 10-20/100",
+    ],
 )
 def test_a_store_that_answers_with_something_else_is_refused(
     moto: EncryptedS3Storage, said: str | None
@@ -98,6 +108,21 @@ def test_a_store_that_answers_with_something_else_is_refused(
         stub.add_response("get_object", answer)
         with pytest.raises(StoreRefused):
             get_range(moto.client, "b", "k", 10, 20)
+    assert closed
+
+
+def test_the_body_is_closed_at_the_end(moto: EncryptedS3Storage) -> None:
+    closed: list[bool] = []
+    body = Noted(DATA[10:20], lambda: closed.append(True))
+    answer = {
+        **{"Body": StreamingBody(body, 10), "ETag": '"e"', "ContentLength": 10},
+        "ContentRange": "bytes 10-19/100",
+    }
+    with Stubber(moto.client) as stub:
+        stub.add_response("get_object", answer)
+        with get_range(moto.client, "b", "k", 10, 20) as got:
+            assert got.read_exactly(5) == DATA[10:15]
+            assert not closed
     assert closed
 
 
