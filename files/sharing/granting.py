@@ -106,7 +106,7 @@ class Granted:
 
     made: int
     skipped: int
-    extended: int = 0
+    extended: int
 
 
 def grant_many(

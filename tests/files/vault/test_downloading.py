@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.core.management import call_command
 from django.db import OperationalError, connection
+from django.db.models import F
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -348,6 +349,31 @@ def test_a_failure_is_told_at_once_and_for_all_connections(
     assert not DownloadSession.objects.filter(settled=False).exists()
 
 
+def test_what_begins_after_a_failure_is_another_download(long: FileRecord, alice: User) -> None:
+    """Also where a connection of the one that failed is still open."""
+    half = SIZE // 2
+    first, second = (
+        downloading.begin(long, downloading.Part(*part), user=alice, session="s")
+        for part in ((0, half), (half, SIZE))
+    )
+    second.end("failed", 10, 10)
+    third = downloading.begin(long, downloading.Part(half, SIZE), user=alice, session="s")
+    third.end("complete", half, half)
+    first.end("complete", half, half)
+    downloading.settle_idle(now=timezone.now() + LATER)
+    assert [(event["outcome"], event["bytes"], event["ranges"]) for event in told()] == [
+        ("failed", 10, 2),
+        ("aborted", half, 1),
+    ]
+
+
+def test_an_event_tells_how_long_it_took(long: FileRecord, alice: User) -> None:
+    downloading.begin(long, downloading.Part(0, SIZE), user=alice, session="s")
+    DownloadSession.objects.update(begun_at=F("seen_at") - timedelta(seconds=5))
+    downloading.settle_idle(now=timezone.now() + LATER)
+    assert AuditEvent.objects.get(event="file_downloaded").data["ms"] == 5000
+
+
 def test_damage_before_the_first_byte_is_a_failure(
     reader: Client, long: FileRecord, s3: S3Client, settings: Any
 ) -> None:
@@ -396,7 +422,47 @@ def test_a_client_that_stood_still_is_told_in_two_parts(reader: Client, long: Fi
     assert not DownloadSession.objects.filter(settled=False).exists()
 
 
+def test_a_client_that_stood_still_and_took_no_more_is_told_once(
+    long: FileRecord, alice: User
+) -> None:
+    sending = downloading.begin(long, downloading.Part(0, SIZE), user=alice, session="s")
+    downloading.settle_idle(now=timezone.now() + LATER)
+    sending.end("aborted", 0, 0)
+    assert [(event["outcome"], event["bytes"]) for event in told()] == [("aborted", 0)]
+    assert not DownloadSession.objects.exists()
+
+
+def test_idle_ones_are_counted(long: FileRecord, alice: User) -> None:
+    downloading.begin(long, downloading.Part(0, SIZE), user=alice, session="s")
+    assert downloading.idle() == 0
+    DownloadSession.objects.update(seen_at=timezone.now() - LATER)
+    assert downloading.idle() == 1
+
+
+def test_whose_place_is_always_taken_first_by_another_has_a_download_of_its_own(
+    long: FileRecord, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for start, stop in ((0, 10), (10, SIZE)):
+        downloading.begin(long, downloading.Part(start, stop), user=alice, session="s")
+        monkeypatch.setattr(downloading, "_locked", lambda **which: None)
+    assert DownloadSession.objects.count() == 2
+    assert DownloadSession.objects.filter(slot=None).count() == 1
+
+
 # --- What it costs --------------------------------------------------------------------------------
+
+
+def test_a_long_one_is_noted_once_in_a_while(
+    long: FileRecord, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    sending = downloading.begin(long, downloading.Part(0, SIZE), user=alice, session="s")
+    noted = []
+    for now in (1000.0, 1060.0, 1060.1, 1061.0, 1120.1, 1120.2):
+        sending.sent(int(now))
+        noted.append(DownloadSession.objects.get().bytes)
+    assert noted == [0, 0, 1060, 1060, 1060, 1120]
 
 
 def test_a_request_writes_twice(reader: Client, long: FileRecord) -> None:
