@@ -81,7 +81,9 @@ unit: $(VENV)/dev.stamp ## Unit tests, on every core
 
 .PHONY: integration
 integration: packages $(VENV)/dev.stamp $(VENDOR)/stamp ## Tests against the real object store
-	$(PYTEST) -m integration $(TWO_AT_ONCE) || $(PYTEST) -m integration $(ALONE)
+	$(PYTEST) -m "integration and not alone" $(TWO_AT_ONCE) || \
+	    $(PYTEST) -m "integration and not alone" $(ALONE)
+	$(PYTEST) -m "integration and alone" || $(PYTEST) -m "integration and alone" $(ALONE)
 
 .PHONY: browser
 browser: packages $(VENV)/dev.stamp $(VENDOR)/stamp ## Tests in Chromium against the running site

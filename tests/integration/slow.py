@@ -86,12 +86,16 @@ class Campaign:
         bare.setblocking(False)
         # What is not read stays with the server.
         bare.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        await self._loop.sock_connect(bare, (LOOPBACK, self._address.port))
-        if self._address.context is None:
-            return await asyncio.open_connection(sock=bare, limit=1024)
-        return await asyncio.open_connection(
-            sock=bare, ssl=self._address.context, server_hostname=self._address.host, limit=1024
-        )
+        try:
+            await self._loop.sock_connect(bare, (LOOPBACK, self._address.port))
+            if self._address.context is None:
+                return await asyncio.open_connection(sock=bare, limit=1024)
+            return await asyncio.open_connection(
+                sock=bare, ssl=self._address.context, server_hostname=self._address.host, limit=1024
+            )
+        except BaseException:  # Refused, or cancelled on the way.
+            bare.close()
+            raise
 
     async def _go_on(
         self, client: Slow, reader: asyncio.StreamReader, writer: asyncio.StreamWriter

@@ -37,6 +37,8 @@ from tests.integration.deployment import (
 from tests.integration.forms import eventually
 from tests.integration.slow import Campaign, Slow, head
 
+pytestmark = pytest.mark.alone
+
 MIB = 2**20
 BYTES = "application/offset+octet-stream"
 SECONDS = 12.0
