@@ -167,6 +167,20 @@ def test_a_key_is_offered_to_nobody_but_who_uploaded_the_file(
         assert custody.offered_key(held_record.current, person) is None
 
 
+def test_an_exchanged_key_is_what_is_offered_from_then_on(held_record: FileRecord) -> None:
+    other = UserKey.generated()
+    custody.renote(held_record.current, other)
+    assert custody.offered_key(held_record.current, held_record.owner) == other.text
+    by_passphrase = UserKey.from_passphrase(PASSPHRASE)
+    custody.renote(held_record.current, by_passphrase)
+    assert (held_key().derivation, held_key().offered) == (by_passphrase.derivation, None)
+
+
+def test_a_file_without_a_key_of_its_own_offers_none(record: FileRecord) -> None:
+    assert custody.offer_ends(record.current) is None
+    assert custody.offered_key(record.current, record.owner) is None
+
+
 def test_a_stream_in_anothers_place_has_the_same_key_and_offers_none(
     held_record: FileRecord, store: Store, alice: User
 ) -> None:
