@@ -154,9 +154,21 @@ def test_what_somebody_gave_to_others_is_counted(
     give(record, bob, granted_by=bob)
     give(record, mallory, granted_by=bob, revoked_at=timezone.now())
     give(record, mallory, granted_by=alice)
+    give(record, mallory, granted_by=None)
     give(filed(alice), mallory, granted_by=bob)
     assert granting.given_by(bob.pk, record) == 2
     assert granting.given_by(None, record) == 0
+
+
+def test_a_change_that_breaks_a_rule_is_refused(
+    alice: User, bob: User, root: User, events: Events
+) -> None:
+    grant = give(filed(alice), bob)
+    grant.level = "everything"
+    with pytest.raises(ValidationError):
+        granting.change(grant, actor=root)
+    grant.refresh_from_db()
+    assert (grant.level, events("grant_changed")) == ("download", [])
 
 
 def test_a_revoked_grant_ends_now_and_stays_as_history(
@@ -271,6 +283,33 @@ def test_who_may_not_share_is_refused_by_the_use_case_itself(
     assert not Grant.objects.filter(user=mallory).exists()
 
 
+@pytest.mark.parametrize(
+    ("to", "why"), [("alice", "That person owns the file"), ("bob", "with yourself")]
+)
+def test_nobody_shares_with_the_owner_or_with_themselves(
+    alice: User, bob: User, give: Callable[..., Grant], to: str, why: str
+) -> None:
+    record = filed(alice)
+    give(record, bob, level="manage", expires_at=END)
+    bob = _manager(bob)
+    new = Grant(file=record, user={"alice": alice, "bob": bob}[to], expires_at=END)
+    with pytest.raises(ValidationError, match=why):
+        granting.share(new, actor=bob)
+    assert Grant.objects.count() == 1
+
+
+def test_what_is_gone_is_not_granted(alice: User, bob: User, root: User) -> None:
+    record, there = filed(alice), filed(alice)
+    new = Grant(file=record, user=bob)
+    FileRecord.objects.filter(pk=record.pk).delete()
+    with pytest.raises(ValidationError):
+        granting.grant(new, actor=root)
+    terms: dict[str, Any] = {"starts_at": None, "expires_at": None, "reason": "", "actor": root}
+    with pytest.raises(ValidationError, match="deleted meanwhile: choose again"):
+        granting.grant_many([record, there], [bob], level="download", **terms)
+    assert not Grant.objects.exists()
+
+
 # --- The same grant twice ----------------------------------------------------------------------
 
 
@@ -316,6 +355,17 @@ def test_what_does_not_meet_or_is_over_or_another_level_stays_apart(
     assert Grant.objects.count() == 5
     granting.grant(_new(record, bob, 35), actor=root)  # It meets the first one.
     assert Grant.objects.count() == 5
+
+
+def test_who_extends_their_own_grant_lets_themselves_in(
+    alice: User, bob: User, root: User, events: Events
+) -> None:
+    record = filed(alice)
+    for to in (root, bob):
+        granting.grant(_new(record, to, 3), actor=root)
+        granting.grant(_new(record, to, 7), actor=root)
+    assert [event["user_id"] for event in events("self_granted")] == [root.pk, root.pk]
+    assert [event["user_id"] for event in events("grant_changed")] == [root.pk, bob.pk]
 
 
 def test_a_grant_that_has_not_begun_begins_with_the_earlier_of_both(
