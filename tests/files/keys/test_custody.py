@@ -46,6 +46,10 @@ def test_reading_takes_the_masters_key_and_the_users(held_record: FileRecord) ->
         opening.open_file(held_record, "no key")
 
 
+def test_a_file_without_a_key_of_its_own_takes_none(record: FileRecord) -> None:
+    assert read(record, None) == CONTENT
+
+
 def test_without_the_master_key_the_users_opens_nothing(
     held_record: FileRecord, use_keys: UseKeys
 ) -> None:
@@ -160,11 +164,13 @@ def test_an_offer_ends_at_its_very_moment(
 
 
 def test_a_key_is_offered_to_nobody_but_who_uploaded_the_file(
-    held_record: FileRecord, bob: User, root: User
+    store: Store, alice: User, bob: User, root: User
 ) -> None:
-    FileRecord.objects.update(owner=bob)
-    for person in (bob, root):
-        assert custody.offered_key(held_record.current, person) is None
+    record = store(bob, key=UserKey(KEY))
+    FileRecord.objects.update(owner=root)
+    for person in (alice, root):
+        assert custody.offered_key(record.current, person) is None
+    assert custody.offered_key(record.current, bob) == KEY
 
 
 def test_an_exchanged_key_is_what_is_offered_from_then_on(held_record: FileRecord) -> None:

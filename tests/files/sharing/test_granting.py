@@ -298,11 +298,14 @@ def test_nobody_shares_with_the_owner_or_with_themselves(
     assert Grant.objects.count() == 1
 
 
-def test_what_is_gone_is_not_granted(alice: User, bob: User, root: User) -> None:
+def test_what_is_gone_is_not_granted(
+    alice: User, bob: User, root: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
     record, there = filed(alice), filed(alice)
     new = Grant(file=record, user=bob)
-    FileRecord.objects.filter(pk=record.pk).delete()
-    with pytest.raises(ValidationError):
+    # After the grant was found to be right, and before its file is locked.
+    monkeypatch.setattr(new, "full_clean", FileRecord.objects.filter(pk=record.pk).delete)
+    with pytest.raises(ValidationError, match="This file was deleted meanwhile"):
         granting.grant(new, actor=root)
     terms: dict[str, Any] = {"starts_at": None, "expires_at": None, "reason": "", "actor": root}
     with pytest.raises(ValidationError, match="deleted meanwhile: choose again"):
@@ -355,6 +358,20 @@ def test_what_does_not_meet_or_is_over_or_another_level_stays_apart(
     assert Grant.objects.count() == 5
     granting.grant(_new(record, bob, 35), actor=root)  # It meets the first one.
     assert Grant.objects.count() == 5
+
+
+@pytest.mark.parametrize("after", [None, 2])
+def test_the_same_grant_twice_changes_nothing_the_second_time(
+    alice: User, bob: User, root: User, events: Events, after: int | None
+) -> None:
+    new = _new(filed(alice), bob, 7, after=after)
+    terms = {"starts_at": new.starts_at, "expires_at": new.expires_at}
+    granting.grant(new, actor=root)
+    granting.grant(Grant(file=new.file, user=bob, **terms), actor=root)
+    Grant.objects.update(starts_at=timezone.now() - timedelta(days=1))
+    granting.grant(Grant(file=new.file, user=bob, expires_at=new.expires_at), actor=root)
+    assert Grant.objects.count() == 1
+    assert events("grant_changed") == []
 
 
 def test_who_extends_their_own_grant_lets_themselves_in(
