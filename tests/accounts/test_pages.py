@@ -15,6 +15,7 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
+from accounts.limits import in_words
 from accounts.models import User
 from audit import Event
 from audit.models import AuditEvent
@@ -139,8 +140,9 @@ def test_too_many_attempts_have_a_page(client: Client, db: None) -> None:
         address = f"nobody{number}@example.org"
         response = client.post(reverse("account_reset_password"), {"email": address})
     assert response.status_code == 429
-    assert 50 < int(response["Retry-After"]) <= 60
-    assert b"Try again in 1 minute" in response.content
+    wait = int(response["Retry-After"])
+    assert 30 < wait <= 60  # A busy machine takes some of the minute for all of these.
+    assert f"Try again in {in_words(wait)}" in response.content.decode()
     event = AuditEvent.objects.get(event=Event.LOCKED_OUT)
     assert event.data == {"action": "reset_password"}
 
