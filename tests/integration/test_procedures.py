@@ -156,10 +156,11 @@ def test_leaked_master_key(site: Installation, tmp_path: Path) -> None:
         audit_key=site.audit_key,
     )
     found = thief.python(
-        "from files.vault import opening\nfrom files.models import FileRecord\n"
+        "from files.errors import FileDamaged\nfrom files.models import FileRecord\n"
+        "from files.vault import opening\n"
         "for record in FileRecord.objects.select_related('current'):\n"
         "    try:\n        list(opening.open_file(record).chunks())\n        print('read')\n"
-        "    except vault.FileDamaged:\n        print('nothing')\n"
+        "    except FileDamaged:\n        print('nothing')\n"
     )
     assert found == ["nothing", "nothing"]
 
