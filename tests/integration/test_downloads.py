@@ -6,6 +6,7 @@ import http.client
 import random
 import socket
 import struct
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -17,15 +18,17 @@ from tests.files.multipart import file
 from tests.integration.forms import Site, eventually, form, post
 from tests.integration.tus import Client, Server
 
+RECHECK = 1
+"""Seconds after which the rule is asked again."""
+
 FRAMES = 40
 CONTENT = random.Random(2).randbytes(FRAMES * FRAME_PAYLOAD + 5)  # noqa: S311  the same every run
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory, weed: Weed) -> Iterator[Site]:
-    # A command takes longer than that: none needs to be waited for.
     folder = tmp_path_factory.mktemp("downloads")
-    server = Server(folder, weed, DOWNLOAD_RECHECK_SECONDS="1")
+    server = Server(folder, weed, DOWNLOAD_RECHECK_SECONDS=str(RECHECK))
     server.start()
     store = weed.client()
     yield Site(server, store)
@@ -167,8 +170,10 @@ def test_a_reader_that_stands_still_gets_little_once_its_access_has_ended(
         connection.connect((LOOPBACK, client.port))
         connection.sendall(f"GET {path} HTTP/1.1\r\n{head}\r\n".encode())
         assert connection.recv(12) == b"HTTP/1.1 200"
+        begun = time.monotonic()
         try:
             site.server.manage("shell", "--no-imports", code=activate.format(False))
+            assert eventually(lambda: time.monotonic() - begun > RECHECK)
             received = sum(map(len, iter(lambda: connection.recv(65536), b"")))
         finally:
             site.server.manage("shell", "--no-imports", code=activate.format(True))
