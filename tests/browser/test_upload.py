@@ -220,8 +220,9 @@ def test_an_upload_goes_on_after_a_reload(
     )
     send(form, path)
     expect_stored_whole(form, path)
-    # What the server had was not sent again.
-    assert sent == [str(before)]
+    # What the server had was not sent again; the last part may be a request of its own.
+    assert sent[0] == str(before)
+    assert sent[1:] in ([], [str(16 * MIB)])
     assert remembered(form) == []
 
 
