@@ -73,7 +73,7 @@ migrations: $(VENV)/dev.stamp ## Models: no migration is missing
 # Each starts sites and stores of its own; the tests of one file share theirs.
 TWO_AT_ONCE := -n 2 --dist loadfile
 # Tests that start real servers may be late where two run at once: what failed is tried once more, alone.
-ALONE := --last-failed --last-failed-no-failures none -p no:xdist
+ALONE := --last-failed --last-failed-no-failures all -p no:xdist
 
 .PHONY: unit
 unit: $(VENV)/dev.stamp ## Unit tests, on every core

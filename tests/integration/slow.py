@@ -33,6 +33,15 @@ class Slow:
     trickle: bytes = b""
 
 
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+def _let_go(connecting: asyncio.Task[Streams]) -> None:
+    """Close what came after nobody waited for it any more."""
+    if not connecting.cancelled() and connecting.exception() is None:
+        connecting.result()[1].transport.abort()
+
+
 class Campaign:
     """Runs slow clients against an address; `answers` counts what they were told, by their name."""
 
@@ -41,6 +50,7 @@ class Campaign:
         self._clients = clients
         self.answers: Counter[tuple[str, str]] = Counter()
         self.connected = 0
+        self._connecting: set[asyncio.Task[Streams]] = set()
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -62,12 +72,24 @@ class Campaign:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self._connecting:
+            await asyncio.wait(self._connecting, timeout=60)
+        for _ in range(5):  # What was let go of is closed some turns of the loop later.
+            await asyncio.sleep(0)
 
     async def _be(self, client: Slow) -> None:
         first = True
         while True:
             with suppress(OSError):
-                reader, writer = await self._connect()
+                # Never given up half-way: a transport that is not there yet cannot be closed.
+                connecting = asyncio.create_task(self._connect())
+                self._connecting.add(connecting)
+                connecting.add_done_callback(self._connecting.discard)
+                try:
+                    reader, writer = await asyncio.shield(connecting)
+                except asyncio.CancelledError:
+                    connecting.add_done_callback(_let_go)
+                    raise
                 try:
                     writer.write(client.head)
                     await writer.drain()
@@ -81,7 +103,7 @@ class Campaign:
                     writer.transport.abort()
             await asyncio.sleep(EVERY / 4)
 
-    async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def _connect(self) -> Streams:
         bare = socket.socket()
         bare.setblocking(False)
         # What is not read stays with the server.
