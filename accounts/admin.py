@@ -31,6 +31,7 @@ from accounts import invitations, lockouts, members, names, powers
 from accounts.forms import InviteForm
 from accounts.limits import Limit, LimitReached
 from accounts.models import Invitation, User
+from files.crypto.portable import clean_line
 
 if TYPE_CHECKING:
     BaseUserAdmin = DjangoUserAdmin[User]
@@ -149,7 +150,7 @@ class GroupForm(BaseGroupForm):
         if not names.is_seen(name):
             raise ValidationError("Nothing of this name can be seen: give it letters or digits.")
         # As it will be kept, so that two that look alike are one.
-        return names.clean_line(name)
+        return clean_line(name)
 
 
 @admin.register(Group)

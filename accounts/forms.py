@@ -23,7 +23,8 @@ from django.forms.fields import InvalidJSONInput
 import audit
 from accounts import members
 from accounts.models import User
-from accounts.names import clean_line, is_seen
+from accounts.names import is_seen
+from files.crypto.portable import clean_line
 from runtime.administration import SoundMultipleChoiceField
 
 # What the parts below a credential raise when it is not one. All of it is the client's doing.

@@ -15,8 +15,6 @@ from django.dispatch import receiver
 from accounts.models import User
 from files.crypto.portable import clean_line, seen
 
-__all__ = ["clean_line", "is_seen"]
-
 
 def is_seen(name: str) -> bool:
     """Whether anything of the name, as it is kept, can be seen."""

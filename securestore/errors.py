@@ -68,8 +68,6 @@ Outage = (
 _OUTAGES_OF_CLASS_25 = frozenset({"25006", "25P03", "25P04"})
 
 
-TUS = "1.0.0"
-
 # How Django's reasons begin where Origin or Referer are not this site's.
 _ELSEWHERE = ("Origin checking failed", "Referer checking failed")
 
@@ -365,7 +363,7 @@ def unavailable(request: HttpRequest, outage: Outage) -> HttpResponse:
         # A program that uploads: words for whoever runs it, and never a page.
         is_known = bool(request.resolver_match and request.resolver_match.kwargs)
         response = _respond(INTERRUPTED if is_known and page is not NOT_IN_SERVICE else page, None)
-        response["Tus-Resumable"] = TUS
+        response["Tus-Resumable"] = tus.VERSION
     else:
         response = answer_safely(request, page)
     response["Retry-After"] = str(wait)
