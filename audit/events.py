@@ -32,8 +32,19 @@ class Event(StrEnum):
     KEY_SHOWN = auto()  # Again, after the answer that completed the upload.
     KEY_SAVED = auto()  # Its owner has it: the server forgot it.
     PASSPHRASE_SET = auto()
-    FILE_DELETED = auto()
+    FILE_DELETED = auto()  # For good, with what it takes to bring it back.
     OWNERSHIP_TRANSFERRED = auto()
+    RENAMED = auto()  # A file or a folder. No event has a name in it.
+    MOVED = auto()
+    PUT_AWAY = auto()  # Into the trash.
+    RESTORED = auto()
+    VERSION_ADDED = auto()
+    VERSION_RESTORED = auto()  # A former one is current again.
+    VERSION_DELETED = auto()
+
+    # Folders
+    FOLDER_CREATED = auto()
+    FOLDER_DELETED = auto()
 
     # Grants
     GRANT_CREATED = auto()

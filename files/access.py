@@ -1,29 +1,38 @@
-"""The one rule of who may do what with which file.
+"""The one rule of who may do what with which file and folder.
 
-A user sees a file when the user is active and owns it, or holds a live grant to it, in person or
-through a group. Being a superuser adds nothing: content is for those who were granted it. Every
-view, command and admin page that touches content fetches through `visible_to` and `managed_by`; a
-second copy of the rule anywhere else is a bug.
+A person sees a file when the person is active and owns it, or holds a live grant to it or to a
+folder above it, themselves or through a group; and while neither it nor a folder above it was put
+away. Nothing below takes away what a grant on a folder gives. Being a superuser adds nothing:
+content is for those who were granted it. Every view, command and admin page that touches content
+fetches through the querysets here; a second copy of the rule anywhere else is a bug.
+
+Who asks is a principal, made by the door: a person. Kinds of principals are added, rules are not.
 """
 
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from django.contrib.auth.backends import BaseBackend
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.models import User
-from files.models import FileRecord, Grant
+from files.models import Ancestry, FileRecord, Folder, Grant, GrantQuerySet
+
+LEVELS: Final = {"download": 0, "add": 1, "manage": 2}
+"""The levels of a grant, and how wide each is."""
+
+_ADD, _MANAGE = ("add", "manage"), ("manage",)
 
 
 class Permission(enum.StrEnum):
-    """Who may use a function at all. Grants then decide on which file."""
+    """Who may use a function at all. Grants then decide on which file or folder."""
 
     UPLOAD = "files.add_filerecord"
     DOWNLOAD = "files.download_filerecord"
@@ -33,70 +42,231 @@ class Permission(enum.StrEnum):
     READ_LOG = "audit.view_auditevent"
 
 
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who has signed in, or nobody in particular."""
+
+    user: User | AnonymousUser
+
+
+Principal = Person
+"""Who asks. Programs, links and requests will stand beside people."""
+
+
 def may_share(user: User | AnonymousUser) -> bool:
-    """Whether the user may share files at all, those that they own or manage."""
+    """Whether the user may share at all what they own or manage."""
     return user.has_perm(Permission.SHARE) or user.has_perm(Permission.SHARE_OWN)
 
 
-def visible_to(user: User | AnonymousUser) -> QuerySet[FileRecord]:
-    """Files that the user may see and, with the function's permission, download."""
-    return _reachable_by(user, levels=None)
+# --- Files -------------------------------------------------------------------------------------
 
 
-def managed_by(user: User | AnonymousUser) -> QuerySet[FileRecord]:
-    """Files that the user may share and delete: the owner's, and `manage` grants."""
-    return _reachable_by(user, levels=["manage"])
+def visible_to(principal: Principal) -> QuerySet[FileRecord]:
+    """Files that the principal may see and, with the function's permission, download."""
+    return _files(principal)
 
 
-def _reachable_by(user: User | AnonymousUser, *, levels: list[str] | None) -> QuerySet[FileRecord]:
+def managed_by(principal: Principal) -> QuerySet[FileRecord]:
+    """Files that the principal may share, rename and put away: the owner's, `manage` grants."""
+    return _files(principal, levels=_MANAGE)
+
+
+def removable_by(principal: Principal) -> QuerySet[FileRecord]:
+    """Files that the principal may put away: those managed, and one's own additions.
+
+    What somebody added is theirs to take back for as long as they may still add there.
+    """
+    managed = managed_by(principal)
+    added = _files(principal, levels=_ADD).filter(uploaded_by=principal.user.pk)
+    return FileRecord.objects.filter(Q(pk__in=managed.values("pk")) | Q(pk__in=added.values("pk")))
+
+
+def _files(principal: Principal, *, levels: Iterable[str] | None = None) -> QuerySet[FileRecord]:
+    user = principal.user
     # Anonymous users are not active either.
     if not user.is_active:
         return FileRecord.objects.none()
+    grants = _live(levels)
     # Looked for by its place: a database that had the choice might look at all grants of a
     # file, or all of a person, and these may be many.
-    grants = Grant.objects.live().order_by().filter(file_place=OuterRef("place"))
-    if levels is not None:
-        grants = grants.filter(level__in=levels)
-    personal, shared = (way.values("file") for way in grants.by_way(user))
-    return FileRecord.objects.filter(Q(owner_id=user.pk) | Q(pk__in=personal) | Q(pk__in=shared))
+    personal, shared = (
+        way.values("file") for way in grants.filter(file_place=OuterRef("place")).by_way(user)
+    )
+    above = [Exists(way) for way in _on_or_above(grants, OuterRef("folder")).by_way(user)]
+    reached = Q(owner_id=user.pk) | Q(pk__in=personal) | Q(pk__in=shared)
+    for through_folder in above:
+        reached |= Q(through_folder)
+    awake = FileRecord.objects.filter(~_sleeping(OuterRef("folder")), trashed_at=None)
+    return awake.filter(reached)
+
+
+# --- Folders -----------------------------------------------------------------------------------
+
+
+def folders_visible_to(principal: Principal) -> QuerySet[Folder]:
+    """Folders that the principal may see, with all that is in them."""
+    return _folders(principal)
+
+
+def addable_by(principal: Principal) -> QuerySet[Folder]:
+    """Folders that the principal may put files into, and make folders in."""
+    return _folders(principal, levels=_ADD)
+
+
+def folders_managed_by(principal: Principal) -> QuerySet[Folder]:
+    """Folders that the principal may share, rename and put away; never somebody's root."""
+    return _folders(principal, levels=_MANAGE).filter(parent__isnull=False)
+
+
+def folders_removable_by(principal: Principal) -> QuerySet[Folder]:
+    """Folders that the principal may put away: those managed, and one's own additions.
+
+    A folder that one added is one's own as long as everything in it is, too.
+    """
+    managed = folders_managed_by(principal)
+    below = Ancestry.objects.filter(ancestor=OuterRef("pk"))
+    of_others = below.exclude(descendant__added_by=principal.user.pk)
+    files = FileRecord.objects.filter(folder__above__ancestor=OuterRef("pk"))
+    files_of_others = files.exclude(uploaded_by=principal.user.pk)
+    added = _folders(principal, levels=_ADD, of_parent=True).filter(
+        ~Exists(of_others), ~Exists(files_of_others), added_by=principal.user.pk
+    )
+    return Folder.objects.filter(Q(pk__in=managed.values("pk")) | Q(pk__in=added.values("pk")))
+
+
+def _folders(
+    principal: Principal, *, levels: Iterable[str] | None = None, of_parent: bool = False
+) -> QuerySet[Folder]:
+    user = principal.user
+    if not user.is_active:
+        return Folder.objects.none()
+    reached = Q(owner_id=user.pk)
+    at = OuterRef("parent") if of_parent else OuterRef("pk")
+    for way in _on_or_above(_live(levels), at).by_way(user):
+        reached |= Q(Exists(way))
+    return Folder.objects.filter(~_sleeping(OuterRef("pk"))).filter(reached)
+
+
+def covered_by_one_grant(principal: Principal, one: Folder, other: Folder) -> bool:
+    """Whether a single live grant to manage covers both folders: what a move by a manager takes."""
+    user = principal.user
+    if not user.is_active:
+        return False
+    over_both = Ancestry.objects.filter(descendant=one.pk, ancestor=OuterRef("folder"))
+    over_other = Ancestry.objects.filter(descendant=other.pk, ancestor=OuterRef("folder"))
+    grants = _live(_MANAGE).filter(Exists(over_both), Exists(over_other))
+    return any(way.exists() for way in grants.by_way(user))
+
+
+# --- What was put away -------------------------------------------------------------------------
+
+
+def trashed_files_of(principal: Principal) -> QuerySet[FileRecord]:
+    """Files that were put away and that the principal may bring back.
+
+    The owner's; and, while the folder that they were in is awake, of who manages that folder, and
+    of who put them away and may still add there.
+    """
+    user = principal.user
+    if not user.is_active:
+        return FileRecord.objects.none()
+    put_away = FileRecord.objects.filter(trashed_at__isnull=False)
+    return put_away.filter(Q(owner_id=user.pk) | _brings_back(user, "folder"))
+
+
+def trashed_folders_of(principal: Principal) -> QuerySet[Folder]:
+    """The same of folders: those that carry the mark themselves, and not what is in them."""
+    user = principal.user
+    if not user.is_active:
+        return Folder.objects.none()
+    put_away = Folder.objects.filter(trashed_at__isnull=False)
+    return put_away.filter(Q(owner_id=user.pk) | _brings_back(user, "parent"))
+
+
+def _brings_back(user: Any, parent: str) -> Q:
+    managing = Q()
+    adding = Q()
+    for way in _on_or_above(_live(_MANAGE), OuterRef(parent)).by_way(user):
+        managing |= Q(Exists(way))
+    for way in _on_or_above(_live(_ADD), OuterRef(parent)).by_way(user):
+        adding |= Q(Exists(way))
+    return Q(~_sleeping(OuterRef(parent))) & (managing | (Q(trashed_by=user.pk) & adding))
+
+
+# --- The parts of the rule ---------------------------------------------------------------------
+
+
+def _live(levels: Iterable[str] | None) -> GrantQuerySet:
+    live = Grant.objects.live().order_by()
+    return live if levels is None else live.filter(level__in=list(levels))
+
+
+def _on_or_above(grants: GrantQuerySet, folder: Any) -> GrantQuerySet:
+    """Those of the grants that are on that folder, or on one above it."""
+    return grants.filter(folder__below__descendant=folder)
+
+
+def _sleeping(folder: Any) -> Exists:
+    """Whether that folder was put away, or one above it."""
+    return Exists(Ancestry.objects.filter(descendant=folder, ancestor__trashed_at__isnull=False))
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Why a user may reach a file: as its owner, or by the widest of the live grants."""
+    """Why a principal may reach something: as its owner, or by the widest of the live grants.
+
+    `folder` is the folder that the grant is on, where that is another one than what was asked for.
+    """
 
     is_owner: bool
     level: str
     until: datetime | None = None
     via: str = ""
     grant_id: int | None = None
+    folder: Folder | None = None
 
     @property
     def may_manage(self) -> bool:
         """Whether it reaches as far as `managed_by`."""
         return self.is_owner or self.level == "manage"
 
+    @property
+    def may_add(self) -> bool:
+        """Whether it reaches as far as `addable_by`, where it is a folder's."""
+        return self.is_owner or self.level in _ADD
 
-def access_of(user: User, record: FileRecord) -> Access | None:
-    """Explain `visible_to` for one file; None where the user cannot see it. One query at most."""
-    if not user.is_active:
+
+def access_of(principal: Principal, item: FileRecord | Folder) -> Access | None:
+    """Explain the rule for one file or folder; None where the principal cannot see it.
+
+    Two queries at most.
+    """
+    user = principal.user
+    if not user.is_active or item.trashed_at is not None:
         return None
-    if record.owner_id == user.pk:
+    folder_id = item.pk if isinstance(item, Folder) else item.folder_id
+    above = Ancestry.objects.filter(descendant=folder_id)
+    if above.filter(ancestor__trashed_at__isnull=False).exists():
+        return None
+    if item.owner_id == user.pk:
         return Access(is_owner=True, level="owner")
-    live = Grant.objects.live().filter(file_place=record.place)
-    personal, shared = live.order_by().select_related("group").by_way(user)
-    found = personal.union(shared, all=True)
-    grants: list[Grant] = [grant for grant in found if grant.file_id == record.pk]
+    live = Grant.objects.live().order_by().select_related("group", "folder")
+    ways = list(live.filter(folder__in=above.values("ancestor")).by_way(user))
+    if isinstance(item, FileRecord):
+        ways += live.filter(file_place=item.place).by_way(user)
+    found: Iterable[Grant] = ways[0].union(*ways[1:], all=True)
+    grants = [one for one in found if one.folder_id is not None or one.file_id == item.pk]
     if not grants:
         return None
 
-    def width(grant: Grant) -> tuple[bool, bool, float]:
+    def width(grant: Grant) -> tuple[int, bool, float]:
         until = grant.expires_at.timestamp() if grant.expires_at else 0.0
-        return grant.level == "manage", grant.expires_at is None, until
+        return LEVELS[grant.level], grant.expires_at is None, until
 
     best = max(grants, key=width)
     via = best.recipient_name if best.group_id else ""
-    return Access(False, best.level, best.expires_at, via, best.pk)
+    through = best.folder if best.folder_id not in {None, item.pk} else None
+    return Access(False, best.level, best.expires_at, via, best.pk, through)
 
 
 _TO_MANAGE = {
@@ -117,15 +287,27 @@ class FileBackend(BaseBackend):
     def has_perm(
         self, user_obj: AbstractBaseUser | AnonymousUser, perm: str, obj: Any = None
     ) -> bool:
-        if not isinstance(obj, FileRecord):
-            return False
         user: Any = user_obj
-        if perm in {Permission.DOWNLOAD, "files.view_filerecord"}:
-            reachable = visible_to(user)
-        elif perm in _TO_MANAGE:
-            reachable = managed_by(user)
-        else:
+        reachable = _reachable_for(perm, Person(user), obj)
+        if reachable is None:
             return False
         if perm in set(Permission) and not user.has_perm(perm):
             return False
         return reachable.filter(pk=obj.pk).exists()
+
+
+def _reachable_for(perm: str, who: Principal, obj: Any) -> QuerySet[Any] | None:
+    """What the permission may be used on, of the kind that `obj` is; None where that is nothing."""
+    if isinstance(obj, FileRecord):
+        if perm in {Permission.DOWNLOAD, "files.view_filerecord"}:
+            return visible_to(who)
+        return managed_by(who) if perm in _TO_MANAGE else None
+    if isinstance(obj, Folder):
+        if perm in {Permission.DOWNLOAD, "files.view_folder"}:
+            return folders_visible_to(who)
+        if perm in {Permission.UPLOAD, "files.add_folder"}:
+            return addable_by(who)
+        may_manage = {"files.change_folder", "files.delete_folder"}
+        if perm in {Permission.SHARE, Permission.SHARE_OWN, *may_manage}:
+            return folders_managed_by(who)
+    return None

@@ -20,6 +20,61 @@ class FileDamaged(VaultError):
         super().__init__("The store no longer returns this file as it was written.")
 
 
+class NameTaken(VaultError):
+    """Something else in that folder has the name, whatever its case: `name`."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"“{name}” exists in that folder already, perhaps with other capital letters: choose "
+            "another name."
+        )
+        self.name = name
+
+
+class NoSuchFolder(VaultError):
+    """The folder is gone, was put away, or is nobody's that one may see."""
+
+    def __init__(self) -> None:
+        super().__init__("That folder does not exist any more: choose another one.")
+
+
+class MayNotAdd(VaultError):
+    """The person sees the folder and may not put anything into it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "You may not add anything to that folder: ask its owner for a grant to add, or choose "
+            "another folder."
+        )
+
+
+class MayNotMove(VaultError):
+    """What is to be moved is not this person's to move there."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "You may move this only within the folder that you manage: what is another person's "
+            "stays in their folders. Ask its owner, or choose a folder inside."
+        )
+
+
+class IntoItself(VaultError):
+    """A folder was to be moved into itself or into a folder below it."""
+
+    def __init__(self) -> None:
+        super().__init__("A folder cannot be moved into itself: choose a folder outside of it.")
+
+
+class TooDeep(VaultError):
+    """Folders would stand more than `limit` deep."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"Folders can stand {limit} deep and no deeper: choose a folder higher up."
+        )
+        self.limit = limit
+
+
 class UploadLost(VaultError):
     """The upload was swept away, or otherwise ended, before it was complete."""
 

@@ -187,19 +187,7 @@ class AddConstraint(migrations.AddConstraint):
             super().database_forwards(app_label, schema_editor, from_state, to_state)
             return
         model = to_state.apps.get_model(app_label, self.model_name)
-        table, name = model._meta.db_table, self.constraint.name
-        statement = self.constraint.create_sql(model, schema_editor)
-        if isinstance(self.constraint, models.CheckConstraint):
-            create_check(schema_editor, name, table, str(statement))
-        elif str(statement).startswith("CREATE UNIQUE INDEX "):
-            beside = str(statement).replace("UNIQUE INDEX ", "UNIQUE INDEX CONCURRENTLY ", 1)
-            create_index(schema_editor, name, beside)
-        elif isinstance(self.constraint, models.UniqueConstraint):
-            fields = [model._meta.get_field(field) for field in self.constraint.fields]
-            columns = ", ".join(schema_editor.quote_name(field.column) for field in fields)
-            create_unique(schema_editor, name, table, columns)
-        else:
-            raise NotImplementedError(f"{type(self.constraint).__name__} on line")
+        _make_constraint(schema_editor, model, self.constraint)
 
     def database_backwards(
         self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
@@ -212,6 +200,48 @@ class AddConstraint(migrations.AddConstraint):
         drop_index(schema_editor, self.constraint.name)
 
 
+class RemoveConstraint(migrations.RemoveConstraint):
+    """A check or a unique constraint that goes, beside readers and writers."""
+
+    atomic = False
+
+    def database_forwards(
+        self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
+    ) -> None:
+        if not is_postgresql(schema_editor):
+            super().database_forwards(app_label, schema_editor, from_state, to_state)
+            return
+        table = to_state.apps.get_model(app_label, self.model_name)._meta.db_table
+        drop_constraint(schema_editor, self.name, table)
+        drop_index(schema_editor, self.name)
+
+    def database_backwards(
+        self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
+    ) -> None:
+        if not is_postgresql(schema_editor):
+            super().database_backwards(app_label, schema_editor, from_state, to_state)
+            return
+        model = to_state.apps.get_model(app_label, self.model_name)
+        state = to_state.models[app_label, self.model_name_lower]
+        _make_constraint(schema_editor, model, state.get_constraint_by_name(self.name))
+
+
+def _make_constraint(editor: Any, model: Any, constraint: Any) -> None:
+    table, name = model._meta.db_table, constraint.name
+    statement = constraint.create_sql(model, editor)
+    if isinstance(constraint, models.CheckConstraint):
+        create_check(editor, name, table, str(statement))
+    elif str(statement).startswith("CREATE UNIQUE INDEX "):
+        beside = str(statement).replace("UNIQUE INDEX ", "UNIQUE INDEX CONCURRENTLY ", 1)
+        create_index(editor, name, beside)
+    elif isinstance(constraint, models.UniqueConstraint):
+        fields = [model._meta.get_field(field) for field in constraint.fields]
+        columns = ", ".join(editor.quote_name(field.column) for field in fields)
+        create_unique(editor, name, table, columns)
+    else:
+        raise NotImplementedError(f"{type(constraint).__name__} on line")
+
+
 class AlterField(migrations.AlterField):
     """A column that must be given from now on, is unique, or has an index or none.
 
@@ -219,7 +249,7 @@ class AlterField(migrations.AlterField):
     """
 
     atomic = False
-    ours: ClassVar = {"null", "unique", "db_index", "editable", "help_text"}
+    ours: ClassVar = {"null", "blank", "choices", "unique", "db_index", "editable", "help_text"}
 
     def database_forwards(
         self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any

@@ -22,8 +22,9 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from accounts.models import User
+from files.folders import ownership
 from files.models import FileRecord, Grant
-from files.sharing import granting, ownership
+from files.sharing import granting
 from files.web.forms import computable
 from runtime.administration import SoundMultipleChoiceField
 

@@ -21,6 +21,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from files import access
+from files.access import Person
 from files.models import FileRecord
 from files.sharing.effective_access import (
     Explained,
@@ -80,7 +81,7 @@ def user_access(request: HttpRequest, user_id: int, model_admin: Admin) -> HttpR
     person = get_object_or_404(User, pk=user_id)
     now = timezone.now()
     sides = [
-        Side("now", "can read now", access.visible_to(person), live=True),
+        Side("now", "can read now", access.visible_to(Person(person)), live=True),
         Side("not", "named, but shut out", withheld(person), live=False),
     ]
 

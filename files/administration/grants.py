@@ -75,14 +75,14 @@ class GrantForm(forms.ModelForm[Grant]):
 def tell_left(request: HttpRequest, ended: Sequence[Grant]) -> None:
     """Say how those whose grants were revoked still get in, and where that can be ended."""
     for grant in ended[:TOLD]:
-        left = granting.remaining(grant.file, grant.user, grant.group)
+        left = granting.remaining(grant.target, grant.user, grant.group)
         if left:
             query = urlencode({"id__in": ",".join(str(one.pk) for one in left)})
             messages.warning(
                 request,
                 format_html(
                     '“{}”: {} <a href="{}?{}">Show what is left</a>.',
-                    grant.file,
+                    grant.target,
                     granting.describe_left(left, grant.recipient_name),
                     reverse("admin:files_grant_changelist"),
                     query,

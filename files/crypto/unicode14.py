@@ -102,3 +102,18 @@ def fold(text: str) -> str:
 
 def _fold(text: str) -> str:
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+
+
+def caseless(text: str) -> str:
+    """No case, and nothing else made equal: NFC of the case folding of NFC (Unicode 3.13, D145).
+
+    In composed form, and without NFD first: Greek with iota subscript beside other marks may fold
+    to two spellings of one word, as it does on most systems.
+    """
+    if text.isascii():
+        return text.lower()
+    return "".join(_by_runs(text, _caseless))
+
+
+def _caseless(text: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())

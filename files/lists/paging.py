@@ -23,6 +23,7 @@ from django.db.models.lookups import Contains
 
 from accounts.models import User
 from files import access
+from files.access import Person
 from files.lists import name_search
 from files.models import FileRecord, Grant, GrantQuerySet
 from files.records.names import fold_name
@@ -138,7 +139,7 @@ def _page(found: list[FileRecord], length: int, *, cut_at: int | None = None) ->
 def _among(
     user: User | AnonymousUser, places: Sequence[int] | QuerySet[Any, int]
 ) -> QuerySet[FileRecord]:
-    return access.visible_to(user).filter(place__in=places)
+    return access.visible_to(Person(user)).filter(place__in=places)
 
 
 def _newest(files: QuerySet[FileRecord], at_most: int) -> list[FileRecord]:

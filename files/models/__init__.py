@@ -5,23 +5,33 @@ the rooms of use cases alone join rows and objects.
 """
 
 from files.models.database import DatabaseState, Pulse
+from files.models.entries import Entry
+from files.models.folders import Ancestry, Folder
 from files.models.grants import Grant, GrantQuerySet
 from files.models.keys import HeldKey, MasterKey
+from files.models.recent import RecentFile
 from files.models.records import FileRecord, Usage
 from files.models.stored_objects import Custody, StoredObject
-from files.models.transfers import DownloadSession, UploadSession
+from files.models.transfers import Conflict, DownloadSession, UploadSession
 from files.models.verifications import VerificationClaim, VerificationRun
+from files.models.versions import KeptVersion
 
 __all__ = [
+    "Ancestry",
+    "Conflict",
     "Custody",
     "DatabaseState",
     "DownloadSession",
+    "Entry",
     "FileRecord",
+    "Folder",
     "Grant",
     "GrantQuerySet",
     "HeldKey",
+    "KeptVersion",
     "MasterKey",
     "Pulse",
+    "RecentFile",
     "StoredObject",
     "UploadSession",
     "Usage",

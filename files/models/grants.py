@@ -17,6 +17,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from accounts.models import User
+from files.models.folders import Folder
 from files.models.records import FileRecord
 from files.records.ordering import FilePlaceField
 
@@ -46,18 +47,35 @@ class GrantQuerySet(models.QuerySet["Grant"]):
 
 
 class Grant(models.Model):
-    """Permission for one user or one group to read one file. Never deleted: it is history."""
+    """Permission for one user or group on one file or folder. Never deleted: it is history.
+
+    On a folder it covers all that is below, now and later; nothing below takes away from it.
+    """
 
     class Level(models.TextChoices):
         DOWNLOAD = "download", "Download"
+        ADD = "add", "Add: download, put files in and make folders"
         MANAGE = "manage", "Manage: download, share and delete"
 
-    # The indexes below begin with each of the three: shorter ones would mislead PostgreSQL.
+    # The indexes below begin with each of the four: shorter ones would mislead PostgreSQL.
     file = models.ForeignKey(
-        FileRecord, on_delete=models.CASCADE, related_name="grants", db_index=False
+        FileRecord,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="grants",
+        db_index=False,
     )
-    # Triggers see to it that it is the file's (migration 0009).
-    file_place = FilePlaceField(editable=False)
+    # Triggers see to it that it is the file's (migration 0009); empty for a folder.
+    file_place = FilePlaceField(null=True, editable=False)
+    folder = models.ForeignKey(
+        Folder,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="grants",
+        db_index=False,
+    )
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.CASCADE,
@@ -107,6 +125,17 @@ class Grant(models.Model):
                 violation_error_message="Choose exactly one: a user or a group.",
             ),
             models.CheckConstraint(
+                condition=Q(file__isnull=True, folder__isnull=False)
+                | Q(file__isnull=False, folder__isnull=True),
+                name="grant_of_file_or_folder",
+                violation_error_message="Choose exactly one: a file or a folder.",
+            ),
+            models.CheckConstraint(
+                condition=~Q(level="add") | Q(folder__isnull=False),
+                name="grant_to_add_is_of_a_folder",
+                violation_error_message="A grant to add is for a folder: choose another level.",
+            ),
+            models.CheckConstraint(
                 condition=Q(starts_at__isnull=True)
                 | Q(expires_at__isnull=True)
                 | Q(starts_at__lt=F("expires_at")),
@@ -118,6 +147,32 @@ class Grant(models.Model):
             models.Index(fields=["user", "file"], name="grant_user_file"),
             models.Index(fields=["group", "file"], name="grant_group_file"),
             models.Index(fields=["file", "-created_at", "-id"], name="grant_file_newest"),
+            models.Index(
+                fields=["user", "folder"],
+                condition=Q(folder__isnull=False, user__isnull=False),
+                name="grant_user_folder",
+            ),
+            models.Index(
+                fields=["group", "folder"],
+                condition=Q(folder__isnull=False, group__isnull=False),
+                name="grant_group_folder",
+            ),
+            models.Index(
+                fields=["folder", "-created_at", "-id"],
+                condition=Q(folder__isnull=False),
+                name="grant_folder_newest",
+            ),
+            # What was shared with one, the newest first.
+            models.Index(
+                fields=["user", "-created_at", "-id"],
+                condition=Q(revoked_at__isnull=True, user__isnull=False),
+                name="grant_user_given",
+            ),
+            models.Index(
+                fields=["group", "-created_at", "-id"],
+                condition=Q(revoked_at__isnull=True, group__isnull=False),
+                name="grant_group_given",
+            ),
             # What a list is made of. By the times a grant is skipped without a look at its row.
             models.Index(
                 fields=["user", "-file_place", "starts_at", "expires_at"],
@@ -137,6 +192,18 @@ class Grant(models.Model):
     def clean(self) -> None:
         if (self.user is None) == (self.group is None):
             raise ValidationError("Choose exactly one: a user or a group.")
+        if self.folder is not None and self.folder.is_root:
+            raise ValidationError(
+                "All of a person's files cannot be shared at once: share a folder of theirs."
+            )
+
+    @property
+    def target(self) -> FileRecord | Folder:
+        """The file or the folder that it is for."""
+        found = self.file if self.folder_id is None else self.folder
+        if found is None:
+            raise ValueError("a grant is for a file or a folder")
+        return found
 
     @property
     def recipient_name(self) -> str:

@@ -7,9 +7,11 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 
+from files.models.folders import Folder
 from files.models.stored_objects import Custody, StoredObject
 from files.records.names import MAX_NAME_BYTES, UNKNOWN_TYPE, fold_name, key_file_name
 from files.records.ordering import PlaceField
@@ -27,6 +29,35 @@ class FileRecord(models.Model):
     content_type = models.CharField(max_length=255, default=UNKNOWN_TYPE)
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="owned_files"
+    )
+    # Empty only for files that code from before folders has stored since: a sweep gives these one.
+    folder = models.ForeignKey(
+        Folder,
+        on_delete=models.PROTECT,
+        null=True,
+        editable=False,
+        related_name="files",
+        db_index=False,
+    )
+    uploaded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        editable=False,
+        related_name="+",
+        help_text="Who uploaded the current version.",
+    )
+    kept_bytes = models.PositiveBigIntegerField(
+        default=0, db_default=0, editable=False, help_text="Bytes of its former versions."
+    )
+    trashed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    trashed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        editable=False,
+        related_name="+",
+        db_index=False,
     )
     custody = models.CharField(max_length=8, choices=Custody, default=Custody.MANAGED)
     current = models.OneToOneField(StoredObject, on_delete=models.PROTECT, related_name="file")
@@ -53,6 +84,14 @@ class FileRecord(models.Model):
         )
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["owner", "-place"], name="filerecord_owner_newest"),
+            # Lists of a folder by size and by time.
+            models.Index(fields=["folder", "size", "place"], name="filerecord_folder_size"),
+            models.Index(fields=["folder", "place"], name="filerecord_folder_time"),
+            models.Index(
+                fields=["owner", "-trashed_at", "id"],
+                condition=Q(trashed_at__isnull=False),
+                name="filerecord_trashed",
+            ),
         ]
 
     def __str__(self) -> str:

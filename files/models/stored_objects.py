@@ -37,6 +37,7 @@ class StoredObject(models.Model):
     class State(models.TextChoices):
         WRITING = "writing", "being written"
         LIVE = "live", "live"
+        KEPT = "kept", "kept as a former version"
         DOOMED = "doomed", "to be deleted"
         DAMAGED = "damaged", "damaged in the store"
 
@@ -63,6 +64,14 @@ class StoredObject(models.Model):
     multipart_id = models.CharField(max_length=1024, blank=True)
     creator = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    # Whose quota it counts in while it is written: the owner of the folder that it goes to.
+    charged_to = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="+",
+        db_index=False,
     )
     # What is safe in the store of an upload that can be resumed (docs/uploads.md).
     offset = models.PositiveBigIntegerField(default=0, help_text="Plaintext bytes that are safe.")
@@ -98,7 +107,7 @@ class StoredObject(models.Model):
             models.CheckConstraint(
                 condition=Q(state="writing", sealed=False)
                 | Q(state="doomed")
-                | Q(state__in=["live", "damaged"], sealed=True),
+                | Q(state__in=["live", "kept", "damaged"], sealed=True),
                 name="storedobject_live_is_sealed",
             ),
             models.CheckConstraint(
@@ -110,11 +119,11 @@ class StoredObject(models.Model):
                 condition=Q(state__in=["live", "damaged"]),
                 name="storedobject_one_live_per_file",
             ),
-            # So that two runs never re-encrypt one file at once.
+            # So that two runs never re-encrypt one file at once; any number of versions may arrive.
             models.UniqueConstraint(
                 fields=["file_id"],
-                condition=Q(state="writing"),
-                name="storedobject_one_writing_per_file",
+                condition=Q(state="writing", reencrypts=True),
+                name="storedobject_one_reencryption_per_file",
             ),
         ]
         # None that holds a key: a rotation then changes no index (migration 0011).
@@ -123,6 +132,11 @@ class StoredObject(models.Model):
             models.Index(fields=["verified_at", "id"], name="storedobject_by_verified"),
             models.Index(
                 fields=["creator"], condition=Q(state="writing"), name="storedobject_writing_by"
+            ),
+            models.Index(
+                fields=["charged_to"],
+                condition=Q(state="writing"),
+                name="storedobject_writing_for",
             ),
         ]
 

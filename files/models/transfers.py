@@ -9,8 +9,17 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from files.models.folders import Folder
 from files.models.stored_objects import Custody, StoredObject
 from files.records.names import MAX_NAME_BYTES, UNKNOWN_TYPE
+
+
+class Conflict(models.TextChoices):
+    """What becomes of an upload whose name is taken in its folder."""
+
+    VERSION = "version", "Make it a new version"
+    RENAME = "rename", "Keep both: the new one gets a number"
+    REFUSE = "refuse", "Refuse it"
 
 
 class UploadSession(models.Model):
@@ -23,6 +32,11 @@ class UploadSession(models.Model):
     object = models.OneToOneField(StoredObject, on_delete=models.CASCADE, related_name="session")
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="upload_sessions"
+    )
+    # Empty: the root of its owner.
+    folder = models.ForeignKey(Folder, on_delete=models.SET_NULL, null=True, related_name="+")
+    conflict = models.CharField(
+        max_length=8, choices=Conflict, default=Conflict.RENAME, db_default=Conflict.RENAME
     )
     name = models.CharField(max_length=MAX_NAME_BYTES)
     content_type = models.CharField(max_length=255, default=UNKNOWN_TYPE)

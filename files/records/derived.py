@@ -26,7 +26,8 @@ POSTGRESQL = frozenset(
 _INDEXED = "SELECT id FROM files_name_index_docsize"
 _PLACES = "SELECT place FROM files_filerecord"
 _STORED = (
-    "SELECT owner_id, count(*), CAST(sum(size) AS bigint) FROM files_filerecord GROUP BY owner_id"
+    "SELECT owner_id, count(*), CAST(sum(size + kept_bytes) AS bigint) FROM files_filerecord"
+    " GROUP BY owner_id"
 )
 _KEPT = "SELECT owner_id, files, bytes FROM files_usage WHERE files <> 0"
 _IN_STEP = {

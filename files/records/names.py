@@ -24,10 +24,13 @@ __all__ = [
     "UNKNOWN_TYPE",
     "BadName",
     "clean_content_type",
+    "clean_folder_name",
     "clean_line",
     "clean_name",
+    "entry_key",
     "fold_name",
     "key_file_name",
+    "numbered",
     "portable_name",
     "same_file",
     "shortened",
@@ -57,6 +60,36 @@ def key_file_name(name: str) -> str:
     """The name of the file that a held file's key is saved in, at most 255 bytes."""
     stem, ending = portable.split_ending(name)
     return shortened(stem, f"{ending}.key")
+
+
+def clean_folder_name(raw: str) -> str:
+    """The name of a folder to keep, by the same rule. Raises BadName.
+
+    A name with `/` or `\\` in it is refused: a folder comes from no path.
+    """
+    if re.search(r"[/\\]", raw):
+        raise BadName("A folder's name cannot contain “/” or “\\”: choose another one.")
+    try:
+        return clean_name(raw)
+    except BadName as error:
+        said = str(error).replace("The file's name", "The folder's name")
+        if "no name" in said:
+            said = "The folder needs a name: type one."
+        raise BadName(said) from None
+
+
+def entry_key(name: str) -> str:
+    """What makes two names in one folder the same: NFC, and no case, as of Unicode 14.
+
+    Unique in a folder, for files and folders alike. Its meaning never changes: paths rest on it.
+    """
+    return unicode14.caseless(name)
+
+
+def numbered(name: str, number: int) -> str:
+    """The name with ` (number)` before its ending, at most 255 bytes: `report (2).pdf`."""
+    stem, ending = portable.split_ending(name)
+    return shortened(stem, f" ({number}){ending}")
 
 
 def fold_name(name: str) -> str:

@@ -52,9 +52,13 @@ class PlaceField(models.BigIntegerField[Any, Any]):
 
 
 class FilePlaceField(models.BigIntegerField[Any, Any]):
-    """The place of the file that a row belongs to, so that an index of the rows has its order."""
+    """The place of the file that a row belongs to, so that an index of the rows has its order.
+
+    Empty where the row belongs to none.
+    """
 
     def pre_save(self, model_instance: models.Model, add: bool) -> Any:
-        if getattr(model_instance, self.attname) is None:
-            setattr(model_instance, self.attname, model_instance.file.place)  # type: ignore[attr-defined]
+        file = model_instance.file  # type: ignore[attr-defined]
+        if getattr(model_instance, self.attname) is None and file is not None:
+            setattr(model_instance, self.attname, file.place)
         return super().pre_save(model_instance, add)

@@ -18,7 +18,7 @@ from django.db.models.functions import RowNumber
 
 from accounts.models import User
 from files import access
-from files.access import Permission
+from files.access import Permission, Person
 from files.models import FileRecord, Grant
 
 AT_MOST = 5
@@ -107,7 +107,7 @@ def withheld(user: User) -> QuerySet[FileRecord]:
     """The files that the user owns or is named for, and cannot see all the same."""
     named = Exists(Grant.objects.filter(file=OuterRef("pk")).naming(user))
     files = FileRecord.objects.filter(Q(owner=user) | named)
-    return files.exclude(pk__in=access.visible_to(user).values("pk"))
+    return files.exclude(pk__in=access.visible_to(Person(user)).values("pk"))
 
 
 def explain_files(

@@ -1,4 +1,4 @@
-"""Granting and revoking: the use cases behind every door that changes who may read a file.
+"""Granting and revoking: the use cases behind every door that changes who may read what.
 
 Each is one transaction with its audit event. Nothing here reads or writes content.
 """
@@ -24,11 +24,14 @@ from django.utils.timezone import localtime
 import audit
 from accounts.models import User
 from audit import Event
-from files.access import Access, access_of, may_share
-from files.models import FileRecord, Grant
+from files.access import LEVELS, Access, Person, access_of, may_share
+from files.models import Ancestry, FileRecord, Folder, Grant
 from files.records.names import clean_line
 
 _MOMENT = "j M Y, H:i"
+
+Item = FileRecord | Folder
+"""What a grant may be for."""
 
 
 def grant(new: Grant, *, actor: User) -> Grant:
@@ -44,17 +47,30 @@ def grant(new: Grant, *, actor: User) -> Grant:
     own_groups = set(actor.groups.values_list("pk", flat=True))
     with transaction.atomic():
         # Two at once would make the same grant twice.
-        record = FileRecord.objects.select_for_update().filter(pk=new.file_id).first()
-        if record is None:
-            raise ValidationError("This file was deleted meanwhile.")
-        there = Grant.objects.filter(file=record, user=new.user_id, group=new.group_id)
+        target = _locked(new)
+        there = Grant.objects.filter(
+            file=new.file_id, folder=new.folder_id, user=new.user_id, group=new.group_id
+        )
         same = _meeting(there.filter(level=new.level, revoked_at=None).order_by("pk"), new)
         if same is not None:
-            _extend(same, new, actor, record, own_groups)
+            _extend(same, new, actor, target, own_groups)
             return same
         new.save()
-        _record_new(new, actor, record, own_groups)
+        _record_new(new, actor, target, own_groups)
     return new
+
+
+def _locked(new: Grant) -> Item:
+    """What the grant is for, locked. Raises ValidationError where it is gone."""
+    found: Item | None
+    if new.folder_id is None:
+        found = FileRecord.objects.select_for_update().filter(pk=new.file_id).first()
+    else:
+        found = Folder.objects.select_for_update(no_key=True).filter(pk=new.folder_id).first()
+    if found is None:
+        kind = "file" if new.folder_id is None else "folder"
+        raise ValidationError(f"This {kind} was deleted meanwhile.")
+    return found
 
 
 def _meeting(there: Iterable[Grant], new: Grant) -> Grant | None:
@@ -70,7 +86,7 @@ def _meeting(there: Iterable[Grant], new: Grant) -> Grant | None:
 
 
 def _extend(
-    same: Grant, new: Grant, actor: User, record: FileRecord, own_groups: Collection[int]
+    same: Grant, new: Grant, actor: User, target: Item, own_groups: Collection[int]
 ) -> bool:
     """Let a grant last as long as the new one would have, too; whether that changed it."""
     starts = same.starts_at and new.starts_at and min(same.starts_at, new.starts_at)
@@ -84,19 +100,19 @@ def _extend(
     same.expires_at, same.reason = expires, new.reason or same.reason
     same.save(update_fields=["starts_at", "expires_at", "reason"])
     _record(Event.GRANT_CHANGED, same, actor)
-    if _lets_in(same, actor, record, own_groups):
+    if _lets_in(same, actor, target, own_groups):
         _record(Event.SELF_GRANTED, same, actor)
     return True
 
 
-def _lets_in(new: Grant, actor: User, record: FileRecord, own_groups: Collection[int]) -> bool:
+def _lets_in(new: Grant, actor: User, target: Item, own_groups: Collection[int]) -> bool:
     """Whether somebody lets themselves in: an owner is in already."""
     to_self = new.user_id == actor.pk or new.group_id in own_groups
-    return to_self and record.owner_id != actor.pk
+    return to_self and target.owner_id != actor.pk
 
 
-def _record_new(new: Grant, actor: User, record: FileRecord, own_groups: Collection[int]) -> None:
-    lets_in = _lets_in(new, actor, record, own_groups)
+def _record_new(new: Grant, actor: User, target: Item, own_groups: Collection[int]) -> None:
+    lets_in = _lets_in(new, actor, target, own_groups)
     _record(Event.SELF_GRANTED if lets_in else Event.GRANT_CREATED, new, actor)
 
 
@@ -165,24 +181,30 @@ def grant_many(
     return Granted(len(new), skipped, extended)
 
 
+def kind_of(item: Item) -> str:
+    """`file` or `folder`, as people call it."""
+    return "folder" if isinstance(item, Folder) else "file"
+
+
 def share(new: Grant, *, actor: User) -> Grant:
-    """Grant as somebody who may manage the file, and no further than their own access reaches.
+    """Grant as somebody who may manage the target, and no further than their own access reaches.
 
     Raises ValidationError, also where the grant would outlast the one that it rests on.
     """
+    kind = kind_of(new.target)
     with transaction.atomic():
-        access = access_of(actor, new.file)
+        access = access_of(Person(actor), new.target)
         if access is None or not access.may_manage or not may_share(actor):
-            raise ValidationError("You may no longer share this file.")
-        if new.user_id == new.file.owner_id:
-            raise ValidationError("That person owns the file.")
+            raise ValidationError(f"You may no longer share this {kind}.")
+        if new.user_id == new.target.owner_id:
+            raise ValidationError(f"That person owns the {kind}.")
         if new.user_id == actor.pk:
             # In person it would outlive what it rests on, such as being in a group.
-            raise ValidationError("You cannot share a file with yourself.")
+            raise ValidationError(f"You cannot share a {kind} with yourself.")
         if new.group is not None and not access.is_owner and actor.groups.contains(new.group):
             # The same by another way: they would keep it when what they have now ends.
             raise ValidationError(
-                f"You are in the group “{new.group.name}” yourself, and would keep the file when "
+                f"You are in the group “{new.group.name}” yourself, and would keep the {kind} when "
                 "your own access ends: ask its owner or an administrator."
             )
         if access.until is not None and (new.expires_at is None or new.expires_at > access.until):
@@ -194,11 +216,11 @@ def share(new: Grant, *, actor: User) -> Grant:
 
 
 def may_withdraw(target: Grant, access: Access | None, *, actor: User) -> bool:
-    """Whether somebody with that access to the file may revoke that grant of it.
+    """Whether somebody with that access to the target may revoke that grant of it.
 
-    The owner may revoke every grant. Who manages the file through a grant may revoke every grant
-    to download; of those to manage only what they gave themselves, and what they hold in person.
-    So nobody can shut out who let them in, or another manager.
+    The owner may revoke every grant. Who manages it through a grant may revoke every grant
+    to download or to add; of those to manage only what they gave themselves, and what they hold in
+    person. So nobody can shut out who let them in, or another manager.
     """
     if access is None or not access.may_manage:
         return False
@@ -213,18 +235,19 @@ def withdraw(target: Grant, *, actor: User) -> bool:
     Raises ValidationError where that is not theirs to do.
     """
     with transaction.atomic():
-        if not may_withdraw(target, access_of(actor, target.file), actor=actor):
+        if not may_withdraw(target, access_of(Person(actor), target.target), actor=actor):
             raise ValidationError(
-                "This grant is not yours to revoke: ask the owner of the file or an administrator."
+                f"This grant is not yours to revoke: ask the owner of the {kind_of(target.target)} "
+                "or an administrator."
             )
         return revoke(target, actor=actor)
 
 
-def given_by(user_id: int | None, record: FileRecord) -> int:
-    """How many live grants of the file that person gave to others."""
+def given_by(user_id: int | None, item: Item) -> int:
+    """How many live grants of it that person gave to others."""
     if user_id is None:
         return 0
-    return record.grants.live().filter(granted_by=user_id).exclude(user=user_id).count()
+    return item.grants.live().filter(granted_by=user_id).exclude(user=user_id).count()
 
 
 def change(changed: Grant, *, actor: User) -> Grant:
@@ -238,7 +261,7 @@ def change(changed: Grant, *, actor: User) -> Grant:
         changed.save()
         _record(Event.GRANT_CHANGED, changed, actor)
         own_groups = set(actor.groups.values_list("pk", flat=True))
-        if _lets_in(changed, actor, changed.file, own_groups) and _is_wider(changed, former):
+        if _lets_in(changed, actor, changed.target, own_groups) and _is_wider(changed, former):
             _record(Event.SELF_GRANTED, changed, actor)
     return changed
 
@@ -250,7 +273,7 @@ def _is_wider(changed: Grant, former: Grant) -> bool:
     sooner = former.starts_at is not None and (
         changed.starts_at is None or changed.starts_at < former.starts_at
     )
-    more = changed.level == Grant.Level.MANAGE and former.level != changed.level
+    more = LEVELS[changed.level] > LEVELS[former.level]
     return longer or sooner or more
 
 
@@ -270,12 +293,16 @@ MOST_LEFT = 20
 """Grants that `remaining` names at most."""
 
 
-def remaining(record: FileRecord, user: User | None, group: Group | None) -> list[Grant]:
-    """The grants by which that person, or members of that group, read the file now or later.
+def remaining(item: Item, user: User | None, group: Group | None) -> list[Grant]:
+    """The grants by which that person, or members of that group, read it now or later.
 
-    To be asked when one was revoked: to revoke a grant ends that grant, and no other way in.
+    Those of the folders above it, too. To be asked when one was revoked: to revoke a grant ends
+    that grant, and no other way in.
     """
-    lasting = record.grants.filter(revoked_at=None).filter(
+    own = {"folder": item.pk} if isinstance(item, Folder) else {"file": item.pk}
+    folder_id = item.pk if isinstance(item, Folder) else item.folder_id
+    above = Ancestry.objects.filter(descendant=folder_id).values("ancestor")
+    lasting = Grant.objects.filter(Q(**own) | Q(folder__in=above), revoked_at=None).filter(
         Q(expires_at=None) | Q(expires_at__gt=timezone.now())
     )
     if user is not None:
@@ -286,7 +313,7 @@ def remaining(record: FileRecord, user: User | None, group: Group | None) -> lis
         found = lasting.filter(Q(group=group) | to_members)
     else:
         return []
-    return list(found.select_related("user", "group", "file").order_by("pk")[:MOST_LEFT])
+    return list(found.select_related("user", "group", "file", "folder").order_by("pk")[:MOST_LEFT])
 
 
 def describe_left(left: Collection[Grant], name: str) -> str:
@@ -299,6 +326,8 @@ def describe_left(left: Collection[Grant], name: str) -> str:
 
 def _way(one: Grant) -> str:
     text = f"the grant {one.pk} to {one.recipient_name} to {one.level}"
+    if one.folder is not None:
+        text += f" on the folder “{one.folder}”"
     if one.status == "scheduled" and one.starts_at is not None:
         text += f" from {date_format(localtime(one.starts_at), _MOMENT)}"
     if one.expires_at is None:
@@ -312,6 +341,7 @@ def _record(event: Event, subject: Grant, actor: User) -> None:
         actor=actor,
         file_id=subject.file_id,
         grant_id=subject.pk,
+        **({"folder_id": str(subject.folder_id)} if subject.folder_id else {}),
         level=subject.level,
         user_id=subject.user_id,
         group_id=subject.group_id,

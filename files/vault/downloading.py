@@ -30,7 +30,7 @@ from django.db import DatabaseError, IntegrityError, InterfaceError, transaction
 import audit
 from accounts.models import User
 from audit import Event, context
-from files.access import access_of
+from files.access import Person, access_of
 from files.errors import AccessEnded
 from files.models import DownloadSession, FileRecord
 from files.records import clock
@@ -72,7 +72,7 @@ def begin(record: FileRecord, part: Part, *, user: User, session: str | None) ->
 
     Raises AccessEnded, DatabaseError.
     """
-    access = access_of(user, record)
+    access = access_of(Person(user), record)
     if access is None:
         raise AccessEnded
     settle_idle(at_most=AT_ONCE)

@@ -25,6 +25,7 @@ from files.keys import custody
 from files.models import FileRecord, StoredObject
 from files.records.names import clean_content_type, clean_name
 from files.storage import SealedObject
+from files.tree import placing
 from files.vault.quota import Allowance, require_active
 from files.vault.removing import doom, purge
 from files.vault.stored_objects import begin_object, seal_object, storage
@@ -190,19 +191,26 @@ def create_record(
 ) -> FileRecord:
     """Make a live object a file. For a transaction in which it has just been sealed.
 
-    Raises AccountClosed where the owner was deactivated while the bytes arrived.
+    A name that is taken gets a number. Raises AccountClosed where the owner was deactivated while
+    the bytes arrived.
     """
     require_active(owner)
+    root = placing.root_of(owner)
+    placing.lock_tree(owner)
+    name = placing.free_name(root, name)
     record = FileRecord.objects.create(
         id=row.file_id,
         name=name,
         content_type=content_type,
         size=row.size,
         owner=owner,
+        folder=root,
+        uploaded_by=owner,
         custody=row.custody,
         current=row,
         modified_at=modified_at,
     )
+    placing.enter(record, root)
     audit.record(
         Event.FILE_UPLOADED,
         actor=owner,

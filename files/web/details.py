@@ -16,7 +16,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.reauthentication import recently_authenticated
-from files.access import Permission, access_of, may_share
+from files.access import Permission, Person, access_of, may_share
 from files.models import FileRecord
 from files.sharing.history import page_of
 from files.vault import opening, removing
@@ -31,7 +31,7 @@ def detail(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
     """What there is to know about one file, and what may be done with it."""
     record = visible(request, file_id)
     user = user_of(request)
-    access = access_of(user, record)
+    access = access_of(Person(user), record)
     if access is None:  # Revoked between the two queries.
         raise Http404
     grants = record.grants.select_related("user", "group", "granted_by")

@@ -19,7 +19,7 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import User
-from files.access import Permission, visible_to
+from files.access import Permission, Person, visible_to
 from files.errors import AccessEnded, FileDamaged, KeyNeeded, WrongFileKey
 from files.models import FileRecord
 from files.sharing import denials
@@ -63,7 +63,7 @@ def download_several(request: HttpRequest) -> HttpResponseBase:
     if not wanted:
         messages.error(request, "Choose at least one file.")
         return redirect("files:list")
-    files = visible_to(user).select_related("current", "owner")
+    files = visible_to(Person(user)).select_related("current", "owner")
     records = list(files.filter(pk__in=wanted).order_by("name", "pk"))
     if len(records) < len(wanted):
         denied(request, wanted - {record.pk for record in records}, denials.NOT_VISIBLE)

@@ -20,7 +20,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from accounts.models import User
-from files.access import Access, access_of, managed_by, may_share
+from files.access import Access, Person, access_of, managed_by, may_share
 from files.models import FileRecord, Grant
 from files.sharing import granting
 from files.sharing.recipients import describe
@@ -36,7 +36,7 @@ def grants(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
     user = user_of(request)
     if not may_share(user):
         return render(request, "files/may_not_share.html", {"record": record}, status=403)
-    access = access_of(user, record)
+    access = access_of(Person(user), record)
     if access is None:  # Revoked between the two queries.
         raise Http404
     if "revoke" in request.POST:
@@ -131,7 +131,7 @@ def _revoke(request: HttpRequest, record: FileRecord, access: Access) -> HttpRes
             f"{target.recipient_name} gave {left} grant{'' if left == 1 else 's'} of this file to "
             f"others. {'It stays' if left == 1 else 'They stay'} until revoked.",
         )
-    still_there = managed_by(user).filter(pk=record.pk).exists()
+    still_there = managed_by(Person(user)).filter(pk=record.pk).exists()
     if not still_there:
         return redirect("files:list")
     return redirect(reverse("files:grants", args=[record.pk]) + f"?ended={target.pk}")

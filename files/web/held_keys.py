@@ -23,7 +23,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 import audit
 from accounts import limits, reauthentication
 from files import access
-from files.access import Permission
+from files.access import Permission, Person
 from files.errors import FileDamaged, NotAKey, OfferOver, WrongFileKey
 from files.models import FileRecord
 from files.rotation import reencryption
@@ -142,7 +142,7 @@ def saved(request: HttpRequest) -> HttpResponse:
     """The owner says that the keys of the files `file` were saved: the server forgets them."""
     user = user_of(request)
     wanted = ids_of(request.POST.getlist("file"))
-    files = access.visible_to(user).filter(owner=user, custody="held")
+    files = access.visible_to(Person(user)).filter(owner=user, custody="held")
     records = list(files.filter(pk__in=wanted).select_related("current__held_key"))
     if not records or len(records) < len(wanted):
         raise Http404

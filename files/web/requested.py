@@ -20,7 +20,7 @@ from django.http import (
 from django.shortcuts import get_object_or_404, render
 
 from accounts.models import User
-from files.access import managed_by, visible_to
+from files.access import Person, managed_by, visible_to
 from files.models import FileRecord
 from files.sharing import denials
 
@@ -35,14 +35,14 @@ def user_of(request: HttpRequest) -> User:
 
 def visible(request: HttpRequest, file_id: uuid.UUID) -> FileRecord:
     """The file, if the user may see it; 404 otherwise."""
-    files = visible_to(user_of(request))
+    files = visible_to(Person(user_of(request)))
     files = files.select_related("owner", "current__held_key")
     return _found(request, files, file_id)
 
 
 def managed(request: HttpRequest, file_id: uuid.UUID) -> FileRecord:
     """The file, if the user may share and delete it; 404 otherwise."""
-    files = managed_by(user_of(request)).select_related("owner", "current")
+    files = managed_by(Person(user_of(request))).select_related("owner", "current")
     return _found(request, files, file_id)
 
 

@@ -19,7 +19,7 @@ from hypothesis.extra.django import TestCase
 from accounts.members import ensure_members_group
 from accounts.models import User
 from files import access
-from files.access import Permission, access_of
+from files.access import Permission, Person, access_of
 from files.lists import paging
 from files.models import FileRecord, Grant
 from files.sharing.effective_access import (
@@ -37,7 +37,7 @@ MANAGE = ("files.change_filerecord", "files.delete_filerecord", "files.add_grant
 
 
 @dataclass(frozen=True)
-class Person:
+class Somebody:
     active: bool
     superuser: bool
     member: bool  # Of the group that may use the functions at all.
@@ -59,7 +59,7 @@ MOMENTS = st.none() | st.integers(-1, 2)
 SELDOM = st.sampled_from([False, False, False, True])
 PEOPLE = st.lists(
     st.builds(
-        Person,
+        Somebody,
         SELDOM.map(lambda seldom: not seldom),
         st.booleans(),
         st.booleans(),
@@ -87,7 +87,7 @@ RANK = {"owner": 2, "manage": 1, "download": 0}
 
 
 def holds(
-    person: Person, number: int, file: int, owner: int, grants: list[Given], now: int
+    person: Somebody, number: int, file: int, owner: int, grants: list[Given], now: int
 ) -> list[tuple[int, int]]:
     """The rule: what a person holds of a file, as rank and end. Empty: it does not exist."""
     if not person.active:
@@ -119,7 +119,7 @@ class TheRule(TestCase):
     )
     def test_every_door_gives_the_same_answer(
         self,
-        people: list[Person],
+        people: list[Somebody],
         owners: tuple[int, int],
         grants: list[Given],
         now: int,
@@ -143,7 +143,7 @@ class TheRule(TestCase):
     ) -> None:
         seen = {record for record, of_it in zip(files, held, strict=True) if of_it}
         managed = {r for r, of_it in zip(files, held, strict=True) if of_it and max(of_it)[0] > 0}
-        assert set(access.visible_to(user)) == seen
+        assert set(access.visible_to(Person(user))) == seen
         places = sorted((record.place for record in seen), reverse=True)
         for at_most in (1, 2, 3):
             newest = paging.newest_places(user, at_most=at_most)
@@ -151,20 +151,20 @@ class TheRule(TestCase):
         for before in places:
             older = paging.newest_places(user, before=before, at_most=3)
             assert list(older) == [place for place in places if place < before]
-        assert set(access.managed_by(user)) == managed
+        assert set(access.managed_by(Person(user))) == managed
         assert set(withheld(user)) <= set(files) - seen
         reasons = explain_files(user, files, now=timezone.now(), live=True)
         assert {one.record for one in reasons if one.reasons and user.is_active} == seen
 
     def compare_one(
         self,
-        person: Person,
+        person: Somebody,
         user: User,
         record: FileRecord,
         held: list[tuple[int, int]],
         wanted: int | None,
     ) -> None:
-        access = access_of(user, record)
+        access = access_of(Person(user), record)
         manages = bool(held) and max(held)[0] > 0
         assert (access is not None) == bool(held)
         if access is not None:
@@ -205,7 +205,7 @@ class TheRule(TestCase):
         self,
         record: FileRecord,
         f: int,
-        people: list[Person],
+        people: list[Somebody],
         users: list[User],
         owner: int,
         grants: list[Given],
@@ -231,7 +231,7 @@ class TheRule(TestCase):
             assert one.may_download == functions
 
     def build(
-        self, people: list[Person], owners: tuple[int, int], grants: list[Given]
+        self, people: list[Somebody], owners: tuple[int, int], grants: list[Given]
     ) -> tuple[list[User], list[FileRecord]]:
         round_ = next(self.numbers)
         members = ensure_members_group()
@@ -267,8 +267,8 @@ class TheRule(TestCase):
 def test_an_anonymous_visitor_sees_nothing(alice: User) -> None:
     record = filed(alice)
     nobody = AnonymousUser()
-    assert not access.visible_to(nobody).exists()
-    assert not access.managed_by(nobody).exists()
+    assert not access.visible_to(Person(nobody)).exists()
+    assert not access.managed_by(Person(nobody)).exists()
     assert not paging.newest_places(nobody, at_most=9).exists()
     assert not any(nobody.has_perm(perm, record) for perm in (*CONTENT, *MANAGE))
 
@@ -301,8 +301,8 @@ def test_a_file_is_visible_from_the_very_start_until_just_before_the_end(
     Grant.objects.create(file=record, user=bob, starts_at=start, expires_at=end)
     moment = start + timedelta(microseconds=microseconds)
     with patch("django.utils.timezone.now", return_value=moment):
-        assert access.visible_to(bob).exists() is visible
-        assert (access_of(bob, record) is not None) is visible
+        assert access.visible_to(Person(bob)).exists() is visible
+        assert (access_of(Person(bob), record) is not None) is visible
         assert bob.has_perm(Permission.DOWNLOAD, record) is visible
         assert readers(record).filter(pk=bob.pk).exists() is visible
 
@@ -327,15 +327,15 @@ def test_access_is_explained_by_the_widest_and_longest_grant(alice: User, bob: U
     soon, later = timezone.now() + timedelta(hours=1), timezone.now() + timedelta(hours=2)
     Grant.objects.create(file=record, user=bob, expires_at=soon)
     longest = Grant.objects.create(file=record, user=bob, expires_at=later)
-    access = access_of(bob, record)
+    access = access_of(Person(bob), record)
     assert access
     assert (access.level, access.until, access.grant_id) == ("download", later, longest.pk)
     endless = Grant.objects.create(file=record, user=bob)
-    access = access_of(bob, record)
+    access = access_of(Person(bob), record)
     assert access
     assert (access.until, access.via, access.grant_id) == (None, "", endless.pk)
     Grant.objects.create(file=record, group=team, level="manage", expires_at=soon)
-    access = access_of(bob, record)
+    access = access_of(Person(bob), record)
     assert access
     assert (access.level, access.until, access.via) == ("manage", soon, "group \u201cTeam\u201d")
 
@@ -358,4 +358,4 @@ def test_a_person_is_shown_once_a_file_granted_thrice(alice: User, bob: User) ->
     record = filed(alice)
     for _ in range(3):
         Grant.objects.create(file=record, user=bob)
-    assert list(access.visible_to(bob)) == [record]
+    assert list(access.visible_to(Person(bob))) == [record]

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts.models import User
 from benchmarks.population import Population, populate
 from files import access
-from files.access import access_of
+from files.access import Person, access_of
 from files.lists import paging
 from files.models import FileRecord
 
@@ -90,9 +90,9 @@ def test_one_file_is_found_by_indexes(population: Population, who: str) -> None:
         with CaptureQueriesContext(connection) as captured:
             record = FileRecord.objects.filter(pk=pk).first()
             assert record is not None
-            access_of(user, record)
-            access.visible_to(user).filter(pk=pk).first()
-            access.managed_by(user).filter(pk=pk).first()
+            access_of(Person(user), record)
+            access.visible_to(Person(user)).filter(pk=pk).first()
+            access.managed_by(Person(user)).filter(pk=pk).first()
             list(record.grants.select_related("user", "group", "granted_by")[:5])
         assert_by_index(captured)
         assert not any("V0 USING INDEX grant_file" in step for step in plan_of(captured))

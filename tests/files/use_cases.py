@@ -33,11 +33,12 @@ from audit.models import AuditEvent
 from files.crypto.errors import Damaged
 from files.crypto.keyring import generate_master_key
 from files.errors import WrongFileKey
+from files.folders import ownership
 from files.keys.wrapping_history import with_past
 from files.models import FileRecord, Grant, StoredObject
 from files.recovery import database_closing
 from files.rotation import reencryption, retirement
-from files.sharing import denials, granting, ownership
+from files.sharing import denials, granting
 from files.upkeep import verification
 from files.vault import downloading, held, opening, removing, resumable, storing
 from tests.files.conftest import CONTENT, KEY
@@ -143,7 +144,7 @@ MODULES: dict[str, str] = {
     "files.recovery.fitting": READS,
     "files.recovery.database_move": SUMMARY,
     "files.records.names": RULES,
-    "files.sharing.ownership": WALKED,
+    "files.folders.ownership": WALKED,
     "files.keys.passphrases": RULES,
     "files.keys.wrapping_history": RULES,
     "files.records.ordering": RULES,

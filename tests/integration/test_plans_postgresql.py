@@ -19,7 +19,7 @@ from pytest_django import DjangoDbBlocker
 from accounts.models import User
 from benchmarks.population import Population, populate
 from files import access
-from files.access import access_of
+from files.access import Person, access_of
 from files.lists import paging
 from files.models import FileRecord, StoredObject
 from tests.audit.databases import as_default
@@ -79,9 +79,9 @@ def test_one_file_costs_no_more_for_its_many_grants(population: Population, who:
 
     def look() -> None:
         record = FileRecord.objects.get(pk=population.newest)
-        access_of(user, record)
-        access.visible_to(user).filter(pk=record.pk).first()
-        access.managed_by(user).filter(pk=record.pk).first()
+        access_of(Person(user), record)
+        access.visible_to(Person(user)).filter(pk=record.pk).first()
+        access.managed_by(Person(user)).filter(pk=record.pk).first()
         list(record.grants.select_related("user", "group", "granted_by")[:100])
 
     assert most_rows(look) <= 500

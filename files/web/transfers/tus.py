@@ -25,7 +25,7 @@ from django.utils.http import http_date
 
 from accounts.models import User
 from files import access
-from files.access import Permission
+from files.access import Permission, Person
 from files.crypto.digests import EMPTY, LENGTH
 from files.errors import (
     FileTooLarge,
@@ -341,7 +341,7 @@ def _state(
 def _file_of(session: UploadSession) -> FileRecord | None:
     if not session.completed_at:
         return None
-    file = access.visible_to(session.owner).filter(current=session.object_id).first()
+    file = access.visible_to(Person(session.owner)).filter(current=session.object_id).first()
     if file is None:
         raise Http404
     return file

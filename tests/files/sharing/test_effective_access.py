@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from files import access
+from files.access import Person
 from files.models import FileRecord, Grant
 from files.sharing.effective_access import (
     AT_MOST,
@@ -109,5 +110,5 @@ def test_takes_a_fixed_number_of_queries(
     with django_assert_num_queries(4):
         assert len(explain_readers(record, readers(record), now=NOW(), live=True)) == 22
     with django_assert_num_queries(4):
-        files = access.visible_to(bob)
+        files = access.visible_to(Person(bob))
         assert len(explain_files(bob, files, now=NOW(), live=True)) == 21

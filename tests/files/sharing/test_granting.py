@@ -14,6 +14,7 @@ from django.utils import timezone
 from accounts.models import User
 from audit.models import AuditEvent
 from files import access
+from files.access import Person
 from files.models import FileRecord, Grant
 from files.sharing import granting
 from tests.files.conftest import give
@@ -23,7 +24,7 @@ Events = Callable[[str], list[dict[str, Any]]]
 
 
 def visible(user: User) -> bool:
-    return access.visible_to(user).exists()
+    return access.visible_to(Person(user)).exists()
 
 
 def test_a_grant_is_saved_and_audited(alice: User, bob: User, root: User, events: Events) -> None:
@@ -452,7 +453,7 @@ def test_a_managers_reach_ends_with_what_it_rests_on(alice: User, bob: User) -> 
         with pytest.raises(ValidationError, match="You are in the group “Second” yourself"):
             granting.share(new, actor=bob)
     bob.groups.remove(first)
-    assert not access.visible_to(bob).exists()
+    assert not access.visible_to(Person(bob)).exists()
 
 
 # --- What remains ------------------------------------------------------------------------------

@@ -15,8 +15,9 @@ from django.utils import timezone
 
 import audit
 from accounts.models import User
+from files.folders import ownership
 from files.models import FileRecord, Grant
-from files.sharing import granting, ownership
+from files.sharing import granting
 from files.upkeep import accounting
 from files.vault import removing, storing
 from tests.files.conftest import CONTENT, give
@@ -74,9 +75,9 @@ WRITES: dict[str, Callable[[Grant], Any]] = {
     "revoked": lambda grant: _update(grant, revoked_at=timezone.now()),
     "granted by": lambda grant: _update(grant, granted_by=User.objects.get(username="mallory")),
     "gone": lambda grant: Grant.objects.filter(pk=grant.pk).delete(),
-    "another": lambda grant: give(grant.file, User.objects.get(username="mallory")),
+    "another": lambda grant: give(grant.target, User.objects.get(username="mallory")),
     "another, before all others": lambda grant: give(
-        grant.file, User.objects.get(username="mallory"), pk=0
+        grant.target, User.objects.get(username="mallory"), pk=0
     ),
     "owner": lambda grant: FileRecord.objects.update(owner=User.objects.get(username="mallory")),
 }

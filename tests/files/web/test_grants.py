@@ -17,6 +17,7 @@ from accounts import members
 from accounts.models import User
 from audit.models import AuditEvent
 from files import access
+from files.access import Person
 from files.models import FileRecord, Grant
 from tests.files.conftest import give
 
@@ -340,7 +341,7 @@ def test_who_still_reads_is_said_and_can_be_ended(
     assert answer.context["may_end"] == {through.pk}
     answer = sharer.post(_url(record), {"revoke": through.pk}, follow=True)
     assert "can still read it" not in answer.text
-    assert not access.visible_to(bob).exists()
+    assert not access.visible_to(Person(bob)).exists()
 
 
 @pytest.mark.parametrize("number", ["x", "0", "999999", "", "9" * 30])

@@ -1,0 +1,76 @@
+"""Making folders and naming what is in them."""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from accounts.models import User
+from audit import Event
+from files.access import Principal, addable_by, folders_managed_by, managed_by
+from files.errors import MayNotAdd, NameTaken, NoSuchFolder
+from files.folders.events import note
+from files.models import FileRecord, Folder
+from files.records.names import clean_folder_name, clean_name, entry_key, fold_name
+from files.tree import placing
+
+
+def create_folder(parent: Folder, name: str, *, by: Principal, actor: User) -> Folder:
+    """Make a folder in another one. It belongs to the owner of that one, whoever makes it.
+
+    Raises BadName, NameTaken, TooDeep, MayNotAdd, and NoSuchFolder where the parent is gone.
+    """
+    name = clean_folder_name(name)
+    with transaction.atomic():
+        parent = placing.lock_folder(parent)
+        if not addable_by(by).filter(pk=parent.pk).exists():
+            raise MayNotAdd
+        folder = placing.add_folder(parent, name, added_by=actor)
+        note(
+            Event.FOLDER_CREATED,
+            folder,
+            actor=actor,
+            parent_id=str(parent.pk),
+            owner_id=folder.owner_id,
+        )
+    return folder
+
+
+def rename(item: FileRecord | Folder, name: str, *, by: Principal, actor: User) -> None:
+    """Give a file or a folder another name in its folder. Raises BadName, NameTaken, NoSuchFolder.
+
+    What it is, its bytes and its key stay as they are.
+    """
+    is_folder = isinstance(item, Folder)
+    name = clean_folder_name(name) if is_folder else clean_name(name)
+    with transaction.atomic():
+        parent = item.parent if isinstance(item, Folder) else item.folder
+        if parent is None:
+            raise NoSuchFolder
+        parent = placing.lock_folder(parent)
+        found = _managed_again(item, by)
+        if name == found.name:
+            return
+        if entry_key(name) != entry_key(found.name):
+            if placing.taken(parent, name) is not None:
+                raise NameTaken(name)
+            placing.leave(found)
+            found.name = name
+            placing.enter(found, parent)
+        if isinstance(found, Folder):
+            Folder.objects.filter(pk=found.pk).update(name=name)
+        else:
+            FileRecord.objects.filter(pk=found.pk).update(name=name, folded_name=fold_name(name))
+        item.name = name
+        note(Event.RENAMED, found, actor=actor)
+
+
+def _managed_again(item: FileRecord | Folder, by: Principal) -> FileRecord | Folder:
+    """The item as it stands now, if it is still the principal's to manage. Raises NoSuchFolder."""
+    found: FileRecord | Folder | None
+    if isinstance(item, Folder):
+        found = folders_managed_by(by).filter(pk=item.pk, parent=item.parent_id).first()
+    else:
+        found = managed_by(by).filter(pk=item.pk, folder=item.folder_id).first()
+    if found is None:
+        raise NoSuchFolder
+    return found

@@ -1,0 +1,159 @@
+"""Moving files and folders, with all that is below them, to another folder.
+
+Only the owner of a tree takes anything out of it. Who manages a folder by a grant moves within that
+folder: one grant covers both ends, so nobody moves to themselves what they were only lent. A move
+touches no key and no byte. Into another owner's folder it changes hands: the caller has asked for
+the password again, and the event says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import User
+from audit import Event
+from files.access import Principal, addable_by, covered_by_one_grant, folders_visible_to, visible_to
+from files.errors import MayNotAdd, MayNotMove, NameTaken, NoSuchFolder, QuotaExceeded
+from files.folders.events import note
+from files.models import FileRecord, Folder
+from files.records.names import fold_name
+from files.tree import placing
+from files.vault.quota import Allowance
+
+Item = FileRecord | Folder
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Where it went, and under which name."""
+
+    folder: Folder
+    name: str
+    changed_hands: bool
+
+
+def changes_hands(item: Item, target: Folder) -> bool:
+    """Whether the move would give it to another owner."""
+    return item.owner_id != target.owner_id
+
+
+def move(item: Item, target: Folder, *, by: Principal, actor: User, rename: bool = False) -> Moved:
+    """Move a file or a folder into a folder. With `rename`, a name that is taken gets a number.
+
+    Raises NameTaken, IntoItself, TooDeep, MayNotMove, MayNotAdd, QuotaExceeded of the new owner,
+    and NoSuchFolder where either end is gone or asleep.
+    """
+    with transaction.atomic():
+        placing.lock_tree(item.owner, target.owner)
+        source = placing.lock_folder(_parent(item))
+        target = placing.lock_folder(target)
+        found = _again(item, source, by)
+        _may_move(found, source, target, by)
+        if source.pk == target.pk:
+            return Moved(target, found.name, changed_hands=False)
+        former_owner = found.owner
+        gives = former_owner.pk != target.owner_id
+        if gives:
+            _fits(found, target.owner)
+        name = _place(found, target, rename=rename)
+        if gives:
+            _hand_over(found, target.owner)
+        details = {"from_id": str(source.pk), "to_id": str(target.pk)}
+        if gives:
+            record_transfer(found, former_owner, target.owner, actor, **details)
+        else:
+            note(Event.MOVED, found, actor=actor, **details)
+    item.name = name
+    return Moved(target, name, gives)
+
+
+def _parent(item: Item) -> Folder:
+    found = item.parent if isinstance(item, Folder) else item.folder
+    if found is None:
+        raise NoSuchFolder
+    return found
+
+
+def _again(item: Item, source: Folder, by: Principal) -> Item:
+    """The item as it stands now, where the principal still sees it. Raises NoSuchFolder."""
+    found: Item | None
+    if isinstance(item, Folder):
+        folders = folders_visible_to(by).select_related("owner")
+        found = folders.filter(pk=item.pk, parent=source.pk).first()
+    else:
+        files = visible_to(by).select_related("owner")
+        found = files.filter(pk=item.pk, folder=source.pk).first()
+    if found is None:
+        raise NoSuchFolder
+    return found
+
+
+def _may_move(item: Item, source: Folder, target: Folder, by: Principal) -> None:
+    if item.owner_id == by.user.pk:
+        if not addable_by(by).filter(pk=target.pk).exists():
+            raise MayNotAdd
+    elif not covered_by_one_grant(by, source, target):
+        raise MayNotMove
+
+
+def _fits(item: Item, new_owner: User) -> None:
+    if isinstance(item, Folder):
+        _, _, size = placing.counts_below(item)
+    else:
+        size = item.size + item.kept_bytes
+    User.objects.select_for_update(no_key=True).get(pk=new_owner.pk)
+    try:
+        Allowance(new_owner).check_quota(size)
+    except QuotaExceeded as error:
+        error.args = (
+            f"What you move takes {size} bytes, and {error.limit} are left to the owner of that "
+            "folder: choose another folder, or ask an administrator for more.",
+        )
+        raise
+
+
+def _place(item: Item, target: Folder, *, rename: bool) -> str:
+    """Give it its entry under the target; its name there."""
+    name = placing.free_name(target, item.name) if rename else item.name
+    if not rename and placing.taken(target, name) is not None:
+        raise NameTaken(name)
+    placing.leave(item)
+    item.name = name
+    if isinstance(item, Folder):
+        placing.graft(item, target)
+        Folder.objects.filter(pk=item.pk).update(name=name)
+    else:
+        FileRecord.objects.filter(pk=item.pk).update(
+            folder=target, name=name, folded_name=fold_name(name), updated_at=timezone.now()
+        )
+    placing.enter(item, target)
+    return name
+
+
+def _hand_over(item: Item, to: User) -> None:
+    if isinstance(item, Folder):
+        placing.hand_over(item, to)
+    else:
+        FileRecord.objects.filter(pk=item.pk).update(owner=to)
+
+
+def record_transfer(item: Item, former: User, new: User, actor: User, **details: str) -> None:
+    """The events of a change of owner: of a tree, one that counts what is in it."""
+    counted: dict[str, int] = {}
+    if isinstance(item, Folder):
+        files, folders, size = placing.counts_below(item)
+        counted = {"files": files, "folders": folders + 1, "size": size}
+    note(
+        Event.OWNERSHIP_TRANSFERRED,
+        item,
+        actor=actor,
+        from_user_id=former.pk,
+        to_user_id=new.pk,
+        **counted,
+        **details,
+    )
+    if new.pk == actor.pk:
+        note(Event.SELF_GRANTED, item, actor=actor, level="owner")

@@ -1,0 +1,111 @@
+"""Handing files and trees over to another owner: the use cases, and what they refuse.
+
+For administrators: a person who leaves is deactivated, and their files wait here for somebody
+else. What is handed over goes to the new owner's root, under a free name. Nothing here reads or
+writes content. Grants stay as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import User
+from files.errors import QuotaExceeded, VaultError
+from files.folders.moving import record_transfer
+from files.models import FileRecord, Folder
+from files.records.names import fold_name
+from files.tree import placing
+from files.vault.quota import Allowance
+
+AT_ONCE = 500
+"""Files that one step hands over at most: it is one transaction with an event for each."""
+
+
+class NotTransferred(VaultError):
+    """Nothing was handed over. The message says why and what to do."""
+
+
+def transfer(records: Collection[FileRecord], *, to: User, actor: User) -> int:
+    """Make `to` the owner of these files, all of them or none; how many were not theirs before.
+
+    Whoever makes themselves the owner lets themselves in, and is recorded as such. Raises
+    NotTransferred when the account is deactivated, or the files do not fit into its quota.
+    """
+    with transaction.atomic():
+        new_owner = _recipient(to)
+        placing.lock_tree(new_owner, *User.objects.filter(pk__in={r.owner_id for r in records}))
+        wanted = FileRecord.objects.select_for_update(of=("self",)).filter(
+            pk__in=[record.pk for record in records]
+        )
+        moving = list(wanted.select_related("owner").exclude(owner=new_owner).order_by("pk"))
+        _require_room(new_owner, sum(record.size + record.kept_bytes for record in moving))
+        root = placing.root_of(new_owner)
+        for record in moving:
+            _give(record, root)
+        for record in moving:
+            record_transfer(record, record.owner, new_owner, actor)
+    return len(moving)
+
+
+def transfer_tree(folder: Folder, *, to: User, actor: User) -> bool:
+    """Make `to` the owner of a folder and of all that is below it; False where it is theirs.
+
+    Raises as `transfer` does.
+    """
+    with transaction.atomic():
+        new_owner = _recipient(to)
+        placing.lock_tree(new_owner, folder.owner)
+        found = Folder.objects.select_related("owner").filter(pk=folder.pk).first()
+        if found is None or found.is_root:
+            raise NotTransferred("That folder does not exist any more: choose another one.")
+        if found.owner_id == new_owner.pk:
+            return False
+        former = found.owner
+        _, _, size = placing.counts_below(found)
+        _require_room(new_owner, size)
+        root = placing.root_of(new_owner)
+        placing.leave(found)
+        placing.graft(found, root)
+        placing.hand_over(found, new_owner)
+        if found.trashed_at is None:
+            found.name = placing.free_name(root, found.name)
+            Folder.objects.filter(pk=found.pk).update(name=found.name)
+            placing.enter(found, root)
+        record_transfer(found, former, new_owner, actor)
+    return True
+
+
+def _recipient(to: User) -> User:
+    # An upload reserves its room under the same lock.
+    new_owner = User.objects.select_for_update().get(pk=to.pk)
+    if not new_owner.is_active:
+        raise NotTransferred(f"{new_owner} is deactivated: choose an active account.")
+    return new_owner
+
+
+def _require_room(new_owner: User, size: int) -> None:
+    try:
+        Allowance(new_owner).check_quota(size)
+    except QuotaExceeded as error:
+        raise NotTransferred(
+            f"These files take {size} bytes, and the quota of {new_owner} leaves "
+            f"{error.limit}: raise the quota, or choose fewer files."
+        ) from error
+
+
+def _give(record: FileRecord, root: Folder) -> None:
+    """Put a file into the root of its new owner; what was put away stays so."""
+    placing.leave(record)
+    if record.trashed_at is None:
+        record.name = placing.free_name(root, record.name)
+        placing.enter(record, root)
+    FileRecord.objects.filter(pk=record.pk).update(
+        owner=root.owner_id,
+        folder=root,
+        name=record.name,
+        folded_name=fold_name(record.name),
+        updated_at=timezone.now(),
+    )

@@ -1,0 +1,108 @@
+"""The trash: putting files and folders away, bringing them back.
+
+What is put away carries the mark itself, and all that is below it sleeps with it: one row changes,
+whatever is in it. Its name is free meanwhile. It counts in the quota. Deleting for good is
+`files.folders.purging`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import User
+from audit import Event
+from files.access import (
+    Principal,
+    folders_removable_by,
+    removable_by,
+    trashed_files_of,
+    trashed_folders_of,
+)
+from files.errors import NoSuchFolder
+from files.folders.events import note
+from files.models import FileRecord, Folder
+from files.records.names import fold_name
+from files.tree import placing
+
+Item = FileRecord | Folder
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """Where it is now, under which name; `moved` where that is not where it was."""
+
+    folder: Folder
+    name: str
+    moved: bool
+
+
+def put_away(item: Item, *, by: Principal, actor: User) -> bool:
+    """Put a file or a folder into the trash. False where somebody else was faster.
+
+    Raises NoSuchFolder where it is not the principal's to put away, or gone.
+    """
+    with transaction.atomic():
+        placing.lock_tree(item.owner)
+        found: Item | None
+        if isinstance(item, Folder):
+            found = folders_removable_by(by).filter(pk=item.pk).first()
+        else:
+            found = removable_by(by).filter(pk=item.pk).first()
+        if found is None:
+            if type(item).objects.filter(pk=item.pk, trashed_at=None).exists():
+                raise NoSuchFolder
+            return False
+        placing.leave(found)
+        type(found).objects.filter(pk=found.pk).update(trashed_at=timezone.now(), trashed_by=actor)
+        note(Event.PUT_AWAY, found, actor=actor)
+    return True
+
+
+def restore(item: Item, *, by: Principal, actor: User) -> Restored:
+    """Bring back what was put away, to where it was; or to the owner's root where that is gone.
+
+    A name that is taken by now gets a number. Raises NoSuchFolder where it is not the principal's
+    to bring back, or was brought back or deleted meanwhile; TooDeep.
+    """
+    with transaction.atomic():
+        placing.lock_tree(item.owner)
+        found: Item | None
+        if isinstance(item, Folder):
+            found = (
+                trashed_folders_of(by).select_related("owner", "parent").filter(pk=item.pk).first()
+            )
+        else:
+            found = (
+                trashed_files_of(by).select_related("owner", "folder").filter(pk=item.pk).first()
+            )
+        if found is None:
+            raise NoSuchFolder
+        parent = found.parent if isinstance(found, Folder) else found.folder
+        moved = parent is None or placing.is_asleep(parent)
+        if parent is None or moved:
+            parent = placing.root_of(found.owner)
+        name = placing.free_name(parent, found.name)
+        _wake(found, parent, name, graft=moved)
+        note(Event.RESTORED, found, actor=actor, to_id=str(parent.pk))
+    item.name, item.trashed_at = name, None
+    return Restored(parent, name, moved)
+
+
+def _wake(item: Item, parent: Folder, name: str, *, graft: bool) -> None:
+    item.name = name
+    if isinstance(item, Folder):
+        if graft:
+            placing.graft(item, parent)
+        Folder.objects.filter(pk=item.pk).update(name=name, trashed_at=None, trashed_by=None)
+    else:
+        FileRecord.objects.filter(pk=item.pk).update(
+            folder=parent,
+            name=name,
+            folded_name=fold_name(name),
+            trashed_at=None,
+            trashed_by=None,
+        )
+    placing.enter(item, parent)

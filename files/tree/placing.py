@@ -1,0 +1,220 @@
+"""Roots, entries and ancestors: the only code that writes them.
+
+Every function that writes is for a transaction that holds `lock_tree` of the owner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from django.db import IntegrityError, connection, transaction
+from django.db.models import Count, F, Max, Sum
+
+from accounts.models import User
+from files.errors import IntoItself, NameTaken, NoSuchFolder, TooDeep
+from files.models import Ancestry, Entry, FileRecord, Folder
+from files.models.folders import DEEPEST
+from files.records.names import entry_key, numbered
+
+TRIED_AT_ONCE = 200
+"""Numbered names that are looked for in one query."""
+
+Item = FileRecord | Folder
+
+
+def root_of(owner: User) -> Folder:
+    """The owner's root; made when it is first asked for. At most three queries."""
+    found = Folder.objects.filter(owner=owner, parent=None).first()
+    if found is not None:
+        return found
+    try:
+        with transaction.atomic():
+            root = Folder.objects.create(owner=owner)
+            Ancestry.objects.create(ancestor=root, descendant=root, distance=0)
+    except IntegrityError:
+        return Folder.objects.get(owner=owner, parent=None)
+    return root
+
+
+def lock_tree(*owners: User) -> list[Folder]:
+    """Lock the roots of these owners until the transaction ends, always in the same order."""
+    wanted = {root_of(owner).pk for owner in owners}
+    locked = Folder.objects.select_for_update(no_key=True).filter(pk__in=wanted).order_by("pk")
+    return list(locked)
+
+
+def lock_folder(folder: Folder) -> Folder:
+    """The folder as it stands, once its tree is locked; whoever's it is by then.
+
+    Raises NoSuchFolder where it is gone, or was put away.
+    """
+    for _ in range(10):
+        found = Folder.objects.select_related("owner").filter(pk=folder.pk).first()
+        if found is None:
+            break
+        lock_tree(found.owner)
+        again = Folder.objects.select_related("owner").filter(pk=folder.pk).first()
+        if again is not None and again.owner_id == found.owner_id:
+            if is_asleep(again):
+                break
+            return again
+    raise NoSuchFolder
+
+
+def is_asleep(folder: Folder) -> bool:
+    """Whether it was put away, or one above it."""
+    return Ancestry.objects.filter(
+        descendant=folder.pk, ancestor__trashed_at__isnull=False
+    ).exists()
+
+
+def add_folder(parent: Folder, name: str, *, added_by: User | None) -> Folder:
+    """A new folder of that name. Raises NameTaken, TooDeep."""
+    folder = Folder(name=name, parent=parent, owner_id=parent.owner_id, added_by=added_by)
+    depth = _depth_of(parent)
+    if depth + 1 > DEEPEST:
+        raise TooDeep(DEEPEST)
+    folder.save(force_insert=True)
+    Ancestry.objects.bulk_create(
+        [
+            Ancestry(ancestor_id=above, descendant=folder, distance=distance + 1)
+            for above, distance in Ancestry.objects.filter(descendant=parent.pk).values_list(
+                "ancestor", "distance"
+            )
+        ]
+        + [Ancestry(ancestor=folder, descendant=folder, distance=0)]
+    )
+    enter(folder, parent)
+    return folder
+
+
+# --- Names ------------------------------------------------------------------------------------
+
+
+def taken(parent: Folder, name: str) -> Entry | None:
+    """What has that name in the folder."""
+    found = Entry.objects.filter(parent=parent, key=entry_key(name))
+    return found.select_related("file", "folder").first()
+
+
+def free_name(parent: Folder, name: str) -> str:
+    """That name or, where it is taken, the first of `name (2)`, `name (3)` … that is free."""
+    if not Entry.objects.filter(parent=parent, key=entry_key(name)).exists():
+        return name
+    first = 2
+    while True:
+        names = {
+            entry_key(one): one
+            for one in (numbered(name, n) for n in range(first, first + TRIED_AT_ONCE))
+        }
+        there = set(
+            Entry.objects.filter(parent=parent, key__in=names).values_list("key", flat=True)
+        )
+        for key, one in names.items():
+            if key not in there:
+                return one
+        first += TRIED_AT_ONCE
+
+
+def enter(item: Item, parent: Folder) -> Entry:
+    """Give an item its entry in the folder, under its name. Raises NameTaken."""
+    entry = Entry(parent=parent, key=entry_key(item.name))
+    if isinstance(item, Folder):
+        entry.folder = item
+    else:
+        entry.file = item
+    try:
+        with transaction.atomic():
+            entry.save(force_insert=True)
+    except IntegrityError as error:
+        if not Entry.objects.filter(parent=parent, key=entry.key).exists():
+            raise
+        raise NameTaken(item.name) from error
+    return entry
+
+
+def leave(item: Item) -> None:
+    """Take its entry away: its name is free."""
+    mine = {"folder": item.pk} if isinstance(item, Folder) else {"file": item.pk}
+    Entry.objects.filter(**mine).delete()
+
+
+# --- Moves ------------------------------------------------------------------------------------
+
+
+def graft(folder: Folder, parent: Folder) -> None:
+    """Put a folder with all that is below it under another one. Raises IntoItself, TooDeep.
+
+    Its entry is the caller's.
+    """
+    if Ancestry.objects.filter(ancestor=folder.pk, descendant=parent.pk).exists():
+        raise IntoItself
+    height = Ancestry.objects.filter(ancestor=folder.pk).aggregate(n=Max("distance"))["n"] or 0
+    if _depth_of(parent) + 1 + height > DEEPEST:
+        raise TooDeep(DEEPEST)
+    table = connection.ops.quote_name(Ancestry._meta.db_table)
+    with connection.cursor() as cursor:
+        # What is above the folder is no longer above what is below it …
+        cursor.execute(
+            f"DELETE FROM {table} WHERE descendant_id IN"  # noqa: S608
+            f" (SELECT descendant_id FROM {table} WHERE ancestor_id = %s)"
+            f" AND ancestor_id IN (SELECT ancestor_id FROM {table}"
+            " WHERE descendant_id = %s AND distance > 0)",
+            [_key(folder), _key(folder)],
+        )
+        # … and what is above its new parent is.
+        cursor.execute(
+            f"INSERT INTO {table} (ancestor_id, descendant_id, distance)"  # noqa: S608
+            " SELECT above.ancestor_id, below.descendant_id, above.distance + below.distance + 1"
+            f" FROM {table} AS above CROSS JOIN {table} AS below"
+            " WHERE above.descendant_id = %s AND below.ancestor_id = %s",
+            [_key(parent), _key(folder)],
+        )
+    folder.parent = parent
+    folder.save(update_fields=["parent"])
+
+
+def _key(folder: Folder) -> object:
+    """Its id as this database keeps it."""
+    return Folder._meta.pk.get_db_prep_value(folder.pk, connection)
+
+
+def hand_over(folder: Folder, to: User) -> None:
+    """Make the whole tree below a folder, and its files, another owner's: three statements."""
+    below = below_or_at(folder)
+    FileRecord.objects.filter(folder__in=below).update(owner=to)
+    Folder.objects.filter(pk__in=below).update(owner=to)
+    folder.owner = to
+
+
+# --- Questions --------------------------------------------------------------------------------
+
+
+def below_or_at(folder: Folder) -> Collection[object]:
+    """The ids of a folder and of all below it, as a subquery."""
+    return Ancestry.objects.filter(ancestor=folder.pk).values("descendant")  # type: ignore[return-value]
+
+
+def path_of(folder: Folder) -> list[Folder]:
+    """The folders above it and itself, the root first. One query."""
+    above = Folder.objects.filter(below__descendant=folder.pk).order_by("-below__distance")
+    return list(above)
+
+
+def counts_below(folder: Folder) -> tuple[int, int, int]:
+    """How many files and folders are below it, and the files' bytes with former versions."""
+    files = FileRecord.objects.filter(folder__in=below_or_at(folder))
+    found = files.aggregate(n=Count("pk"), size=Sum(F("size") + F("kept_bytes")))
+    folders = Ancestry.objects.filter(ancestor=folder.pk, distance__gt=0).count()
+    return found["n"], folders, found["size"] or 0
+
+
+def is_within(folder: Folder, above: Folder) -> bool:
+    """Whether a folder is another one, or below it."""
+    return Ancestry.objects.filter(ancestor=above.pk, descendant=folder.pk).exists()
+
+
+def _depth_of(folder: Folder) -> int:
+    """How many folders stand above it."""
+    deepest = Ancestry.objects.filter(descendant=folder.pk).aggregate(n=Max("distance"))["n"]
+    return int(deepest or 0)
