@@ -38,13 +38,9 @@ class Event(StrEnum):
     MOVED = auto()
     PUT_AWAY = auto()  # Into the trash.
     RESTORED = auto()
-    VERSION_ADDED = auto()
-    VERSION_RESTORED = auto()  # A former one is current again.
-    VERSION_DELETED = auto()
 
     # Folders
     FOLDER_CREATED = auto()
-    FOLDER_DELETED = auto()
 
     # Grants
     GRANT_CREATED = auto()

@@ -16,10 +16,11 @@ SQLITE = frozenset({"audit_no_update", "audit_no_delete", "audit_no_replace"})
 POSTGRESQL = frozenset({"audit_no_change", "audit_no_truncate"})
 
 _LOG = "audit.migrations.0002_append_only"
-_FILES = "files.migrations.0009_names_and_usage"
+_FILES = ("files.migrations.0009_names_and_usage", "files.migrations.0017_folders")
 _STATE = "files.migrations.0015_database_state"
 _CLOSING = "files.recovery.database_closing"
-"""Where triggers come from. A migration that makes others is named here."""
+"""Where triggers come from, a later one in place of an earlier one of the same name. A migration
+that makes others is named here."""
 
 
 def missing() -> set[str]:
@@ -52,7 +53,7 @@ def _rows(statement: str) -> list[tuple[str, ...]]:
 
 def _foreign_to_sqlite() -> Iterator[str]:
     expected = dict(map(_named, import_module(_LOG).SQLITE))
-    for made_by in (_FILES, _STATE):
+    for made_by in (*_FILES, _STATE):
         for name, body in import_module(made_by).SQLITE_TRIGGERS.items():
             expected[name] = _plain(f"CREATE TRIGGER {name} {body}")
     expected.update(map(_named, import_module(_CLOSING).as_made()))
@@ -106,14 +107,15 @@ _FUNCTION = re.compile(r"FUNCTION (\w+)\(\) RETURNS trigger.*?\$\$(.*?)\$\$", re
 
 
 def _foreign_to_postgresql() -> Iterator[str]:
-    log, files = import_module(_LOG), import_module(_FILES)
+    log, files = import_module(_LOG), [import_module(made_by) for made_by in _FILES]
     closed = import_module(_CLOSING).as_made()
     whole = [*log.POSTGRESQL, *import_module(_STATE).POSTGRESQL, *closed]
-    statements = [*whole, files.POSTGRESQL_FUNCTIONS]
+    statements = [*whole, *(made_by.POSTGRESQL_FUNCTIONS for made_by in files)]
     bodies = {name: body for text in statements for name, body in _FUNCTION.findall(text)}
     expected = dict(_named(text) for text in whole if "CREATE TRIGGER" in text)
-    for name, body in files.POSTGRESQL_TRIGGERS.items():
-        expected[name] = _plain(f"CREATE TRIGGER {name} {body}")
+    for made_by in files:
+        for name, body in made_by.POSTGRESQL_TRIGGERS.items():
+            expected[name] = _plain(f"CREATE TRIGGER {name} {body}")
     for name, table, enabled, text, function, body in _rows(_TRIGGERS):
         if name not in expected:
             yield f"trigger {name} on {table} is not ours"

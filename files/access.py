@@ -245,7 +245,7 @@ def access_of(principal: Principal, item: FileRecord | Folder) -> Access | None:
     if not user.is_active or item.trashed_at is not None:
         return None
     folder_id = item.pk if isinstance(item, Folder) else item.folder_id
-    above = Ancestry.objects.filter(descendant=folder_id)
+    above = Ancestry.objects.filter(descendant=folder_id) if folder_id else Ancestry.objects.none()
     if above.filter(ancestor__trashed_at__isnull=False).exists():
         return None
     if item.owner_id == user.pk:

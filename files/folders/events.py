@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import audit
 from accounts.models import User
 from audit import Event
 from files.models import FileRecord, Folder
 
 
-def note(
-    event: Event, item: FileRecord | Folder, *, actor: User, **details: str | int | None
-) -> None:
+def note(event: Event, item: FileRecord | Folder, *, actor: User, **details: Any) -> None:
     """Record what happened to a file or a folder. For the transaction that does it."""
     if isinstance(item, Folder):
         audit.record(event, actor=actor, folder_id=str(item.pk), **details)

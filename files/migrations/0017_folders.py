@@ -86,11 +86,12 @@ POSTGRESQL_FUNCTIONS = """
     $$;
 """
 # Each owner once, and in the order of owners, however many files a statement changes.
-POSTGRESQL_TRIGGER = (
-    "filerecord_usage_changed AFTER UPDATE ON files_filerecord"
-    " REFERENCING OLD TABLE AS former NEW TABLE AS present FOR EACH STATEMENT"
-    " EXECUTE FUNCTION files_usage_moved()"
-)
+POSTGRESQL_TRIGGERS = {
+    "filerecord_usage_changed": (
+        "AFTER UPDATE ON files_filerecord REFERENCING OLD TABLE AS former NEW TABLE AS present"
+        " FOR EACH STATEMENT EXECUTE FUNCTION files_usage_moved()"
+    ),
+}
 
 
 def install(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
@@ -107,7 +108,8 @@ def install(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
 
     def replace() -> None:
         schema_editor.execute(POSTGRESQL_FUNCTIONS)
-        schema_editor.execute(f"CREATE OR REPLACE TRIGGER {POSTGRESQL_TRIGGER}")
+        for name, body in POSTGRESQL_TRIGGERS.items():
+            schema_editor.execute(f"CREATE OR REPLACE TRIGGER {name} {body}")
 
     schema_changes.briefly(schema_editor, replace)
 
@@ -403,7 +405,7 @@ class Migration(online.Migration):
         ),
         online.AddIndex(
             model_name='folder',
-            index=models.Index(condition=models.Q(('trashed_at__isnull', False)), fields=['owner', '-trashed_at', 'id'], name='folder_trashed'),
+            index=models.Index(fields=['owner', 'trashed_at', 'id'], name='folder_trashed'),
         ),
         online.AddConstraint(
             model_name='folder',

@@ -62,14 +62,13 @@ def grant(new: Grant, *, actor: User) -> Grant:
 
 def _locked(new: Grant) -> Item:
     """What the grant is for, locked. Raises ValidationError where it is gone."""
-    found: Item | None
-    if new.folder_id is None:
-        found = FileRecord.objects.select_for_update().filter(pk=new.file_id).first()
-    else:
+    found: Item | None = None
+    if new.folder_id is not None:
         found = Folder.objects.select_for_update(no_key=True).filter(pk=new.folder_id).first()
+    elif new.file_id is not None:
+        found = FileRecord.objects.select_for_update().filter(pk=new.file_id).first()
     if found is None:
-        kind = "file" if new.folder_id is None else "folder"
-        raise ValidationError(f"This {kind} was deleted meanwhile.")
+        raise ValidationError(f"This {kind_of(new.target)} was deleted meanwhile.")
     return found
 
 
@@ -174,9 +173,8 @@ def grant_many(
                 new.append(one)
             else:
                 extended += _extend(same, one, actor, record, own_groups)
-        files = {record.pk: record for record in found}
         for one in Grant.objects.bulk_create(new):
-            _record_new(one, actor, files[one.file_id], own_groups)
+            _record_new(one, actor, one.target, own_groups)
     skipped = len(found) * len(recipients) - len(new) - extended
     return Granted(len(new), skipped, extended)
 

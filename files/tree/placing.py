@@ -5,10 +5,11 @@ Every function that writes is for a transaction that holds `lock_tree` of the ow
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from typing import Any
+from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Count, F, Max, Sum
+from django.db.models import Count, F, Max, QuerySet, Sum
 
 from accounts.models import User
 from files.errors import IntoItself, NameTaken, NoSuchFolder, TooDeep
@@ -174,7 +175,7 @@ def graft(folder: Folder, parent: Folder) -> None:
     folder.save(update_fields=["parent"])
 
 
-def _key(folder: Folder) -> object:
+def _key(folder: Folder) -> Any:
     """Its id as this database keeps it."""
     return Folder._meta.pk.get_db_prep_value(folder.pk, connection)
 
@@ -190,9 +191,9 @@ def hand_over(folder: Folder, to: User) -> None:
 # --- Questions --------------------------------------------------------------------------------
 
 
-def below_or_at(folder: Folder) -> Collection[object]:
+def below_or_at(folder: Folder) -> QuerySet[Ancestry, UUID]:
     """The ids of a folder and of all below it, as a subquery."""
-    return Ancestry.objects.filter(ancestor=folder.pk).values("descendant")  # type: ignore[return-value]
+    return Ancestry.objects.filter(ancestor=folder.pk).values_list("descendant", flat=True)
 
 
 def path_of(folder: Folder) -> list[Folder]:

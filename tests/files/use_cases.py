@@ -14,6 +14,7 @@ import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -30,15 +31,17 @@ from accounts import invitations, lockouts, members, powers, sessions, signals
 from accounts.models import Invitation, User
 from audit import Event, exports
 from audit.models import AuditEvent
+from files.access import Person
 from files.crypto.errors import Damaged
 from files.crypto.keyring import generate_master_key
 from files.errors import WrongFileKey
-from files.folders import ownership
+from files.folders import making, moving, ownership, trash
 from files.keys.wrapping_history import with_past
-from files.models import FileRecord, Grant, StoredObject
+from files.models import FileRecord, Folder, Grant, StoredObject
 from files.recovery import database_closing
 from files.rotation import reencryption, retirement
 from files.sharing import denials, granting
+from files.tree import placing
 from files.upkeep import verification
 from files.vault import downloading, held, opening, removing, resumable, storing
 from tests.files.conftest import CONTENT, KEY
@@ -135,6 +138,16 @@ MODULES: dict[str, str] = {
     "files.keys.master_keys": READS,
     "accounts.administration": RULES,
     "files.models.database": "rows and their constraints",
+    "files.models.entries": "rows and their constraints",
+    "files.models.folders": "rows and their constraints",
+    "files.models.recent": "rows and their constraints",
+    "files.models.versions": "rows and their constraints",
+    "files.folders.events": "is the log",
+    "files.folders.making": WALKED,
+    "files.folders.moving": WALKED,
+    "files.folders.trash": WALKED,
+    "files.tree.adoption": "gives rows a place that they had by the release before; nobody's doing",
+    "files.tree.placing": "the rows of the tree; what is done with them is in files.folders",
     "files.models.grants": "rows and their constraints",
     "files.models.keys": "rows and their constraints",
     "files.models.records": "rows and their constraints",
@@ -293,6 +306,9 @@ NO_EVENT: dict[str, str] = {
     "files.rotation.retirement.needs_of": READS,
     "files.rotation.retirement.retired": READS,
     "files.sharing.granting.describe_left": RULES,
+    "files.sharing.granting.kind_of": READS,
+    "files.folders.moving.changes_hands": RULES,
+    "files.folders.moving.record_transfer": "is the event",
     "files.sharing.granting.given_by": READS,
     "files.sharing.granting.may_withdraw": RULES,
     "files.sharing.granting.remaining": READS,
@@ -342,6 +358,10 @@ class World:
     held: FileRecord
     request: Any
 
+    def folder(self, of: User | None = None) -> Folder:
+        """An empty folder in somebody's root, by default Alice's."""
+        return placing.add_folder(placing.root_of(of or self.alice), "case", added_by=None)
+
     def given(self, **fields: Any) -> Grant:
         """A grant for Bob that is there already."""
         return Grant.objects.create(
@@ -376,6 +396,36 @@ class Case:
 def _reopen(world: World) -> Call:
     database_closing.close(uuid4(), "elsewhere")
     return database_closing.reopen
+
+
+def _create_folder(world: World) -> Call:
+    root = placing.root_of(world.alice)
+    return partial(making.create_folder, root, "new", by=Person(world.alice), actor=world.alice)
+
+
+def _rename(world: World) -> Call:
+    return partial(making.rename, world.record, "b", by=Person(world.alice), actor=world.alice)
+
+
+def _move(world: World) -> Call:
+    folder = world.folder()
+    return partial(moving.move, world.record, folder, by=Person(world.alice), actor=world.alice)
+
+
+def _move_to_another(world: World) -> Call:
+    target = world.folder(of=world.bob)
+    Grant.objects.create(folder=target, user=world.alice, level="add")
+    return partial(moving.move, world.record, target, by=Person(world.alice), actor=world.alice)
+
+
+def _put_away(world: World) -> Call:
+    return partial(trash.put_away, world.record, by=Person(world.alice), actor=world.alice)
+
+
+def _restore(world: World) -> Call:
+    trash.put_away(world.record, by=Person(world.alice), actor=world.alice)
+    put_away = FileRecord.objects.get(pk=world.record.pk)
+    return partial(trash.restore, put_away, by=Person(world.alice), actor=world.alice)
 
 
 def _publish(world: World) -> Call:
@@ -769,7 +819,25 @@ WRITES: dict[str, list[Case]] = {
         Case(Event.FILE_UNLOCKED, lambda w: lambda: held.unlock(w.held, KEY, actor=w.alice)),
         Case(Event.WRONG_KEY, _wrong_key),
     ],
-    "files.sharing.ownership.transfer": [
+    "files.folders.making.create_folder": [Case(Event.FOLDER_CREATED, _create_folder)],
+    "files.folders.making.rename": [Case(Event.RENAMED, _rename)],
+    "files.folders.moving.move": [
+        Case(Event.MOVED, _move),
+        Case(Event.OWNERSHIP_TRANSFERRED, _move_to_another),
+    ],
+    "files.folders.trash.put_away": [Case(Event.PUT_AWAY, _put_away)],
+    "files.folders.trash.restore": [Case(Event.RESTORED, _restore)],
+    "files.folders.ownership.transfer_tree": [
+        Case(
+            Event.OWNERSHIP_TRANSFERRED,
+            lambda w: partial(ownership.transfer_tree, w.folder(), to=w.bob, actor=w.alice),
+        ),
+        Case(
+            Event.SELF_GRANTED,
+            lambda w: partial(ownership.transfer_tree, w.folder(), to=w.bob, actor=w.bob),
+        ),
+    ],
+    "files.folders.ownership.transfer": [
         Case(
             Event.OWNERSHIP_TRANSFERRED,
             lambda w: lambda: ownership.transfer([w.record], to=w.bob, actor=w.alice),

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accounts.models import User
-from files.models import FileRecord
+from files.models import Entry, FileRecord
 from files.vault import opening, storing
 from files.web.transfers.forms import BodyTooShort, CountedBody, ReceivedFile, VaultUploadHandler
 from tests.files.multipart import BOUNDARY, CONTENT_TYPE, body, field, file
@@ -68,6 +68,7 @@ def received(
 def test_files_arrive_whole_however_ragged_the_body(
     s3: S3Client, alice: User, contents: list[bytes], lengths: list[int]
 ) -> None:
+    Entry.objects.all().delete()  # Their names are free again.
     parts = [file(f"{number}", content) for number, content in enumerate(contents)]
     handler, files = received(alice, body(field("a", "b"), *parts), lengths=lengths)
     try:
