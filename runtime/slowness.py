@@ -12,7 +12,10 @@ of its own looks at the process's connections (`sockets`) and ends those that ar
   cut: its client sees it end before its `Content-Length`.
 
 What the server itself is slow in is never held against a client: bytes that came and nobody read,
-time in which there was nothing to send.
+time in which there was nothing to send, a look that came late. So a body is ended by the first look
+that begins `patience` or more after the end of another that saw its connection while it was waited
+for: within `patience`, two times `TICK` and what two looks take, whenever a piece began and however
+late the looks are.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -78,9 +82,6 @@ class Handled:
     waiting: float | None = None
     """Since when it waits for a piece of its body; None while it does something else."""
     patience: float = 0.0
-
-    def is_overdue(self, now: float, times: float = 1) -> bool:
-        return self.waiting is not None and now - self.waiting >= times * self.patience
 
 
 class Body:
@@ -147,6 +148,15 @@ def slowness_of(request: HttpRequest) -> TooSlow | None:
     return body.slow if isinstance(body, Body) else None
 
 
+@dataclass(frozen=True)
+class Look:
+    """One look at the connections. What was seen in it is noted as of its end."""
+
+    begun: float
+    """Whatever was connected by then was seen."""
+    ended: float
+
+
 @dataclass
 class Seen:
     """What is remembered of a connection."""
@@ -156,12 +166,13 @@ class Seen:
     sending: tuple[float, int] | None = None
     """Since when there has always been something to take, and what was taken by then."""
 
-    def note(self, now: float, state: State, keep: float) -> None:
+    def note(self, now: float, state: State, oldest: float) -> None:
+        """Remember what is seen now. Nobody asks what was before `oldest`."""
         numbers = (state.received, state.taken)
         if not self.changes or self.changes[-1][1:] != numbers:
             self.changes.append((now, *numbers))
         # The newest of those that are too old says how it stood at the beginning of the time kept.
-        while len(self.changes) > 1 and self.changes[1][0] < now - keep:
+        while len(self.changes) > 1 and self.changes[1][0] < oldest:
             self.changes.popleft()
 
     def at(self, moment: float) -> tuple[int, int] | None:
@@ -178,6 +189,7 @@ class Watch:
         self._handled: set[Handled] = set()
         self._connections = Connections()
         self._seen: dict[Connection, Seen] = {}
+        self._looks: deque[Look] = deque()
         self._is_running = False
 
     @contextmanager
@@ -196,8 +208,8 @@ class Watch:
             self._handled.add(handled)
             if not self._is_running:
                 # Not before: a thread does not survive that a process is forked.
-                self._is_running = True
                 threading.Thread(target=self._run, name="patience", daemon=True).start()
+                self._is_running = True
         return handled
 
     def end(self, handled: Handled) -> None:
@@ -223,17 +235,21 @@ class Watch:
         """Look at every connection once, and end those that are too slow."""
         with self._lock:
             handled = list(self._handled)
+        begun = time.monotonic()
         found = {one: state for one in self._connections.all() if (state := state_of(one))}
-        now = time.monotonic()
-        # Three times the patience is all that anybody asks back for.
-        keep = 3 * float(max(settings.FORM_PATIENCE, settings.UPLOAD_PATIENCE)) + TICK
+        look = Look(begun, now := time.monotonic())
+        self._looks.append(look)
+        # As above: one of them is always a patience ago, however far apart they are.
+        oldest = begun - float(max(settings.FORM_PATIENCE, settings.UPLOAD_PATIENCE))
+        while len(self._looks) > 1 and self._looks[1].ended < oldest:
+            self._looks.popleft()
         self._seen = {one: self._seen.get(one) or Seen() for one in found}
         for one, state in found.items():
-            self._seen[one].note(now, state, keep)
+            self._seen[one].note(now, state, oldest)
             if self._is_not_taken(self._seen[one], state, now):
                 log.warning("a client took its answer too slowly: its connection was cut")
                 cut(one)
-        for one in self._too_slow(handled, found, now):
+        for one in self._too_slow(handled, found, look):
             stop_listening_to(one)
 
     def _is_not_taken(self, seen: Seen, state: State, now: float) -> bool:
@@ -249,41 +265,75 @@ class Watch:
         return state.taken - taken < settings.LOWEST_RATE * (now - since)
 
     def _too_slow(
-        self, handled: list[Handled], found: dict[Connection, State], now: float
+        self, handled: list[Handled], found: dict[Connection, State], look: Look
     ) -> Iterator[Connection]:
         """The connections whose bodies some request has waited for too long.
 
         A request knows its client's address alone. Its connection is one from there on which
         nothing happened, or next to nothing, for as long as it waits. Others are like that, too:
-        idle ones, which are over soon anyway, and those of requests that are worked on for long.
-        For each of these, the one is left out whose last byte came when that work began.
+        idle ones, which are over soon anyway, and those of requests that are worked on for long:
+        these are left out.
         """
-        for late in [one for one in handled if one.is_overdue(now)]:
-            quiet = {
-                connection: state.heard
-                for connection, state in found.items()
-                if connection.peer == late.peer
-                and not state.unread
-                and not state.untaken
-                and self._is_too_quiet(self._seen[connection], state, late, now)
-            }
-            for busy in handled:
-                if busy.peer == late.peer and busy.waiting is None:
-                    apart = {one: abs(busy.heard - heard) for one, heard in quiet.items()}
-                    nearest = min(apart, key=apart.__getitem__, default=None)
-                    if nearest is not None and apart[nearest] <= APART:
-                        del quiet[nearest]
-            yield from quiet
+        at_work: dict[str, set[Connection]] = {}
+        for late in handled:
+            if (since := self._first_look(late, look)) is None:
+                continue
+            if (peer := late.peer) not in at_work:
+                at_work[peer] = self._at_work(peer, handled, found)
+            for connection, state in found.items():
+                if (
+                    connection.peer == peer
+                    and connection not in at_work[peer]
+                    and not state.unread
+                    and not state.untaken
+                    and self._is_too_quiet(self._seen[connection], state, late, since)
+                ):
+                    yield connection
 
     @staticmethod
-    def _is_too_quiet(seen: Seen, state: State, late: Handled, now: float) -> bool:
-        if late.waiting is None or (before := seen.at(late.waiting + TICK)) is None:
+    def _at_work(
+        peer: str, handled: list[Handled], found: dict[Connection, State]
+    ) -> set[Connection]:
+        """The connections from there of requests that wait for nothing.
+
+        Each of these has the one whose last byte came when its work began: the nearest of all, or
+        somebody's quick upload would stand for the slow one beside it.
+        """
+        states = [(one, state.heard) for one, state in found.items() if one.peer == peer]
+        pairs = sorted(
+            (apart, number, place)
+            for number, one in enumerate(handled)
+            if one.peer == peer and one.waiting is None
+            for place, (_, heard) in enumerate(states)
+            if (apart := abs(one.heard - heard)) <= APART
+        )
+        requests, places = set[int](), set[int]()
+        for _, number, place in pairs:
+            if number not in requests and place not in places:
+                requests.add(number)
+                places.add(place)
+        return {states[place][0] for place in places}
+
+    def _first_look(self, late: Handled, look: Look) -> Look | None:
+        """The first one since the request waits; None where that is not a patience ago.
+
+        Not the moment itself: what had come by then nobody knows, and on a busy machine the next
+        look is any time later.
+        """
+        if (waiting := late.waiting) is None:
+            return None
+        first = bisect_left(self._looks, waiting, key=lambda one: one.begun)
+        since = self._looks[first] if first < len(self._looks) else look
+        return since if look.begun - since.ended >= late.patience else None
+
+    @staticmethod
+    def _is_too_quiet(seen: Seen, state: State, late: Handled, since: Look) -> bool:
+        # Its own connection was there before the request: one that was not seen then is another.
+        if (before := seen.at(since.ended)) is None:
             return False
         received, taken = state.received - before[0], state.taken - before[1]
-        if taken > CONTINUE:
-            return False
-        # A body in chunks is longer than what it holds: after a while that is no excuse any more.
-        return received < settings.LOWEST_RATE * late.patience or late.is_overdue(now, times=3)
+        # As many as the body has: one in chunks, which is longer, is refused at every door (411).
+        return taken <= CONTINUE and received < settings.LOWEST_RATE * late.patience
 
 
 WATCH = Watch()

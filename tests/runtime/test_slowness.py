@@ -133,6 +133,11 @@ def looking(watch: Watch) -> Iterator[Callable[[float], None]]:
     yield look
 
 
+def nobody_looks(seconds: float) -> None:
+    """As on a machine that has so much else to do."""
+    threading.Event().wait(seconds)
+
+
 def begin(watch: Watch, *, waits: bool) -> Handled:
     """A request, without the thread that would look at connections."""
     one = handled()
@@ -156,9 +161,60 @@ def test_a_body_that_does_not_come_is_ended(connect: Callable[[], Client], sends
     assert client.has_ended()
 
 
-def test_one_that_comes_fast_enough_is_not(connect: Callable[[], Client]) -> None:
+@pytest.mark.parametrize("sends", [False, True])
+def test_however_late_the_first_look_comes(connect: Callable[[], Client], sends: bool) -> None:
+    """More than a tick after the body was waited for: nobody knows what had come by then."""
+    watch, client = Watch(), connect()
+    begin(watch, waits=True)
+    nobody_looks(0.4)
+    with looking(watch) as look:
+        look(0.1)
+        assert not client.has_ended()
+        if sends:
+            client.socket.sendall(b"x")
+            assert client.server.recv(1)
+        look(0.5)
+    assert client.has_ended()
+
+
+def test_what_came_between_two_looks_that_are_far_apart_counts(
+    connect: Callable[[], Client],
+) -> None:
+    watch, client = Watch(), connect()
+    begin(watch, waits=True)
+    for _ in range(4):
+        watch.look()
+        nobody_looks(0.4)
+        client.socket.sendall(b"x" * 4000)
+        assert client.server.recv(4000)
+    assert not client.has_ended()
+    for _ in range(2):
+        nobody_looks(0.4)
+        begin(watch, waits=True)
+        watch.look()
+    nobody_looks(0.4)
+    watch.look()
+    assert client.has_ended()
+
+
+def test_one_that_was_connected_after_the_wait_began_is_another(
+    connect: Callable[[], Client],
+) -> None:
+    watch, client = Watch(), connect()
+    begin(watch, waits=True)
+    watch.look()
+    later = connect()
+    with looking(watch) as look:
+        look(0.6)
+    assert client.has_ended()
+    assert not later.has_ended()
+
+
+@pytest.mark.parametrize("late", [0, 0.5])
+def test_one_that_comes_fast_enough_is_not(connect: Callable[[], Client], late: float) -> None:
     watch, client, slow = Watch(), connect(), connect()
     begin(watch, waits=True)
+    nobody_looks(late)
     with looking(watch) as look:
         for _ in range(6):
             client.socket.sendall(b"x" * 4000)
@@ -205,6 +261,24 @@ def test_a_long_work_for_the_same_address_goes_on(
         look(0.6)
     assert slow.has_ended()
     assert not worked_on.has_ended()
+
+
+def test_a_quick_upload_beside_it_hides_no_slow_one(connect: Callable[[], Client]) -> None:
+    """From the same address, as all are behind a proxy; nearly always at work on what has come."""
+    watch, slow, quick = Watch(), connect(), connect()
+    begin(watch, waits=True)
+    at_work = begin(watch, waits=False)
+    with looking(watch) as look:
+        for _ in range(8):
+            slow.socket.sendall(b"x")
+            assert slow.server.recv(1)
+            nobody_looks(0.05)
+            quick.socket.sendall(b"x" * 4000)
+            assert quick.server.recv(4000)
+            at_work.heard = time.monotonic()
+            look(0.05)
+    assert slow.has_ended()
+    assert not quick.has_ended()
 
 
 @pytest.mark.parametrize("takes", [0, 50])
