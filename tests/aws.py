@@ -1,12 +1,14 @@
 """AWS in memory (moto), for unit tests: `s3` is a client of an S3 that holds one empty bucket.
 
 Neither clients nor tables are made anew for each test where the same ones serve as well: to make
-them takes longer than most tests. This is a pytest plugin: `tests/conftest.py` names it.
+them takes longer than most tests. For the same reason unit tests send parts of two megabytes, not
+eight; integration tests send real ones. This is a pytest plugin: `tests/conftest.py` names it.
 """
 
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -14,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import botocore.session
 import moto.core.models
+import moto.s3.models
 import pytest
 from moto import mock_aws
 from moto.backends import get_backend
@@ -21,10 +24,39 @@ from moto.core.base_backend import BaseBackend
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from pytest_django import Settings
 
+from files.crypto import stream
+from files.storage import writer
+
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
 
 REGION = "us-east-1"
+
+FRAMES = stream.PART_FRAMES
+"""Frames of a part, as the site has them."""
+FEWER = 8
+"""Frames of a part in unit tests: whole files of two parts cost a quarter."""
+
+
+def pytest_plugin_registered(plugin: object, manager: pytest.PytestPluginManager) -> None:
+    """Choose the size as soon as this is loaded: modules of tests compute with it."""
+    if plugin is sys.modules[__name__]:
+        config: Any = manager.get_plugin("pytestconfig")
+        if "not integration" in config.known_args_namespace.markexpr:
+            _parts_of(FEWER, pytest.MonkeyPatch())
+
+
+def _parts_of(frames: int, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(stream, "PART_FRAMES", frames)
+    patch.setattr(writer, "PART_FRAMES", frames)
+    # S3 takes no smaller part but the last; nor does this one take any that is smaller than ours.
+    patch.setattr(moto.s3.models, "S3_UPLOAD_PART_MIN_SIZE", frames * stream.FRAME_LENGTH)
+
+
+@pytest.fixture
+def real_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests of how large parts are."""
+    _parts_of(FRAMES, monkeypatch)
 
 
 @pytest.fixture(autouse=True, scope="session")

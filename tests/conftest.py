@@ -42,7 +42,7 @@ pytest_plugins = ["tests.audit.flush", "tests.aws"]
 # The same examples in every run, so that a red run can be had again; more of them in `make soak`.
 # `--hypothesis-profile=search` looks for new ones.
 hypothesis_settings.register_profile(
-    "ci", derandomize=True, deadline=None, print_blob=True, max_examples=50
+    "ci", derandomize=True, deadline=None, print_blob=True, max_examples=25
 )
 hypothesis_settings.register_profile(
     "soak", hypothesis_settings.get_profile("ci"), max_examples=500

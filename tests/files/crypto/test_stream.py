@@ -15,7 +15,7 @@ from uuid import UUID
 
 import pytest
 from cryptography.fernet import Fernet
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from files.crypto.errors import CryptoError, Damaged, StreamTooLong, WrongKey
@@ -147,11 +147,14 @@ def test_offsets_next_to_a_frame_boundary(boundary: int, near: int) -> None:
     assert frame_offset(index) == index * FRAME_LENGTH
 
 
+@pytest.mark.usefixtures("real_parts")
 @pytest.mark.parametrize("size", [None, 0, F, MAX_PARTS * 32 * F - F])
 def test_parts_have_32_frames(size: int | None) -> None:
     assert frames_per_part(size) == 32
 
 
+@pytest.mark.usefixtures("real_parts")
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, MAX_SIZE))
 def test_ten_thousand_parts_hold_any_object_and_are_no_larger_than_needed(size: int) -> None:
     frames = frames_per_part(size)

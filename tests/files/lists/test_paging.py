@@ -12,7 +12,7 @@ from itertools import count
 import pytest
 from django.contrib.auth.models import Group
 from django.db import connection
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
@@ -93,7 +93,6 @@ class TheQuickWay(TestCase):
 
     numbers = count()
 
-    @settings(max_examples=settings().max_examples // 2)  # Each makes a list, and reads it all.
     @given(
         names=NAMES,
         ways=st.lists(st.integers(0, 4), min_size=9, max_size=9),

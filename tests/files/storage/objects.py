@@ -24,6 +24,7 @@ from files.crypto.stream import (
     derive_keys,
     encrypt,
     frame_count,
+    frames_per_part,
     object_length,
 )
 from files.storage import EncryptedS3Storage, ObjectKey, ObjectMissing, SealedObject
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 F = FRAME_PAYLOAD
-PART = 32 * F
+PART = frames_per_part(None) * F
 """Plaintext bytes of a full part."""
 
 SIZES = (0, 1, 15, 16, 17, *range(F - 17, F - 14), F - 1, F, F + 1, 2 * F - 1, 2 * F, 2 * F + 1)
@@ -42,7 +43,7 @@ SIZES += (3 * F, 5 * F + 7)
 
 MARKER = b"plaintext-marker"
 _LINE = MARKER + b"%015d\n"
-_LONGEST = 3 * PART
+_LONGEST = 96 * F
 
 
 @cache
@@ -51,7 +52,7 @@ def _lines() -> bytes:
 
 
 def content(size: int) -> bytes:
-    """`size` bytes of plaintext, at most three parts, in which no two frames are equal."""
+    """`size` bytes of plaintext, at most three real parts, in which no two frames are equal."""
     if size > _LONGEST:
         raise ValueError("so much content is not kept in memory")
     return _lines()[:size]

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from files.crypto.errors import CryptoError, Damaged, StreamTooLong
-from files.crypto.stream import FRAME_LENGTH, PART_FRAMES, object_length
+from files.crypto.stream import FRAME_LENGTH, frames_per_part, object_length
 from files.storage import (
     EncryptedS3Storage,
     ObjectMissing,
@@ -41,7 +41,7 @@ from tests.files.storage.objects import (
     write,
 )
 
-PART_LENGTH = PART_FRAMES * FRAME_LENGTH
+PART_LENGTH = frames_per_part(None) * FRAME_LENGTH
 UNREACHABLE = EndpointConnectionError(endpoint_url="http://store")
 LOST = ConnectionClosedError(endpoint_url="http://store")
 LARGE = 2 * PART + F + 3

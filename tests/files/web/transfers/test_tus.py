@@ -682,7 +682,7 @@ def chain(content: bytes) -> str:
     [
         (1, 100, FRAME_PAYLOAD - 1, FRAME_PAYLOAD, FRAME_PAYLOAD + 1, 2 * FRAME_PAYLOAD + 5),
         (PART - 1, PART, PART + 1, len(BIG) - 1),
-        (31 * FRAME_PAYLOAD, 32 * FRAME_PAYLOAD, 33 * FRAME_PAYLOAD),
+        (PART - FRAME_PAYLOAD, PART, PART + FRAME_PAYLOAD),
         (5 * FRAME_PAYLOAD, PART + 7),
     ],
 )
