@@ -233,7 +233,6 @@ def address(name: str, value: object = "1") -> str:
 
 
 KNOCKS = [(name, door) for name, doors in DOORS.items() for door in doors]
-NAMES = [f"{name}-{door.method}" + "".join(f"-{key}" for key in door.data) for name, door in KNOCKS]
 
 
 def knock(client: Client, name: str, door: Door, wanted: object) -> Any:
