@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from accounts.models import User
 
-pytest_plugins = ["tests.audit.flush", "tests.aws"]
+pytest_plugins = ["tests.audit.flush", "tests.aws", "tests.sessions"]
 
 # The same examples in every run, so that a red run can be had again; more of them in `make soak`.
 # `--hypothesis-profile=search` looks for new ones.
@@ -205,11 +205,11 @@ def _members() -> Group:
     if found := Group.objects.filter(name=MEMBERS).first():
         return found
     [group] = Group.objects.bulk_create([Group(name=MEMBERS)])
+    places = ", ".join(["%s"] * len(PERMISSIONS))
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO auth_group_permissions (group_id, permission_id)"
-            " SELECT %s, id FROM auth_permission WHERE codename IN"
-            f" ({', '.join(['%s'] * len(PERMISSIONS))})",  # noqa: S608 - places of values alone.
+            "INSERT INTO auth_group_permissions (group_id, permission_id)"  # noqa: S608 - places alone
+            f" SELECT %s, id FROM auth_permission WHERE codename IN ({places})",
             [group.pk, *PERMISSIONS],
         )
     return group

@@ -59,6 +59,7 @@ def there(alice: User, password: str) -> Client:
 # --- Seen --------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("real_sign_in")
 def test_a_sign_in_by_any_door_is_noted(client: Client, alice: User, here: Client) -> None:
     client.force_login(alice)
     assert {row.ip for row in sessions.of(alice)} == {"0.0.0.0", "192.0.2.7"}

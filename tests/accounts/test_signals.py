@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from django.test import Client
 from django.urls import reverse
 
@@ -58,6 +59,7 @@ def test_what_is_typed_for_a_name_may_be_a_password(
     assert password not in str(AuditEvent.objects.values())
 
 
+@pytest.mark.usefixtures("real_sign_in")
 def test_signing_out(client: Client, alice: User) -> None:
     client.force_login(alice)
     client.post(reverse("account_logout"))

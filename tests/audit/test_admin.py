@@ -48,6 +48,7 @@ def listed(client: Client, **query: str) -> list[int]:
     return [event.id for event in response.context["cl"].result_list]
 
 
+@pytest.mark.usefixtures("real_sign_in")
 def test_events_are_listed_newest_first(event: AuditEvent, admin_session: Client) -> None:
     assert listed(admin_session) == [event.id, event.id - 1]  # The other one is the sign-in.
 
@@ -67,6 +68,7 @@ def test_others_are_not_found(event: AuditEvent, admin_session: Client, query: s
     assert listed(admin_session, q=query) == []
 
 
+@pytest.mark.usefixtures("real_sign_in")
 def test_an_event_of_a_later_version_is_shown(admin_session: Client) -> None:
     last = AuditEvent.objects.latest("id")
     AuditEvent.objects.create(
