@@ -38,6 +38,17 @@ class NoSuchFolder(VaultError):
         super().__init__("That folder does not exist any more: choose another one.")
 
 
+class ItemGone(NoSuchFolder):
+    """What was to be changed is gone, was moved, or is not this person's to change any more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.args = (
+            "It is no longer there, or no longer yours to change: somebody may have moved or "
+            "deleted it, or your access has ended. Nothing was changed.",
+        )
+
+
 class MayNotAdd(VaultError):
     """The person sees the folder and may not put anything into it."""
 

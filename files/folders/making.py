@@ -7,7 +7,7 @@ from django.db import transaction
 from accounts.models import User
 from audit import Event
 from files.access import Principal, addable_by, folders_managed_by, managed_by
-from files.errors import MayNotAdd, NameTaken, NoSuchFolder
+from files.errors import ItemGone, MayNotAdd, NameTaken
 from files.folders.events import note
 from files.models import FileRecord, Folder
 from files.records.names import clean_folder_name, clean_name, entry_key, fold_name
@@ -36,18 +36,18 @@ def create_folder(parent: Folder, name: str, *, by: Principal, actor: User) -> F
 
 
 def rename(item: FileRecord | Folder, name: str, *, by: Principal, actor: User) -> None:
-    """Give a file or a folder another name in its folder. Raises BadName, NameTaken, NoSuchFolder.
+    """Give a file or a folder another name in its folder. Raises BadName, NameTaken, ItemGone.
 
     What it is, its bytes and its key stay as they are.
     """
     is_folder = isinstance(item, Folder)
     name = clean_folder_name(name) if is_folder else clean_name(name)
     with transaction.atomic():
-        parent = item.parent if isinstance(item, Folder) else item.folder
-        if parent is None:
-            raise NoSuchFolder
-        parent = placing.lock_folder(parent)
+        placing.lock_tree(item.owner)
         found = _managed_again(item, by)
+        parent = found.parent if isinstance(found, Folder) else found.folder
+        if parent is None:
+            raise ItemGone
         if name == found.name:
             return
         if entry_key(name) != entry_key(found.name):
@@ -65,12 +65,12 @@ def rename(item: FileRecord | Folder, name: str, *, by: Principal, actor: User) 
 
 
 def _managed_again(item: FileRecord | Folder, by: Principal) -> FileRecord | Folder:
-    """The item as it stands now, if it is still the principal's to manage. Raises NoSuchFolder."""
+    """The item as it stands now, if it is still the principal's to manage. Raises ItemGone."""
     found: FileRecord | Folder | None
     if isinstance(item, Folder):
-        found = folders_managed_by(by).filter(pk=item.pk, parent=item.parent_id).first()
+        found = folders_managed_by(by).select_related("parent").filter(pk=item.pk).first()
     else:
-        found = managed_by(by).filter(pk=item.pk, folder=item.folder_id).first()
-    if found is None:
-        raise NoSuchFolder
+        found = managed_by(by).select_related("folder").filter(pk=item.pk).first()
+    if found is None or found.owner_id != item.owner_id:
+        raise ItemGone
     return found

@@ -16,7 +16,7 @@ from django.utils import timezone
 from accounts.models import User
 from audit import Event
 from files.access import Principal, addable_by, covered_by_one_grant, folders_visible_to, visible_to
-from files.errors import MayNotAdd, MayNotMove, NameTaken, NoSuchFolder, QuotaExceeded
+from files.errors import ItemGone, MayNotAdd, MayNotMove, NameTaken, QuotaExceeded
 from files.folders.events import note
 from files.models import FileRecord, Folder
 from files.records.names import fold_name
@@ -44,13 +44,13 @@ def move(item: Item, target: Folder, *, by: Principal, actor: User, rename: bool
     """Move a file or a folder into a folder. With `rename`, a name that is taken gets a number.
 
     Raises NameTaken, IntoItself, TooDeep, MayNotMove, MayNotAdd, QuotaExceeded of the new owner,
-    and NoSuchFolder where either end is gone or asleep.
+    NoSuchFolder where the target is gone or asleep, and ItemGone where the item is.
     """
     with transaction.atomic():
         placing.lock_tree(item.owner, target.owner)
-        source = placing.lock_folder(_parent(item))
         target = placing.lock_folder(target)
-        found = _again(item, source, by)
+        found = _again(item, by)
+        source = _parent(found)
         _may_move(found, source, target, by)
         if source.pk == target.pk:
             return Moved(target, found.name, changed_hands=False)
@@ -70,24 +70,23 @@ def move(item: Item, target: Folder, *, by: Principal, actor: User, rename: bool
     return Moved(target, name, gives)
 
 
-def _parent(item: Item) -> Folder:
-    found = item.parent if isinstance(item, Folder) else item.folder
-    if found is None:
-        raise NoSuchFolder
+def _again(item: Item, by: Principal) -> Item:
+    """The item as it stands now, where the principal still sees it. Raises ItemGone."""
+    found: Item | None
+    if isinstance(item, Folder):
+        found = folders_visible_to(by).select_related("owner", "parent").filter(pk=item.pk).first()
+    else:
+        found = visible_to(by).select_related("owner", "folder").filter(pk=item.pk).first()
+    # Of another owner by now: its tree is not the one that is locked.
+    if found is None or found.owner_id != item.owner_id:
+        raise ItemGone
     return found
 
 
-def _again(item: Item, source: Folder, by: Principal) -> Item:
-    """The item as it stands now, where the principal still sees it. Raises NoSuchFolder."""
-    found: Item | None
-    if isinstance(item, Folder):
-        folders = folders_visible_to(by).select_related("owner")
-        found = folders.filter(pk=item.pk, parent=source.pk).first()
-    else:
-        files = visible_to(by).select_related("owner")
-        found = files.filter(pk=item.pk, folder=source.pk).first()
-    if found is None:
-        raise NoSuchFolder
+def _parent(item: Item) -> Folder:
+    found = item.parent if isinstance(item, Folder) else item.folder
+    if found is None:  # A root.
+        raise ItemGone
     return found
 
 

@@ -21,7 +21,7 @@ from files.access import (
     trashed_files_of,
     trashed_folders_of,
 )
-from files.errors import NoSuchFolder
+from files.errors import ItemGone
 from files.folders.events import note
 from files.models import FileRecord, Folder
 from files.records.names import fold_name
@@ -42,7 +42,7 @@ class Restored:
 def put_away(item: Item, *, by: Principal, actor: User) -> bool:
     """Put a file or a folder into the trash. False where somebody else was faster.
 
-    Raises NoSuchFolder where it is not the principal's to put away, or gone.
+    Raises ItemGone where it is not the principal's to put away, or gone.
     """
     with transaction.atomic():
         placing.lock_tree(item.owner)
@@ -53,7 +53,7 @@ def put_away(item: Item, *, by: Principal, actor: User) -> bool:
             found = removable_by(by).filter(pk=item.pk).first()
         if found is None:
             if type(item).objects.filter(pk=item.pk, trashed_at=None).exists():
-                raise NoSuchFolder
+                raise ItemGone
             return False
         placing.leave(found)
         type(found).objects.filter(pk=found.pk).update(trashed_at=timezone.now(), trashed_by=actor)
@@ -64,7 +64,7 @@ def put_away(item: Item, *, by: Principal, actor: User) -> bool:
 def restore(item: Item, *, by: Principal, actor: User) -> Restored:
     """Bring back what was put away, to where it was; or to the owner's root where that is gone.
 
-    A name that is taken by now gets a number. Raises NoSuchFolder where it is not the principal's
+    A name that is taken by now gets a number. Raises ItemGone where it is not the principal's
     to bring back, or was brought back or deleted meanwhile; TooDeep.
     """
     with transaction.atomic():
@@ -79,7 +79,7 @@ def restore(item: Item, *, by: Principal, actor: User) -> Restored:
                 trashed_files_of(by).select_related("owner", "folder").filter(pk=item.pk).first()
             )
         if found is None:
-            raise NoSuchFolder
+            raise ItemGone
         parent = found.parent if isinstance(found, Folder) else found.folder
         moved = parent is None or placing.is_asleep(parent)
         if parent is None or moved:
