@@ -1,0 +1,126 @@
+"""Trees that many processes change at once, and one of which is killed: they stay trees.
+
+No circle, nothing deeper than allowed, one owner for each tree and all that is in it, one meaning
+for each path; nothing waits for ever, and whatever is refused is refused in words.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from pytest_django import DjangoDbBlocker
+
+from accounts.models import User
+from audit import chain
+from files.models import Ancestry, Entry, FileRecord, Folder, Grant, Usage
+from files.models.folders import DEEPEST
+from files.records.names import entry_key
+from files.tree import placing
+from tests.audit.databases import as_default
+
+pytestmark = pytest.mark.integration
+ROOT = Path(__file__).parents[2]
+WORKERS, STEPS = 4, 60
+
+
+def worker(configuration: dict[str, Any], seed: int, count: int) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [
+            *(sys.executable, "-m", "tests.integration.tree_worker"),
+            *(json.dumps(configuration), str(seed), str(count)),
+        ],
+        cwd=ROOT,
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def begin() -> None:
+    """Two people, each with a folder that the other may put things into."""
+    alice, bob = (User.objects.create_user(name) for name in ("alice", "bob"))
+    for owner, other in ((alice, bob), (bob, alice)):
+        inbox = placing.add_folder(placing.root_of(owner), "inbox", added_by=owner)
+        Grant.objects.create(folder=inbox, user=other, level="add")
+        shared = placing.add_folder(placing.root_of(owner), "shared", added_by=owner)
+        Grant.objects.create(folder=shared, user=other, level="manage")
+
+
+def test_trees_stay_trees_whoever_changes_them_and_whoever_is_killed(
+    empty_database: dict[str, Any], django_db_blocker: DjangoDbBlocker
+) -> None:
+    with django_db_blocker.unblock(), as_default(empty_database):
+        executor = MigrationExecutor(connection)
+        executor.migrate(executor.loader.graph.leaf_nodes())
+        begin()
+        connection.close()
+        workers = [worker(empty_database, seed, STEPS) for seed in range(WORKERS)]
+        workers.append(worker(empty_database, WORKERS, 0))
+        try:
+            for one in workers:
+                assert one.stdout is not None
+                assert one.stdout.readline() == "ready\n"
+            for one in workers:
+                assert one.stdin is not None
+                one.stdin.close()
+                one.stdin = None
+            endless = workers[-1]
+            assert endless.stdout is not None
+            for _ in range(STEPS // 2):
+                assert endless.stdout.readline()
+            endless.kill()
+            done: Counter[str] = Counter()
+            for one in workers[:-1]:
+                out, errors = one.communicate(timeout=240)
+                assert one.returncode == 0, errors
+                done.update(out.split("\n"))
+        finally:
+            for one in workers:
+                one.kill()
+                one.wait()
+                for pipe in (one.stdin, one.stdout, one.stderr):
+                    if pipe is not None:
+                        pipe.close()
+        assert done.keys() >= {"make", "add", "move", "put away", "restore"}
+        check()
+        chain.verify()
+
+
+def check() -> None:
+    folders = {one.pk: one for one in Folder.objects.all()}
+    closure = set()
+    for folder in folders.values():
+        above, distance = folder, 0
+        while True:
+            closure.add((above.pk, folder.pk, distance))
+            assert above.owner_id == folder.owner_id
+            if above.parent_id is None:
+                break
+            above, distance = folders[above.parent_id], distance + 1
+            assert distance <= DEEPEST
+    assert set(Ancestry.objects.values_list("ancestor", "descendant", "distance")) == closure
+    entries = {(one.file_id or one.folder_id): one for one in Entry.objects.all()}
+    items: list[FileRecord | Folder] = [one for one in folders.values() if not one.is_root]
+    items += FileRecord.objects.all()
+    for item in items:
+        parent_id = item.parent_id if isinstance(item, Folder) else item.folder_id
+        assert parent_id is not None
+        assert folders[parent_id].owner_id == item.owner_id
+        entry = entries.pop(item.pk, None)
+        assert (entry is None) == (item.trashed_at is not None)
+        if entry is not None:
+            assert (entry.parent_id, entry.key) == (parent_id, entry_key(item.name))
+    assert not entries
+    stored = Counter(FileRecord.objects.values_list("owner_id", flat=True))
+    assert dict(Usage.objects.exclude(files=0).values_list("owner_id", "files")) == dict(stored)
