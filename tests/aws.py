@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import botocore.session
+import moto.backend_index
 import moto.core.models
 import moto.s3.models
 import pytest
 from moto import mock_aws
+from moto.backend_index import backend_url_patterns
 from moto.backends import get_backend
 from moto.core.base_backend import BaseBackend
 from moto.core.models import DEFAULT_ACCOUNT_ID
@@ -79,6 +81,9 @@ def _made_once() -> Iterator[None]:
         patch.setattr(botocore.session, "create_loader", cache(botocore.session.create_loader))
         patch.setattr(BaseBackend, "urls", property(urls))
         patch.setattr(moto.core.models, "RESPONSES_METHODS", ())
+        # Whose address a request is for is tried one by one, of two hundred services.
+        known = sorted(backend_url_patterns, key=lambda service: service[0] not in {"s3", "kms"})
+        patch.setattr(moto.backend_index, "backend_url_patterns", known)
         # Parts stay in memory: moto puts each one that is larger than five megabytes into a file.
         patch.setenv("MOTO_S3_DEFAULT_KEY_BUFFER_SIZE", str(2**30))
         yield
