@@ -63,12 +63,14 @@ def may_share(user: User | AnonymousUser) -> bool:
 
 def visible_to(principal: Principal) -> QuerySet[FileRecord]:
     """Files that the principal may see and, with the function's permission, download."""
-    return _files(principal)
+    user = principal.user
+    return _awake_files(user).filter(Q(owner_id=user.pk) | _granted(user, None))
 
 
 def managed_by(principal: Principal) -> QuerySet[FileRecord]:
     """Files that the principal may share, rename and put away: the owner's, `manage` grants."""
-    return _files(principal, levels=_MANAGE)
+    user = principal.user
+    return _awake_files(user).filter(Q(owner_id=user.pk) | _granted(user, _MANAGE))
 
 
 def removable_by(principal: Principal) -> QuerySet[FileRecord]:
@@ -76,28 +78,35 @@ def removable_by(principal: Principal) -> QuerySet[FileRecord]:
 
     What somebody added is theirs to take back for as long as they may still add there.
     """
-    managed = managed_by(principal)
-    added = _files(principal, levels=_ADD).filter(uploaded_by=principal.user.pk)
-    return FileRecord.objects.filter(Q(pk__in=managed.values("pk")) | Q(pk__in=added.values("pk")))
-
-
-def _files(principal: Principal, *, levels: Iterable[str] | None = None) -> QuerySet[FileRecord]:
     user = principal.user
+    managed = Q(owner_id=user.pk) | _granted(user, _MANAGE)
+    return _awake_files(user).filter(managed | (Q(uploaded_by=user.pk) & _granted(user, _ADD)))
+
+
+def _awake_files(user: User | AnonymousUser) -> QuerySet[FileRecord]:
     # Anonymous users are not active either.
     if not user.is_active:
         return FileRecord.objects.none()
+    return FileRecord.objects.filter(~_sleeping(OuterRef("folder")), trashed_at=None)
+
+
+def _granted(user: User | AnonymousUser, levels: Iterable[str] | None) -> Q:
+    """Files that a live grant reaches, by itself or on a folder above."""
     grants = _live(levels)
     # Looked for by its place: a database that had the choice might look at all grants of a
     # file, or all of a person, and these may be many.
     personal, shared = (
         way.values("file") for way in grants.filter(file_place=OuterRef("place")).by_way(user)
     )
-    above = [Exists(way) for way in _on_or_above(grants, OuterRef("folder")).by_way(user)]
-    reached = Q(owner_id=user.pk) | Q(pk__in=personal) | Q(pk__in=shared)
-    for through_folder in above:
-        reached |= Q(through_folder)
-    awake = FileRecord.objects.filter(~_sleeping(OuterRef("folder")), trashed_at=None)
-    return awake.filter(reached)
+    return Q(pk__in=personal) | Q(pk__in=shared) | _through(user, levels, "folder")
+
+
+def _through(user: User | AnonymousUser, levels: Iterable[str] | None, folder: str) -> Q:
+    """What a live grant reaches that is on the folder of that field, or on one above it."""
+    reached = Q()
+    for way in _live(levels).filter(folder__below__descendant=OuterRef(folder)).by_way(user):
+        reached |= Q(Exists(way))
+    return reached
 
 
 # --- Folders -----------------------------------------------------------------------------------
@@ -105,17 +114,21 @@ def _files(principal: Principal, *, levels: Iterable[str] | None = None) -> Quer
 
 def folders_visible_to(principal: Principal) -> QuerySet[Folder]:
     """Folders that the principal may see, with all that is in them."""
-    return _folders(principal)
+    user = principal.user
+    return _awake_folders(user).filter(Q(owner_id=user.pk) | _through(user, None, "pk"))
 
 
 def addable_by(principal: Principal) -> QuerySet[Folder]:
     """Folders that the principal may put files into, and make folders in."""
-    return _folders(principal, levels=_ADD)
+    user = principal.user
+    return _awake_folders(user).filter(Q(owner_id=user.pk) | _through(user, _ADD, "pk"))
 
 
 def folders_managed_by(principal: Principal) -> QuerySet[Folder]:
     """Folders that the principal may share, rename and put away; never somebody's root."""
-    return _folders(principal, levels=_MANAGE).filter(parent__isnull=False)
+    user = principal.user
+    managed = Q(owner_id=user.pk) | _through(user, _MANAGE, "pk")
+    return _awake_folders(user).filter(managed, parent__isnull=False)
 
 
 def folders_removable_by(principal: Principal) -> QuerySet[Folder]:
@@ -123,28 +136,21 @@ def folders_removable_by(principal: Principal) -> QuerySet[Folder]:
 
     A folder that one added is one's own as long as everything in it is, too.
     """
-    managed = folders_managed_by(principal)
-    below = Ancestry.objects.filter(ancestor=OuterRef("pk"))
-    of_others = below.exclude(descendant__added_by=principal.user.pk)
-    files = FileRecord.objects.filter(folder__above__ancestor=OuterRef("pk"))
-    files_of_others = files.exclude(uploaded_by=principal.user.pk)
-    added = _folders(principal, levels=_ADD, of_parent=True).filter(
-        ~Exists(of_others), ~Exists(files_of_others), added_by=principal.user.pk
-    )
-    return Folder.objects.filter(Q(pk__in=managed.values("pk")) | Q(pk__in=added.values("pk")))
-
-
-def _folders(
-    principal: Principal, *, levels: Iterable[str] | None = None, of_parent: bool = False
-) -> QuerySet[Folder]:
     user = principal.user
+    below = Ancestry.objects.filter(ancestor=OuterRef("pk"))
+    of_others = below.exclude(descendant__added_by=user.pk)
+    files = FileRecord.objects.filter(folder__above__ancestor=OuterRef("pk"))
+    added = Q(
+        ~Exists(of_others), ~Exists(files.exclude(uploaded_by=user.pk)), added_by=user.pk
+    ) & _through(user, _ADD, "parent")
+    managed = Q(owner_id=user.pk) | _through(user, _MANAGE, "pk")
+    return _awake_folders(user).filter(managed | added, parent__isnull=False)
+
+
+def _awake_folders(user: User | AnonymousUser) -> QuerySet[Folder]:
     if not user.is_active:
         return Folder.objects.none()
-    reached = Q(owner_id=user.pk)
-    at = OuterRef("parent") if of_parent else OuterRef("pk")
-    for way in _on_or_above(_live(levels), at).by_way(user):
-        reached |= Q(Exists(way))
-    return Folder.objects.filter(~_sleeping(OuterRef("pk"))).filter(reached)
+    return Folder.objects.filter(~_sleeping(OuterRef("pk")))
 
 
 def covered_by_one_grant(principal: Principal, one: Folder, other: Folder) -> bool:
@@ -183,14 +189,9 @@ def trashed_folders_of(principal: Principal) -> QuerySet[Folder]:
     return put_away.filter(Q(owner_id=user.pk) | _brings_back(user, "parent"))
 
 
-def _brings_back(user: Any, parent: str) -> Q:
-    managing = Q()
-    adding = Q()
-    for way in _on_or_above(_live(_MANAGE), OuterRef(parent)).by_way(user):
-        managing |= Q(Exists(way))
-    for way in _on_or_above(_live(_ADD), OuterRef(parent)).by_way(user):
-        adding |= Q(Exists(way))
-    return Q(~_sleeping(OuterRef(parent))) & (managing | (Q(trashed_by=user.pk) & adding))
+def _brings_back(user: User | AnonymousUser, parent: str) -> Q:
+    added = Q(trashed_by=user.pk) & _through(user, _ADD, parent)
+    return Q(~_sleeping(OuterRef(parent))) & (_through(user, _MANAGE, parent) | added)
 
 
 # --- The parts of the rule ---------------------------------------------------------------------
@@ -199,11 +200,6 @@ def _brings_back(user: Any, parent: str) -> Q:
 def _live(levels: Iterable[str] | None) -> GrantQuerySet:
     live = Grant.objects.live().order_by()
     return live if levels is None else live.filter(level__in=list(levels))
-
-
-def _on_or_above(grants: GrantQuerySet, folder: Any) -> GrantQuerySet:
-    """Those of the grants that are on that folder, or on one above it."""
-    return grants.filter(folder__below__descendant=folder)
 
 
 def _sleeping(folder: Any) -> Exists:

@@ -35,8 +35,8 @@ def transfer(records: Collection[FileRecord], *, to: User, actor: User) -> int:
     NotTransferred when the account is deactivated, or the files do not fit into its quota.
     """
     with transaction.atomic():
+        placing.lock_tree(to, *User.objects.filter(pk__in={r.owner_id for r in records}))
         new_owner = _recipient(to)
-        placing.lock_tree(new_owner, *User.objects.filter(pk__in={r.owner_id for r in records}))
         wanted = FileRecord.objects.select_for_update(of=("self",)).filter(
             pk__in=[record.pk for record in records]
         )
@@ -56,8 +56,8 @@ def transfer_tree(folder: Folder, *, to: User, actor: User) -> bool:
     Raises as `transfer` does.
     """
     with transaction.atomic():
+        placing.lock_tree(to, folder.owner)
         new_owner = _recipient(to)
-        placing.lock_tree(new_owner, folder.owner)
         found = Folder.objects.select_related("owner").filter(pk=folder.pk).first()
         if found is None or found.is_root:
             raise NotTransferred("That folder does not exist any more: choose another one.")
@@ -79,7 +79,7 @@ def transfer_tree(folder: Folder, *, to: User, actor: User) -> bool:
 
 
 def _recipient(to: User) -> User:
-    # An upload reserves its room under the same lock.
+    # An upload reserves its room under the same lock. Trees are locked before people, everywhere.
     new_owner = User.objects.select_for_update().get(pk=to.pk)
     if not new_owner.is_active:
         raise NotTransferred(f"{new_owner} is deactivated: choose an active account.")
