@@ -302,10 +302,8 @@ class Visitor:
 
     def post(self, path: str, **fields: str) -> int:
         """Send the form of a page; the status."""
-        _, _, page = self.ask("GET", path)
-        found = _TOKEN.search(page.decode())
-        assert found is not None, page
-        body = urlencode({**fields, "csrfmiddlewaretoken": found[1]}).encode()
+        token = token_in(self.ask("GET", path)[2])
+        body = urlencode({**fields, "csrfmiddlewaretoken": token}).encode()
         return self.ask("POST", path, body, **FORM)[0]
 
     def sign_in(self, name: str = "visitor") -> int:
@@ -313,6 +311,13 @@ class Visitor:
 
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+def token_in(page: bytes) -> str:
+    """That of the page's form."""
+    found = _TOKEN.search(page.decode())
+    assert found is not None, page
+    return found[1]
 
 
 def cookies_of(cookie: str) -> dict[str, str]:

@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
@@ -25,7 +26,7 @@ from launcher.ports import LOOPBACK
 from tests.conftest import PASSWORD, Weed
 from tests.files.multipart import file
 from tests.integration import forms, services
-from tests.integration.deployment import HOST, Pool
+from tests.integration.deployment import FORM, HOST, Address, Pool, Visitor, token_in
 from tests.integration.installation import Installation
 from tests.integration.services import Postgres, wait_until
 from tests.integration.tus import Client
@@ -300,3 +301,64 @@ def test_a_crowd_needs_fewer_connections_than_it_has_threads(site: Crowded) -> N
     assert made["file_uploaded"] == 2 * number + shape.slow
     assert made["file_downloaded"] == number + shape.slow + len(slow.patches)
     site.installation.run("manage.py verify_audit")
+
+
+# --- Passwords --------------------------------------------------------------------------------
+
+AT_ONCE = 32
+HASH = 100 * 2**20
+"""Bytes of memory that one password takes while it is looked at; as many as two may at once."""
+
+
+def worker_of(pool: Pool) -> Path:
+    """The folder of its one process, in /proc."""
+    assert pool.child is not None
+    main = Path(f"/proc/{pool.child.pid}/task/{pool.child.pid}/children")
+    [worker] = main.read_text().split()
+    return Path("/proc") / worker
+
+
+def peak(worker: Path) -> int:
+    """The most bytes of memory that it has held."""
+    [line] = [
+        one for one in (worker / "status").read_text().splitlines() if one.startswith("VmHWM")
+    ]
+    return int(line.split()[1]) * 1024
+
+
+@pytest.mark.parametrize("site", SHAPES[:1], indirect=True, ids=str)
+def test_who_signs_in_at_once_with_many_is_let_in_or_told_in_words_to_come_again(
+    site: Crowded,
+) -> None:
+    address, together = Address(site.pool.port), threading.Barrier(AT_ONCE)
+    before = site.events()
+    # One alone first: what a process loads once is no price of a crowd.
+    assert Visitor(address).sign_in(SLOW[0]) == 302
+    worker = worker_of(site.pool)
+    (worker / "clear_refs").write_text("5")  # Its peak begins anew (proc(5)).
+    held = peak(worker)
+
+    def come(name: str) -> tuple[int, str, str, float]:
+        visitor = Visitor(address)
+        token = token_in(visitor.ask("GET", "/accounts/login/")[2])
+        form = {"login": name, "password": PASSWORD, "csrfmiddlewaretoken": token}
+        together.wait(120)
+        begun = time.monotonic()
+        status, headers, page = visitor.ask(
+            "POST", "/accounts/login/", urlencode(form).encode(), **FORM
+        )
+        return status, headers.get("Retry-After", ""), page.decode(), time.monotonic() - begun
+
+    with ThreadPoolExecutor(AT_ONCE) as crowd:
+        answers = list(crowd.map(come, CROWD[:AT_ONCE]))
+    let_in = 0
+    for status, retry, page, _ in answers:
+        if status == 302:
+            let_in += 1
+        else:
+            assert (status, retry.isdigit()) == (503, True), page
+            assert "password" in page
+    # However slow the machine: two at a time, for as long as one waits.
+    assert let_in >= 2
+    assert site.events()["signed_in"] - before["signed_in"] == let_in + 1
+    assert peak(worker) - held < 3 * HASH, "more passwords than two were looked at at once"
