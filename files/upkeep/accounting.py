@@ -7,7 +7,7 @@ merged, and each difference is looked at once more before it is told.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
@@ -25,6 +25,7 @@ OWNERS = (Event.FILE_UPLOADED, Event.OWNERSHIP_TRANSFERRED)
 MOST = 1000
 """Differences that are told; a log that tells of nothing would have one for each row."""
 
+_TELLING = ("event", "file_id", "actor_id", "data")
 _TERMS = ("level", "user_id", "group_id", "starts_at", "expires_at")
 _AT_ONCE = 1000
 
@@ -64,20 +65,27 @@ def _first(found: Iterator[str]) -> Iterator[str]:
 
 
 def _of_grants(progress: Progress) -> Iterator[str]:
+    # What is recorded from here on is looked for where something differs, and there alone.
+    last = AuditEvent.objects.order_by("-id").values_list("id", flat=True).first() or 0
     rows = Grant.objects.order_by("pk").iterator(chunk_size=_AT_ONCE)
     row = next(rows, None)
-    for number, said in _told_of_grants():
+    gone: list[tuple[int, Told]] = []
+    for number, said in _told_of_grants(last):
         while row is not None and row.pk < number:
-            yield from _confirmed(row.pk)
+            yield from _confirmed(row.pk, None, last)
             row = _step(rows, progress)
         if row is not None and row.pk == number:
             if _wrong(row, said):
-                yield from _confirmed(number)
+                yield from _confirmed(number, said, last)
             row = _step(rows, progress)
         elif not said.revoked:
-            yield from _confirmed(number)
+            gone.append((number, said))
+            if len(gone) == _AT_ONCE:
+                yield from _of_gone(gone, last)
+                gone.clear()
+    yield from _of_gone(gone, last)
     while row is not None:
-        yield from _confirmed(row.pk)
+        yield from _confirmed(row.pk, None, last)
         row = _step(rows, progress)
 
 
@@ -86,22 +94,31 @@ def _step(rows: Iterator[Any], progress: Progress) -> Any:
     return next(rows, None)
 
 
-def _told_of_grants(number: int | None = None) -> Iterator[tuple[int, Told]]:
-    events = AuditEvent.objects.filter(event__in=GRANTS, grant_id__isnull=False)
-    if number is not None:
-        events = events.filter(grant_id=number)
-    rows = events.order_by("grant_id", "id").values_list(
-        "grant_id", "event", "file_id", "actor_id", "data"
-    )
+def _told_of_grants(last: int) -> Iterator[tuple[int, Told]]:
+    """What the events up to that one say of each grant, by their numbers."""
+    events = AuditEvent.objects.filter(event__in=GRANTS, grant_id__isnull=False, id__lte=last)
+    rows = events.order_by("grant_id", "id").values_list("grant_id", *_TELLING)
     for grant_id, of_one in groupby(rows.iterator(chunk_size=_AT_ONCE), key=lambda row: row[0]):
-        by: int | None = None
-        revoked, first = False, True
-        file_id, data = None, dict[str, Any]()
-        for _, event, file_id, actor_id, data in of_one:  # noqa: B007  the last ones count
-            by, first = (actor_id if first else by), False
-            revoked |= event == Event.GRANT_REVOKED
-        if grant_id is not None:
-            yield grant_id, Told(file_id, tuple(data.get(term) for term in _TERMS), by, revoked)
+        said = _and_then(None, (event for _, *event in of_one))
+        if grant_id is not None and said is not None:
+            yield grant_id, said
+
+
+def _told_since(number: int, said: Told | None, last: int) -> Told | None:
+    """And what later ones say: few, and no index finds those of one grant among all."""
+    events = AuditEvent.objects.filter(id__gt=last, event__in=GRANTS, grant_id=number)
+    return _and_then(said, events.order_by("id").values_list(*_TELLING))
+
+
+def _and_then(said: Told | None, events: Iterable[Sequence[Any]]) -> Told | None:
+    for event, file_id, actor_id, data in events:
+        said = Told(
+            file_id,
+            tuple(data.get(term) for term in _TERMS),
+            actor_id if said is None else said.by,
+            event == Event.GRANT_REVOKED or (said is not None and said.revoked),
+        )
+    return said
 
 
 def _wrong(row: Grant, said: Told | None) -> list[str]:
@@ -123,30 +140,42 @@ def _as_told(value: Any) -> Any:
     return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value
 
 
-def _confirmed(number: int) -> Iterator[str]:
-    """The difference of one grant, looked at once more: it may have been made meanwhile."""
+def _confirmed(number: int, told: Told | None, last: int) -> Iterator[str]:
+    """The difference of one grant, looked at once more: it may have been made meanwhile.
+
+    `told` is what the events up to `last` say of it.
+    """
     for _ in range(5):
         before = Grant.objects.filter(pk=number).values().first()
-        said = dict(_told_of_grants(number)).get(number)
+        said = _told_since(number, told, last)
         row = Grant.objects.filter(pk=number).first()
         if before == Grant.objects.filter(pk=number).values().first():
             break
     if row is None:
-        if said is not None and not said.revoked and _could_be_there(said):
+        if said is not None and not said.revoked and _could_be_there([(number, said)]):
             yield f"grant {number} is gone, and no event ended it"
         return
     if wrong := _wrong(row, said):
         yield f"grant {number}: no event accounts for its {', '.join(wrong)}"
 
 
-def _could_be_there(said: Told) -> bool:
-    """Whether file and recipient are still there: grants go with them."""
-    terms = dict(zip(_TERMS, said.terms, strict=True))
-    if terms["user_id"] is not None and not User.objects.filter(pk=terms["user_id"]).exists():
-        return False
-    if terms["group_id"] is not None and not Group.objects.filter(pk=terms["group_id"]).exists():
-        return False
-    return said.file_id is not None and FileRecord.objects.filter(pk=said.file_id).exists()
+def _of_gone(gone: Sequence[tuple[int, Told]], last: int) -> Iterator[str]:
+    """Of grants that events tell of and that are not there: many went with their files."""
+    for number, said in _could_be_there(gone):
+        yield from _confirmed(number, said, last)
+
+
+def _could_be_there(gone: Sequence[tuple[int, Told]]) -> list[tuple[int, Told]]:
+    """Those whose file and recipient are still there: grants go with them."""
+    files = FileRecord.objects.filter(pk__in={said.file_id for _, said in gone})
+    there = set(files.values_list("pk", flat=True))
+    left = [(number, said) for number, said in gone if said.file_id in there]
+    for term, model in (("user_id", User), ("group_id", Group)):
+        at = _TERMS.index(term)
+        wanted = {said.terms[at] for _, said in left} - {None}
+        kept = {None, *model.objects.filter(pk__in=wanted).values_list("pk", flat=True)}
+        left = [(number, said) for number, said in left if said.terms[at] in kept]
+    return left
 
 
 # --- Owners ------------------------------------------------------------------------------------

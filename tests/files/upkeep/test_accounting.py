@@ -114,6 +114,45 @@ def test_it_takes_the_same_queries_for_any_number(record: FileRecord, root: User
     assert queries() == few
 
 
+def test_nor_for_any_number_that_went_with_their_files(alice: User, bob: User, s3: object) -> None:
+    def queries_for(number: int) -> int:
+        for _ in range(number):
+            one = storing.store(alice, [CONTENT], name="fox.txt")
+            granting.grant(Grant(file=one, user=bob), actor=alice)
+            removing.remove(one, actor=alice)
+        with CaptureQueriesContext(connection) as seen:
+            assert found() == []
+        return len(seen)
+
+    assert queries_for(1) == queries_for(9)
+
+
+def test_one_that_differs_is_not_looked_for_among_all_events(granted: Grant) -> None:
+    """There is no index of grants in the log: with a million of them it takes a second each."""
+    _update(granted, level="manage")
+    with CaptureQueriesContext(connection) as seen:
+        assert len(found()) == 1
+    of_one = [one["sql"] for one in seen if '"audit_auditevent"."grant_id" =' in one["sql"]]
+    assert of_one
+    assert all('"audit_auditevent"."id" >' in sql for sql in of_one)
+
+
+def test_what_is_done_while_it_looks_is_accounted_for(
+    record: FileRecord, granted: Grant, mallory: User, root: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the events were read: revoked and granted; the rows are read later."""
+    read = accounting._told_of_grants
+
+    def and_meanwhile(last: int) -> Any:
+        told = list(read(last))
+        granting.revoke(granted, actor=root)
+        granting.grant(Grant(file=record, user=mallory), actor=root)
+        return iter(told)
+
+    monkeypatch.setattr(accounting, "_told_of_grants", and_meanwhile)
+    assert found() == []
+
+
 def test_a_log_that_tells_of_nothing_is_not_listed_row_by_row(
     record: FileRecord, bob: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
