@@ -1,40 +1,52 @@
-"""Effective access, explained: who can read a file and why, and the same the other way round.
+"""Effective access, explained: who can read a file or a folder and why, and the other way round.
 
 For administrators. This is the rule of `access` read backwards, and never decides anything: the
 tests hold the two against each other. Every page takes a fixed number of queries, whatever the
-number of people, groups and grants, and of each recipient's grants it names the widest few.
+number of people, groups, folders and grants, and of each recipient's grants on one file or folder
+it names the widest few.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, Window
+from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When, Window
 from django.db.models.functions import RowNumber
 
 from accounts.models import User
 from files import access
-from files.access import Permission, Person
-from files.models import FileRecord, Grant
+from files.access import LEVELS, Permission, Person
+from files.models import Ancestry, FileRecord, Folder, Grant, GrantQuerySet
 
 AT_MOST = 5
-"""Grants of one file to one recipient that are named."""
+"""Grants of one file or folder to one recipient that are named."""
+
+PUT_AWAY = "put away"
+"""The status of what would be live, if the file or a folder above it were not in the trash."""
+
+Item = FileRecord | Folder
 
 _BACKEND = "django.contrib.auth.backends.ModelBackend"
-_WIDEST = (F("level").desc(), F("expires_at").desc(nulls_first=True), F("id").desc())
+_RANK = Case(*(When(level=level, then=Value(rank)) for level, rank in LEVELS.items()))
+_WIDEST = (_RANK.desc(), F("expires_at").desc(nulls_first=True), F("id").desc())
 _NEWEST = (F("id").desc(),)
 
 
 @dataclass(frozen=True)
 class Reason:
-    """Why somebody reaches a file, or does not: as its owner, or through a grant."""
+    """Why somebody reaches something, or does not: as its owner, or through a grant.
+
+    `folder` is the one that the grant is on, where that is another one than what was asked for.
+    """
 
     grant: Grant | None
-    status: str  # As `Grant.status_at`; an owner's is always live.
+    status: str  # As `Grant.status_at`, or `PUT_AWAY`; an owner's is one of live and that.
+    folder: Folder | None = None
 
     @property
     def until(self) -> datetime | None:
@@ -42,38 +54,42 @@ class Reason:
         return self.grant.expires_at if self.grant else None
 
     def __str__(self) -> str:
-        """`owner`, `grant 12`, or `grant 12 via group “Audit”`."""
+        """`owner`, or `grant 12 on the folder “Cases” via group “Audit”`."""
         if self.grant is None:
             return "owner"
+        on = f" on the folder “{self.folder}”" if self.folder else ""
         via = f" via {self.grant.recipient_name}" if self.grant.group_id else ""
-        return f"grant {self.grant.pk}{via}"
+        return f"grant {self.grant.pk}{on}{via}"
 
 
 @dataclass(frozen=True)
 class Explained:
-    """One person's access to one file."""
+    """One person's access to one file or folder."""
 
     user: User
-    record: FileRecord
+    record: Item
     reasons: Sequence[Reason]
     may_download: bool
 
 
-# --- Who can read a file ----------------------------------------------------------------------
+# --- Who can read a file or a folder ------------------------------------------------------------
 
 
-def readers(record: FileRecord, at: datetime | None = None) -> QuerySet[User]:
-    """The people for whom the file is in `visible_to`, at that moment, by default now."""
-    return _named_by(record, record.grants.live(at)).filter(is_active=True)
+def readers(record: Item, at: datetime | None = None) -> QuerySet[User]:
+    """The people for whom it is in `visible_to`, at that moment, by default now."""
+    above = _above([record])
+    if _is_asleep(record, above):
+        return User.objects.none()
+    return _named_by(record, _over(record, above).live(at)).filter(is_active=True)
 
 
-def shut_out(record: FileRecord, at: datetime | None = None) -> QuerySet[User]:
-    """Those whom the file or one of its grants names, and who cannot see it all the same."""
-    named = _named_by(record, record.grants.all())
+def shut_out(record: Item, at: datetime | None = None) -> QuerySet[User]:
+    """Those whom it or a grant over it names, and who cannot see it all the same."""
+    named = _named_by(record, _over(record, _above([record])))
     return named.exclude(pk__in=readers(record, at).values("pk"))
 
 
-def _named_by(record: FileRecord, grants: QuerySet[Grant]) -> QuerySet[User]:
+def _named_by(record: Item, grants: QuerySet[Grant]) -> QuerySet[User]:
     groups = grants.filter(group__isnull=False).values("group")
     members = User.groups.through.objects.filter(group__in=groups).values("user")
     people = grants.filter(user__isnull=False).values("user")
@@ -81,32 +97,34 @@ def _named_by(record: FileRecord, grants: QuerySet[Grant]) -> QuerySet[User]:
 
 
 def explain_readers(
-    record: FileRecord, people: Iterable[User], *, now: datetime, live: bool
+    record: Item, people: Iterable[User], *, now: datetime, live: bool
 ) -> list[Explained]:
-    """For each of these people why the file is theirs to read or, unless `live`, why it is not."""
+    """For each of these people why it is theirs to read or, unless `live`, why it is not."""
     users = list(people)
     groups_of = _groups_of(users)
+    above = _above([record])
     in_question = Q(user__in=users) | Q(group__in=set().union(*groups_of.values()))
-    grants = _few(record.grants.filter(in_question), now=now, live=live)
+    grants = _few(_over(record, above).filter(in_question), now=now, live=live)
     permitted = _who_may_download(users)
     return [
         Explained(
             user,
             record,
-            _reasons(user, record, grants, groups_of[user.pk], now),
+            _reasons(user, record, above, grants, groups_of[user.pk], now, live=live),
             user.pk in permitted,
         )
         for user in users
     ]
 
 
-# --- Which files a person can read ------------------------------------------------------------
+# --- Which files a person can read --------------------------------------------------------------
 
 
 def withheld(user: User) -> QuerySet[FileRecord]:
     """The files that the user owns or is named for, and cannot see all the same."""
     named = Exists(Grant.objects.filter(file=OuterRef("pk")).naming(user))
-    files = FileRecord.objects.filter(Q(owner=user) | named)
+    above = Grant.objects.filter(folder__below__descendant=OuterRef("folder"))
+    files = FileRecord.objects.filter(Q(owner=user) | named | Exists(above.naming(user)))
     return files.exclude(pk__in=access.visible_to(Person(user)).values("pk"))
 
 
@@ -116,25 +134,71 @@ def explain_files(
     """For each of these files why the user can read it or, unless `live`, why not."""
     files = list(records)
     groups = _groups_of([user])[user.pk]
-    grants = _few(Grant.objects.filter(file__in=files).naming(user), now=now, live=live)
+    above = _above(files)
+    folders = {folder.pk for path in above.values() for folder in path}
+    over_any = Grant.objects.filter(Q(file__in=files) | Q(folder__in=folders))
+    grants = _few(over_any.naming(user), now=now, live=live)
     may_download = bool(_who_may_download([user]))
     return [
-        Explained(user, record, _reasons(user, record, grants, groups, now), may_download)
+        Explained(
+            user,
+            record,
+            _reasons(user, record, above, grants, groups, now, live=live),
+            may_download,
+        )
         for record in files
     ]
 
 
-# --- Both -------------------------------------------------------------------------------------
+# --- Both ---------------------------------------------------------------------------------------
+
+Above = dict[UUID, list[Folder]]
+"""Of each folder those above it and itself."""
+
+
+def _above(items: Collection[Item]) -> Above:
+    """The folders above these files and folders. Named to the database, not asked for in a
+    subquery: only then it looks for their grants by the index, beside those of the file. One query.
+    """
+    found: Above = defaultdict(list)
+    rows = Ancestry.objects.filter(descendant__in={_folder_of(item) for item in items} - {None})
+    for row in rows.select_related("ancestor").order_by("distance"):
+        found[row.descendant_id].append(row.ancestor)
+    return found
+
+
+def _folder_of(item: Item) -> UUID | None:
+    return item.pk if isinstance(item, Folder) else item.folder_id
+
+
+def _path(item: Item, above: Above) -> list[Folder]:
+    folder_id = _folder_of(item)
+    return above.get(folder_id, []) if folder_id else []
+
+
+def _is_asleep(item: Item, above: Above) -> bool:
+    """Whether it is nobody's at the moment, since it or a folder above it was put away."""
+    return item.trashed_at is not None or any(
+        folder.trashed_at is not None for folder in _path(item, above)
+    )
+
+
+def _over(item: Item, above: Above) -> GrantQuerySet:
+    """The grants of it and of the folders above it, live or not."""
+    on_folders = Q(folder__in=[folder.pk for folder in _path(item, above)])
+    own = Q(folder=item.pk) if isinstance(item, Folder) else Q(file=item.pk)
+    return Grant.objects.filter(own | on_folders)
 
 
 def _few(grants: QuerySet[Grant], *, now: datetime, live: bool) -> list[Grant]:
-    """Of each file's grants to each recipient the widest live ones, or the newest of all."""
+    """Of the grants of each file and folder to each recipient the widest live ones, or the newest
+    of all."""
     found: Any = grants
     if live:
         found = found.live(now)
     place = Window(
         RowNumber(),
-        partition_by=[F("file"), F("user"), F("group")],
+        partition_by=[F("file"), F("folder"), F("user"), F("group")],
         order_by=_WIDEST if live else _NEWEST,
     )
     first = found.annotate(place=place).filter(place__lte=AT_MOST)
@@ -155,12 +219,30 @@ def _who_may_download(users: Sequence[User]) -> set[int]:
 
 
 def _reasons(
-    user: User, record: FileRecord, grants: list[Grant], groups: set[int], now: datetime
+    user: User,
+    record: Item,
+    above: Above,
+    grants: list[Grant],
+    groups: set[int],
+    now: datetime,
+    *,
+    live: bool,
 ) -> list[Reason]:
-    owner = [Reason(None, "live")] if record.owner_id == user.pk else []
-    through = [
-        Reason(grant, grant.status_at(now))
-        for grant in grants
-        if grant.file_id == record.pk and (grant.user_id == user.pk or grant.group_id in groups)
-    ]
-    return owner + through
+    asleep = _is_asleep(record, above)
+    if asleep and live:
+        return []
+    awake = PUT_AWAY if asleep else "live"
+    found = [Reason(None, awake)] if record.owner_id == user.pk else []
+    folders = {folder.pk: folder for folder in _path(record, above)}
+    for grant in grants:
+        if grant.user_id != user.pk and grant.group_id not in groups:
+            continue
+        if grant.folder_id is None:
+            reaches = grant.file_id == record.pk
+        else:
+            reaches = grant.folder_id in folders
+        if reaches:
+            status = grant.status_at(now)
+            on = folders[grant.folder_id] if grant.folder_id not in {None, record.pk} else None
+            found.append(Reason(grant, awake if status == "live" else status, on))
+    return found

@@ -11,9 +11,10 @@ from django.utils import timezone
 from accounts.models import User
 from files import access
 from files.access import Person
-from files.models import FileRecord, Grant
+from files.models import FileRecord, Folder, Grant
 from files.sharing.effective_access import (
     AT_MOST,
+    PUT_AWAY,
     explain_files,
     explain_readers,
     readers,
@@ -21,6 +22,7 @@ from files.sharing.effective_access import (
     withheld,
 )
 from tests.files.conftest import give
+from tests.files import trees
 from tests.files.test_models import filed
 
 NOW = timezone.now
@@ -94,11 +96,68 @@ def test_names_the_widest_few_grants_of_each_recipient(alice: User, bob: User) -
     assert found[0].startswith(f"grant {widest.pk} ")
 
 
+def test_names_the_folder_that_a_grant_is_on(alice: User, bob: User) -> None:
+    cases, inner = trees.folder(alice, "Cases"), trees.folder(alice, "Cases", "12")
+    record = trees.put(filed(alice), inner)
+    team = Group.objects.create(name="Audit")
+    bob.groups.add(team)
+    through = give(cases, team, level="manage")
+    nearer, own = give(inner, bob, level="add"), give(record, bob)
+    expected = [
+        f"grant {through.pk} on the folder \u201cCases\u201d via group \u201cAudit\u201d live",
+        f"grant {nearer.pk} on the folder \u201c12\u201d live",
+        f"grant {own.pk} live",
+    ]
+    assert said(record, bob) == expected
+    assert set(readers(record)) == set(readers(inner)) == {alice, bob}
+    [one] = explain_readers(inner, [bob], now=NOW(), live=True)
+    assert [str(reason) for reason in one.reasons] == [
+        expected[0].removesuffix(" live"),
+        f"grant {nearer.pk}",
+    ]
+
+
+def test_a_grant_reaches_neither_a_sibling_nor_what_is_above(alice: User, bob: User) -> None:
+    inner = trees.folder(alice, "Cases", "12")
+    beside = trees.put(filed(alice), trees.folder(alice, "Cases", "13"))
+    give(inner, bob)
+    for item in (beside, trees.folder(alice, "Cases"), trees.folder(alice)):
+        assert list(readers(item)) == [alice]
+        assert not shut_out(item).exists()
+
+
+def test_what_was_put_away_is_nobodys(alice: User, bob: User) -> None:
+    cases = trees.folder(alice, "Cases")
+    record = trees.put(filed(alice), trees.folder(alice, "Cases", "12"))
+    grant = give(cases, bob)
+    Folder.objects.filter(pk=cases.pk).update(trashed_at=NOW())
+    record.refresh_from_db()
+    assert not readers(record).exists()
+    assert set(shut_out(record)) == {alice, bob}
+    assert list(withheld(bob)) == list(withheld(alice)) == [record]
+    assert said(record, bob) == []
+    found = [f"grant {grant.pk} on the folder \u201cCases\u201d {PUT_AWAY}"]
+    assert said(record, bob, live=False) == found
+    assert said(record, alice, live=False) == [f"owner {PUT_AWAY}"]
+
+
+def test_widest_is_what_lets_most_be_done_and_not_what_sorts_last(alice: User, bob: User) -> None:
+    cases = trees.folder(alice, "Cases")
+    grants = {level: give(cases, bob, level=level) for level in ("download", "add", "manage")}
+    [one] = explain_readers(cases, [bob], now=NOW(), live=True)
+    wanted = [str(grants[level].pk) for level in ("manage", "add", "download")]
+    assert [str(reason).split()[1] for reason in one.reasons] == wanted
+
+
 def test_takes_a_fixed_number_of_queries(
     alice: User, bob: User, django_assert_num_queries: Any
 ) -> None:
     people = User.objects.bulk_create([User(username=f"user{number}") for number in range(20)])
-    record = filed(alice)
+    at = trees.folder(alice)
+    for depth in range(5):
+        at = trees.folder(alice, *[f"{number}" for number in range(depth + 1)])
+        Grant.objects.bulk_create([Grant(folder=at, user=person) for person in people])
+    record = trees.put(filed(alice), at)
     for number, person in enumerate(people):
         team = Group.objects.create(name=f"Team {number}")
         person.groups.add(team)
@@ -106,9 +165,11 @@ def test_takes_a_fixed_number_of_queries(
         Grant.objects.bulk_create(
             [Grant(file=record, group=team), Grant(file=record, user=person)] * 3
         )
-        give(filed(alice), team)
-    with django_assert_num_queries(4):
+        give(trees.put(filed(alice), trees.folder(alice, f"Case {number}")), team)
+    with django_assert_num_queries(6):
         assert len(explain_readers(record, readers(record), now=NOW(), live=True)) == 22
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(6):
+        assert len(explain_readers(at, readers(at), now=NOW(), live=True)) == 21
+    with django_assert_num_queries(5):
         files = access.visible_to(Person(bob))
         assert len(explain_files(bob, files, now=NOW(), live=True)) == 21
