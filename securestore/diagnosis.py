@@ -68,6 +68,7 @@ def probes() -> Iterator[tuple[str, Probe]]:
     yield "foreign triggers", check_foreign
     yield "accounting", check_accounts
     yield "search index", check_upkeep
+    yield "folders", check_tree
     yield "database disk", check_disk
     yield "cache", check_cache
     yield "e-mail", check_mail
@@ -254,14 +255,14 @@ def check_foreign() -> Iterator[Line]:
 
 
 def check_accounts() -> Iterator[Line]:
-    """Do grants, owners and powers follow from the log?"""
+    """Do grants, owners, places and powers follow from the log?"""
     found = [*powers.differences(), *accounting.differences()]
     if found:
         said = f"{len(found)} do not follow from the log: {'; '.join(found[:NAMED])}."
         remedy = "Somebody wrote to the database past the vault: run `verify_audit`."
         yield Line(Level.FAIL, "accounting", said, remedy)
         return
-    said = "grants, owners and powers are what the events made them."
+    said = "grants, owners, places and powers are what the events made them."
     yield Line(Level.OK, "accounting", said)
 
 
@@ -272,11 +273,24 @@ def check_upkeep() -> Iterator[Line]:
     if missing := sorted(derived.missing()):
         said = f"missing or off: {', '.join(missing)}."
         yield Line(Level.FAIL, part, said, remedy)
-    elif differing := [f"{what} ({number})" for what, number in derived.out_of_step()]:
+    elif differing := [f"{what} ({number})" for what, number in derived.kept_out_of_step()]:
         yield Line(Level.FAIL, part, f"out of step: {', '.join(differing)}.", remedy)
     else:
         said = "names, places and what people store are in step with the files."
         yield Line(Level.OK, part, said)
+
+
+def check_tree() -> Iterator[Line]:
+    """Do folders, their files, owners and names agree with one another?"""
+    if differing := [f"{what} ({number})" for what, number in derived.tree_out_of_step()]:
+        said = f"not in agreement: {', '.join(differing)}."
+        remedy = (
+            "Nothing guesses which of them is right: run `verify_audit`, which holds each place "
+            "against the log, and restore the last backup of which `doctor` says nothing here."
+        )
+        yield Line(Level.FAIL, "folders", said, remedy)
+        return
+    yield Line(Level.OK, "folders", "what stands in which folder, and whose it is, is in step.")
 
 
 def _database_file() -> Path | None:

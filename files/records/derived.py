@@ -1,6 +1,6 @@
-"""What the database keeps by itself beside the rows: is all of it there, and in step?
+"""What is kept beside the rows, by the database or by us: is all of it there, and in step?
 
-For `doctor`. Reads whole tables, so no page asks.
+For `doctor`, and before a database is moved. Reads whole tables, so no page asks.
 """
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from django.db import connection
+
+from files.records.names import entry_key
 
 SQLITE = frozenset(
     {
@@ -23,6 +25,7 @@ POSTGRESQL = frozenset(
         "filerecord_names",  # An index.
     }
 )
+_AT_ONCE = 1000
 _INDEXED = "SELECT id FROM files_name_index_docsize"
 _PLACES = "SELECT place FROM files_filerecord"
 _STORED = (
@@ -42,6 +45,56 @@ _IN_STEP_ON_SQLITE = {
     "names without an entry in the index": f"{_PLACES} EXCEPT {_INDEXED}",
     "entries in the index without a name": f"{_INDEXED} EXCEPT {_PLACES}",
 }
+_ABOVE = (
+    "SELECT a.ancestor_id, f.id, a.distance + 1 FROM files_folder f"
+    " JOIN files_ancestry a ON a.descendant_id = f.parent_id"
+    " UNION ALL SELECT id, id, 0 FROM files_folder"
+)
+_TOLD_ABOVE = "SELECT ancestor_id, descendant_id, distance FROM files_ancestry"
+_KEPT_SIZES = "SELECT id, kept_bytes FROM files_filerecord WHERE kept_bytes <> 0"
+_VERSIONS = (
+    "SELECT file_id, CAST(sum(size) AS bigint) FROM files_keptversion"
+    " GROUP BY file_id HAVING sum(size) <> 0"
+)
+
+
+def _without_entry(item: str, table: str, parent: str) -> str:
+    return (
+        f"SELECT i.id FROM {table} i WHERE i.trashed_at IS NULL"  # noqa: S608
+        f" AND i.{parent}_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM files_entry e"
+        f" WHERE e.{item}_id = i.id AND e.parent_id = i.{parent}_id)"
+    )
+
+
+def _entry_elsewhere(item: str, table: str, parent: str) -> str:
+    return (
+        f"SELECT e.id FROM files_entry e JOIN {table} i ON i.id = e.{item}_id"  # noqa: S608
+        f" WHERE i.trashed_at IS NOT NULL OR i.{parent}_id IS NULL OR i.{parent}_id <> e.parent_id"
+    )
+
+
+_TREE = {
+    "owners of files, and of their folders": (
+        "SELECT f.id FROM files_filerecord f JOIN files_folder d ON d.id = f.folder_id"
+        " WHERE d.owner_id <> f.owner_id"
+    ),
+    "owners of folders, and of those that they are in": (
+        "SELECT f.id FROM files_folder f JOIN files_folder d ON d.id = f.parent_id"
+        " WHERE d.owner_id <> f.owner_id"
+    ),
+    "folders above folders, by their parents alone": f"{_ABOVE} EXCEPT {_TOLD_ABOVE}",
+    "folders above folders, that no parents account for": (
+        f"{_TOLD_ABOVE} EXCEPT SELECT * FROM ({_ABOVE}) AS expected"  # noqa: S608
+    ),
+    "files without a name in their folder": _without_entry("file", "files_filerecord", "folder"),
+    "folders without a name in theirs": _without_entry("folder", "files_folder", "parent"),
+    "names of files where they are not": _entry_elsewhere("file", "files_filerecord", "folder"),
+    "names of folders where they are not": _entry_elsewhere("folder", "files_folder", "parent"),
+    "what former versions take": f"{_KEPT_SIZES} EXCEPT {_VERSIONS}",
+    "what former versions took": f"{_VERSIONS} EXCEPT {_KEPT_SIZES}",
+}
+_BYTES = {"sqlite": "length(CAST(name AS BLOB))", "postgresql": "octet_length(name)"}
+_LOWER = {"sqlite": "lower(name)", "postgresql": 'lower(name COLLATE "C")'}
 
 
 def missing() -> set[str]:
@@ -61,10 +114,41 @@ def missing() -> set[str]:
 
 def out_of_step() -> Iterator[tuple[str, int]]:
     """What does not agree with the rows, and how often."""
+    yield from kept_out_of_step()
+    yield from tree_out_of_step()
+
+
+def kept_out_of_step() -> Iterator[tuple[str, int]]:
+    """The same of what the database keeps by itself."""
     on_sqlite = connection.vendor == "sqlite"
-    for what, query in {**_IN_STEP, **(_IN_STEP_ON_SQLITE if on_sqlite else {})}.items():
+    yield from _differing({**_IN_STEP, **(_IN_STEP_ON_SQLITE if on_sqlite else {})})
+
+
+def tree_out_of_step() -> Iterator[tuple[str, int]]:
+    """The same of what the tree is kept in, twice and more: parents, ancestors, owners, names."""
+    yield from _differing(_TREE)
+    if number := sum(entry_key(name) != key for name, key in _keys_in_question()):
+        yield "names of files and folders, and their keys", number
+
+
+def _differing(queries: dict[str, str]) -> Iterator[tuple[str, int]]:
+    for what, query in queries.items():
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT count(*) FROM ({query}) AS differing")  # noqa: S608
             [[number]] = cursor.fetchall()
         if number:
             yield what, number
+
+
+def _keys_in_question() -> Iterator[tuple[str, str]]:
+    """Names and keys of entries, but for those that any database knows to be right."""
+    vendor = connection.vendor
+    named = " UNION ALL ".join(
+        f"SELECT i.name, e.key FROM files_entry e JOIN {table} i ON i.id = e.{item}_id"  # noqa: S608
+        for item, table in (("file", "files_filerecord"), ("folder", "files_folder"))
+    )
+    in_question = f"{_BYTES[vendor]} <> length(name) OR {_LOWER[vendor]} <> key"
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT name, key FROM ({named}) AS named WHERE {in_question}")  # noqa: S608
+        while rows := cursor.fetchmany(_AT_ONCE):
+            yield from rows

@@ -1,7 +1,8 @@
-"""Do grants and owners follow from the log? Who writes to the database itself leaves no event.
+"""Do grants, owners and places follow from the log? Who writes to the database leaves no event.
 
-Read only, in constant memory, while the service runs: rows and events are read in one order and
-merged, and each difference is looked at once more before it is told.
+Owners and places are for `whereabouts`. Read only, in constant memory, while the service runs: rows
+and events are read in one order and merged, and each difference is looked at once more before it is
+told.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ from django.contrib.auth.models import Group
 from accounts.models import User
 from audit import Event
 from audit.models import AuditEvent
-from files.models import FileRecord, Grant
+from files.models import FileRecord, Folder, Grant
+from files.upkeep import whereabouts
 
 GRANTS = (Event.GRANT_CREATED, Event.SELF_GRANTED, Event.GRANT_CHANGED, Event.GRANT_REVOKED)
-OWNERS = (Event.FILE_UPLOADED, Event.OWNERSHIP_TRANSFERRED)
 MOST = 1000
 """Differences that are told; a log that tells of nothing would have one for each row."""
 
@@ -37,6 +38,7 @@ class Told:
     """What the events say of one grant."""
 
     file_id: uuid.UUID | None
+    folder_id: str | None
     terms: tuple[Any, ...]
     by: int | None
     revoked: bool
@@ -45,12 +47,13 @@ class Told:
 def differences(progress: Progress = lambda count: None) -> Iterator[str]:
     """What stands and no event accounts for, each in words; `MOST` of each kind."""
     yield from _first(_of_grants(progress))
-    yield from _first(_of_owners(progress))
+    yield from _first(whereabouts.of_files(progress))
+    yield from _first(whereabouts.of_folders(progress, at_most=MOST))
 
 
 def total() -> int:
     """Rows that `differences` looks at."""
-    return Grant.objects.count() + FileRecord.objects.count()
+    return Grant.objects.count() + whereabouts.total()
 
 
 def _first(found: Iterator[str]) -> Iterator[str]:
@@ -114,6 +117,7 @@ def _and_then(said: Told | None, events: Iterable[Sequence[Any]]) -> Told | None
     for event, file_id, actor_id, data in events:
         said = Told(
             file_id,
+            data.get("folder_id"),
             tuple(data.get(term) for term in _TERMS),
             actor_id if said is None else said.by,
             event == Event.GRANT_REVOKED or (said is not None and said.revoked),
@@ -129,6 +133,8 @@ def _wrong(row: Grant, said: Told | None) -> list[str]:
     wrong = [term for term, has, was in zip(_TERMS, now, said.terms, strict=True) if has != was]
     if row.file_id != said.file_id:
         wrong.append("file")
+    if row.folder_id != (uuid.UUID(said.folder_id) if said.folder_id else None):
+        wrong.append("folder")
     if (row.revoked_at is not None) != said.revoked:
         wrong.append("revocation")
     if row.granted_by_id is not None and row.granted_by_id != said.by:
@@ -166,67 +172,14 @@ def _of_gone(gone: Sequence[tuple[int, Told]], last: int) -> Iterator[str]:
 
 
 def _could_be_there(gone: Sequence[tuple[int, Told]]) -> list[tuple[int, Told]]:
-    """Those whose file and recipient are still there: grants go with them."""
-    files = FileRecord.objects.filter(pk__in={said.file_id for _, said in gone})
-    there = set(files.values_list("pk", flat=True))
-    left = [(number, said) for number, said in gone if said.file_id in there]
+    """Those whose file or folder and recipient are still there: grants go with them."""
+    files = FileRecord.objects.filter(pk__in={said.file_id for _, said in gone} - {None})
+    folders = Folder.objects.filter(pk__in={said.folder_id for _, said in gone} - {None})
+    there = {str(pk) for of_kind in (files, folders) for pk in of_kind.values_list("pk", flat=True)}
+    left = [(n, said) for n, said in gone if str(said.folder_id or said.file_id) in there]
     for term, model in (("user_id", User), ("group_id", Group)):
         at = _TERMS.index(term)
         wanted = {said.terms[at] for _, said in left} - {None}
         kept = {None, *model.objects.filter(pk__in=wanted).values_list("pk", flat=True)}
         left = [(number, said) for number, said in left if said.terms[at] in kept]
     return left
-
-
-# --- Owners ------------------------------------------------------------------------------------
-
-
-def _of_owners(progress: Progress) -> Iterator[str]:
-    rows = FileRecord.objects.order_by("pk").values_list("pk", "owner_id")
-    untold = _imported_untold()
-    told = _told_of_owners()
-    said = next(told, None)
-    for pk, owner_id in rows.iterator(chunk_size=_AT_ONCE):
-        progress(1)
-        while said is not None and said[0] < pk:
-            said = next(told, None)
-        if said is not None and said[0] == pk and said[1] == owner_id:
-            continue
-        owner, now = _owner_again(pk)
-        if now is None or owner == now:
-            continue
-        if owner is None and untold > 0:
-            untold -= 1
-            continue
-        yield f"file {pk}: no event accounts for its owner, {now}"
-
-
-def _told_of_owners(pk: uuid.UUID | None = None) -> Iterator[tuple[uuid.UUID, int | None]]:
-    events = AuditEvent.objects.filter(event__in=OWNERS, file_id__isnull=False)
-    if pk is not None:
-        events = events.filter(file_id=pk)
-    rows = events.order_by("file_id", "id").values_list("file_id", "event", "actor_id", "data")
-    for file_id, of_one in groupby(rows.iterator(chunk_size=_AT_ONCE), key=lambda row: row[0]):
-        owner: int | None = None
-        for _, event, actor_id, data in of_one:
-            owner = actor_id if event == Event.FILE_UPLOADED else data.get("to_user_id")
-        if file_id is not None:
-            yield file_id, owner
-
-
-def _owner_again(pk: uuid.UUID) -> tuple[int | None, int | None]:
-    """Who owns the file by the log, and by its row."""
-    owners = FileRecord.objects.filter(pk=pk).values_list("owner_id", flat=True)
-    before = owners.first()
-    said = dict(_told_of_owners(pk)).get(pk)
-    now = owners.first()
-    return (said, now) if before == now else (now, now)
-
-
-def _imported_untold() -> int:
-    """Files that an import made before its events told their owners: nobody can tell of them."""
-    imports = AuditEvent.objects.filter(event=Event.KEYS_IMPORTED).values_list("data", flat=True)
-    created = sum(data.get("created", 0) for data in imports)
-    transfers = AuditEvent.objects.filter(event=Event.OWNERSHIP_TRANSFERRED)
-    rows = transfers.values_list("data", flat=True).iterator(chunk_size=_AT_ONCE)
-    return int(created - sum(data.get("from_user_id") is None for data in rows))

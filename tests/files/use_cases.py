@@ -103,6 +103,7 @@ MODULES: dict[str, str] = {
     "audit.triggers": READS,
     "files.access": RULES,
     "files.upkeep.accounting": READS,
+    "files.upkeep.whereabouts": READS,
     "files.admin": WIRING,
     "files.administration.files": PAGES,
     "files.administration.grants": PAGES,

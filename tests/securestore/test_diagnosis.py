@@ -84,6 +84,7 @@ def test_a_good_database_passes() -> None:
         diagnosis.check_migrations,
         diagnosis.check_audit_log,
         diagnosis.check_upkeep,
+        diagnosis.check_tree,
         diagnosis.check_disk,
         diagnosis.check_clock,
     )

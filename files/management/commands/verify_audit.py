@@ -1,6 +1,6 @@
 """Checks every link of the audit log, and that what stands follows from it.
 
-Exits 0 only when all links hold, and grants, owners and powers are what the events made them.
+Exits 0 only when all links hold, and grants, owners, places and powers are what events made them.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ class Command(BaseCommand):
     help = (
         "Check that no event of the audit log was changed, moved or removed. Events cut off the "
         "end show only against an anchor: one that audit_anchor printed, or a line of the log of "
-        "the service. Then holds grants, owners of files and powers of accounts against the "
-        "events that made them, and looks for triggers that are not ours: who writes to the "
-        "database leaves no event. Exits 0 when all of it holds, 1 when something does not, 2 when "
-        "nothing could be checked. Reads the log in constant memory."
+        "the service. Then holds grants, owners and places of files and folders, and powers of "
+        "accounts against the events that made them, and looks for triggers that are not ours: who "
+        "writes to the database leaves no event. Exits 0 when all of it holds, 1 when something "
+        "does not, 2 when nothing could be checked. Reads the log in constant memory."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -75,7 +75,7 @@ class Command(BaseCommand):
         elif verbosity:
             held = f" {count} anchors were passed." if count else ""
             self.stdout.write(f"All {head.number} events hold. The head is {head}.{held}")
-            self.stdout.write("Grants, owners and powers are what the events made them.")
+            self.stdout.write("Grants, owners, places and powers are what the events made them.")
 
     def _account(self, *, shown: bool) -> list[str]:
         """What stands and does not follow from the log, and what the database runs beside it."""

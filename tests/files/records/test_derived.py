@@ -12,16 +12,18 @@ import pytest
 from django.core.management import call_command
 from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
 
 from accounts.models import User
 from files.lists import name_search
 from files.lists.paging import page_of
-from files.models import FileRecord, Grant, StoredObject, Usage
+from files.models import Entry, FileRecord, Grant, StoredObject, Usage
 from files.records import derived
 from files.recovery.backups import check_sqlite
 from runtime.findings import Level
-from securestore.diagnosis import check_upkeep
+from securestore.diagnosis import check_tree, check_upkeep
 from tests.audit.databases import as_default
+from tests.files import trees
 from tests.files.test_models import filed
 
 migration = import_module("files.migrations.0009_names_and_usage")
@@ -44,9 +46,86 @@ def test_all_is_in_step(alice: User, bob: User) -> None:
     record = filed(alice)
     Grant.objects.create(file=record, user=bob)
     filed(bob).delete()
+    inner = trees.folder(alice, "Straße", "ΣΑΣ", "a")
+    trees.put(record, inner, name="Ärger İ.txt")
+    put_away = trees.put(filed(alice), inner)
+    FileRecord.objects.filter(pk=put_away.pk).update(trashed_at=timezone.now())
+    Entry.objects.filter(file=put_away).delete()
     assert list(derived.out_of_step()) == []
-    [line] = check_upkeep()
-    assert line.level == Level.OK
+    for check in (check_upkeep, check_tree):
+        [line] = check()
+        assert line.level == Level.OK
+
+
+BENT: dict[str, tuple[str, set[str]]] = {
+    "another's file": (
+        "UPDATE files_filerecord SET owner_id = {bob}",
+        {"owners of files, and of their folders"},
+    ),
+    "another's folder": (
+        "UPDATE files_folder SET owner_id = {bob} WHERE name = 'Cases'",
+        {"owners of folders, and of those that they are in"},
+    ),
+    "nothing above": (
+        "DELETE FROM files_ancestry WHERE distance = 2",
+        {"folders above folders, by their parents alone"},
+    ),
+    "not above itself": (
+        "DELETE FROM files_ancestry WHERE distance = 0",
+        {
+            "folders above folders, by their parents alone",
+            "folders above folders, that no parents account for",
+        },
+    ),
+    "above a stranger": (
+        "INSERT INTO files_ancestry (ancestor_id, descendant_id, distance)"
+        " SELECT a.id, b.id, 1 FROM files_folder a, files_folder b"
+        " WHERE a.name = 'Beside' AND b.name = '12'",
+        {"folders above folders, that no parents account for"},
+    ),
+    "no name": (
+        "DELETE FROM files_entry WHERE file_id IS NOT NULL",
+        {"files without a name in their folder"},
+    ),
+    "no folder's name": (
+        "DELETE FROM files_entry WHERE folder_id IS NOT NULL",
+        {"folders without a name in theirs"},
+    ),
+    "a name elsewhere": (
+        "UPDATE files_entry SET parent_id ="
+        " (SELECT id FROM files_folder WHERE name = 'Beside') WHERE file_id IS NOT NULL",
+        {"files without a name in their folder", "names of files where they are not"},
+    ),
+    "a name of what sleeps": (
+        "UPDATE files_folder SET trashed_at = CURRENT_TIMESTAMP WHERE name = 'Beside'",
+        {"names of folders where they are not"},
+    ),
+    "another key": (
+        "UPDATE files_entry SET key = 'other' WHERE file_id IS NOT NULL",
+        {"names of files and folders, and their keys"},
+    ),
+    "a key that is not folded": (
+        "UPDATE files_filerecord SET name = 'Stra\u00dfe';"
+        " UPDATE files_entry SET key = 'stra\u00dfe' WHERE file_id IS NOT NULL",
+        {"names of files and folders, and their keys"},
+    ),
+    "bytes of versions": (
+        "UPDATE files_filerecord SET kept_bytes = 5",
+        {"what former versions take"},
+    ),
+}
+
+
+@pytest.mark.parametrize("what", BENT)
+def test_a_tree_that_is_bent_is_noticed(alice: User, bob: User, what: str) -> None:
+    trees.folder(alice, "Beside")
+    trees.put(filed(alice), trees.folder(alice, "Cases", "12"))
+    statements, expected = BENT[what]
+    for statement in statements.format(bob=bob.pk).split(";"):
+        sql(statement)
+    assert set(dict(derived.tree_out_of_step())) == expected
+    [line] = check_tree()
+    assert (line.level, "verify_audit" in line.remedy) == (Level.FAIL, True)
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="the triggers of SQLite")

@@ -21,8 +21,8 @@ from files.sharing.effective_access import (
     shut_out,
     withheld,
 )
-from tests.files.conftest import give
 from tests.files import trees
+from tests.files.conftest import give
 from tests.files.test_models import filed
 
 NOW = timezone.now
