@@ -176,8 +176,31 @@ class Header:
 
 
 @dataclass(frozen=True, slots=True)
+class Above:
+    """A folder that a file is in, directly or not; `trashed_at` says since when it is put away."""
+
+    folder_id: UUID
+    name: str
+    trashed_at: str = ""
+
+    def as_dict(self) -> dict[str, str]:
+        """As in an export."""
+        found = {"id": str(self.folder_id), "name": self.name}
+        return {**found, "trashed_at": self.trashed_at} if self.trashed_at else found
+
+    @classmethod
+    def from_dict(cls, data: Any) -> Self:
+        """Raises KeyError, TypeError, ValueError, AttributeError."""
+        return cls(UUID(data["id"]), str(data["name"]), str(data.get("trashed_at", "")))
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
-    """One file: what people know of it, where its object is, and its key.
+    """One version of a file: what people know of it, where its object is, and its key.
+
+    `folders` are those that the file is in, the outermost first, without the root of its owner;
+    None in an export of a release that knew no folders. `superseded_at` is empty for the current
+    version; a former one has its own size, type, times and state, and the name of the file.
 
     `material` is the data key (32 bytes) in managed custody; in held custody, the data key under
     its user's key (137 bytes). `derivation` says how that key comes from a passphrase; empty: it
@@ -199,6 +222,21 @@ class Entry:
     state: str = "live"
     derivation: str = ""
     modified_at: str = ""
+    folders: tuple[Above, ...] | None = None
+    trashed_at: str = ""
+    version: int = 0
+    uploaded_at: str = ""
+    superseded_at: str = ""
+
+    @property
+    def is_former(self) -> bool:
+        """Whether a newer version took its place."""
+        return bool(self.superseded_at)
+
+    @property
+    def is_asleep(self) -> bool:
+        """Whether it, or a folder above it, was put away."""
+        return bool(self.trashed_at) or any(folder.trashed_at for folder in self.folders or ())
 
     @property
     def expected(self) -> Expected:
@@ -236,7 +274,12 @@ class Entry:
             "commitment": self.commitment.hex(),
             _MATERIAL[self.custody]: base64.b64encode(self.material).decode(),
             **({"derivation": self.derivation} if self.derivation else {}),
-            **({"modified_at": self.modified_at} if self.modified_at else {}),
+            **{name: value for name in _OPTIONAL if (value := getattr(self, name))},
+            **(
+                {"folders": [folder.as_dict() for folder in self.folders]}
+                if self.folders is not None
+                else {}
+            ),
         }
 
     def public_dict(self) -> dict[str, Any]:
@@ -267,7 +310,9 @@ class Entry:
                 commitment=bytes.fromhex(data["commitment"]),
                 material=base64.b64decode(data[_MATERIAL[custody]], validate=True),
                 derivation=str(data.get("derivation", "")),
-                modified_at=str(data.get("modified_at", "")),
+                version=int(data.get("version", 0)),
+                folders=_folders(data.get("folders")),
+                **{name: str(data.get(name, "")) for name in _OPTIONAL if name != "version"},
             )
         except (KeyError, TypeError, ValueError, AttributeError):
             raise Damaged("an entry of the key export is not as it should be") from None
@@ -278,6 +323,12 @@ class Entry:
 
 
 _MATERIAL: Final = {Custody.MANAGED: "key", Custody.HELD: "held_key"}
+_OPTIONAL: Final = ("modified_at", "trashed_at", "version", "uploaded_at", "superseded_at")
+"""What an entry has where there is something to say."""
+
+
+def _folders(data: Any) -> tuple[Above, ...] | None:
+    return None if data is None else tuple(Above.from_dict(one) for one in data)
 
 
 # --- Writing -----------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ from audit.chain import GENESIS
 from audit.models import AuditEvent
 from files.crypto.output import sync_folder
 from files.errors import VaultError
-from files.models import FileRecord, Grant, StoredObject
+from files.models import FileRecord, Folder, Grant, KeptVersion, StoredObject
 from files.records.postgresql import ProgramFailed, environment, run_program
 from files.recovery.key_export import snapshot
 from runtime.configuration import BASE_DIR
@@ -44,6 +44,8 @@ PREFIX: Final = "securestore-"
 SUFFIXES: Final = {"sqlite": ".sqlite3", "postgresql": ".dump"}
 PAGES: Final = 2048
 """Pages of SQLite that are copied at a time: 8 MiB."""
+
+_FOLDERS_SINCE: Final = "files.0017_folders"
 
 Progress = Callable[[int, int | None], object]
 Query = Callable[[str], list[tuple[Any, ...]]]
@@ -248,6 +250,10 @@ def _facts(query: Query) -> dict[str, Any]:
     """What is in a database, by SQL that both databases understand."""
     from django.contrib.auth import get_user_model
 
+    migrations = [
+        f"{app}.{name}"
+        for app, name in query("SELECT app, name FROM django_migrations ORDER BY app, name")
+    ]
     tables: dict[str, type[Model]] = {
         "files": FileRecord,
         "objects": StoredObject,
@@ -255,6 +261,9 @@ def _facts(query: Query) -> dict[str, Any]:
         "users": get_user_model(),
         "events": AuditEvent,
     }
+    # A drill asks before it migrates what an earlier release has made.
+    if _FOLDERS_SINCE in migrations:
+        tables |= {"folders": Folder, "versions": KeptVersion}
     counts = {
         name: int(query(f'SELECT count(*) FROM "{model._meta.db_table}"')[0][0])  # noqa: S608
         for name, model in tables.items()
@@ -266,14 +275,13 @@ def _facts(query: Query) -> dict[str, Any]:
         f'SELECT master_key_id, count(*) FROM "{objects}"'  # noqa: S608
         f" WHERE state <> '{StoredObject.State.DOOMED}' GROUP BY master_key_id"
     )
-    migrations = query("SELECT app, name FROM django_migrations ORDER BY app, name")
     number, mac = head[0] if head else (0, GENESIS)
     return {
         "counts": counts,
         "file_bytes": int(size[0][0]),
         "audit_anchor": f"{number}:{mac}",
         "master_keys": {str(key_id): int(count) for key_id, count in keys},
-        "migrations": [f"{app}.{name}" for app, name in migrations],
+        "migrations": migrations,
     }
 
 

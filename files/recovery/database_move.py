@@ -14,7 +14,7 @@ import hashlib
 import json
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -371,11 +371,32 @@ def _copy_all(target: DatabaseState, progress: Progress) -> None:
 
 def _copy(model: type[models.Model], target: DatabaseState, progress: Progress) -> None:
     """Copy a table in the order of its keys, a batch and how far it is in one transaction."""
-    table, key = model._meta.db_table, model._meta.pk
+    table = model._meta.db_table
     so_far = dict(target.progress.get(table, {"rows": 0, "last": None, "done": False}))
     progress(so_far["rows"])
     if so_far["done"]:
         return
+    # Whose rows refer to one another goes over in one piece: a folder may come before its parent,
+    # and whether that is there is asked when the transaction ends.
+    in_one = _refers_to_itself(model)
+    with transaction.atomic(using=TARGET) if in_one else nullcontext():
+        _copy_batches(model, target, so_far, progress)
+
+
+def _refers_to_itself(model: type[models.Model]) -> bool:
+    return any(
+        field.remote_field is not None and field.remote_field.model is model
+        for field in model._meta.concrete_fields
+    )
+
+
+def _copy_batches(
+    model: type[models.Model],
+    target: DatabaseState,
+    so_far: dict[str, Any],
+    progress: Progress,
+) -> None:
+    table, key = model._meta.db_table, model._meta.pk
     rows = model._base_manager.using(DEFAULT_DB_ALIAS).order_by("pk")
     while not so_far["done"]:
         page = rows if so_far["last"] is None else rows.filter(pk__gt=key.to_python(so_far["last"]))

@@ -1,9 +1,10 @@
 """Importing an export of keys: files come back when the database or the master keys were lost.
 
-A file that the database does not know is made anew, if its object is in the store: every managed
-one is opened at its end first. A file whose wrapped key no longer opens gets it wrapped anew by the
-primary master key. Everything else stays as it is: nothing here replaces a key that works, and
-nothing that was deleted comes back. Killed and run again, it goes on. The store is only read.
+A file that the database does not know is made anew, in the folder that it was in, if its object is
+in the store: every managed one is opened at its end first. Its former versions come with it. A file
+whose wrapped key no longer opens gets it wrapped anew by the primary master key. Everything else
+stays as it is: nothing here replaces a key that works, and nothing that was deleted comes back.
+Killed and run again, it goes on. The store is only read.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
-from typing import Final
+from itertools import groupby
+from operator import attrgetter
+from typing import Any, Final
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 import audit
@@ -27,34 +30,40 @@ from files.crypto.keyexport import Entry, KeyExport
 from files.crypto.keyring import Custody, KeyRecord, Keyring, KeyState, WrappedKey
 from files.keys import wrapping
 from files.keys.master_keys import keyring
-from files.models import FileRecord, HeldKey, StoredObject
+from files.models import FileRecord, HeldKey, KeptVersion, StoredObject
+from files.recovery import placing_back
 from files.storage import ObjectKey, ObjectMissing
 from files.vault import stored_objects
 
 State = StoredObject.State
 BATCH: Final = 200
-"""Entries for each commit; their objects are looked at before it begins."""
+"""Entries for each commit, and those of the last file; their objects are looked at before it."""
 MOST_NAMED: Final = 20
 
 
 @dataclass
 class Imported:
-    """How many files were made anew, or had their key wrapped anew; and what was left alone."""
+    """How many files were made anew, or had their key wrapped anew; and what was left alone.
+
+    Former versions that came with a file are counted by themselves.
+    """
 
     created: int = 0
+    versions: int = 0
     rewrapped: int = 0
     present: int = 0
     deleted: int = 0
     missing: int = 0
     damaged: int = 0
     conflicts: int = 0
+    orphaned: int = 0
     named: list[UUID] = field(default_factory=list)
     new_owners: list[str] = field(default_factory=list)
 
     @property
     def failed(self) -> int:
         """Files that the export knows and that are not there now, though nobody deleted them."""
-        return self.missing + self.damaged + self.conflicts
+        return self.missing + self.damaged + self.conflicts + self.orphaned
 
     def fail(self, entry: Entry, what: str) -> None:
         """Count a file that could not be had, and name the first ones."""
@@ -72,8 +81,15 @@ def import_keys(
     KeyServiceError.
     """
     outcome = Imported()
-    entries = export.entries()
-    while batch := list(islice(entries, BATCH)):
+    batch: list[Entry] = []
+    # What was one file comes back in one commit: one that is there gets no former versions later.
+    for _, of_one in groupby(export.entries(), key=attrgetter("file_id")):
+        batch += of_one
+        if len(batch) >= BATCH:
+            _import_batch(batch, outcome)
+            progress(len(batch))
+            batch = []
+    if batch:
         _import_batch(batch, outcome)
         progress(len(batch))
     return outcome
@@ -91,7 +107,8 @@ def _import_batch(batch: list[Entry], outcome: Imported) -> None:
             "pk", flat=True
         )
     )
-    new: list[tuple[Entry, str]] = []
+    new: dict[UUID, tuple[Entry, str]] = {}
+    former: list[tuple[Entry, str]] = []
     lost: list[tuple[Entry, StoredObject]] = []
     for entry in batch:
         row = rows.get(entry.context.stream_id)
@@ -102,26 +119,41 @@ def _import_batch(batch: list[Entry], outcome: Imported) -> None:
             outcome.present += 1  # Re-encrypted since: its newer object has a newer key.
         else:
             etag = _look_at(entry, outcome)
-            if etag is not None:
-                new.append((entry, etag))
+            if etag is None:
+                continue
+            if not entry.is_former:
+                new[entry.file_id] = entry, etag
+            elif entry.file_id in new:
+                former.append((entry, etag))
+            else:
+                outcome.fail(entry, "orphaned")
     if not (new or lost):
         return
     ring = wrapping.wrapping_keyring()
     with transaction.atomic():
-        owners = _owners({entry.owner for entry, _ in new}, outcome)
-        for entry, etag in new:
-            _create(entry, etag, owners[entry.owner], ring)
+        owners = _owners({entry.owner for entry, _ in new.values()}, outcome)
+        trees = placing_back.Trees(owners.values())
+        records = {
+            file_id: _create(entry, etag, owners[entry.owner], trees, ring)
+            for file_id, (entry, etag) in new.items()
+        }
+        for entry, etag in former:
+            _keep(entry, etag, records[entry.file_id], ring)
         rewrapped = sum(_wrap_anew(entry, row, ring) for entry, row in lost)
-        for entry, _ in new:
-            owner = owners[entry.owner]
+        for record in records.values():
             audit.record(
                 Event.OWNERSHIP_TRANSFERRED,
-                file_id=entry.file_id,
+                file_id=record.pk,
                 from_user_id=None,
-                to_user_id=owner.pk,
+                to_user_id=record.owner_id,
+                **trees.told(record),
             )
-        audit.record(Event.KEYS_IMPORTED, created=len(new), rewrapped=rewrapped)
+            if record.trashed_at is not None:
+                audit.record(Event.PUT_AWAY, file_id=record.pk)
+        counted: dict[str, Any] = {"versions": len(former)} if former else {}
+        audit.record(Event.KEYS_IMPORTED, created=len(new), rewrapped=rewrapped, **counted)
     outcome.created += len(new)
+    outcome.versions += len(former)
     outcome.rewrapped += rewrapped
 
 
@@ -179,7 +211,50 @@ def _owners(names: set[str], outcome: Imported) -> dict[str, User]:
     return found
 
 
-def _create(entry: Entry, etag: str, owner: User, ring: Keyring) -> None:
+def _create(
+    entry: Entry, etag: str, owner: User, trees: placing_back.Trees, ring: Keyring
+) -> FileRecord:
+    row = _object(entry, etag, owner, State.LIVE, ring)
+    record = FileRecord(
+        id=entry.file_id,
+        name=entry.name,
+        size=entry.size,
+        content_type=entry.content_type,
+        owner=owner,
+        custody=entry.custody,
+        current=row,
+        created_at=datetime.fromisoformat(entry.created_at),
+        modified_at=_moment(entry.modified_at),
+        trashed_at=_moment(entry.trashed_at),
+    )
+    trees.put(record, entry.folders or ())
+    return record
+
+
+def _keep(entry: Entry, etag: str, record: FileRecord, ring: Keyring) -> None:
+    """Give a file that was made anew one of its former versions."""
+    row = _object(entry, etag, record.owner, State.KEPT, ring)
+    superseded_at = datetime.fromisoformat(entry.superseded_at)
+    KeptVersion.objects.create(
+        file=record,
+        object=row,
+        size=entry.size,
+        content_type=entry.content_type,
+        custody=entry.custody,
+        modified_at=_moment(entry.modified_at),
+        uploaded_at=_moment(entry.uploaded_at) or superseded_at,
+        superseded_at=superseded_at,
+    )
+    FileRecord.objects.filter(pk=record.pk).update(kept_bytes=F("kept_bytes") + entry.size)
+
+
+def _moment(text: str) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _object(
+    entry: Entry, etag: str, owner: User, state: StoredObject.State, ring: Keyring
+) -> StoredObject:
     wrapped = _wrap(entry, ring)
     StoredObject.objects.filter(stream_id=entry.context.stream_id, state=State.WRITING).delete()
     row = StoredObject.objects.create(
@@ -188,7 +263,7 @@ def _create(entry: Entry, etag: str, owner: User, ring: Keyring) -> None:
         stream_created_at=entry.context.created_at,
         object_name=entry.object_name,
         object_size=entry.object_size,
-        state=State.LIVE,
+        state=state,
         sealed=True,
         size=entry.size,
         custody=entry.custody,
@@ -199,17 +274,7 @@ def _create(entry: Entry, etag: str, owner: User, ring: Keyring) -> None:
     )
     if entry.custody is Custody.HELD:
         HeldKey.objects.create(object=row, derivation=entry.derivation, saved_at=timezone.now())
-    FileRecord.objects.create(
-        id=entry.file_id,
-        name=entry.name,
-        size=entry.size,
-        content_type=entry.content_type,
-        owner=owner,
-        custody=entry.custody,
-        current=row,
-        created_at=datetime.fromisoformat(entry.created_at),
-        modified_at=datetime.fromisoformat(entry.modified_at) if entry.modified_at else None,
-    )
+    return row
 
 
 def _wrap(entry: Entry, ring: Keyring) -> WrappedKey:

@@ -69,9 +69,12 @@ def is_asleep(folder: Folder) -> bool:
     ).exists()
 
 
-def add_folder(parent: Folder, name: str, *, added_by: User | None) -> Folder:
-    """A new folder of that name. Raises NameTaken, TooDeep."""
+def add_folder(
+    parent: Folder, name: str, *, added_by: User | None, pk: UUID | None = None
+) -> Folder:
+    """A new folder of that name; `pk` for one that was there before. Raises NameTaken, TooDeep."""
     folder = Folder(name=name, parent=parent, owner_id=parent.owner_id, added_by=added_by)
+    folder.pk = pk or folder.pk
     depth = _depth_of(parent)
     if depth + 1 > DEEPEST:
         raise TooDeep(DEEPEST)

@@ -20,10 +20,20 @@ from django.utils import timezone
 import audit
 from accounts.models import User
 from audit import Event
-from files.models import DatabaseState, FileRecord, Grant, StoredObject
+from files.models import (
+    DatabaseState,
+    Entry,
+    FileRecord,
+    Folder,
+    Grant,
+    KeptVersion,
+    RecentFile,
+    StoredObject,
+)
 from files.recovery import database_closing, database_move
 from files.vault import storing
 from tests.audit.databases import as_default
+from tests.files import trees
 
 
 def sqlite(folder: Path) -> dict[str, Any]:
@@ -108,12 +118,44 @@ def fill(people: int = 3) -> None:
         stream_created_at=2**62,
         state_changed_at=timezone.now(),
     )
+    _fill_tree(users[0], group)
     # A row that is no more: its number must not come again, nor its owner's count be lost.
     Grant.objects.order_by("-pk")[0].delete()
     for record in FileRecord.objects.filter(owner=users[-1]):
         record.grants.all().delete()
         record.delete()
     Session.objects.create(session_key="s" * 32, session_data="x", expire_date=timezone.now())
+
+
+def _fill_tree(owner: User, group: Group) -> None:
+    """Folders enough for several batches, so that some come before their parents."""
+    names = [f"Straße {number}" for number in range(12)]
+    deepest = trees.folder(owner, *names)
+    put_away = trees.folder(owner, *names[:3], "Put away")
+    Folder.objects.filter(pk=put_away.pk).update(trashed_at=timezone.now(), trashed_by=owner)
+    Entry.objects.filter(folder=put_away).delete()
+    record = trees.put(FileRecord.objects.filter(owner=owner)[0], deepest)
+    Grant.objects.create(folder=deepest, group=group, level="add")
+    RecentFile.objects.create(user=owner, file=record, way=RecentFile.Way.OPENED)
+    former = StoredObject.objects.create(
+        file_id=record.pk,
+        object_name=secrets.token_hex(16),
+        state=StoredObject.State.KEPT,
+        sealed=True,
+        size=2**40,
+        master_key_id=record.current.master_key_id,
+        wrapped_key=bytes(range(256)),
+        stream_created_at=1,
+    )
+    KeptVersion.objects.create(
+        file=record,
+        object=former,
+        size=former.size,
+        custody=former.custody,
+        modified_at=datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC),
+        uploaded_at=timezone.now(),
+    )
+    FileRecord.objects.filter(pk=record.pk).update(kept_bytes=former.size)
 
 
 def contents() -> dict[str, str]:

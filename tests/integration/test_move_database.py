@@ -18,9 +18,12 @@ from pytest_django import DjangoDbBlocker
 from accounts.models import User
 from audit import Event, chain, triggers
 from audit.models import AuditEvent
+from files.access import Person
+from files.folders import making, moving
 from files.models import DatabaseState, FileRecord, Grant, StoredObject
 from files.records import derived
 from files.recovery import database_closing, database_move, fitting
+from files.tree import placing
 from runtime import database_state
 from tests.integration import moves
 from tests.integration.postgresql import server
@@ -148,8 +151,12 @@ def test_every_row_arrives_as_it_was_and_the_source_is_never_used_again(both: Pa
         grant = Grant.objects.create(file=record, group=Group.objects.get())
         assert grant.pk > last + 1
         assert User.objects.create(username="new", email="new@example.org").pk
-        record.name = "somewhere else.txt"
-        record.save(update_fields=["name"])
+        owner = Person(record.owner)
+        making.rename(record, "somewhere else.txt", by=owner, actor=record.owner)
+        folder = making.create_folder(
+            placing.root_of(record.owner), "New", by=owner, actor=record.owner
+        )
+        assert moving.move(record, folder, by=owner, actor=record.owner).folder == folder
         call_command("sweep", verbosity=0)
         assert list(derived.out_of_step()) == []
 

@@ -15,7 +15,7 @@ from files.crypto.output import new_file
 from files.crypto.progress import Progress
 from files.crypto.rescue.folder import Objects, restore_all
 from files.crypto.rescue.keys import NoEntry, UserKeys, find_entry, open_with, parse_file_key
-from files.crypto.rescue.names import safe_name
+from files.crypto.rescue.names import dated_name, safe_name
 from files.crypto.rescue.outcome import (
     CANNOT,
     EXIT_CODES,
@@ -36,7 +36,9 @@ and no object is ever changed.
   One object, its key in a key export (you are asked for the passphrase):
     python -m files.crypto.rescue 3f/9a0c... --export keys.export --to restored/
 
-  All objects of a folder (first copy the bucket into it, with any S3 tool):
+  All objects of a folder (first copy the bucket into it, with any S3 tool). Each owner gets a
+  folder with their tree, what was put away is below “In the trash”, and a former version has
+  the time of its upload in its name:
     python -m files.crypto.rescue --all bucket/ --export keys.export --to restored/
 
   One object, its key in a file:
@@ -108,6 +110,11 @@ def _parser() -> ArgumentParser:
     how.add_argument(
         "--partial", action="store_true", help="of a damaged object, write what is intact"
     )
+    how.add_argument(
+        "--without-versions",
+        action="store_true",
+        help="with --all, leave out what files were before their newest version",
+    )
     how.add_argument("--json", action="store_true", help="report as JSON, one object a line")
     return parser
 
@@ -171,7 +178,7 @@ def _single(options: Namespace) -> int:
         entry, dek = _entry_and_key(source, options)
         if options.to:
             options.to.mkdir(parents=True, exist_ok=True)
-            name = safe_name(entry.name) if entry else f"{options.object.name}.restored"
+            name = safe_name(dated_name(entry)) if entry else f"{options.object.name}.restored"
             output = options.to / name
         else:
             output = options.output
@@ -219,6 +226,7 @@ def _all(options: Namespace) -> int:
                 options.to,
                 keys=UserKeys(options.held_key_file),
                 partial=options.partial,
+                versions=not options.without_versions,
                 progress=report.progress,
             ):
                 report.tell(outcome)
@@ -236,12 +244,17 @@ def _list(options: Namespace) -> int:
             if options.json:
                 sys.stdout.write(as_json(entry.public_dict()) + "\n")
             else:
-                name = safe_name(entry.name)
+                name = "/".join(map(safe_name, _names(entry)))
                 sys.stdout.write(
                     f"{entry.file_id}  {entry.object_name}  {entry.custody.value:7}  "
                     f"{entry.size:>14}  {name}\n"
                 )
     return 0
+
+
+def _names(entry: Entry) -> list[str]:
+    """The folders that it is in, and its own name."""
+    return [*(folder.name for folder in entry.folders or ()), dated_name(entry)]
 
 
 def _write_entry(options: Namespace) -> int:

@@ -1,4 +1,4 @@
-"""A whole folder of downloaded objects, and the export that has their keys.
+"""A whole folder of downloaded objects, and the export that has their keys: trees come back.
 
 Safe to stop and to run again: files get their names when they are complete, and a list beside
 them, `rescued.jsonl`, says which stream each was restored from.
@@ -9,24 +9,26 @@ from __future__ import annotations
 import json
 import os
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
-from pathlib import Path
-from typing import Final
+from pathlib import Path, PurePath
+from typing import Any, Final
 from uuid import UUID
 
 from files.crypto.errors import Damaged, MalformedKey, WrongKey
 from files.crypto.keyexport import Entry, KeyExport
-from files.crypto.portable import same_file
 from files.crypto.rescue.keys import UserKeys
-from files.crypto.rescue.names import path_for
+from files.crypto.rescue.names import Places
 from files.crypto.rescue.outcome import Outcome, Status
 from files.crypto.rescue.restore import Progress, restore
 from files.crypto.salvage import read_trailer
 from files.crypto.stream import Context
 
 LIST_NAME: Final = "rescued.jsonl"
+
+Done = dict[UUID, tuple[PurePath, Mapping[str, Any]]]
+"""Of a stream that was restored: its path below the folder, and the line of the list."""
 
 
 class Objects:
@@ -74,7 +76,7 @@ class Objects:
 
     def note_whole(self, entry: Entry) -> None:
         """The entry's file is there, every byte of it."""
-        if entry.file_id in self._versions:
+        if entry.file_id in self._versions and not entry.is_former:
             self._whole[entry.file_id] = entry.context
 
     def superseded(self) -> Iterator[Path]:
@@ -112,14 +114,15 @@ def restore_all(
     *,
     keys: UserKeys,
     partial: bool,
+    versions: bool = True,
     progress: Progress,
 ) -> Iterator[Outcome]:
-    """Restore every object that the export has a key for.
+    """Restore every object that the export has a key for; former versions with `versions` alone.
 
     Raises Damaged for a damaged export; with `partial`, only after its intact entries.
     """
     done = _read_list(folder)
-    taken = {LIST_NAME, *map(same_file, done.values())}
+    places = Places(folder, [(PurePath(LIST_NAME), {}), *done.values()])
     yield from objects.unreadable
     seen: set[UUID] = set()
     with (folder / LIST_NAME).open("a", encoding="utf-8") as written:
@@ -128,11 +131,15 @@ def restore_all(
                 continue
             if partial:
                 seen.add(entry.context.stream_id)
-            outcome = _one(entry, objects, folder, done, taken, keys, partial, progress)
+            if entry.is_former and not versions:
+                if (left := objects.take(entry)) is not None:
+                    progress(left.stat().st_size)
+                continue
+            outcome = _one(entry, objects, folder, done, places, keys, partial, progress)
             if outcome.status in (Status.RESTORED, Status.PARTIAL):
                 line = {
                     **entry.public_dict(),
-                    "output": Path(outcome.output).name,
+                    "output": Path(outcome.output).relative_to(folder).as_posix(),
                     "status": outcome.status.value,
                     "missing": outcome.as_dict()["missing"],
                 }
@@ -163,19 +170,19 @@ def _one(
     entry: Entry,
     objects: Objects,
     folder: Path,
-    done: dict[UUID, str],
-    taken: set[str],
+    done: Done,
+    places: Places,
     keys: UserKeys,
     partial: bool,
     progress: Progress,
 ) -> Outcome:
     path = objects.take(entry)
     known = done.get(entry.context.stream_id)
-    if known is not None and (folder / known).is_file():
+    if known is not None and (folder / known[0]).is_file():
         if path is not None:
             progress(path.stat().st_size)
         return Outcome(
-            Status.PRESENT, str(path or entry.object_name), str(folder / known), size=entry.size
+            Status.PRESENT, str(path or entry.object_name), str(folder / known[0]), size=entry.size
         )
     if path is None:
         reason = f"the object of “{entry.name}” is not in the folder"
@@ -188,8 +195,8 @@ def _one(
         return Outcome(Status.NO_KEY, str(path), reason=str(malformed))
     except Damaged as damaged:
         return Outcome(Status.DAMAGED, str(path), reason=damaged.reason)
-    output = path_for(entry, folder, taken)
     try:
+        output = places.path_for(entry)
         with path.open("rb") as source:
             outcome = restore(
                 source, dek, output, expected=entry.expected, partial=partial, progress=progress
@@ -207,9 +214,9 @@ def _date(output: Path, entry: Entry) -> None:
         os.utime(output, (moment, moment))
 
 
-def _read_list(folder: Path) -> dict[UUID, str]:
-    """What an earlier run restored: stream and file name. A line that was cut off is left out."""
-    done: dict[UUID, str] = {}
+def _read_list(folder: Path) -> Done:
+    """What an earlier run restored, by stream. A line that was cut off is left out."""
+    done: Done = {}
     try:
         lines = (folder / LIST_NAME).read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
@@ -217,8 +224,9 @@ def _read_list(folder: Path) -> dict[UUID, str]:
     for line in lines:
         try:
             data = json.loads(line)
-            if data["status"] == Status.RESTORED:
-                done[UUID(data["stream"])] = str(data["output"])
+            path = PurePath(str(data["output"]))
+            if data["status"] == Status.RESTORED and not path.is_absolute():
+                done[UUID(data["stream"])] = path, data
         except (ValueError, KeyError, TypeError):
             continue
-    return done
+    return {stream: one for stream, one in done.items() if ".." not in one[0].parts}

@@ -132,7 +132,7 @@ def _by_word(export: KeyExport, wanted: str) -> Entry:
         unique = (str(entry.file_id), str(entry.context.stream_id), entry.object_name)
         if word.lower() in unique:
             return entry
-        if entry.name == word and len(found) < _MOST_SHOWN:
+        if entry.name == word and not entry.is_former and len(found) < _MOST_SHOWN:
             found.append(entry)
     if len(found) == 1:
         return found[0]

@@ -119,6 +119,7 @@ class Command(BaseCommand):
                 "files": done.files,
                 "managed": done.managed,
                 "held": done.held,
+                "versions": done.versions,
                 "left_out": done.left_out,
                 "missing_keys": dict(done.missing_keys),
                 "unreadable": done.unreadable,
@@ -127,9 +128,10 @@ class Command(BaseCommand):
             }
             self.stdout.write(json.dumps(outcome))
             return
+        versions = f", and of {done.versions} former versions" if done.versions else ""
         self.stdout.write(
-            f"{output}: the keys of {done.files} files, {done.held} of them held. Read back and "
-            "found whole."
+            f"{output}: the keys of {done.files} files, {done.held} of them held{versions}. Read "
+            "back and found whole."
         )
         if parts:
             self.stdout.write(

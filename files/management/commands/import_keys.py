@@ -67,7 +67,8 @@ class Command(BaseCommand):
             raise CommandError(
                 f"{done.failed} files could not be brought back: {done.missing} have no object in "
                 f"the bucket, {done.damaged} have a damaged one, {done.conflicts} are another file "
-                f"here. Among them: {', '.join(map(str, done.named))}."
+                f"here, {done.orphaned} are former versions of a file that could not. Among them: "
+                f"{', '.join(map(str, done.named))}."
             )
 
     def _report(self, done: key_import.Imported, *, json_wanted: bool) -> None:
@@ -75,9 +76,10 @@ class Command(BaseCommand):
             outcome = {**asdict(done), "named": list(map(str, done.named))}
             self.stdout.write(json.dumps(outcome))
             return
+        versions = f" with {done.versions} former versions" if done.versions else ""
         self.stdout.write(
-            f"{done.created} files made anew, {done.rewrapped} keys wrapped anew; {done.present} "
-            f"were there, {done.deleted} were deleted since."
+            f"{done.created} files made anew{versions}, {done.rewrapped} keys wrapped anew; "
+            f"{done.present} were there, {done.deleted} were deleted since."
         )
         if done.new_owners:
             self.stdout.write(

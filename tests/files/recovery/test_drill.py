@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from files.crypto.keyexport import Argon2, KeyExport, Protector, open_export, read_header
 from files.crypto.keyring import generate_master_key
-from files.models import FileRecord, StoredObject
+from files.models import Entry, FileRecord, KeptVersion, StoredObject
 from files.recovery import backups, drill, key_export
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def test_a_whole_backup_passes(
         "counts",
         "migrations",
         "audit log",
+        "folders",
         "master keys",
         "known damage",
         "sample",
@@ -70,6 +71,45 @@ def test_what_is_to_be_read_is_told_before_what_was(
     read: list[int] = []
     run(manifest(), expect=expected.append, progress=read.append)
     assert expected == [sum(read)]
+
+
+def test_former_versions_are_read_and_counted(
+    manifest: Callable[[], backups.Manifest], record: FileRecord, store: Store, alice: User
+) -> None:
+    other = store(alice, b"as it was")
+    former = StoredObject.objects.filter(pk=other.current_id)
+    other.grants.all().delete()
+    row = former.get()
+    FileRecord.objects.filter(pk=other.pk).delete()
+    former.update(state=StoredObject.State.KEPT)
+    version = KeptVersion.objects.create(
+        file=record, object=row, size=row.size, custody=row.custody, uploaded_at=row.created_at
+    )
+    FileRecord.objects.filter(pk=record.pk).update(kept_bytes=version.size)
+    made = manifest()
+    assert made.counts["versions"] == 1
+    assert made.counts["folders"] == 1
+    checks = run(made)
+    assert failed(checks) == set()
+    assert "2 files read to their last byte" in checks["sample"].detail
+    version.delete()
+    FileRecord.objects.filter(pk=record.pk).update(kept_bytes=0)
+    assert failed(run(made)) == {"counts"}
+
+
+def test_a_backup_of_a_release_without_folders_is_not_blamed(
+    manifest: Callable[[], backups.Manifest],
+) -> None:
+    made = manifest()
+    known = {"files", "objects", "grants", "users", "events"}
+    former = replace(made, counts={name: made.counts[name] for name in known})
+    assert failed(run(former)) == set()
+
+
+def test_a_tree_that_is_not_in_step_is_noticed(manifest: Callable[[], backups.Manifest]) -> None:
+    made = manifest()
+    Entry.objects.all().delete()
+    assert failed(run(made)) == {"folders"}
 
 
 def test_a_sample_is_no_larger_than_asked_for(

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from files.access import Person, visible_to
 from files.crypto.digests import digest_all
 from files.crypto.keyexport import Argon2, KeyExport, Protector, open_export, read_header
 from files.crypto.keyring import generate_master_key
 from files.errors import KeyNeeded, KeysMissing
+from files.folders import trash
 from files.keys import wrapping
-from files.models import FileRecord, StoredObject
+from files.models import FileRecord, Folder, KeptVersion, StoredObject
+from files.records import derived
 from files.recovery import key_export, key_import
-from files.upkeep import verification
-from files.vault import opening
+from files.tree import placing
+from files.upkeep import accounting, verification
+from files.vault import opening, stored_objects
+from tests.files import trees
 from tests.files.conftest import CONTENT, KEY
 
 if TYPE_CHECKING:
@@ -172,3 +179,141 @@ def test_it_goes_on_after_a_kill(
     done = key_import.import_keys(made)
     assert (done.created, done.present) == (3, 2)
     assert {read(record) for record in records} == {CONTENT}
+
+
+# --- Trees and versions ------------------------------------------------------------------------
+
+
+def lose_tree() -> None:
+    KeptVersion.objects.all().delete()
+    lose_files()
+    Folder.objects.filter(parent__isnull=False).delete()
+
+
+def newer(record: FileRecord, content: bytes) -> KeptVersion:
+    """Give the file a newer version; what it was."""
+    former, size = record.current, record.size
+    row = stored_objects.begin_object(record.pk, dek := os.urandom(32), creator=record.owner)
+    writer = stored_objects.storage().writer(
+        row.object_name, dek=dek, context=row.context, size=len(content)
+    )
+    writer.write(content)
+    sealed = writer.commit()
+    StoredObject.objects.filter(pk=former.pk).update(state=StoredObject.State.KEPT)
+    stored_objects.seal_object(row, dek, sealed, None)
+    record.current, record.size, record.kept_bytes = row, len(content), size
+    record.save()
+    return KeptVersion.objects.create(
+        file=record,
+        object=former,
+        size=size,
+        custody="managed",
+        content_type="text/x-former",
+        uploaded_at=datetime(2025, 1, 1, tzinfo=UTC),
+        superseded_at=datetime(2025, 1, 2, tzinfo=UTC),
+    )
+
+
+def test_a_lost_file_comes_back_to_its_folder(
+    record: FileRecord, store: Store, alice: User, export: Export
+) -> None:
+    inner = trees.folder(alice, "Cases", "12")
+    trees.put(record, inner)
+    beside = trees.put(store(alice), inner, name="beside.txt")
+    made = export()
+    lose_tree()
+    done = key_import.import_keys(made)
+    assert (done.created, done.failed) == (2, 0)
+    for lost in (record, beside):
+        again = FileRecord.objects.get(pk=lost.pk)
+        assert again.folder is not None
+        assert [one.name for one in placing.path_of(again.folder)] == ["", "Cases", "12"]
+        assert (again.folder_id, again.name) == (inner.pk, lost.name)
+    assert list(derived.out_of_step()) == []
+    assert list(accounting.differences()) == []
+
+
+def test_folders_of_the_name_are_gone_on_with_and_names_that_are_taken_get_a_number(
+    record: FileRecord, store: Store, alice: User, export: Export
+) -> None:
+    trees.put(record, trees.folder(alice, "Cases", "12"))
+    made = export()
+    lose_tree()
+    there = trees.folder(alice, "CASES", "12")
+    trees.put(store(alice), there)
+    assert key_import.import_keys(made).created == 1
+    again = FileRecord.objects.get(pk=record.pk)
+    assert (again.folder_id, again.name) == (there.pk, "fox (2).txt")
+    assert list(derived.out_of_step()) == []
+
+
+def test_what_was_put_away_comes_back_put_away(
+    record: FileRecord, store: Store, alice: User, export: Export
+) -> None:
+    away = trees.folder(alice, "Cases")
+    trees.put(record, away)
+    trash.put_away(away, by=Person(alice), actor=alice)
+    alone = store(alice, name="alone.txt")
+    trash.put_away(alone, by=Person(alice), actor=alice)
+    made = export()
+    lose_tree()
+    assert key_import.import_keys(made).created == 2
+    assert not visible_to(Person(alice)).exists()
+    assert FileRecord.objects.get(pk=alone.pk).trashed_at is not None
+    assert Folder.objects.get(pk=away.pk).trashed_at is not None
+    assert list(derived.out_of_step()) == []
+    # Once more, and nothing is made twice.
+    assert key_import.import_keys(made).present == 2
+    assert Folder.objects.filter(name="Cases").count() == 1
+    trash.restore(Folder.objects.get(pk=away.pk), by=Person(alice), actor=alice)
+    assert read(record) == CONTENT
+
+
+def test_former_versions_come_with_their_file(record: FileRecord, export: Export) -> None:
+    former = newer(record, b"as it is")
+    made = export()
+    assert [(e.version, e.is_former) for e in made.entries()] == [
+        (2, False),
+        (1, True),
+    ]
+    lose_tree()
+    done = key_import.import_keys(made)
+    assert (done.created, done.versions, done.failed) == (1, 1, 0)
+    again = KeptVersion.objects.get()
+    for name in ("file_id", "size", "content_type", "uploaded_at", "superseded_at"):
+        assert getattr(again, name) == getattr(former, name)
+    assert again.object.state == StoredObject.State.KEPT
+    assert verification.examine(again.object).outcome == verification.Outcome.OK
+    assert list(derived.out_of_step()) == []
+    assert read(record) == b"as it is"
+    # A version that is gone, of a file that is there, was deleted: it stays so.
+    again.delete()
+    StoredObject.objects.filter(pk=again.object_id).delete()
+    FileRecord.objects.update(kept_bytes=0)
+    assert key_import.import_keys(made).versions == 0
+
+
+def test_a_version_of_a_file_that_cannot_come_back_is_told(
+    record: FileRecord, export: Export, s3: S3Client, settings: Any
+) -> None:
+    newer(record, b"as it is")
+    made = export()
+    lose_tree()
+    s3.delete_object(Bucket=settings.S3_BUCKET, Key=record.current.object_name)
+    done = key_import.import_keys(made)
+    assert (done.created, done.missing, done.orphaned) == (0, 1, 1)
+
+
+def test_an_export_of_a_release_without_folders_still_comes_back(
+    record: FileRecord, export: Export, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trees.put(record, trees.folder(record.owner, "Cases"))
+    made = export()
+    entries = [replace(entry, folders=None, version=0) for entry in made.entries()]
+    monkeypatch.setattr(made, "entries", lambda: iter(entries))
+    assert {"folders", "version"}.isdisjoint(entries[0].as_dict())
+    lose_tree()
+    assert key_import.import_keys(made).created == 1
+    again = FileRecord.objects.get()
+    assert again.folder is not None
+    assert again.folder.is_root

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 from files.crypto.keyexport import Argon2, Entry, Protector, write_export
@@ -24,6 +25,7 @@ def make(
     file_id: UUID | None = None,
     written_at: int = 1_700_000_000,
     modified_at: str = "",
+    **about: Any,
 ) -> tuple[Path, Entry, bytes]:
     """Write an object below `folder`, as a bucket would have it; its path, entry and data key."""
     dek = os.urandom(32)
@@ -37,7 +39,7 @@ def make(
         name=name,
         size=len(content),
         content_type="text/plain",
-        owner="alice",
+        owner=about.pop("owner", "alice"),
         created_at="2026-01-02T03:04:05+00:00",
         custody=Custody.HELD if user_key else Custody.MANAGED,
         object_name=f"{random[:2]}/{random[2:]}",
@@ -47,6 +49,7 @@ def make(
         material=hold(dek, user_key, context) if user_key else dek,
         derivation=derivation,
         modified_at=modified_at,
+        **about,
     )
     return path, entry, dek
 
