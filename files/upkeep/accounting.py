@@ -173,8 +173,10 @@ def _of_gone(gone: Sequence[tuple[int, Told]], last: int) -> Iterator[str]:
 
 def _could_be_there(gone: Sequence[tuple[int, Told]]) -> list[tuple[int, Told]]:
     """Those whose file or folder and recipient are still there: grants go with them."""
-    files = FileRecord.objects.filter(pk__in={said.file_id for _, said in gone} - {None})
-    folders = Folder.objects.filter(pk__in={said.folder_id for _, said in gone} - {None})
+    of_files = [said.file_id for _, said in gone if said.file_id is not None]
+    of_folders = [said.folder_id for _, said in gone if said.folder_id is not None]
+    files = FileRecord.objects.filter(pk__in=of_files)
+    folders = Folder.objects.filter(pk__in=of_folders)
     there = {str(pk) for of_kind in (files, folders) for pk in of_kind.values_list("pk", flat=True)}
     left = [(n, said) for n, said in gone if str(said.folder_id or said.file_id) in there]
     for term, model in (("user_id", User), ("group_id", Group)):
