@@ -38,9 +38,13 @@ class Event(StrEnum):
     MOVED = auto()
     PUT_AWAY = auto()  # Into the trash.
     RESTORED = auto()
+    VERSION_ADDED = auto()  # It is the current one; what was, is a former one.
+    VERSION_RESTORED = auto()  # A former one is the current one again.
+    VERSION_DELETED = auto()  # A former one, for good: by its owner, or by its age.
 
     # Folders
     FOLDER_CREATED = auto()
+    FOLDER_DELETED = auto()  # For good, with all that was in it.
 
     # Grants
     GRANT_CREATED = auto()

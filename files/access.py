@@ -83,6 +83,14 @@ def removable_by(principal: Principal) -> QuerySet[FileRecord]:
     return _awake_files(user).filter(managed | (Q(uploaded_by=user.pk) & _granted(user, _ADD)))
 
 
+def replaceable_by(principal: Principal) -> QuerySet[FileRecord]:
+    """Files that the principal may upload a new version of: as `removable_by`.
+
+    Those managed, and those whose current version is their own, while they may still add there.
+    """
+    return removable_by(principal)
+
+
 def _awake_files(user: User | AnonymousUser) -> QuerySet[FileRecord]:
     # Anonymous users are not active either.
     if not user.is_active:
@@ -185,7 +193,7 @@ def trashed_folders_of(principal: Principal) -> QuerySet[Folder]:
     user = principal.user
     if not user.is_active:
         return Folder.objects.none()
-    put_away = Folder.objects.filter(trashed_at__isnull=False)
+    put_away = Folder.objects.filter(trashed_at__isnull=False, purged_at=None)
     return put_away.filter(Q(owner_id=user.pk) | _brings_back(user, "parent"))
 
 

@@ -21,12 +21,21 @@ class FileDamaged(VaultError):
 
 
 class NameTaken(VaultError):
-    """Something else in that folder has the name, whatever its case: `name`."""
+    """Something else in that folder has the name, whatever its case: `name`.
 
-    def __init__(self, name: str) -> None:
+    `uploading`: of a file that is sent and was to be refused then.
+    """
+
+    def __init__(self, name: str, *, uploading: bool = False) -> None:
+        otherwise = (
+            " Or upload it as a new version (conflict “version”), or beside the one that is there "
+            "(“rename”)."
+            if uploading
+            else ""
+        )
         super().__init__(
             f"“{name}” exists in that folder already, perhaps with other capital letters: choose "
-            "another name."
+            f"another name.{otherwise}"
         )
         self.name = name
 
@@ -67,6 +76,13 @@ class MayNotMove(VaultError):
             "You may move this only within the folder that you manage: what is another person's "
             "stays in their folders. Ask its owner, or choose a folder inside."
         )
+
+
+class NoSuchVersion(VaultError):
+    """The file has no such former version, or not for this person; perhaps not any more."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no such former version of the file any more.")
 
 
 class IntoItself(VaultError):
@@ -144,20 +160,36 @@ class KeyRetired(VaultError):
 class QuotaExceeded(FileTooLarge):
     """The file does not fit into what is left of its owner's quota: `limit` bytes.
 
-    `pending` bytes are kept for uploads that are not complete.
+    `pending` bytes are kept for uploads that are not complete, `trash` are those of the trash.
+    `of_another`: the quota is not that of the person who asks, but of the folder's owner.
     """
 
-    def __init__(self, left: int, pending: int = 0) -> None:
+    def __init__(
+        self, left: int, pending: int = 0, trash: int = 0, *, of_another: bool = False
+    ) -> None:
         super().__init__(left)
+        self.trash = trash
+        if of_another:
+            self.args = (
+                "The storage of that folder's owner, in which it would count, is nearly used up: "
+                f"{left} bytes are left. Choose another folder, or ask its owner to make room.",
+            )
+            return
         unfinished = (
             f" Unfinished uploads hold {pending} bytes of it: complete them or give them up; what "
             "they have not received is free again when they stood still for an hour."
             if pending
             else ""
         )
+        put_away = (
+            f" {trash} bytes of what is used are in the trash: what you delete there for good is "
+            "free at once."
+            if trash
+            else ""
+        )
         self.args = (
-            f"Your storage is nearly used up: {left} bytes are left.{unfinished} Delete files that "
-            "you no longer need, or ask an administrator for more.",
+            f"Your storage is nearly used up: {left} bytes are left.{unfinished}{put_away} Delete "
+            "files that you no longer need, or ask an administrator for more.",
         )
 
 

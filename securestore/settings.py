@@ -173,6 +173,8 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
         # FULL: a commit that was answered survives a power cut, also in WAL mode.
         "init_command": (
             "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
+            # What is deleted or overwritten is gone from the file, keys above all.
+            " PRAGMA secure_delete=ON;"
         ),
         **_database["OPTIONS"],
     }
@@ -349,6 +351,19 @@ EMPTY_UPLOAD_EXPIRY = timedelta(minutes=whole(env, "EMPTY_UPLOAD_EXPIRY_MINUTES"
 MAX_UNFINISHED_UPLOADS = whole(env, "MAX_UNFINISHED_UPLOADS", 200)
 # How long a doomed object stays, so that downloads that are running can finish.
 DOOMED_GRACE = timedelta(minutes=whole(env, "DOOMED_GRACE_MINUTES", 60, least=0))
+# How many former versions of a file stay, the newest ones, and how long any stays: one goes when it
+# is neither among them nor younger than that.
+KEEP_VERSIONS = whole(env, "KEEP_VERSIONS", 10, least=0)
+KEEP_VERSIONS_TIME = timedelta(days=whole(env, "KEEP_VERSIONS_DAYS", 30, least=0))
+# How long what was put away stays in the trash before a sweep deletes it for good.
+TRASH_TIME = timedelta(days=whole(env, "TRASH_DAYS", 30, least=0))
+# How long backups and exports of keys are kept, wherever they lie: until then they may still have
+# the key of a deleted file, and its event says so. Unknown unless the operator says.
+BACKUP_TIME = (
+    timedelta(days=whole(env, "BACKUP_DAYS", 0, least=0))
+    if env.str("BACKUP_DAYS", default="")
+    else None
+)
 # How long the cookie that unlocks a held file lasts.
 UNLOCK_TIME = timedelta(minutes=whole(env, "UNLOCK_MINUTES", 15))
 # How long a held file's new key can be shown again when nobody has confirmed that it was saved.

@@ -24,6 +24,7 @@ os.environ.update(
     AUDIT_KEY="dGVzdHMtb25seS1hdWRpdC1rZXktMDAwMDAwMDAwMDA=",
     DATABASE_URL=os.environ.get("TEST_DATABASE_URL", "sqlite://:memory:"),
     S3_BUCKET="securestore-tests",
+    KEEP_VERSIONS="3",
     AWS_ACCESS_KEY_ID="tests-only",
     AWS_SECRET_ACCESS_KEY="tests-only",
     AWS_DEFAULT_REGION="us-east-1",

@@ -53,6 +53,8 @@ class Folder(models.Model):
         related_name="+",
         db_index=False,
     )
+    # Of what was put away: it goes for good, with all that is in it, whoever dies on the way.
+    purged_at = models.DateTimeField(null=True, editable=False)
 
     objects: ClassVar[models.Manager[Folder]]
 

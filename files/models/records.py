@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
 from django.db import models
@@ -15,6 +15,9 @@ from files.models.folders import Folder
 from files.models.stored_objects import Custody, StoredObject
 from files.records.names import MAX_NAME_BYTES, UNKNOWN_TYPE, fold_name, key_file_name
 from files.records.ordering import PlaceField
+
+if TYPE_CHECKING:
+    from files.models.versions import KeptVersion
 
 
 class FileRecord(models.Model):
@@ -47,6 +50,11 @@ class FileRecord(models.Model):
         related_name="+",
         help_text="Who uploaded the current version.",
     )
+    uploaded_at = models.DateTimeField(
+        null=True,
+        editable=False,
+        help_text="When the current version was; empty where it is the first one.",
+    )
     kept_bytes = models.PositiveBigIntegerField(
         default=0, db_default=0, editable=False, help_text="Bytes of its former versions."
     )
@@ -75,6 +83,9 @@ class FileRecord(models.Model):
     updated_at = models.DateTimeField(auto_now=True)
 
     objects: ClassVar[models.Manager[FileRecord]]
+
+    former: KeptVersion | None = None
+    """Where this is the file as it was (`files.vault.versions.as_it_was`), and not as it is."""
 
     class Meta:
         ordering: ClassVar[list[str]] = ["-place"]
@@ -120,7 +131,17 @@ class FileRecord(models.Model):
     @property
     def is_damaged(self) -> bool:
         """Whether the store no longer returns what was written."""
-        return self.current.state == StoredObject.State.DAMAGED
+        return self.current.state in StoredObject.SPOILT
+
+    @property
+    def former_version(self) -> uuid.UUID | None:
+        """The version that it was, where it is not the current one: for events."""
+        return self.version if self.former is not None else None
+
+    @property
+    def version_told(self) -> dict[str, Any]:
+        """The same as a detail of an event, which says nothing of the current one."""
+        return {"version": self.version} if self.former is not None else {}
 
 
 class Usage(models.Model):

@@ -40,6 +40,14 @@ class StoredObject(models.Model):
         KEPT = "kept", "kept as a former version"
         DOOMED = "doomed", "to be deleted"
         DAMAGED = "damaged", "damaged in the store"
+        KEPT_DAMAGED = "kept_bad", "kept as a former version, damaged in the store"
+
+    SOUND: ClassVar = (State.LIVE, State.KEPT)
+    """To be read."""
+    SPOILT: ClassVar = (State.DAMAGED, State.KEPT_DAMAGED)
+    """Found to be not what was written."""
+    LIVING: ClassVar = (*SOUND, *SPOILT)
+    """A version of a file, the current one or a former one."""
 
     file_id = models.UUIDField("file id", db_index=True)
     stream_id = models.UUIDField(unique=True, default=uuid.uuid4)
@@ -107,7 +115,7 @@ class StoredObject(models.Model):
             models.CheckConstraint(
                 condition=Q(state="writing", sealed=False)
                 | Q(state="doomed")
-                | Q(state__in=["live", "kept", "damaged"], sealed=True),
+                | Q(state__in=["live", "kept", "damaged", "kept_bad"], sealed=True),
                 name="storedobject_live_is_sealed",
             ),
             models.CheckConstraint(

@@ -78,6 +78,9 @@ class DownloadSession(models.Model):
     # What its later requests find it by; empty where none may join it.
     slot = models.CharField(max_length=64, unique=True, null=True)  # noqa: DJ001
     file_id = models.UUIDField()
+    version = models.UUIDField(
+        null=True, help_text="The former version that is sent, if it is one."
+    )
     size = models.PositiveBigIntegerField()
     actor_id = models.BigIntegerField()
     actor_name = models.CharField(max_length=150)

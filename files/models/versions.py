@@ -15,7 +15,7 @@ from files.records.names import UNKNOWN_TYPE
 
 
 class KeptVersion(models.Model):
-    """What a file was before a newer version took its place; its object is `kept`, or damaged.
+    """What a file was before a newer version took its place; its object is `kept`, or `kept_bad`.
 
     What the current version is stands in the file's own row. A version keeps its id as `version`,
     so that it is the same one to a client when it becomes current again.

@@ -32,13 +32,15 @@ CHUNK = 500
 
 @dataclass
 class KeyLine:
-    """One master key. Bytes are plaintext's, of live and damaged files."""
+    """One master key. Bytes are plaintext's, of files and of former versions, damaged or not."""
 
     key_id: str
     is_primary: bool = False
     is_configured: bool = False
     retired_at: datetime | None = None
     live: int = 0
+    kept: int = 0
+    """Former versions."""
     damaged: int = 0
     writing: int = 0
     doomed: int = 0
@@ -57,7 +59,7 @@ class KeyLine:
     @property
     def needed(self) -> int:
         """Everything that somebody may still read through it."""
-        return self.live + self.damaged + self.writing + self.secrets
+        return self.live + self.kept + self.damaged + self.writing + self.secrets
 
     @property
     def is_missing(self) -> bool:
@@ -106,7 +108,7 @@ def report(
     for known in MasterKey.objects.filter(retired_at__isnull=False):
         lines[known.key_id].retired_at = known.retired_at
     _count_rows(lines)
-    kept = StoredObject.objects.filter(state__in=[State.LIVE, State.DAMAGED])
+    kept = StoredObject.objects.filter(state__in=StoredObject.LIVING)
     for past, count in kept.values_list("past_master_key_ids").annotate(n=Count("pk")).order_by():
         for key_id in ids_in(past):
             lines[key_id].wrapped_before += count
@@ -126,6 +128,7 @@ def _count_rows(lines: _Lines) -> None:
         n=Count("pk"), size_sum=Sum("size"), oldest=Min("stream_created_at")
     ):
         line, state, count = lines[row["master_key_id"]], row["state"], row["n"]
+        state = State.DAMAGED if state == State.KEPT_DAMAGED else state
         setattr(line, state, getattr(line, state) + count)
         if state == State.DOOMED:
             continue

@@ -25,12 +25,14 @@ State = StoredObject.State
 
 _IN_WORDS = Case(
     When(state=State.LIVE, then=Value("live files")),
-    When(state=State.DAMAGED, then=Value("damaged files")),
+    When(state=State.KEPT, then=Value("former versions")),
+    When(state__in=StoredObject.SPOILT, then=Value("damaged files")),
     When(reencrypts=True, then=Value("re-encryptions in progress")),
     default=Value("uploads in progress"),
 )
 _ONE = {
     "live files": "live file",
+    "former versions": "former version",
     "damaged files": "damaged file",
     "uploads in progress": "upload in progress",
     "re-encryptions in progress": "re-encryption in progress",

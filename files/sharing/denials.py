@@ -18,7 +18,7 @@ import audit
 from accounts.models import User
 from audit import Event
 from audit.models import AuditEvent
-from files.models import FileRecord, UploadSession
+from files.models import FileRecord, Folder, UploadSession
 
 NOT_VISIBLE: Final = "not visible"
 NO_PERMISSION: Final = "no permission"
@@ -51,6 +51,22 @@ def note(user: User, wanted: Collection[UUID], *, reason: str, door: str) -> Non
             files=len(wanted),
             # More may follow, and will not be here.
             last_of_this_hour=None if left else True,
+        )
+
+
+def note_folder(user: User, folder_id: UUID, *, reason: str, door: str) -> None:
+    """Record that the user was refused that folder at that door."""
+    left = _left(user)
+    exists = Folder.objects.filter(pk=folder_id).exists()
+    if left > 0:
+        audit.record(
+            Event.DOWNLOAD_DENIED if door in DOWNLOADS else Event.ACCESS_DENIED,
+            actor=user,
+            reason=reason,
+            door=door,
+            folder_id=folder_id,
+            exists=exists,
+            last_of_this_hour=True if left == 1 else None,
         )
 
 

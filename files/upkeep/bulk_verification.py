@@ -34,8 +34,6 @@ from files.upkeep.verification import DAMAGE, WELL, Finding, Outcome
 from files.upkeep.verification_queue import Drawn, Page, Queue, not_since, somebody_is_at_it
 from files.vault import stored_objects
 
-State = StoredObject.State
-
 PATIENCE = 3
 """Failures without a success between them, after which a run stops: it is no single file then."""
 
@@ -78,7 +76,7 @@ class Selection:
 
     def objects(self) -> QuerySet[StoredObject]:
         """What a run is for, whenever it was verified."""
-        found = StoredObject.objects.filter(state__in=[State.LIVE, State.DAMAGED])
+        found = StoredObject.objects.filter(state__in=StoredObject.LIVING)
         if self.files:
             found = found.filter(file_id__in=self.files)
         if self.written_since is not None:
@@ -363,7 +361,7 @@ class Run:
 
 def _is_there(missing: Iterable[int]) -> bool:
     """Whether the store has any object at all of those that were last known to be well."""
-    known = StoredObject.objects.filter(state=State.LIVE).exclude(verified_at=None)
+    known = StoredObject.objects.filter(state__in=StoredObject.SOUND).exclude(verified_at=None)
     lost = set(missing)
     for row in known.order_by("-verified_at")[: NONE_THERE + len(lost)].iterator():
         if row.pk in lost:

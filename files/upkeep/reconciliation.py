@@ -29,7 +29,6 @@ from files.upkeep.sweeping import Act, Each, Step, nobody
 from files.vault import opening, stored_objects
 
 State = StoredObject.State
-LIVING = (State.LIVE, State.DAMAGED)
 
 SETTLED = timedelta(days=1)
 """Whatever is younger may be part of something that goes on."""
@@ -173,7 +172,7 @@ class _Reconciliation:
                 self._without_row(found, before)
             elif row is not None and found is not None:
                 self._know_one()
-            elif row is not None and row.state in LIVING:
+            elif row is not None and row.state in StoredObject.LIVING:
                 self._suspect(row)
         if len(self._suspects) <= NONE_KNOWN and not self.done.in_doubt:
             self._know_one()
@@ -256,7 +255,7 @@ class _Reconciliation:
         except ObjectMissing as error:
             if (
                 not self._dry_run
-                and row.state == State.LIVE
+                and row.state in StoredObject.SOUND
                 and not opening.mark_damaged(row, error)
             ):
                 row = _living(suspect)
@@ -295,4 +294,4 @@ def _state(name: str) -> str | None:
 
 
 def _living(row: Row) -> StoredObject | None:
-    return StoredObject.objects.filter(pk=row.pk, state__in=LIVING).first()
+    return StoredObject.objects.filter(pk=row.pk, state__in=StoredObject.LIVING).first()

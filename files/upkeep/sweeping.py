@@ -19,9 +19,10 @@ from django.db.models import Q, QuerySet
 import audit
 from audit import Event
 from files.keys import custody
-from files.models import StoredObject, UploadSession
+from files.models import FileRecord, Folder, StoredObject, UploadSession
 from files.records import clock
-from files.vault import removing, stored_objects
+from files.tree import adoption, placing
+from files.vault import emptying, removing, stored_objects, versions
 from files.vault.quota import standing_still
 
 State = StoredObject.State
@@ -47,11 +48,15 @@ class Act(StrEnum):
     """An object without a row: delete it, for that was asked for."""
     MARK = auto()
     """A row whose object is gone: mark it damaged."""
+    EXPIRE = auto()
+    """A file, or a folder with all that is in it, that is in the trash too long: end it."""
+    PRUNE = auto()
+    """A former version beyond KEEP_VERSIONS and KEEP_VERSIONS_DAYS: end it."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """One thing that a sweep does to one object. `size` is in bytes of the object."""
+    """One thing that a sweep does to one object, or to what is in the trash. `size` is in bytes."""
 
     act: Act
     object_name: str
@@ -70,11 +75,18 @@ def nobody(step: Step) -> None:
 
 @dataclass
 class Swept:
-    """What a sweep did: objects and uploads removed, and those it could not remove yet."""
+    """What a sweep did: objects and uploads removed, and those it could not remove yet.
+
+    `expired` are files whose time in the trash was over, `pruned` former versions; `adopted` files
+    of a release before folders that have a place in their owner's root now.
+    """
 
     purged: int = 0
     abandoned: int = 0
     failed: int = 0
+    expired: int = 0
+    pruned: int = 0
+    adopted: int = 0
 
 
 def sweep(*, now: datetime | None = None, dry_run: bool = False, each: Each = nobody) -> Swept:
@@ -85,6 +97,7 @@ def sweep(*, now: datetime | None = None, dry_run: bool = False, each: Each = no
     """
     now = now or clock.now()
     swept = Swept()
+    _empty(now, swept, each, dry_run=dry_run)
     for row in _paged(_doomed(now)):
         swept.purged += 1
         failed = not (dry_run or removing.purge(row))
@@ -109,8 +122,33 @@ def sweep(*, now: datetime | None = None, dry_run: bool = False, each: Each = no
     UploadSession.objects.filter(completed_at__lte=now - settings.UPLOAD_EXPIRY).delete()
     custody.forget_lapsed(now)
     if swept != Swept():
-        audit.record(Event.SWEPT, purged=swept.purged, abandoned=swept.abandoned)
+        audit.record(
+            Event.SWEPT,
+            purged=swept.purged,
+            abandoned=swept.abandoned,
+            **{name: n for name in ("expired", "pruned", "adopted") if (n := getattr(swept, name))},
+        )
     return swept
+
+
+def _empty(now: datetime, swept: Swept, each: Each, *, dry_run: bool) -> None:
+    """What is in the trash too long, and former versions that nobody keeps, go for good."""
+    if dry_run:
+        for folder in emptying.overdue_folders(now):
+            swept.expired += placing.counts_below(folder)[0]
+            each(Step(Act.EXPIRE, f"folder {folder.pk}", age=_age(folder, now)))
+        for file in emptying.overdue_files(now):
+            swept.expired += 1
+            each(Step(Act.EXPIRE, "file", file.pk, file.size, _age(file, now)))
+        swept.pruned = versions.prunable(now).count()
+        return
+    swept.adopted = adoption.adopt()
+    swept.expired = sum(emptying.expire(now))
+    swept.pruned = sum(versions.prune_all(now))
+
+
+def _age(item: FileRecord | Folder, now: datetime) -> timedelta | None:
+    return None if item.trashed_at is None else now - item.trashed_at
 
 
 def due(now: datetime | None = None) -> int:
@@ -121,7 +159,10 @@ def due(now: datetime | None = None) -> int:
 
 def _doomed(now: datetime) -> QuerySet[StoredObject]:
     past = now - settings.DOOMED_GRACE
-    return StoredObject.objects.filter(state=State.DOOMED, state_changed_at__lte=past)
+    # Where its file is still on record, the file goes first.
+    return StoredObject.objects.filter(
+        state=State.DOOMED, state_changed_at__lte=past, file=None, kept=None
+    )
 
 
 def _expired(now: datetime) -> QuerySet[StoredObject]:

@@ -15,6 +15,7 @@ from enum import StrEnum, auto
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Case, Value, When
 
 import audit
 from audit import Event
@@ -171,9 +172,11 @@ def _unwrap(row: StoredObject) -> KeyRecord:
         raise _Unopened(f"master key {error.key_id} is not configured") from error
     except CryptoError as error:
         raise _Unopened(f"the wrapped key: {_words(error)}") from error
-    record = getattr(row, "file", None)
+    record, kept = getattr(row, "file", None), getattr(row, "kept", None)
     if record is not None and (record.id, record.size) != (row.file_id, row.size):
         raise _Unopened("the file's record and its object's do not agree")
+    if kept is not None and (kept.file_id, kept.size) != (row.file_id, row.size):
+        raise _Unopened("the former version's record and its object's do not agree")
     return key
 
 
@@ -220,7 +223,7 @@ def verify(
     unmark: Collection[Outcome] = (),
     each: Callable[[int], object] = lambda count: None,
 ) -> Finding:
-    """Verify one object that is live or damaged; all is done but the marking (`mark`).
+    """Verify one object of a version, current or former; all is done but the marking (`mark`).
 
     Digests that are not on record yet are recorded.
 
@@ -230,15 +233,15 @@ def verify(
     if finding.digest:
         same = StoredObject.objects.filter(pk=row.pk).exclude(state=State.DOOMED)
         same.update(digest=finding.digest)
-    if finding.outcome in WELL and row.state == State.LIVE:
+    if finding.outcome in WELL and row.state in StoredObject.SOUND:
         return finding
-    now = StoredObject.objects.select_related("file").filter(pk=row.pk).first()
-    if now is None or now.state not in (State.LIVE, State.DAMAGED):
+    now = StoredObject.objects.select_related("file", "kept").filter(pk=row.pk).first()
+    if now is None or now.state not in StoredObject.LIVING:
         return replace(finding, outcome=Outcome.GONE)
     if finding.outcome == Outcome.WRONG_KEY and bytes(now.wrapped_key) != bytes(row.wrapped_key):
         # Rewrapped meanwhile, and the old master key taken away.
         return verify(now, unmark=unmark, each=each)
-    if now.state == State.LIVE:
+    if now.state in StoredObject.SOUND:
         return finding
     if finding.outcome in unmark:
         return replace(finding, unmarked=clear_damage(now))
@@ -253,7 +256,7 @@ def mark(row: StoredObject, finding: Finding) -> Finding:
         return finding
     if opening.mark_damaged(row, finding.error):
         return replace(finding, marked=True)
-    now = StoredObject.objects.filter(pk=row.pk, state=State.DAMAGED)
+    now = StoredObject.objects.filter(pk=row.pk, state__in=StoredObject.SPOILT)
     if now.exists():
         return replace(finding, marked=True)
     return replace(finding, outcome=Outcome.GONE)
@@ -262,12 +265,19 @@ def mark(row: StoredObject, finding: Finding) -> Finding:
 def clear_damage(row: StoredObject) -> bool:
     """Unmark an object that was verified just now; whether it was still marked."""
     with transaction.atomic():
-        changed = StoredObject.objects.filter(pk=row.pk, state=State.DAMAGED).update(
-            state=State.LIVE, state_changed_at=Now()
+        changed = StoredObject.objects.filter(pk=row.pk, state__in=StoredObject.SPOILT).update(
+            state=Case(
+                When(state=State.KEPT_DAMAGED, then=Value(State.KEPT)), default=Value(State.LIVE)
+            ),
+            state_changed_at=Now(),
         )
         if changed:
             audit.record(
-                Event.DAMAGE_CLEARED, file_id=row.file_id, custody=row.custody, size=row.size
+                Event.DAMAGE_CLEARED,
+                file_id=row.file_id,
+                custody=row.custody,
+                size=row.size,
+                **opening.version_told(row),
             )
     if changed:
         log.warning("object %s of file %s reads again", row.object_name, row.file_id)

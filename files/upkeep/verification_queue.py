@@ -18,8 +18,6 @@ from files.records import clock
 from files.records.clock import Now
 from files.records.leases import is_dead, new_lease
 
-State = StoredObject.State
-
 PAGE = 64
 """Objects claimed at once, at most."""
 
@@ -152,9 +150,9 @@ class Queue:
 
 
 def _rows(ids: Iterable[int]) -> list[StoredObject]:
-    rows = StoredObject.objects.filter(pk__in=list(ids), state__in=[State.LIVE, State.DAMAGED])
+    rows = StoredObject.objects.filter(pk__in=list(ids), state__in=StoredObject.LIVING)
     # What a resumable upload left in its row may be long, and is of no use here.
-    return list(rows.select_related("file").defer("etags", "tails", "carry").order_by("pk"))
+    return list(rows.select_related("file", "kept").defer("etags", "tails", "carry").order_by("pk"))
 
 
 def _remove_dead_claims() -> None:

@@ -73,7 +73,7 @@ def begin(record: FileRecord, part: Part, *, user: User, session: str | None) ->
     Raises AccessEnded, DatabaseError.
     """
     access = access_of(Person(user), record)
-    if access is None:
+    if access is None or (record.former is not None and not access.may_manage):
         raise AccessEnded
     settle_idle(at_most=AT_ONCE)
     around = context.current()
@@ -81,6 +81,7 @@ def begin(record: FileRecord, part: Part, *, user: User, session: str | None) ->
     new = DownloadSession(
         slot=None,
         file_id=record.pk,
+        version=record.former_version,
         size=record.size,
         actor_id=user.pk,
         actor_name=user.get_username(),
@@ -267,6 +268,7 @@ def _told(row: DownloadSession, outcome: str | None) -> tuple[Event, dict[str, A
         "outcome": ended,
         "bytes": row.bytes,
         "size": row.size,
+        **({"version": row.version} if row.version else {}),
         "ranges": row.requests,
         "ms": round((row.seen_at - row.begun_at).total_seconds() * 1000),
         # Which bytes, where they are not all of them.

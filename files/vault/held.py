@@ -48,14 +48,14 @@ def unlock(record: FileRecord, typed: str, *, actor: User) -> str:
         log.error("file %s: its key cannot be derived: %s", record.pk, error)
         raise FileDamaged from error
     except WrongFileKey:
-        audit.record(Event.WRONG_KEY, actor=actor, file_id=record.pk)
+        audit.record(Event.WRONG_KEY, actor=actor, file_id=record.pk, **record.version_told)
         with_passphrase = bool(custody.derivation_of(record.current))
         raise WrongFileKey(passphrase=with_passphrase) from None
     with transaction.atomic():
-        if record.owner_id == actor.pk:
-            # The owner has it, which is all that a confirmation says.
+        if record.current.creator_id == actor.pk:
+            # Who was given it has it, which is all that a confirmation says.
             custody.confirm(record.current)
-        audit.record(Event.FILE_UNLOCKED, actor=actor, file_id=record.pk)
+        audit.record(Event.FILE_UNLOCKED, actor=actor, file_id=record.pk, **record.version_told)
     return key
 
 

@@ -9,15 +9,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Generator
 from contextlib import closing
+from typing import Any
 
 from django.db import transaction
+from django.db.models import Case, Value, When
 
 import audit
 from audit import Event
 from files.crypto.digests import Digests, open_digests
 from files.crypto.errors import CryptoError, Damaged, KeyServiceError, UnknownMasterKey
 from files.errors import FileDamaged, KeysMissing, VaultError
-from files.models import FileRecord, StoredObject
+from files.models import FileRecord, KeptVersion, StoredObject
 from files.records.clock import Now
 from files.storage import ObjectKey, ObjectMissing, ObjectReader
 from files.vault.stored_objects import object_key, storage
@@ -72,7 +74,7 @@ def open_file(record: FileRecord, key: str | None = None) -> OpenFile:
     FileDamaged, also where the file was found damaged before; KeysMissing.
     """
     row = record.current
-    if row.state != State.LIVE:
+    if row.state not in StoredObject.SOUND:
         raise FileDamaged
     try:
         if (row.size, row.file_id) != (record.size, record.id):
@@ -89,12 +91,12 @@ def open_file(record: FileRecord, key: str | None = None) -> OpenFile:
 
 
 def digests_of(row: StoredObject, key: str | None = None) -> Digests | None:
-    """The digests of a live object's plaintext; None where they are not known, or cannot be opened.
+    """The digests of a sound object's plaintext; None where they are unknown or cannot be opened.
 
     A held one takes its own `key`. Only where the bytes would be sent as well (`OpenFile.digests`).
     Nothing depends on them, so what keeps them from being opened is no error here.
     """
-    if row.state != State.LIVE or not row.digest:
+    if row.state not in StoredObject.SOUND or not row.digest:
         return None
     try:
         opening = object_key(row, key)
@@ -120,11 +122,24 @@ def mark_damaged(row: StoredObject, error: Exception) -> bool:
     """
     reason = error.reason if isinstance(error, Damaged) else type(error).__name__
     with transaction.atomic():
-        changed = StoredObject.objects.filter(pk=row.pk, state=State.LIVE).update(
-            state=State.DAMAGED, state_changed_at=Now()
+        # Which version it is of may have changed since the row was read.
+        changed = StoredObject.objects.filter(pk=row.pk, state__in=StoredObject.SOUND).update(
+            state=Case(
+                When(state=State.KEPT, then=Value(State.KEPT_DAMAGED)),
+                default=Value(State.DAMAGED),
+            ),
+            state_changed_at=Now(),
         )
         if changed:
-            audit.record(Event.DAMAGE_FOUND, file_id=row.file_id, reason=reason)
+            audit.record(
+                Event.DAMAGE_FOUND, file_id=row.file_id, reason=reason, **version_told(row)
+            )
     if changed:
         log.error("object %s of file %s is damaged: %s", row.object_name, row.file_id, reason)
     return bool(changed)
+
+
+def version_told(row: StoredObject) -> dict[str, Any]:
+    """The former version that an object is of, as a detail of an event; none of a current one."""
+    found = KeptVersion.objects.filter(object=row.pk).values_list("version", flat=True).first()
+    return {"version": found} if found else {}

@@ -1,5 +1,8 @@
 """How much a person may store: the size limit of one file, and the quota of all of theirs.
 
+What somebody puts into another's folder is given to its owner, and counts in the owner's quota;
+how many uploads may be unfinished is counted for who uploads.
+
 Bytes count as they are received. An upload reserves room ahead of its bytes, on its row and with
 its owner locked, so that two uploads at once never share the last of it. The size of a finished
 file takes the place of its reservation in the transaction that publishes it.
@@ -16,12 +19,12 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import transaction
-from django.db.models import Case, F, OuterRef, Q, QuerySet, Subquery, Sum, When
+from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum, When
 from django.db.models.functions import Coalesce, Greatest
 
 from accounts.models import User
 from files.errors import AccountClosed, FileTooLarge, QuotaExceeded, TooManyUploads, UploadLost
-from files.models import StoredObject, Usage
+from files.models import Ancestry, FileRecord, StoredObject, Usage
 from files.records import clock
 
 STEP = 8 * 1024 * 1024
@@ -54,10 +57,14 @@ def require_active(owner: User) -> None:
 
 
 class Allowance:
-    """What one upload of one person may take."""
+    """What one upload of one person may take.
 
-    def __init__(self, owner: User) -> None:
+    `owner` is whose quota it counts in, `uploader` who sends it, where that is somebody else.
+    """
+
+    def __init__(self, owner: User, *, uploader: User | None = None) -> None:
         self._owner = owner
+        self._uploader = uploader or owner
         self._quota: int | None = settings.USER_QUOTA if owner.quota is None else owner.quota
         self._largest: int = settings.MAX_UPLOAD_SIZE
         self._asked_at = 0
@@ -76,14 +83,22 @@ class Allowance:
 
         Raises FileTooLarge, QuotaExceeded, TooManyUploads.
         """
-        get_user_model().objects.select_for_update().get(pk=self._owner.pk)
+        self._lock({self._owner.pk, self._uploader.pk})
         limit: int = settings.MAX_UNFINISHED_UPLOADS
         over = Q(state_changed_at__lte=clock.now() - settings.UPLOAD_EXPIRY)
         over |= standing_still(settings.EMPTY_UPLOAD_EXPIRY)
-        unfinished = self._writing().filter(creator=self._owner, reencrypts=False).exclude(over)
+        unfinished = self._writing().filter(creator=self._uploader, reencrypts=False).exclude(over)
         if unfinished.count() >= limit:
             raise TooManyUploads(limit)
         self.check(size)
+
+    def admit_complete(self, size: int, row: StoredObject) -> None:
+        """Let a complete upload come to another owner than it began with. For the transaction.
+
+        Raises QuotaExceeded.
+        """
+        self._lock({self._owner.pk})
+        self.check_quota(size, row=row)
 
     def check_quota(self, size: int, *, row: StoredObject | None = None) -> None:
         """Raise QuotaExceeded when `size` bytes, of whatever number of files, would not fit."""
@@ -100,12 +115,12 @@ class Allowance:
             raise FileTooLarge(self._largest)
         if size - self._asked_at >= RECHECK:
             self._asked_at = size
-            require_active(self._owner)
+            require_active(self._uploader)
         if self._quota is None or size <= row.reserved:
             return
         with transaction.atomic():
             # One reservation of a person at a time.
-            get_user_model().objects.select_for_update().get(username=self._owner.username)
+            self._lock({self._owner.pk})
             left, pending = self._left(self._quota, beside=row)
             self._require(size, left, pending)
             # A part of what is left, no more: other uploads of the same person want some, too.
@@ -116,29 +131,56 @@ class Allowance:
         row.reserved = reserved
 
     @staticmethod
+    def _lock(people: set[int]) -> None:
+        """Lock these people's rows until the transaction ends, always in the same order."""
+        locked = get_user_model().objects.select_for_update().filter(pk__in=people)
+        list(locked.order_by("pk").values_list("pk", flat=True))
+
+    @staticmethod
     def _writing() -> QuerySet[StoredObject]:
         return StoredObject.objects.filter(state=StoredObject.State.WRITING)
 
     def _left(self, quota: int, *, beside: StoredObject | None) -> tuple[int, int]:
         """Bytes that are left, and those of the quota that unfinished uploads hold."""
-        others = self._writing().filter(creator=OuterRef("pk"))
+        others = self._writing()
         if beside is not None:
             others = others.exclude(pk=beside.pk)
+        # Code of the release before says of no upload whose quota it counts in: its uploader's.
+        charged = others.filter(charged_to=OuterRef("pk"))
+        own = others.filter(charged_to=None, creator=OuterRef("pk"))
         moves = Q(state_changed_at__gt=clock.now() - STILL)
         announced = Greatest(F("reserved"), Coalesce(F("session__length"), 0))
         held = Case(When(moves, then=announced), default=F("reserved"))
-        summed = others.order_by().values("creator").annotate(n=Sum(held)).values("n")
+        summed = [
+            rows.order_by().values(whose).annotate(n=Sum(held)).values("n")
+            for rows, whose in ((charged, "charged_to"), (own, "creator"))
+        ]
         # One statement, so that an upload that is published meanwhile counts once in it. What is
         # stored is known, and what is reserved has an index: neither takes longer with more files.
         taken = get_user_model().objects.annotate(
             stored=Subquery(Usage.objects.filter(pk=OuterRef("pk")).values("bytes")),
-            reserved=Subquery(summed),
+            charged=Subquery(summed[0]),
+            own=Subquery(summed[1]),
         )
-        found = taken.filter(pk=self._owner.pk).values_list("stored", "reserved").first()
-        stored, pending = (number or 0 for number in found or (0, 0))
+        found = taken.filter(pk=self._owner.pk).values_list("stored", "charged", "own").first()
+        stored, charged_bytes, own_bytes = (number or 0 for number in found or (0, 0, 0))
+        pending = charged_bytes + own_bytes
         return max(quota - stored - pending, 0), pending
 
-    @staticmethod
-    def _require(size: int, left: int, pending: int) -> None:
-        if size > left:
-            raise QuotaExceeded(left, pending)
+    def _require(self, size: int, left: int, pending: int) -> None:
+        if size <= left:
+            return
+        if self._uploader.pk != self._owner.pk:
+            # What else the owner of the folder has is nobody else's business.
+            raise QuotaExceeded(left, of_another=True)
+        raise QuotaExceeded(left, pending, trash_bytes(self._owner))
+
+
+def trash_bytes(owner: User) -> int:
+    """Bytes of what somebody has put away, with former versions; they count in the quota."""
+    asleep = Ancestry.objects.filter(
+        descendant=OuterRef("folder"), ancestor__trashed_at__isnull=False
+    )
+    mine = FileRecord.objects.filter(owner=owner).order_by()
+    found = mine.filter(Q(trashed_at__isnull=False) | Q(Exists(asleep)))
+    return found.aggregate(n=Sum(F("size") + F("kept_bytes")))["n"] or 0

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -37,7 +38,7 @@ from files.errors import (
     WrongOffset,
 )
 from files.keys.custody import UserKey
-from files.models import Custody, FileRecord, StoredObject, UploadSession
+from files.models import Conflict, Custody, FileRecord, StoredObject, UploadSession
 from files.records import clock
 from files.records.clock import Now
 from files.records.leases import is_dead, new_lease
@@ -50,7 +51,8 @@ from files.storage import (
     SealedObject,
     StoreError,
 )
-from files.vault import removing, stored_objects, storing
+from files.vault import destinations, removing, stored_objects, storing
+from files.vault.destinations import ROOT, Destination, OtherFile
 from files.vault.quota import Allowance
 from files.vault.upload_state import chain_in, progress_of, safe_chain, unwrapped
 from runtime.connections import release
@@ -79,26 +81,31 @@ def create(
     metadata: str = "",
     in_custody: Custody = Custody.MANAGED,
     modified_at: datetime | None = None,
+    destination: Destination = ROOT,
     leased: bool = False,
 ) -> UploadSession:
     """Begin an upload of `length` bytes, or of a length to be declared later.
 
     `leased` to its caller, whose turn comes `first`. Raises BadName, FileTooLarge, QuotaExceeded,
-    TooManyUploads.
+    TooManyUploads, MayNotAdd, NameTaken.
     """
     name = clean_name(name)
+    payer = destination.payer(owner)
     with transaction.atomic():
-        Allowance(owner).admit(length or 0)
+        Allowance(payer, uploader=owner).admit(length or 0)
         row = stored_objects.begin_object(
-            uuid.uuid4(),
+            destinations.begin(owner, name, destination) or uuid.uuid4(),
             generate_dek(),
             creator=owner,
+            charged_to=payer,
             in_custody=in_custody,
             lease=new_lease() if leased else "",
         )
         return UploadSession.objects.create(
             object=row,
             owner=owner,
+            folder=destination.folder,
+            conflict=destination.conflict,
             name=name,
             content_type=clean_content_type(content_type),
             length=length,
@@ -133,6 +140,10 @@ def terminate(session: UploadSession) -> None:
         removing.purge(row)
 
 
+def _destination_of(session: UploadSession) -> Destination:
+    return Destination(session.folder, Conflict(session.conflict))
+
+
 class Continuation:
     """One request's turn at an upload: holds the lease, takes bytes, leaves them safe.
 
@@ -162,7 +173,9 @@ class Continuation:
         self._lease = self._row.lease
         self._holding = True
         self._first = first
-        self._allowance = Allowance(self.session.owner)
+        self._allowance = Allowance(
+            self._row.charged_to or self.session.owner, uploader=self.session.owner
+        )
         self._beaten = time.monotonic()
         self._size = offset
         self._sealed: SealedObject | None = None
@@ -240,23 +253,69 @@ class Continuation:
         if expected is not None and chain_in(sealed.digests) != expected:
             # An earlier turn has completed the object, and was told other bytes than this one.
             raise self._other_content()
-        session, row = self.session, self._row
-        held = session.custody == Custody.HELD
-        with transaction.atomic():
-            key = UserKey.generated() if held else None
-            stored_objects.seal_object(row, self._dek, sealed, key, lease="", lease_seen_at=None)
-            record = storing.create_record(
-                row,
-                owner=session.owner,
-                name=session.name,
-                content_type=session.content_type,
-                modified_at=session.modified_at,
-            )
-            session.completed_at = timezone.now()
-            session.save(update_fields=["completed_at"])
+        for left in reversed(range(storing.TRIES)):
+            again = self._written_again(sealed)
+            try:
+                record = self._publish(sealed, again)
+            except OtherFile:
+                if not left:
+                    raise UploadLost from None
+            else:
+                break
+            finally:
+                if again is not None:
+                    again.abort()
         self._holding = False
         if not self._first:
             self._discard_tails()
+        return record
+
+    def _written_again(self, sealed: SealedObject) -> storing.Upload | None:
+        """Its bytes under another file's id, where it cannot be a version of its own any more."""
+        file_id = destinations.file_id_now(self._row, self.session.owner)
+        if file_id == self._row.file_id:
+            return None
+        return storing.written_again(
+            self._row,
+            self._dek,
+            sealed,
+            uploader=self.session.owner,
+            name=self.session.name,
+            destination=_destination_of(self.session),
+            file_id=file_id,
+            each=self._beating,
+        )
+
+    def _publish(self, sealed: SealedObject, again: storing.Upload | None) -> FileRecord:
+        """Make it a file, or a version of one, and the session complete: one transaction."""
+        session = self.session
+        with transaction.atomic():
+            key = UserKey.generated() if session.custody == Custody.HELD else None
+            about: dict[str, Any] = {
+                "content_type": session.content_type,
+                "modified_at": session.modified_at,
+                "destination": _destination_of(session),
+            }
+            if again is None:
+                record = storing.publish_object(
+                    self._row,
+                    self._dek,
+                    sealed,
+                    key,
+                    uploader=session.owner,
+                    name=session.name,
+                    lease="",
+                    lease_seen_at=None,
+                    **about,
+                )
+            else:
+                record = again.publish_as(key, **about)
+                if not removing.doom(self._mine().filter(state=State.WRITING)):
+                    raise UploadLost
+                session.object = record.current
+                transaction.on_commit(partial(removing.purge, self._row), robust=True)
+            session.completed_at = timezone.now()
+            session.save(update_fields=["object", "completed_at"])
         return record
 
     def _discard_tails(self) -> None:
@@ -419,7 +478,10 @@ def _take(session: UploadSession) -> StoredObject | None:
     free = StoredObject.objects.filter(pk=row.pk, state=State.WRITING, lease=row.lease)
     if not free.update(lease=lease, lease_seen_at=Now()):
         return None
-    return StoredObject.objects.select_related("session__owner").get(pk=row.pk)
+    related = StoredObject.objects.select_related(
+        "session__owner", "session__folder__owner", "charged_to"
+    )
+    return related.get(pk=row.pk)
 
 
 def _held(row: StoredObject) -> bool:

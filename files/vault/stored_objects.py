@@ -52,16 +52,21 @@ def begin_object(
     dek: bytes,
     *,
     creator: User | None,
+    charged_to: User | None = None,
     name: str | None = None,
     in_custody: Custody = Custody.MANAGED,
     lease: str = "",
 ) -> StoredObject:
-    """Commit the row of an object that is about to be written, by whoever has the `lease`."""
+    """Commit the row of an object that is about to be written, by whoever has the `lease`.
+
+    `charged_to` is whose quota it counts in; left out, its creator's.
+    """
     moment = clock.now()
     row = StoredObject(
         file_id=file_id,
         object_name=name or random_object_name(),
         creator=creator,
+        charged_to=charged_to or creator,
         custody=in_custody,
         stream_created_at=int(time.time()),
         lease=lease,

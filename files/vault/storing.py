@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from itertools import repeat
+from typing import Any
 
 from django.db import DatabaseError, transaction
 from django.utils import timezone
@@ -21,18 +22,24 @@ from accounts.models import User
 from audit import Event
 from files.crypto.keyring import generate_dek
 from files.crypto.tokens import Buffer
+from files.errors import UploadLost
 from files.keys import custody
 from files.models import FileRecord, StoredObject
 from files.records.names import clean_content_type, clean_name
-from files.storage import SealedObject
+from files.storage import ObjectKey, SealedObject
 from files.tree import placing
+from files.vault import destinations, stored_objects, versions
+from files.vault.destinations import ROOT, Destination, OtherFile
 from files.vault.quota import Allowance, require_active
 from files.vault.removing import doom, purge
-from files.vault.stored_objects import begin_object, seal_object, storage
+from files.vault.stored_objects import begin_object, storage
 from runtime.connections import release
 
 log = logging.getLogger(__name__)
 State = StoredObject.State
+
+TRIES = 3
+"""How often an upload that is complete is written again because what it was to be has changed."""
 
 
 class Upload:
@@ -51,23 +58,33 @@ class Upload:
         size: int | None = None,
         at_most: int | None = None,
         modified_at: datetime | None = None,
+        destination: Destination = ROOT,
+        file_id: uuid.UUID | None = None,
     ) -> None:
-        """Begin. `size` is the plaintext's length where it is known, in bytes.
+        """Begin. `owner` uploads it, and owns it unless its destination is another's folder.
+
+        `size` is the plaintext's length where it is known, in bytes.
 
         Where it is not, `at_most` says what it cannot exceed: parts must be large enough for it.
-        `modified_at` is when the original was last changed, as its client says.
+        `modified_at` is when the original was last changed, as its client says. `file_id` is given
+        where what it will be, or be a version of, is decided already.
 
-        Raises BadName, FileTooLarge, TooManyUploads.
+        Raises BadName, FileTooLarge, TooManyUploads, MayNotAdd, NameTaken.
         """
         self.name = clean_name(name)
         self.content_type = clean_content_type(content_type)
         self.modified_at = modified_at
         self.owner = owner
-        self._allowance = Allowance(owner)
+        self.destination = destination
+        payer = destination.payer(owner)
+        self._allowance = Allowance(payer, uploader=owner)
         self._dek = generate_dek()
         with transaction.atomic():
             self._allowance.admit(size or 0)
-            self._row = begin_object(uuid.uuid4(), self._dek, creator=owner)
+            file_id = file_id or destinations.begin(owner, self.name, destination)
+            self._row = begin_object(
+                file_id or uuid.uuid4(), self._dek, creator=owner, charged_to=payer
+            )
         self._writer = storage().writer(
             self._row.object_name,
             dek=self._dek,
@@ -128,29 +145,96 @@ class Upload:
         StoredObject.objects.filter(pk=self._row.pk).update(multipart_id=multipart_id)
         release()
 
-    def _publish(self, key: custody.UserKey | None) -> FileRecord:
+    def direct(self, destination: Destination) -> None:
+        """Say where it is to go, of an upload that is finished: what else `begin` decides.
+
+        Raises MayNotAdd, NameTaken.
+        """
+        wanted = destinations.begin(self.owner, self.name, destination)
+        self.destination = destination
+        if wanted is None and not destinations.is_free(self.file_id):
+            wanted = uuid.uuid4()
+        if wanted is not None and wanted != self.file_id:
+            self._write_again(wanted)
+
+    def _write_again(self, file_id: uuid.UUID) -> None:
+        """Its bytes once more, under keys that are bound to another file."""
+        again = written_again(
+            self._row,
+            self._dek,
+            self._finished,
+            uploader=self.owner,
+            name=self.name,
+            destination=self.destination,
+            file_id=file_id,
+        )
+        former = self._row
+        self._row, self._dek, self._sealed = again._row, again._dek, again._sealed
+        self._writer = again._writer
+        if doom(StoredObject.objects.filter(pk=former.pk, state=State.WRITING)):
+            purge(former)
+
+    @property
+    def _finished(self) -> SealedObject:
         if self._sealed is None:
             raise ValueError("an upload is finished before it is published")
-        seal_object(self._row, self._dek, self._sealed, key)
-        return create_record(
+        return self._sealed
+
+    def _prepare(self) -> None:
+        """What takes its time, before the transaction that publishes it."""
+        file_id = destinations.file_id_now(self._row, self.owner)
+        if file_id != self._row.file_id:
+            self._write_again(file_id)
+
+    def publish_as(self, key: custody.UserKey | None, **about: Any) -> FileRecord:
+        """Publish it in its caller's transaction, with what that says about it.
+
+        `abort` finds out afterwards whether that was committed. Raises as `publish_object`.
+        """
+        return publish_object(
             self._row,
-            owner=self.owner,
+            self._dek,
+            self._finished,
+            key,
+            uploader=self.owner,
+            name=self.name,
+            **about,
+        )
+
+    def _publish(self, key: custody.UserKey | None) -> FileRecord:
+        return publish_object(
+            self._row,
+            self._dek,
+            self._finished,
+            key,
+            uploader=self.owner,
             name=self.name,
             content_type=self.content_type,
             modified_at=self.modified_at,
+            destination=self.destination,
         )
 
 
 def publish(
     uploads: Sequence[Upload], keys: Sequence[custody.UserKey] | None = None
 ) -> list[FileRecord]:
-    """Make finished uploads files, all of them or none. Raises UploadLost.
+    """Make finished uploads files, or new versions, all of them or none.
 
     With `keys`, one for each, they are held files: read by nobody who does not have the key.
+    Raises UploadLost, AccountClosed, QuotaExceeded.
     """
-    with transaction.atomic():
-        each = repeat(None, len(uploads)) if keys is None else keys
-        records = [upload._publish(key) for upload, key in zip(uploads, each, strict=True)]
+    for left in reversed(range(TRIES)):
+        for upload in uploads:
+            upload._prepare()
+        try:
+            with transaction.atomic():
+                each = repeat(None, len(uploads)) if keys is None else keys
+                records = [upload._publish(key) for upload, key in zip(uploads, each, strict=True)]
+        except OtherFile:
+            if not left:
+                raise UploadLost from None
+        else:
+            break
     for upload in uploads:
         upload._over = True
     return records
@@ -165,12 +249,20 @@ def store(
     size: int | None = None,
     modified_at: datetime | None = None,
     key: custody.UserKey | None = None,
+    destination: Destination = ROOT,
 ) -> FileRecord:
     """Store a whole file from its chunks. Raises as `Upload` and its methods do.
 
     With a `key` it is a held file.
     """
-    upload = Upload(owner, name=name, content_type=content_type, size=size, modified_at=modified_at)
+    upload = Upload(
+        owner,
+        name=name,
+        content_type=content_type,
+        size=size,
+        modified_at=modified_at,
+        destination=destination,
+    )
     try:
         for chunk in chunks:
             upload.write(chunk)
@@ -181,42 +273,122 @@ def store(
     return record
 
 
+def written_again(
+    row: StoredObject,
+    dek: bytes,
+    sealed: SealedObject,
+    *,
+    uploader: User,
+    name: str,
+    destination: Destination,
+    file_id: uuid.UUID,
+    each: Callable[[Iterable[bytes]], Iterable[bytes]] = iter,
+) -> Upload:
+    """The bytes of a complete object under keys of another file's: a finished upload.
+
+    Its keys were bound to a file that it cannot become a version of any more, or not to the one
+    that it is to be a version of. `each` is given the chunks, and hands them on. Raises as `Upload`
+    does, and StoreError, Damaged.
+    """
+    key = ObjectKey(dek, row.context, sealed.size, sealed.commitment)
+    again = Upload(uploader, name=name, size=sealed.size, destination=destination, file_id=file_id)
+    try:
+        with storage().reader(row.object_name, key) as reader:
+            for chunk in each(reader.chunks()):
+                again.write(chunk)
+        again.finish()
+    except BaseException:
+        again.abort()
+        raise
+    return again
+
+
+def publish_object(
+    row: StoredObject,
+    dek: bytes,
+    sealed: SealedObject,
+    key: custody.UserKey | None,
+    *,
+    uploader: User,
+    name: str,
+    content_type: str,
+    modified_at: datetime | None,
+    destination: Destination,
+    **fields: Any,
+) -> FileRecord:
+    """Make a verified object a file, or the current version of one. For a transaction.
+
+    `fields` change with its row. A name that is taken gets a number. Raises OtherFile, where the
+    object has to be written again first; UploadLost; QuotaExceeded; and AccountClosed where the
+    uploader was deactivated while the bytes arrived.
+    """
+    require_active(uploader)
+    place = destinations.decide(row, uploader, name, destination, sealed.size)
+    if place.version_of is not None:
+        versions.step_aside(place.version_of)
+    stored_objects.seal_object(row, dek, sealed, key, **fields)
+    if place.version_of is None:
+        return create_record(
+            row,
+            uploader=uploader,
+            place=place,
+            content_type=content_type,
+            modified_at=modified_at,
+            meant=destination,
+        )
+    versions.take_place(
+        place.version_of,
+        row,
+        uploader=uploader,
+        content_type=content_type,
+        modified_at=modified_at,
+    )
+    return place.version_of
+
+
+def _told(place: destinations.Place, uploader: User, meant: Destination) -> dict[str, Any]:
+    """What an event says of a place that is not the uploader's own root."""
+    told: dict[str, Any] = {}
+    if place.folder.owner_id != uploader.pk:
+        told["owner_id"] = place.folder.owner_id
+    if not place.folder.is_root:
+        told["folder_id"] = str(place.folder.pk)
+    if place.elsewhere and meant.folder is not None:
+        told["instead_of_folder_id"] = str(meant.folder.pk)
+    return told
+
+
 def create_record(
     row: StoredObject,
     *,
-    owner: User,
-    name: str,
+    uploader: User,
+    place: destinations.Place,
     content_type: str,
     modified_at: datetime | None = None,
+    meant: Destination = ROOT,
 ) -> FileRecord:
-    """Make a live object a file. For a transaction in which it has just been sealed.
-
-    A name that is taken gets a number. Raises AccountClosed where the owner was deactivated while
-    the bytes arrived.
-    """
-    require_active(owner)
-    root = placing.root_of(owner)
-    placing.lock_tree(owner)
-    name = placing.free_name(root, name)
+    """Make a live object a file in its place. For the transaction that has just sealed it."""
+    owner = place.folder.owner
     record = FileRecord.objects.create(
         id=row.file_id,
-        name=name,
+        name=place.name,
         content_type=content_type,
         size=row.size,
         owner=owner,
-        folder=root,
-        uploaded_by=owner,
+        folder=place.folder,
+        uploaded_by=uploader,
         custody=row.custody,
         current=row,
         modified_at=modified_at,
     )
-    placing.enter(record, root)
+    placing.enter(record, place.folder)
     audit.record(
         Event.FILE_UPLOADED,
-        actor=owner,
+        actor=uploader,
         file_id=record.id,
         size=record.size,
         custody=record.custody,
+        **_told(place, uploader, meant),
         ms=round((timezone.now() - row.created_at).total_seconds() * 1000),
     )
     return record

@@ -23,7 +23,7 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_http_methods
 
 from files.access import Permission
-from files.errors import FileTooLarge, UploadLost
+from files.errors import FileTooLarge, MayNotAdd, NameTaken, UploadLost
 from files.keys import custody
 from files.models import FileRecord
 from files.vault import storing
@@ -31,6 +31,7 @@ from files.web.forms import UploadForm
 from files.web.key_pages import keys_page, shown_keys
 from files.web.requested import user_of
 from files.web.transfers.bodies import declared_length
+from files.web.transfers.destinations import BadDestination
 from files.web.transfers.forms import (
     BadTime,
     BodyTooShort,
@@ -68,6 +69,8 @@ def upload(request: HttpRequest) -> HttpResponseBase:
     request.upload_handlers = [handler]
     try:
         request.POST  # noqa: B018  reads the whole body, through the handler
+        if handler.misdirected is not None:
+            raise handler.misdirected
         return publish_uploads(request, handler)
     except (BodyTooShort, UnreadablePostError):
         if (slow := slowness_of(request)) is not None:
@@ -79,8 +82,12 @@ def upload(request: HttpRequest) -> HttpResponseBase:
         return _refused_upload(
             request, NoForm(f"The form could not be read ({error})."), status=400
         )
-    except (TooManyFiles, BadTime) as error:
+    except (TooManyFiles, BadTime, BadDestination) as error:
         return _refused_upload(request, error, status=400)
+    except MayNotAdd as error:
+        return _refused_upload(request, error, status=403)
+    except FileTooLarge as error:
+        return _refused_upload(request, error, status=413)
     except UploadLost as lost:
         return _refused_upload(request, lost, status=409)
     finally:
@@ -109,14 +116,15 @@ def publish_uploads(request: HttpRequest, handler: VaultUploadHandler) -> HttpRe
     form = UploadForm(request.POST, request.FILES, user=user_of(request))
     files = [file for file in request.FILES.getlist("files") if isinstance(file, ReceivedFile)]
     handler.date(files, request.POST.getlist("modified"))
+    files = handler.direct(files, request.POST)
     received = [file.upload for file in files]
     if not form.is_valid() and (form.errors.keys() - {"files"} or not handler.refused):
         return _upload_answer(request, form, [], [], status=400)
     keys = form.new_keys(len(received))
     stored = storing.publish(received, keys)
+    _tell_places(request, received, stored)
     if handler.refused:
-        too_large = any(isinstance(error, FileTooLarge) for _, error in handler.refused)
-        status = 413 if too_large else 400
+        status = _status_of([error for _, error in handler.refused])
         return _upload_answer(
             request, empty_form(request), handler.refused, stored, status=status, keys=keys
         )
@@ -125,6 +133,31 @@ def publish_uploads(request: HttpRequest, handler: VaultUploadHandler) -> HttpRe
     count = len(stored)
     messages.success(request, f"{count} file{'' if count == 1 else 's'} stored.")
     return redirect("files:list")
+
+
+def _status_of(refused: Sequence[Exception]) -> int:
+    for kind, status in ((FileTooLarge, 413), (NameTaken, 409)):
+        if any(isinstance(error, kind) for error in refused):
+            return status
+    return 400
+
+
+def _tell_places(
+    request: HttpRequest, uploads: Sequence[storing.Upload], stored: Sequence[FileRecord]
+) -> None:
+    """Say of each file that did not come where, or under which name, it was meant to."""
+    for upload, record in zip(uploads, stored, strict=True):
+        meant = upload.destination.folder
+        if meant is not None and record.folder_id != meant.pk:
+            messages.warning(
+                request,
+                f"“{record.name}” is in your own files: the folder that it was meant for is gone, "
+                "or you may not add to it any more.",
+            )
+        elif record.name != upload.name:
+            messages.info(
+                request, f"“{upload.name}” was there already: what you sent is “{record.name}”."
+            )
 
 
 def _upload_answer(

@@ -17,11 +17,12 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
+from django.conf import settings
 from django.contrib.auth import login
 from django.contrib.auth.models import Group, Permission
 from django.db import transaction
@@ -35,15 +36,25 @@ from files.access import Person
 from files.crypto.errors import Damaged
 from files.crypto.keyring import generate_master_key
 from files.errors import WrongFileKey
-from files.folders import making, moving, ownership, trash
+from files.folders import making, moving, ownership, purging, trash
 from files.keys.wrapping_history import with_past
-from files.models import FileRecord, Folder, Grant, StoredObject
+from files.models import Conflict, FileRecord, Folder, Grant, StoredObject
 from files.recovery import database_closing
 from files.rotation import reencryption, retirement
 from files.sharing import denials, granting
 from files.tree import placing
 from files.upkeep import verification
-from files.vault import downloading, held, opening, removing, resumable, storing
+from files.vault import (
+    downloading,
+    emptying,
+    held,
+    opening,
+    removing,
+    resumable,
+    storing,
+    versions,
+)
+from files.vault.destinations import Destination
 from tests.files.conftest import CONTENT, KEY
 
 ROOT = Path(__file__).parents[2]
@@ -184,6 +195,12 @@ MODULES: dict[str, str] = {
     "files.vault.opening": WALKED,
     "files.vault.stored_objects": WALKED,
     "files.vault.removing": WALKED,
+    "files.vault.purging": RULES,
+    "files.vault.destinations": RULES,
+    "files.vault.versions": WALKED,
+    "files.vault.emptying": WALKED,
+    "files.folders.purging": WALKED,
+    "files.web.transfers.destinations": PAGES,
     "files.keys.wrapping": WALKED,
     "files.upkeep.verification": WALKED,
     "files.upkeep.verification_queue": "claims objects, and notes when each was verified",
@@ -323,6 +340,21 @@ NO_EVENT: dict[str, str] = {
     "files.vault.stored_objects.StoredObjectKeys.issue": "of objects that belong to no file",
     "files.vault.stored_objects.StoredObjectKeys.seal": "of objects that belong to no file",
     "files.vault.storing.Upload.file_id": READS,
+    "files.vault.storing.Upload.direct": BYTES,
+    "files.vault.storing.Upload.publish_as": STEP,
+    "files.vault.storing.written_again": BYTES,
+    "files.vault.opening.version_told": READS,
+    "files.vault.versions.of": READS,
+    "files.vault.versions.as_it_was": READS,
+    "files.vault.versions.find": READS,
+    "files.vault.versions.lock": READS,
+    "files.vault.versions.step_aside": STEP,
+    "files.vault.versions.prunable": READS,
+    "files.vault.emptying.finish": "goes on with what folder_deleted told of; each file is told",
+    "files.vault.emptying.overdue_folders": READS,
+    "files.vault.emptying.overdue_files": READS,
+    "files.vault.quota.Allowance.admit_complete": RULES,
+    "files.vault.quota.trash_bytes": READS,
     "files.vault.storing.Upload.finish": BYTES,
     "files.vault.storing.Upload.size": READS,
     "files.vault.storing.Upload.write": BYTES,
@@ -433,6 +465,61 @@ def _restore(world: World) -> Call:
 def _publish(world: World) -> Call:
     uploads = [world.upload()]
     return lambda: storing.publish(uploads)
+
+
+def _publish_version(world: World) -> Call:
+    version = Destination(conflict=Conflict.VERSION)
+    upload = storing.Upload(world.alice, name=world.record.name, destination=version)
+    upload.write(CONTENT)
+    upload.finish()
+    return lambda: storing.publish([upload])
+
+
+def _former(world: World) -> UUID:
+    _publish_version(world)()
+    return world.record.versions.get().version
+
+
+def _restore_version(world: World) -> Call:
+    who, former = Person(world.alice), _former(world)
+    return partial(versions.restore, world.record, former, by=who, actor=world.alice)
+
+
+def _delete_version(world: World) -> Call:
+    who, former = Person(world.alice), _former(world)
+    return partial(versions.delete, world.record, former, by=who, actor=world.alice)
+
+
+def _prune(world: World) -> Call:
+    _former(world)
+    # One that is old, and newer ones as many as are kept.
+    for _ in range(settings.KEEP_VERSIONS):
+        _publish_version(world)()
+    in_time = timezone.now() + settings.KEEP_VERSIONS_TIME + timedelta(days=1)
+    return lambda: list(versions.prune_all(in_time))
+
+
+def _trashed_folder(world: World) -> Folder:
+    folder = world.folder()
+    trash.put_away(folder, by=Person(world.alice), actor=world.alice)
+    return folder
+
+
+def _end_tree(world: World) -> Call:
+    who, folder = Person(world.alice), _trashed_folder(world)
+    return partial(purging.delete_for_good, folder, by=who, actor=world.alice)
+
+
+def _delete_for_good(world: World) -> Call:
+    who = Person(world.alice)
+    trash.put_away(world.record, by=who, actor=world.alice)
+    return partial(purging.delete_for_good, world.record, by=who, actor=world.alice)
+
+
+def _expire(world: World) -> Call:
+    trash.put_away(world.record, by=Person(world.alice), actor=world.alice)
+    in_time = timezone.now() + settings.TRASH_TIME + timedelta(days=1)
+    return lambda: list(emptying.expire(in_time))
 
 
 def _abort(world: World) -> Call:
@@ -594,6 +681,11 @@ def _note(world: World) -> Call:
     return lambda: denials.note(
         world.bob, [world.record.pk], reason=denials.NOT_VISIBLE, door="files:download"
     )
+
+
+def _note_folder(world: World) -> Call:
+    why = {"reason": denials.NOT_VISIBLE, "door": "folders:detail"}
+    return partial(denials.note_folder, world.bob, world.folder().pk, **why)
 
 
 def _note_upload(world: World) -> Call:
@@ -796,6 +888,7 @@ WRITES: dict[str, list[Case]] = {
     ],
     "audit.exports.answer": [Case(Event.AUDIT_EXPORTED, _export)],
     "files.sharing.denials.note": [Case(Event.DOWNLOAD_DENIED, _note)],
+    "files.sharing.denials.note_folder": [Case(Event.ACCESS_DENIED, _note_folder)],
     "files.sharing.denials.note_upload": [Case(Event.ACCESS_DENIED, _note_upload)],
     "files.vault.downloading.Sending.end": [Case(Event.FILE_DOWNLOADED, _end)],
     "files.vault.downloading.settle_idle": [Case(Event.FILE_DOWNLOADED, _idle)],
@@ -879,7 +972,22 @@ WRITES: dict[str, list[Case]] = {
             lambda w: lambda: opening.mark_damaged(w.record.current, Damaged("it is")),
         )
     ],
-    "files.vault.storing.publish": [Case(Event.FILE_UPLOADED, _publish)],
+    "files.vault.storing.publish": [
+        Case(Event.FILE_UPLOADED, _publish),
+        Case(Event.VERSION_ADDED, _publish_version),
+    ],
+    "files.vault.storing.publish_object": [Case(Event.FILE_UPLOADED, _publish)],
+    "files.vault.versions.take_place": [Case(Event.VERSION_ADDED, _publish_version)],
+    "files.vault.versions.restore": [Case(Event.VERSION_RESTORED, _restore_version)],
+    "files.vault.versions.delete": [Case(Event.VERSION_DELETED, _delete_version)],
+    "files.vault.versions.prune": [Case(Event.VERSION_DELETED, _prune)],
+    "files.vault.versions.prune_all": [Case(Event.VERSION_DELETED, _prune)],
+    "files.vault.emptying.end_tree": [Case(Event.FOLDER_DELETED, _end_tree)],
+    "files.vault.emptying.expire": [Case(Event.FILE_DELETED, _expire)],
+    "files.folders.purging.delete_for_good": [
+        Case(Event.FILE_DELETED, _delete_for_good),
+        Case(Event.FOLDER_DELETED, _end_tree),
+    ],
     "files.vault.removing.remove": [
         Case(Event.FILE_DELETED, lambda w: lambda: removing.remove(w.record, actor=w.alice))
     ],

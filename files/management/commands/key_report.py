@@ -16,6 +16,7 @@ from runtime.progress import Progress
 _COLUMNS = {
     "status": "status",
     "live": "live",
+    "former": "kept",
     "damaged": "damaged",
     "writing": "writing",
     "doomed": "doomed",
@@ -109,6 +110,7 @@ def _as_json(line: KeyLine) -> dict[str, Any]:
         "retired_at": line.retired_at and line.retired_at.isoformat(),
         "records": {
             "live": line.live,
+            "kept": line.kept,
             "damaged": line.damaged,
             "writing": line.writing,
             "doomed": line.doomed,

@@ -26,17 +26,21 @@ DOES = {
     Act.REPORT: "leave, and report, object without a row",
     Act.DELETE: "delete object without a row",
     Act.MARK: "mark as damaged, its object is gone",
+    Act.EXPIRE: "delete for good from the trash",
+    Act.PRUNE: "delete former version",
 }
 
 
 class Command(BaseCommand):
     help = (
         "Delete doomed objects past their grace (DOOMED_GRACE_MINUTES) and uploads that stand "
-        "still past their expiry (UPLOAD_EXPIRY_HOURS). Then compare the bucket with the rows: "
-        "abort multipart uploads that nobody will complete, delete what complete uploads left, "
-        "mark files whose object is gone, and report objects that no row knows. Run it every hour, "
-        "also beside a running service. Downloads that stand still get their event of the log. "
-        "Exit code 1: something could not be removed, or is missing."
+        "still past their expiry (UPLOAD_EXPIRY_HOURS); for good, what was in the trash longer "
+        "than TRASH_DAYS, and former versions beyond KEEP_VERSIONS and KEEP_VERSIONS_DAYS. Then "
+        "compare the bucket with the rows: abort multipart uploads that nobody will complete, "
+        "delete what complete uploads left, mark files whose object is gone, and report objects "
+        "that no row knows. Run it every hour, also beside a running service. Downloads that stand "
+        "still get their event of the log. Exit code 1: something could not be removed, or is "
+        "missing."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -75,6 +79,8 @@ class Command(BaseCommand):
             run.tell(
                 purged=swept.purged,
                 abandoned=swept.abandoned,
+                expired=swept.expired,
+                pruned=swept.pruned,
                 multiparts=found.aborted,
                 unknown=found.unknown_objects,
                 deleted=found.deleted,
@@ -102,6 +108,10 @@ class Command(BaseCommand):
         self.stdout.write(
             f"{swept.purged} doomed objects and {swept.abandoned} abandoned uploads {verb}."
         )
+        if swept.expired or swept.pruned:
+            self.stdout.write(
+                f"{swept.expired} files of the trash and {swept.pruned} former versions {verb}."
+            )
         if found.aborted or found.tails:
             self.stdout.write(
                 f"{found.aborted} stale multipart uploads and {found.tails} tails {verb}."
@@ -126,6 +136,8 @@ class Command(BaseCommand):
             "dry_run": self._dry_run,
             "purged": swept.purged,
             "abandoned": swept.abandoned,
+            "expired": swept.expired,
+            "pruned": swept.pruned,
             "multiparts_aborted": found.aborted,
             "tails": found.tails,
             "unknown": [

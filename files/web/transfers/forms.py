@@ -16,14 +16,16 @@ from django.conf import settings
 from django.core.exceptions import TooManyFilesSent
 from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler, StopUpload
-from django.http import HttpRequest, multipartparser
+from django.http import Http404, HttpRequest, multipartparser
 from django.http.multipartparser import MultiPartParser
 
 from accounts.models import User
-from files.errors import FileTooLarge, TooManyUploads, VaultError
+from files.errors import FileTooLarge, MayNotAdd, NameTaken, TooManyUploads, VaultError
 from files.records.names import BadName
+from files.vault.destinations import Destination
 from files.vault.storing import Upload
 from files.web.transfers import bodies
+from files.web.transfers.destinations import BadDestination, destination
 from files.web.transfers.moments import parse_moment
 from runtime.slowness import TooSlow
 
@@ -160,10 +162,17 @@ multipartparser.Parser = PlainParts  # type: ignore[misc]
 class RawNames(MultiPartParser):
     """Leaves a file's name as it was sent: `names` has the one rule of what is kept.
 
+    And tells the fields that came so far, while files come.
+
     But for `%22`, `%0A` and `%0D`: browsers send a quotation mark and the two ends of a line so,
     and nothing else (WHATWG HTML, 4.10.22.8). A name that has these three characters itself cannot
     be told from it in a form; by tus it can.
     """
+
+    def said(self, field: str) -> str:
+        """What came last in that field so far; empty where nothing did."""
+        fields: QueryDict | None = getattr(self, "_post", None)
+        return (fields.get(field) if fields is not None else None) or ""
 
     def sanitize_file_name(self, file_name: str) -> str:
         return re.sub("%(?:22|0A|0D)", lambda sent: unquote(sent[0]), file_name)
@@ -186,7 +195,8 @@ class ReceivedFile(UploadedFile[Any]):
 class VaultUploadHandler(FileUploadHandler):
     """Streams each file of the field `files` into an `Upload` of its own.
 
-    `refused` collects the files that the rules refuse, as (name, error); the others go on.
+    `refused` collects the files that the rules refuse, as (name, error); the others go on. Where
+    they go is said by the fields `folder` and `conflict`, before the files or after them.
     """
 
     chunk_size = 256 * 1024
@@ -196,6 +206,7 @@ class VaultUploadHandler(FileUploadHandler):
         self._owner = owner
         self._uploads: list[Upload] = []
         self._current: Upload | None = None
+        self._parser: RawNames | None = None
         self._parsing = False
         self._body_length = 0
         self._stopped = False
@@ -203,6 +214,9 @@ class VaultUploadHandler(FileUploadHandler):
         self.count = 0
         """Files that came, whatever became of them."""
         self.refused: list[tuple[str, BadName | VaultError]] = []
+        self._said: dict[tuple[str, str], Destination] = {}
+        self.misdirected: Exception | None = None
+        """Why nothing can go where it was to go; then the rest of the body is not read."""
 
     def handle_raw_input(
         self,
@@ -219,7 +233,8 @@ class VaultUploadHandler(FileUploadHandler):
         self._body_length = content_length
         body: Any = CountedBody(input_data)
         try:
-            result = RawNames(META, body, [self], encoding).parse()
+            self._parser = RawNames(META, body, [self], encoding)
+            result = self._parser.parse()
         except TooManyFilesSent:
             raise TooManyFiles(None) from None
         if self.count > MAX_FILES:
@@ -247,11 +262,44 @@ class VaultUploadHandler(FileUploadHandler):
                 name=self.file_name,
                 content_type=self.content_type,
                 at_most=self._body_length,
+                destination=self._destination(self._has("folder"), self._has("conflict")),
             )
-        except (BadName, TooManyUploads) as error:
+        except (BadName, TooManyUploads, NameTaken) as error:
             self.refused.append((self.file_name, error))
+        except (BadDestination, Http404, MayNotAdd) as error:
+            self.misdirected = error
+            self._stopped = True
+            raise StopUpload(connection_reset=True) from None
         else:
             self._uploads.append(self._current)
+
+    def _has(self, field: str) -> str:
+        return "" if self._parser is None else self._parser.said(field)
+
+    def _destination(self, folder: str, conflict: str) -> Destination:
+        """Where that is, asked once. Raises BadDestination, Http404."""
+        if (folder, conflict) not in self._said:
+            found = destination(self._owner, folder=folder, conflict=conflict)
+            self._said[folder, conflict] = found
+        return self._said[folder, conflict]
+
+    def direct(self, files: Sequence[ReceivedFile], fields: QueryDict) -> list[ReceivedFile]:
+        """Send the files where the whole form says: its fields may have come after them.
+
+        Those that are left: one whose name is taken, and that was to be refused then, is not.
+        Raises BadDestination, Http404, MayNotAdd.
+        """
+        meant = self._destination(fields.get("folder") or "", fields.get("conflict") or "")
+        left = []
+        for file in files:
+            try:
+                if file.upload.destination != meant:
+                    file.upload.direct(meant)
+            except NameTaken as error:
+                self.refused.append((file.upload.name, error))
+            else:
+                left.append(file)
+        return left
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
         if self._current is None:

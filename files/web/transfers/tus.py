@@ -29,6 +29,8 @@ from files.access import Permission, Person
 from files.crypto.digests import EMPTY, LENGTH
 from files.errors import (
     FileTooLarge,
+    MayNotAdd,
+    NameTaken,
     OtherContent,
     TooManyUploads,
     UploadBusy,
@@ -36,12 +38,13 @@ from files.errors import (
     WrongLength,
     WrongOffset,
 )
-from files.models import Custody, FileRecord, StoredObject, UploadSession
+from files.models import Custody, FileRecord, KeptVersion, StoredObject, UploadSession
 from files.records.names import BadName
 from files.sharing import denials
-from files.vault import held, resumable, upload_state
+from files.vault import held, resumable, upload_state, versions
 from files.web.transfers import structured
 from files.web.transfers.bodies import declared_length
+from files.web.transfers.destinations import destination
 from files.web.transfers.moments import parse_moment
 from runtime import slowness
 
@@ -116,8 +119,12 @@ def answering(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
             response["Retry-After"] = "1"
         except UploadLost as error:
             response = _plain(410, str(error))
-        except Http404:
-            response = _plain(404, "There is no such upload.")
+        except NameTaken as error:
+            response = _plain(409, str(error))
+        except MayNotAdd as error:
+            response = _plain(403, str(error))
+        except Http404 as error:
+            response = _plain(404, str(error) or "There is no such upload.")
         response["Tus-Resumable"] = VERSION
         response["Cache-Control"] = "no-store"
         return response
@@ -195,14 +202,18 @@ def create(request: HttpRequest) -> HttpResponse:
     for header in ("Upload-Checksum", EXPECTED):
         if header in request.headers and not at_once:
             raise Refusal(400, f"{header} belongs to bytes, and none were sent.")
+    user = cast("User", request.user)
     session = resumable.create(
-        cast("User", request.user),
+        user,
         name=metadata.get("filename", "unnamed"),
         content_type=metadata.get("filetype"),
         length=length,
         metadata=raw,
         in_custody=Custody(in_custody),
         modified_at=modified_at,
+        destination=destination(
+            user, folder=metadata.get("folder", ""), conflict=metadata.get("conflict", "")
+        ),
         leased=at_once,
     )
     if at_once:
@@ -330,7 +341,7 @@ def _state(
         response[CHAIN] = structured.byte_sequence(chain)
     response["Upload-Expires"] = http_date(session.expires_at.timestamp())
     if stored is not None:
-        response["Securestore-File"] = str(stored.pk)
+        _tell_place(response, session, stored)
         # Also to a client that asks again: the answer that completed the upload may be lost.
         if stored.is_held and (key := held.just_made(stored, actor=session.owner)):
             response["Securestore-Key"] = key
@@ -338,13 +349,29 @@ def _state(
     return response
 
 
+def _tell_place(response: HttpResponse, session: UploadSession, stored: FileRecord) -> None:
+    """Which file it is; its name and its folder, where they are not what the client asked for."""
+    response["Securestore-File"] = str(stored.pk)
+    if stored.name != session.name:
+        response["Securestore-Name"] = quote(stored.name, safe="")
+    wanted = _parse_metadata(session.metadata).get("folder")
+    if wanted and stored.folder_id not in {None, uuid.UUID(wanted)}:
+        response["Securestore-Folder"] = str(stored.folder_id)
+
+
 def _file_of(session: UploadSession) -> FileRecord | None:
+    """The file of a complete upload; as it was then, where a newer version has come since."""
     if not session.completed_at:
         return None
-    file = access.visible_to(Person(session.owner)).filter(current=session.object_id).first()
-    if file is None:
+    files = access.visible_to(Person(session.owner))
+    file = files.filter(current=session.object_id).first()
+    if file is not None:
+        return file
+    former = KeptVersion.objects.filter(object=session.object_id, file__in=files.values("pk"))
+    kept = former.select_related("file", "object", "uploaded_by").first()
+    if kept is None:
         raise Http404
-    return file
+    return versions.as_it_was(kept)
 
 
 # --- Headers --------------------------------------------------------------------------------------

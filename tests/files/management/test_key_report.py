@@ -50,7 +50,7 @@ def test_people_get_a_table() -> None:
 def test_scripts_get_json() -> None:
     new, old = as_json()
     assert (new["id"], new["primary"], new["records"]["live"]) == (NEW_ID, True, 0)
-    assert old["records"] == {"live": 1, "damaged": 0, "writing": 0, "doomed": 0}
+    assert old["records"] == {"live": 1, "kept": 0, "damaged": 0, "writing": 0, "doomed": 0}
     assert old["custody"] == {"managed": 1, "held": 0}
     assert (old["bytes"], old["second_factors"], old["unreadable"]) == (len(CONTENT), 0, None)
     assert as_json("--check")[1]["unreadable"] == []

@@ -40,7 +40,9 @@ def test_a_removed_file_is_gone_everywhere(
         removing.remove(record, actor=alice)
     assert nothing_left()
     assert not Grant.objects.exists()
-    assert events("file_deleted") == [{"file_id": file_id, "actor": "alice", "size": len(CONTENT)}]
+    assert events("file_deleted") == [
+        {"file_id": file_id, "actor": "alice", "size": len(CONTENT), "backups_until": "unknown"}
+    ]
 
 
 def test_the_object_goes_only_once_the_deletion_stands(

@@ -1,0 +1,52 @@
+"""Where a client says that an upload is to go: `folder` and `conflict`, in metadata and in forms.
+
+A folder is only ever fetched through the rule, so that one which is not the user's to see is the
+404 of one that does not exist. Must never decide what becomes of an upload.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+from django.core.exceptions import BadRequest
+from django.http import Http404
+
+from accounts.models import User
+from files.access import Person, folders_visible_to
+from files.models import Conflict, Folder
+from files.sharing import denials
+from files.vault.destinations import Destination
+
+
+class BadDestination(BadRequest):
+    """What was said of the folder or of a taken name makes no sense; the message says why."""
+
+
+def destination(user: User, *, folder: str = "", conflict: str = "") -> Destination:
+    """Where an upload is to go, from the texts of `folder` and `conflict`; empty says nothing.
+
+    Raises BadDestination, and Http404 for a folder that the user does not see.
+    """
+    if conflict and conflict not in Conflict:
+        raise BadDestination(
+            f"“{conflict[:40]}” says nothing of a name that is taken: send version, rename or "
+            "refuse as `conflict`, or leave it out for rename. Nothing was stored."
+        )
+    return Destination(_folder(user, folder), Conflict(conflict or Conflict.RENAME))
+
+
+def _folder(user: User, text: str) -> Folder | None:
+    if not text:
+        return None
+    try:
+        wanted = uuid.UUID(text)
+    except ValueError:
+        raise BadDestination(
+            f"“{text[:40]}” is no id of a folder: send the one of its address, or leave `folder` "
+            "out for your own files. Nothing was stored."
+        ) from None
+    found = folders_visible_to(Person(user)).select_related("owner").filter(pk=wanted).first()
+    if found is None:
+        denials.note_folder(user, wanted, reason=denials.NOT_VISIBLE, door="upload")
+        raise Http404("There is no such folder.")
+    return found
