@@ -178,7 +178,7 @@ def _master_keys() -> Check:
 
 
 def _known_damage() -> Check:
-    count = StoredObject.objects.filter(state=State.DAMAGED).count()
+    count = StoredObject.objects.filter(state__in=StoredObject.SPOILT).count()
     if count:
         return Check("known damage", False, f"{count} files are marked damaged in the backup")
     return Check("known damage", True, "none")
@@ -189,7 +189,7 @@ def _known_damage() -> Check:
 
 def _sample(text: str) -> dict[UUID, int]:
     """Random streams, of files and of what they were before."""
-    sound = StoredObject.objects.filter(state__in=(State.LIVE, State.KEPT))
+    sound = StoredObject.objects.filter(state__in=StoredObject.SOUND)
     wanted = sample_size(text, sound.count())
     return dict(sound.order_by("?").values_list("stream_id", "size")[:wanted])
 

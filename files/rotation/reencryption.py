@@ -40,6 +40,7 @@ from files.records.leases import is_dead, new_lease
 from files.storage import ObjectKey, ObjectMissing, SealedObject
 from files.storage.backend import random_object_name
 from files.vault import held, opening, removing, stored_objects
+from files.vault.purging import Ending, may_purge
 from runtime.connections import release
 
 log = logging.getLogger(__name__)
@@ -200,7 +201,7 @@ class _Reencryption:
             if not same.update(current=self._row):
                 raise FileChanged
             source = StoredObject.objects.filter(pk=self._source.pk, state=State.LIVE)
-            if not removing.doom(source):
+            if not may_purge(self._source, Ending.REENCRYPTED) or not removing.doom(source):
                 raise FileChanged
             wrapping.remember_wrapping(self._row, wrapped.master_key_id)
             swapped = self._mine().update(

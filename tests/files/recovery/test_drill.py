@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 
 from files.crypto.keyexport import Argon2, KeyExport, Protector, open_export, read_header
 from files.crypto.keyring import generate_master_key
-from files.models import Entry, FileRecord, KeptVersion, StoredObject
+from files.models import Conflict, Entry, FileRecord, KeptVersion, StoredObject
 from files.recovery import backups, drill, key_export
+from files.vault import storing
+from files.vault.destinations import Destination
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -74,25 +76,17 @@ def test_what_is_to_be_read_is_told_before_what_was(
 
 
 def test_former_versions_are_read_and_counted(
-    manifest: Callable[[], backups.Manifest], record: FileRecord, store: Store, alice: User
+    manifest: Callable[[], backups.Manifest], record: FileRecord, alice: User
 ) -> None:
-    other = store(alice, b"as it was")
-    former = StoredObject.objects.filter(pk=other.current_id)
-    other.grants.all().delete()
-    row = former.get()
-    FileRecord.objects.filter(pk=other.pk).delete()
-    former.update(state=StoredObject.State.KEPT)
-    version = KeptVersion.objects.create(
-        file=record, object=row, size=row.size, custody=row.custody, uploaded_at=row.created_at
-    )
-    FileRecord.objects.filter(pk=record.pk).update(kept_bytes=version.size)
+    version = Destination(conflict=Conflict.VERSION)
+    storing.store(alice, [b"as it is"], name=record.name, destination=version)
     made = manifest()
     assert made.counts["versions"] == 1
     assert made.counts["folders"] == 1
     checks = run(made)
     assert failed(checks) == set()
     assert "2 files read to their last byte" in checks["sample"].detail
-    version.delete()
+    KeptVersion.objects.all().delete()
     FileRecord.objects.filter(pk=record.pk).update(kept_bytes=0)
     assert failed(run(made)) == {"counts"}
 

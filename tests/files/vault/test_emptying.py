@@ -116,7 +116,7 @@ def test_a_killed_one_brings_nothing_back_and_a_sweep_goes_on(
     # Here it dies.
     assert not {bytes(row.wrapped_key) for row in StoredObject.objects.all()} - {b""}
     assert not trashed_folders_of(Person(alice)).exists()
-    with pytest.raises(Exception, match="does not exist"):
+    with pytest.raises(Exception, match="no longer there"):
         trash.restore(tree, by=Person(alice), actor=alice)
     monkeypatch.setattr(emptying, "AT_ONCE", 1)
     rest = emptying.finish(Folder.objects.get(pk=tree.pk))
