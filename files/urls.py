@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from files.web import details, downloads, grants, held_keys, lists, upload_form
+from files.web import details, downloads, grants, held_keys, lists, upload_form, versions
 
 app_name = "files"
 urlpatterns = [
@@ -18,6 +18,13 @@ urlpatterns = [
     path("<uuid:file_id>/key/", held_keys.show, name="key"),
     path("<uuid:file_id>/key/file/", held_keys.key_file, name="key_file"),
     path("<uuid:file_id>/key/passphrase/", held_keys.set_passphrase, name="set_passphrase"),
+    path("<uuid:file_id>/versions/", versions.versions_of, name="versions"),
+    path(
+        "<uuid:file_id>/versions/<uuid:version>/download/",
+        versions.download,
+        name="version_download",
+    ),
+    path("<uuid:file_id>/versions/<uuid:version>/unlock/", versions.unlock, name="version_unlock"),
     path("<uuid:file_id>/history/", details.history, name="history"),
     path("<uuid:file_id>/grants/", grants.grants, name="grants"),
     path("<uuid:file_id>/delete/", details.delete, name="delete"),

@@ -52,16 +52,17 @@ def unlock(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
         return redirect(record)
     then = DOWNLOAD if request.POST.get("then") == DOWNLOAD else ""
     try:
-        with _wrong_keys_counted(request, record):
+        with wrong_keys_counted(request, record):
             key = held.unlock(record, request.POST.get("key", ""), actor=user)
     except REFUSED as refused:
-        return _refusal(request, record, refused, partial(locked, request, record, then=then))
+        return key_refused(request, record, refused, partial(locked, request, record, then=then))
     response = redirect("files:download", record.pk) if then else redirect(record)
     unlocking.unlock(response, request, record, key)
     return response
 
 
-def _wrong_keys_counted(request: HttpRequest, record: FileRecord) -> AbstractContextManager[None]:
+def wrong_keys_counted(request: HttpRequest, record: FileRecord) -> AbstractContextManager[None]:
+    """Count the wrong keys that are typed within: for the file, whichever version, and the user."""
     user = user_of(request)
     counted: dict[str, object] = {"file": record.pk, "user": user.pk}
     if record.owner_id == user.pk:
@@ -71,7 +72,7 @@ def _wrong_keys_counted(request: HttpRequest, record: FileRecord) -> AbstractCon
     return limits.KEY_ENTRY.counting(request, WrongFileKey, **counted)
 
 
-def _refusal(
+def key_refused(
     request: HttpRequest, record: FileRecord, refused: Exception, page: Callable[..., HttpResponse]
 ) -> HttpResponse:
     """The page that says why a key was not taken, and asks again."""
@@ -168,11 +169,11 @@ def reencrypt(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
     if request.method != "POST":
         return page()
     try:
-        with _wrong_keys_counted(request, record):
+        with wrong_keys_counted(request, record):
             typed = request.POST.get("key", "")
             new, key = reencryption.reencrypt_held(record, typed, actor=user_of(request))
     except REFUSED as refused:
-        return _refusal(request, record, refused, page)
+        return key_refused(request, record, refused, page)
     except (reencryption.AlreadyRunning, reencryption.FileChanged) as error:
         return page(status=409, problem=str(error))
     except reencryption.NotVerified as error:

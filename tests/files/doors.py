@@ -91,6 +91,15 @@ DOORS: dict[str, list[Door]] = {
         Door("POST", 403, manage=True, data={"revoke": "1"}),
     ],
     "files:history": [Door(manage=True), Door("HEAD", manage=True)],
+    # Its only version is the current one; test_versions.py has files with others.
+    "files:versions": [
+        Door(manage=True),
+        Door("HEAD", manage=True),
+        Door("POST", 404, manage=True, data={"restore": "1"}),
+        Door("POST", 404, manage=True, data={"delete": "1"}),
+    ],
+    "files:version_download": [Door(ok=404, manage=True), Door("HEAD", 404, manage=True)],
+    "files:version_unlock": [Door("POST", 404, manage=True)],
     "files:delete": [Door(manage=True), Door("HEAD", manage=True), Door("POST", 302, manage=True)],
     "files:unlock": [Door("POST", 302)],
     # For owners of held files, which this one is not: test_keys.py has those.

@@ -211,6 +211,7 @@ MODULES: dict[str, str] = {
     "files.web.lists": PAGES,
     "files.web.requested": PAGES,
     "files.web.upload_form": PAGES,
+    "files.web.versions": PAGES,
     "files.web.transfers.archive": PAGES,
     "files.web.transfers.bodies": PAGES,
     "files.web.transfers.byteranges": PAGES,

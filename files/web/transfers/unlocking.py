@@ -32,6 +32,11 @@ COOKIE: Final = "securestore_unlock_key"
 _END: Final = struct.Struct(">Q")
 
 
+def _cookie_of(record: FileRecord) -> str:
+    """Each former version has one of its own, so that none takes another's place."""
+    return COOKIE if record.former is None else f"{COOKIE}_{record.version.hex}"
+
+
 def _purpose(request: HttpRequest, record: FileRecord) -> str:
     # The session's key is a credential itself: a digest of it binds as well.
     session = hashlib.sha256((request.session.session_key or "").encode()).hexdigest()
@@ -52,7 +57,7 @@ def unlock(response: HttpResponseBase, request: HttpRequest, record: FileRecord,
     sealed = keyring().wrap_secret(secret, _purpose(request, record))
     token = base64.urlsafe_b64encode(sealed.token).decode().rstrip("=")
     response.set_cookie(
-        COOKIE,
+        _cookie_of(record),
         f"{_marker(sealed.master_key_id)}.{token}",
         max_age=settings.UNLOCK_TIME,
         path=reverse("files:detail", args=[record.pk]),
@@ -65,7 +70,7 @@ def unlock(response: HttpResponseBase, request: HttpRequest, record: FileRecord,
 @sensitive_variables()
 def unlocked(request: HttpRequest, record: FileRecord) -> tuple[str, datetime] | None:
     """The file's own key and until when it is unlocked; None where it is not."""
-    marker, _, text = request.COOKIES.get(COOKIE, "").partition(".")
+    marker, _, text = request.COOKIES.get(_cookie_of(record), "").partition(".")
     ring = keyring()
     master_key_id = next((known for known in ring.ids if _marker(known) == marker), None)
     if master_key_id is None:
@@ -90,4 +95,4 @@ def key_of(request: HttpRequest, record: FileRecord) -> str | None:
 def lock(response: HttpResponseBase, record: FileRecord) -> None:
     """Take the cookie away again."""
     path = reverse("files:detail", args=[record.pk])
-    response.delete_cookie(COOKIE, path=path, samesite="Strict")
+    response.delete_cookie(_cookie_of(record), path=path, samesite="Strict")

@@ -1,0 +1,144 @@
+"""Former versions of a file: the list, the bytes of one, what may be done with one.
+
+For the owner and those who manage the file; to everybody else there are none. A held version is
+unlocked by its own key, for itself alone.
+"""
+
+from __future__ import annotations
+
+import uuid
+from functools import partial
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts import reauthentication
+from accounts.models import User
+from files.access import Permission, Person, managed_by
+from files.errors import AccessEnded, FileDamaged, KeyNeeded, NoSuchVersion, WrongFileKey
+from files.models import FileRecord
+from files.vault import held, versions
+from files.web.held_keys import REFUSED, key_refused, wrong_keys_counted
+from files.web.key_pages import locked
+from files.web.requested import managed, may_not_download, user_of
+from files.web.transfers import downloads, unlocking
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def versions_of(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
+    """The former versions; `restore` makes one current again, `delete` ends one for good."""
+    record = managed(request, file_id)
+    if request.method != "POST":
+        return _page(request, record)
+    try:
+        if "delete" in request.POST:
+            return _delete(request, record, _id_of(request.POST["delete"]))
+        return _restore(request, record, _id_of(request.POST.get("restore", "")))
+    except NoSuchVersion as gone:
+        return _page(request, record, problem=str(gone), status=404)
+    except FileDamaged as damaged:
+        return _page(request, record, problem=str(damaged), status=502)
+
+
+def _page(
+    request: HttpRequest, record: FileRecord, *, problem: str = "", status: int = 200
+) -> HttpResponse:
+    context = {
+        "record": record,
+        "former": [versions.as_it_was(kept) for kept in versions.of(record)],
+        "may_delete": record.owner_id == user_of(request).pk,
+        "may_download": user_of(request).has_perm(Permission.DOWNLOAD),
+        "problem": problem,
+    }
+    return render(request, "files/versions.html", context, status=status)
+
+
+def _id_of(text: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        raise NoSuchVersion from None
+
+
+def _restore(request: HttpRequest, record: FileRecord, version: uuid.UUID) -> HttpResponse:
+    user = user_of(request)
+    versions.restore(record, version, by=Person(user), actor=user)
+    messages.success(request, "That version is the current one again; what was, is kept below.")
+    return redirect("files:versions", record.pk)
+
+
+def _delete(request: HttpRequest, record: FileRecord, version: uuid.UUID) -> HttpResponse:
+    if not reauthentication.is_recent(request):
+        return reauthentication.ask(request, back_to=request.path)
+    if not request.POST.get("sure"):
+        problem = "Tick the box beside the button to delete a version: nobody can bring it back."
+        return _page(request, record, problem=problem, status=400)
+    user = user_of(request)
+    versions.delete(record, version, by=Person(user), actor=user)
+    messages.success(request, "That version was deleted for good.")
+    return redirect("files:versions", record.pk)
+
+
+@require_safe
+@login_required
+@sensitive_variables()
+def download(request: HttpRequest, file_id: uuid.UUID, version: uuid.UUID) -> HttpResponseBase:
+    """The bytes of a former version: GET and HEAD, whole or a range."""
+    record = _former(request, file_id, version)
+    user = user_of(request)
+    if not user.has_perm(Permission.DOWNLOAD):
+        return may_not_download(request, record)
+    if downloads.is_part_of_a_page(request):
+        raise PermissionDenied
+    key = unlocking.key_of(request, record)
+    try:
+        return downloads.answer(request, record, partial(_still_allowed, user.pk, record), key)
+    except (KeyNeeded, WrongFileKey):
+        return locked(request, record)
+    except AccessEnded:
+        raise Http404 from None
+    except FileDamaged:
+        return render(request, "files/damaged.html", {"record": record}, status=502)
+
+
+@require_POST
+@sensitive_post_parameters("key")
+@login_required
+@sensitive_variables()
+def unlock(request: HttpRequest, file_id: uuid.UUID, version: uuid.UUID) -> HttpResponse:
+    """Take the key of a held version; the right one unlocks it in this browser for a while."""
+    record = _former(request, file_id, version)
+    user = user_of(request)
+    if not user.has_perm(Permission.DOWNLOAD):
+        return may_not_download(request, record)
+    there = redirect("files:version_download", record.pk, record.version)
+    if not record.is_held:
+        return there
+    try:
+        with wrong_keys_counted(request, record):
+            key = held.unlock(record, request.POST.get("key", ""), actor=user)
+    except REFUSED as refused:
+        return key_refused(request, record, refused, partial(locked, request, record))
+    unlocking.unlock(there, request, record, key)
+    return there
+
+
+def _former(request: HttpRequest, file_id: uuid.UUID, version: uuid.UUID) -> FileRecord:
+    """The file as it was, for who manages it; 404 otherwise."""
+    try:
+        return versions.find(managed(request, file_id), version)
+    except NoSuchVersion:
+        raise Http404 from None
+
+
+def _still_allowed(user_id: int, record: FileRecord) -> bool:
+    fresh = User.objects.filter(pk=user_id).first()
+    if fresh is None or not fresh.has_perm(Permission.DOWNLOAD):
+        return False
+    return managed_by(Person(fresh)).filter(pk=record.pk).exists()
