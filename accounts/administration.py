@@ -116,12 +116,13 @@ class Guarded(SoundPresets, DiscreetHistory, SoundChoices, SoundSelections):
             chosen = one[0] if isinstance(one, tuple | list) else one
             filters.append(getattr(chosen, "parameter_name", chosen))
         on_pages = flatten_fieldsets(self.get_fieldsets(request))
-        shown = [*self.get_list_display(request), *on_pages, *filters, *self.asked_for]
+        asked_for = getattr(self, "asked_for", ())
+        shown = [*self.get_list_display(request), *on_pages, *filters, *asked_for]
         named = {str(one).split(LOOKUP_SEP, 1)[0] for one in shown}
         return {*named, self.opts.pk.name, str(self.date_hierarchy)}
 
-    asked_for: tuple[str, ...] = ()
-    """Further fields that links of ours ask the list for."""
+    asked_for: tuple[str, ...]
+    """Further fields that links of ours ask the list for, where there are any."""
 
 
 def _selected(request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:

@@ -103,11 +103,17 @@ RULES: Mapping[str, Rule] = MappingProxyType(
             identity=False,
             why="its owner reads it: a transfer is an event, and one to oneself is self-granted",
         ),
+        "files.folder": Rule(
+            Who.STAFF,
+            power=True,
+            identity=False,
+            why="its owner reads what is in it: a transfer is an event, as one of a file is",
+        ),
         "files.grant": Rule(
             Who.STAFF,
             power=True,
             identity=False,
-            why="who is named reads the file: to grant oneself is an event of its own",
+            why="who is named reads the file or folder: to grant oneself is an event of its own",
         ),
         "files.masterkey": Rule(Who.NOBODY, power=False, identity=False, why="it shows a report"),
         "audit.auditevent": Rule(Who.NOBODY, power=False, identity=False, why="it is history"),

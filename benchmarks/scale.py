@@ -1,7 +1,8 @@
 """Pages where a million files and grants are stored, beside the same pages with a thousand.
 
-Through the whole stack of Django, session, permissions and templates included, by its test client
-in this process: what a server adds is the same for both. On SQLite and PostgreSQL, each in memory.
+The files are in a hundred thousand folders, and a fifth of the grants are on these. Through the
+whole stack of Django, session, permissions and templates included, by its test client in this
+process: what a server adds is the same for both. On SQLite and PostgreSQL, each in memory.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.measure import Figure
 from benchmarks.site import MEMORY, set_up
+from benchmarks.trees import QUESTIONS, changes
 from tests.integration.postgresql import PostgresMissing, server
 
 if TYPE_CHECKING:
@@ -55,6 +57,21 @@ PAGES: dict[str, tuple[str, Path_]] = {
     "Search, two letters, none": ("owner", lambda _: f"{LIST}?q=qz"),
     "Detail, own, many grants": ("owner", lambda p: f"{LIST}{p.newest}/"),
     "Detail, granted": ("newcomer", lambda p: f"{LIST}{p.oldest}/"),
+    "List, in 150 groups": ("joiner", lambda _: LIST),
+    "Search, in 150 groups": ("joiner", lambda _: f"{LIST}?q=report+pdf"),
+    "Detail, 32 deep": ("guest", lambda p: f"{LIST}{p.oldest}/"),
+    "Folder, a fifth of all": ("owner", lambda p: f"/folders/{p.big}/"),
+    "Folder, a fifth, by size": ("owner", lambda p: f"/folders/{p.big}/?sort=-size"),
+    "Folder, a fifth, by time": ("owner", lambda p: f"/folders/{p.big}/?sort=-time"),
+    "Folder, 32 deep": ("guest", lambda p: f"/folders/{p.deepest}/"),
+    "Folder, granted often": ("owner", lambda p: f"/folders/{p.granted}/"),
+    "Search below, in every name": ("owner", lambda p: f"/folders/{p.tree}/?q=.pdf"),
+    "Search below, a rare name": ("owner", lambda p: f"/folders/{p.tree}/?q=0000002"),
+    "Search below, in no name": ("joiner", lambda p: f"/folders/{p.granted}/?q=nothing"),
+    "Shared with me": ("reader", lambda _: "/shared/"),
+    "Shared, in 150 groups": ("joiner", lambda _: "/shared/"),
+    "Recent": ("owner", lambda _: "/recent/"),
+    "Trash": ("owner", lambda _: "/trash/"),
 }
 SERIES = {
     "List page": "List, granted files",
@@ -100,14 +117,29 @@ class Stored:
         connections["default"] = self.wrapper
         who, path_of = PAGES[page]
         path = path_of(self.population)
-        taken = []
-        for _ in range(REQUESTS + 1):
-            start = time.perf_counter()
+
+        def get() -> None:
             answer = self.clients[who].get(path)
-            taken.append((time.perf_counter() - start) * 1000)
             if answer.status_code != 200:
                 raise RuntimeError(f"{path} answered {answer.status_code}")
-        return statistics.median(taken[1:])
+
+        return _median(get)
+
+    def asking(self, question: str) -> float:
+        """The same of a question of access."""
+        from django.db import connections
+
+        connections["default"] = self.wrapper
+        return _median(QUESTIONS[question](self.population))
+
+
+def _median(work: Callable[[], object]) -> float:
+    taken = []
+    for _ in range(REQUESTS + 1):
+        start = time.perf_counter()
+        work()
+        taken.append((time.perf_counter() - start) * 1000)
+    return statistics.median(taken[1:])
 
 
 def figures(size: int, runs: int) -> Iterator[Figure]:
@@ -148,17 +180,26 @@ def _on(
             for size in SIZES:
                 times = [stored[size].milliseconds(page) for _ in range(runs)]
                 yield Figure(f"{name}, {database}", "ms", times, at=size)
+        yield from _changed(database, stored[SIZES[-1]])
 
 
 def _compared(database: str, stored: dict[int, Stored], runs: int) -> Iterator[Figure]:
     few, many = stored[SIZES[0]], stored[SIZES[-1]]
-    for page in PAGES:
-        ours, theirs = [], []
-        for _ in range(runs):
-            theirs.append(few.milliseconds(page))
-            ours.append(many.milliseconds(page))
-        peer = f"with {SIZES[0]:,} files"
-        yield Figure(f"{page}, {database}", "ms", ours, peer, theirs, REACH, at_most=True)
+    for named, measure in ((PAGES, Stored.milliseconds), (QUESTIONS, Stored.asking)):
+        for name in named:
+            ours, theirs = [], []
+            for _ in range(runs):
+                theirs.append(measure(few, name))
+                ours.append(measure(many, name))
+            peer = f"with {SIZES[0]:,} files"
+            yield Figure(f"{name}, {database}", "ms", ours, peer, theirs, REACH, at_most=True)
+
+
+def _changed(database: str, stored: Stored) -> Iterator[Figure]:
+    from django.db import connections
+
+    connections["default"] = stored.wrapper
+    yield from changes(stored.population, database)
 
 
 def _sqlite(path: Path) -> dict[str, Any]:

@@ -6,11 +6,12 @@ from django.contrib import admin
 from django.contrib.auth.models import Group
 
 from accounts.models import User
-from files.administration import files, grants, people
-from files.models import FileRecord, Grant
+from files.administration import files, folders, grants, people
+from files.models import FileRecord, Folder, Grant
 
 admin.site.unregister((User, Group))
 admin.site.register(User, people.PeopleOfFiles)
 admin.site.register(Group, people.GroupsOfFiles)
 admin.site.register(FileRecord, files.FileRecordAdmin)
+admin.site.register(Folder, folders.FolderAdmin)
 admin.site.register(Grant, grants.GrantAdmin)

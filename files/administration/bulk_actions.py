@@ -1,4 +1,4 @@
-"""What the admin does to many files in one step: grant them, and hand them over.
+"""What the admin does to many files or folders in one step: grant them, and hand them over.
 
 Each step shows a page that asks, and then is one use case: all of it or nothing, every part
 audited. Works without a script.
@@ -15,7 +15,7 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.widgets import AdminSplitDateTime, FilteredSelectMultiple
 from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
@@ -23,8 +23,10 @@ from django.utils import timezone
 
 from accounts.models import User
 from files.folders import ownership
-from files.models import FileRecord, Grant
+from files.models import FileRecord, Folder, Grant
 from files.sharing import granting
+from files.sharing.granting import Item, kind_of
+from files.tree import placing
 from files.web.forms import computable
 from runtime.administration import SoundMultipleChoiceField
 
@@ -32,7 +34,11 @@ if TYPE_CHECKING:
     Admin = admin.ModelAdmin[Any]
 
 AT_ONCE = ownership.AT_ONCE
-"""Files of one step. It is one transaction, and every form field counts towards Django's limit."""
+"""Files or folders of one step: one transaction, and every form field counts towards Django's
+limit."""
+
+TREES_AT_ONCE = 20
+"""Trees that one step hands over, each in a transaction of its own: each may hold very much."""
 
 GRANTS_AT_ONCE = 1000
 """Each is an event of its own, and nobody else writes to the log meanwhile: some seconds."""
@@ -42,6 +48,17 @@ SHOWN = 20
 
 def _plural(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def _nouns(model_admin: Admin) -> str:
+    return "folders" if model_admin.model is Folder else "files"
+
+
+def _kinds(items: Sequence[Item]) -> str:
+    """`3 files`, `1 folder`, or both."""
+    folders = sum(isinstance(item, Folder) for item in items)
+    counted = ((folders, "folder"), (len(items) - folders, "file"))
+    return " and ".join(_plural(n, noun) for n, noun in counted if n) or "0 files"
 
 
 def _actor(request: HttpRequest) -> User:
@@ -84,9 +101,12 @@ class GrantManyForm(forms.Form):
     )
     reason = forms.CharField(max_length=255, required=False)
 
-    def __init__(self, *args: Any, file_count: int, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, items: Sequence[Item], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.file_count = file_count
+        self.count = len(items)
+        self.kind = "folder" if any(isinstance(item, Folder) for item in items) else "file"
+        if self.kind == "file":
+            self.fields["level"] = forms.ChoiceField(choices=levels_of_files())
 
     def clean(self) -> dict[str, Any]:
         """Add `recipients`."""
@@ -94,10 +114,10 @@ class GrantManyForm(forms.Form):
         recipients = [*cleaned.get("users", ()), *cleaned.get("groups", ())]
         if not recipients and not {"users", "groups"} & self.errors.keys():
             raise ValidationError("Choose at least one user or group.")
-        if len(recipients) * self.file_count > GRANTS_AT_ONCE:
+        if len(recipients) * self.count > GRANTS_AT_ONCE:
             raise ValidationError(
-                f"That would be {len(recipients) * self.file_count} grants: choose fewer files or "
-                f"recipients, so that one step makes {GRANTS_AT_ONCE} at most."
+                f"That would be {len(recipients) * self.count} grants: choose fewer {self.kind}s "
+                f"or recipients, so that one step makes {GRANTS_AT_ONCE} at most."
             )
         expires_at = cleaned.get("expires_at")
         if expires_at is not None and expires_at <= timezone.now():
@@ -106,15 +126,20 @@ class GrantManyForm(forms.Form):
         return cleaned
 
 
+def levels_of_files() -> list[tuple[str, str]]:
+    """What a file may be granted for: nothing is put into it."""
+    return [(str(value), label) for value, label in Grant.Level.choices if value != "add"]
+
+
 def grant_many(
-    model_admin: Admin, request: HttpRequest, queryset: QuerySet[FileRecord]
+    model_admin: Admin, request: HttpRequest, queryset: QuerySet[Any]
 ) -> HttpResponse | None:
-    """The action: ask to whom, then grant all the files, or none. None: back to the list."""
+    """The action: ask to whom, then grant all of them, or none. None: back to the list."""
     records = _few_enough(model_admin, request, queryset)
     if records is None:
         return None
     asked = "confirmed" in request.POST
-    form = GrantManyForm(request.POST if asked else None, file_count=len(records))
+    form = GrantManyForm(request.POST if asked else None, items=records)
     if form.is_valid():
         given = form.cleaned_data
         try:
@@ -144,22 +169,24 @@ def grant_many(
         model_admin,
         form,
         records,
-        title="Grant files",
+        title=f"Grant {form.kind}s",
         button="Grant",
         action="grant_many",
     )
 
 
 def _few_enough(
-    model_admin: Admin, request: HttpRequest, queryset: QuerySet[FileRecord]
-) -> list[FileRecord] | None:
-    """The selected files; None, having said why, where there are too many or some are gone."""
+    model_admin: Admin, request: HttpRequest, queryset: QuerySet[Any]
+) -> list[Any] | None:
+    """The selected ones; None, having said why, where there are too many or some are gone."""
     records = list(queryset.select_related("owner")[: AT_ONCE + 1])
     selected = request.POST.getlist(ACTION_CHECKBOX_NAME)
     if len(records) > AT_ONCE:
-        why = f"Select {AT_ONCE} files at most: nothing was done."
+        why = f"Select {AT_ONCE} {_nouns(model_admin)} at most: nothing was done."
     elif "confirmed" in request.POST and len(records) < len(set(selected)):
-        why = "Some of the selected files are gone: nothing was done. Select again."
+        why = (
+            f"Some of the selected {_nouns(model_admin)} are gone: nothing was done. Select again."
+        )
     else:
         return records
     model_admin.message_user(request, why, messages.ERROR)
@@ -170,7 +197,7 @@ def _few_enough(
 
 
 class TransferForm(forms.Form):
-    """Who is to own the files."""
+    """Who is to own the files or folders."""
 
     new_owner = forms.ModelChoiceField(User.objects.filter(is_active=True).order_by("username"))
 
@@ -199,38 +226,83 @@ def transfer_one(request: HttpRequest, object_id: Any, model_admin: Admin) -> Ht
     return _transfer_page(request, model_admin, form, [record], original=record)
 
 
+def transfer_one_tree(request: HttpRequest, object_id: Any, model_admin: Admin) -> HttpResponse:
+    """The page of one folder that asks for the new owner of all that is in it."""
+    if not may_transfer(request):
+        raise PermissionDenied
+    trees = Folder.objects.select_related("owner").filter(parent__isnull=False)
+    folder = get_object_or_404(trees, pk=object_id)
+    form = TransferForm(request.POST if request.method == "POST" else None)
+    if _transferred(model_admin, request, form, [folder]):
+        return redirect("admin:files_folder_change", folder.pk)
+    return _transfer_page(request, model_admin, form, [folder], original=folder)
+
+
 def transfer_all(request: HttpRequest, user_id: int, model_admin: Admin) -> HttpResponse:
-    """The page of one person that hands over what they own, the oldest first."""
+    """The page of one person that hands over what they own: trees first, then files of the root.
+
+    The oldest first.
+    """
     if not (may_transfer(request) and model_admin.has_view_permission(request)):
         raise PermissionDenied
     person = get_object_or_404(User, pk=user_id)
-    owned = FileRecord.objects.filter(owner=person)
-    records = list(owned.select_related("owner").order_by("created_at", "pk")[:AT_ONCE])
+    records = _owned(person)
     form = TransferForm(request.POST if request.method == "POST" else None)
     if records and _transferred(model_admin, request, form, records):
-        left = owned.count()
+        left = still_owned(person)
         if not left:
             return redirect("admin:accounts_user_change", person.pk)
-        text = f"Not everything yet: {person} still owns {_plural(left, 'file')}."
+        text = f"Not everything yet: {person} still owns {left}."
         model_admin.message_user(request, text, messages.WARNING)
         return redirect("admin:accounts_user_transfer", person.pk)
     return _transfer_page(request, model_admin, form, records, original=person)
 
 
+def _owned(person: User) -> list[Item]:
+    """What one step hands over of what is that person's."""
+    trees = Folder.objects.filter(owner=person, parent__parent=None, parent__isnull=False)
+    found: list[Item] = [
+        *trees.select_related("owner").order_by("created_at", "pk")[:TREES_AT_ONCE]
+    ]
+    if len(found) == TREES_AT_ONCE:
+        return found
+    in_root = Q(folder=None) | Q(folder__parent=None)
+    files = FileRecord.objects.filter(in_root, owner=person).select_related("owner")
+    return [*found, *files.order_by("created_at", "pk")[:AT_ONCE]]
+
+
+def still_owned(person: User) -> str:
+    """What that person owns, in words; empty where it is nothing but an empty root."""
+    files = FileRecord.objects.filter(owner=person).count()
+    folders = Folder.objects.filter(owner=person, parent__isnull=False).count()
+    counted = ((folders, "folder"), (files, "file"))
+    return " and ".join(_plural(count, noun) for count, noun in counted if count)
+
+
 def _transferred(
-    model_admin: Admin, request: HttpRequest, form: TransferForm, records: Sequence[FileRecord]
+    model_admin: Admin, request: HttpRequest, form: TransferForm, records: Sequence[Item]
 ) -> bool:
     if not form.is_valid():
         return False
-    new_owner = form.cleaned_data["new_owner"]
+    new_owner, actor = form.cleaned_data["new_owner"], _actor(request)
+    trees = [one for one in records if isinstance(one, Folder)]
+    files = [one for one in records if isinstance(one, FileRecord)]
+    done: list[Item] = []
     try:
-        count = ownership.transfer(records, to=new_owner, actor=_actor(request))
+        done += [one for one in trees if ownership.transfer_tree(one, to=new_owner, actor=actor)]
+        count = ownership.transfer(files, to=new_owner, actor=actor) if files else 0
     except ownership.NotTransferred as error:
         form.add_error(None, str(error))
+        if done:
+            text = f"{_kinds(done)} handed over to {new_owner} before that, with all that is below."
+            model_admin.message_user(request, text, messages.WARNING)
         return False
-    text = f"{_plural(count, 'file')} handed over to {new_owner}."
-    if count < len(records):
-        text += f" {len(records) - count} left out: {new_owner} owns it already, or it is gone."
+    done += files[:count]
+    text = f"{_kinds(done)} handed over to {new_owner}"
+    text += ", with all that is below." if trees else "."
+    if len(done) < len(records):
+        left = len(records) - len(done)
+        text += f" {left} left out: {new_owner} owns it already, or it is gone."
     model_admin.message_user(request, text, messages.SUCCESS)
     return True
 
@@ -239,7 +311,7 @@ def _transfer_page(
     request: HttpRequest,
     model_admin: Admin,
     form: forms.Form,
-    records: Sequence[FileRecord],
+    records: Sequence[Item],
     *,
     action: str = "",
     original: Any = None,
@@ -260,7 +332,7 @@ def _page(
     request: HttpRequest,
     model_admin: Admin,
     form: forms.Form,
-    records: Sequence[FileRecord],
+    records: Sequence[Item],
     *,
     title: str,
     button: str,
@@ -275,10 +347,20 @@ def _page(
         "button": button,
         "form": form,
         "records": records,
-        "shown": records[:SHOWN],
+        "counted": _kinds(records),
+        "shown": [_shown(record) for record in records[:SHOWN]],
         "not_shown": len(records) - SHOWN,
         "original": original,
         "action": action,
         "checkbox": ACTION_CHECKBOX_NAME,
     }
     return TemplateResponse(request, "admin/files/many.html", context)
+
+
+def _shown(item: Item) -> dict[str, Any]:
+    """One of them, as the page that asks names it."""
+    found = {"name": str(item), "owner": item.owner, "kind": kind_of(item)}
+    if isinstance(item, Folder):
+        files, folders, size = placing.counts_below(item)
+        return {**found, "files": files, "folders": folders, "size": size}
+    return {**found, "size": item.size}

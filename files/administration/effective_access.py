@@ -1,4 +1,5 @@
-"""Effective access in the admin: on each file who can read it and why, on each person which files.
+"""Effective access in the admin: on each file and folder who can read it and why, on each person
+which files.
 
 Read only, for staff who may view files and grants. Who lacks a permission gets the same 403 for
 every id.
@@ -22,7 +23,7 @@ from django.utils import timezone
 from accounts.models import User
 from files import access
 from files.access import Person
-from files.models import FileRecord
+from files.models import FileRecord, Folder
 from files.sharing.effective_access import (
     Explained,
     explain_files,
@@ -60,6 +61,18 @@ def file_access(request: HttpRequest, object_id: uuid.UUID, model_admin: Admin) 
     if not may_look(request, model_admin):
         raise PermissionDenied
     record = get_object_or_404(FileRecord.objects.select_related("owner"), pk=object_id)
+    return _of_item(request, record, model_admin)
+
+
+def folder_access(request: HttpRequest, object_id: uuid.UUID, model_admin: Admin) -> HttpResponse:
+    """Who can read one folder, with all that is in it, and why."""
+    if not may_look(request, model_admin):
+        raise PermissionDenied
+    folders = Folder.objects.select_related("owner").filter(parent__isnull=False)
+    return _of_item(request, get_object_or_404(folders, pk=object_id), model_admin)
+
+
+def _of_item(request: HttpRequest, record: FileRecord | Folder, model_admin: Admin) -> HttpResponse:
     now = timezone.now()
     sides = [
         Side("now", "can read it now", readers(record, now), live=True),
@@ -117,7 +130,8 @@ def _answer(
         "original": subject,
         "title": title,
         "subtitle": str(subject),
-        "of_file": isinstance(subject, FileRecord),
+        "of_file": isinstance(subject, FileRecord | Folder),
+        "what": "folder" if isinstance(subject, Folder) else "file",
         "sides": sides,
         "chosen": chosen,
         "page": page,

@@ -22,7 +22,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts import members
 from accounts.models import User
-from files.administration import bulk_actions, effective_access
+from files.administration import bulk_actions, effective_access, folders
 from files.lists import name_search, paging
 from files.models import FileRecord, StoredObject
 from files.vault import removing
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
 
 
-from files.administration.grants import GrantInline, actor_of, grant_once, save
+from files.administration.grants import GrantOfFileInline, actor_of, save_all
 
 FOUND = 1000
 """Files, and owners, that a search finds at most, the newest."""
@@ -55,16 +55,18 @@ class FileRecordAdmin(admin.ModelAdmin[FileRecord]):
     list_display = ("name", "size", "owner", "custody", "state", "created_at")
     list_filter = (StateFilter, "custody", "created_at")
     list_select_related = ("owner", "current")
-    asked_for = ("owner",)
+    asked_for = ("owner", "folder")
     search_fields = ("name", "folded_name", "id", "owner__username", "owner__email")
     search_help_text = "A part of a name; or of an owner's name or address; or an id in full"
-    inlines = (GrantInline,)
+    inlines = (GrantOfFileInline,)
     fields = (
         "id",
         "name",
         "size",
         "content_type",
         "owner",
+        "shown_folder",
+        "put_away",
         "custody",
         "state",
         "master_key",
@@ -79,8 +81,9 @@ class FileRecordAdmin(admin.ModelAdmin[FileRecord]):
     paginator = BoundedPaginator
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        """By owner, too: links lead here, though no list of all owners is shown."""
-        return lookup == "owner__id__exact" or super().lookup_allowed(lookup, value, request)
+        """By owner and folder, too: links lead here, though no list of all of them is shown."""
+        ours = {"owner__id__exact", "folder__id__exact"}
+        return lookup in ours or super().lookup_allowed(lookup, value, request)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[FileRecord], search_term: str
@@ -159,6 +162,14 @@ class FileRecordAdmin(admin.ModelAdmin[FileRecord]):
         context["may_transfer"] = bulk_actions.may_transfer(request)
         return super().render_change_form(request, context, *args, **kwargs)
 
+    @admin.display(description="folder")
+    def shown_folder(self, record: FileRecord) -> str:
+        return folders.path_links(record.folder)
+
+    @admin.display(description="put away")
+    def put_away(self, record: FileRecord) -> str:
+        return folders.put_away_since(record)
+
     @admin.display(description="state", ordering="current__state")
     def state(self, record: FileRecord) -> str:
         return record.current.get_state_display()
@@ -182,13 +193,7 @@ class FileRecordAdmin(admin.ModelAdmin[FileRecord]):
         """The page changes grants alone; a whole row saved might undo what happened meanwhile."""
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
-        """Save the grants of the page through the use cases."""
-        formset.save(commit=False)
-        for new in formset.new_objects:
-            grant_once(new, request)
-        for grant_form in formset.initial_forms:
-            if grant_form.has_changed():
-                save(grant_form, grant_form.instance, request, is_new=False)
+        save_all(formset, request)
 
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest

@@ -19,7 +19,8 @@ from django.utils.html import format_html
 from django.utils.http import urlencode
 
 from accounts.models import User
-from files.models import FileRecord, Grant
+from files.administration.bulk_actions import levels_of_files
+from files.models import Grant
 from files.sharing import granting
 from files.web.forms import computable
 from runtime.administration import BoundedPaginator, SoundChoices
@@ -46,11 +47,13 @@ def actor_of(request: HttpRequest) -> User:
 class GrantForm(forms.ModelForm[Grant]):
     """A grant, with a box to revoke one that exists."""
 
+    of_files = False
+
     revoke = forms.BooleanField(required=False, label="Revoke now")
 
     class Meta:
         model = Grant
-        fields = ("file", "user", "group", "level", "starts_at", "expires_at", "reason")
+        fields = ("file", "folder", "user", "group", "level", "starts_at", "expires_at", "reason")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -58,9 +61,12 @@ class GrantForm(forms.ModelForm[Grant]):
         if not exists or self.instance.revoked_at is not None:
             self.fields["revoke"].disabled = True
         if exists:
-            self._fix("file", "user", "group")
+            self._fix("file", "folder", "user", "group")
         for name in self.fields.keys() & {"starts_at", "expires_at"}:
             self.fields[name].validators.append(computable)
+        # The page of a file: what it is about is no field there, and the rule would not be asked.
+        if "level" in self.fields and self.of_files:
+            self.fields["level"].choices = levels_of_files()  # type: ignore[attr-defined]
 
     def _fix(self, *names: str) -> None:
         """Whom a grant was for, and to what, is history: end it and make another."""
@@ -89,9 +95,7 @@ def tell_left(request: HttpRequest, ended: Sequence[Grant]) -> None:
                 ),
             )
     if len(ended) > TOLD:
-        text = (
-            f"Of the other {len(ended) - TOLD}, “Effective access” of each file says who reads it."
-        )
+        text = f"Of the other {len(ended) - TOLD}, “Effective access” of each says who reads it."
         messages.warning(request, text)
 
 
@@ -107,6 +111,16 @@ def save(form: GrantForm, grant: Grant, request: HttpRequest, *, is_new: bool) -
         tell_left(request, [grant])
 
 
+def save_all(formset: Any, request: HttpRequest) -> None:
+    """Save the grants of a page through the use cases."""
+    formset.save(commit=False)
+    for new in formset.new_objects:
+        grant_once(new, request)
+    for grant_form in formset.initial_forms:
+        if grant_form.has_changed():
+            save(grant_form, grant_form.instance, request, is_new=False)
+
+
 def grant_once(new: Grant, request: HttpRequest) -> None:
     """Grant; where the same is there already, the page goes on with that one."""
     made = granting.grant(new, actor=actor_of(request))
@@ -118,17 +132,26 @@ def grant_once(new: Grant, request: HttpRequest) -> None:
         messages.info(request, text)
 
 
-class NewestGrants(forms.BaseInlineFormSet[Grant, FileRecord, forms.ModelForm[Grant]]):
-    """The newest grants of the file: all of many would be more fields than a form may have."""
+class GrantOfFileForm(GrantForm):
+    """As a row of the page of a file."""
+
+    of_files = True
+
+
+class NewestGrants(forms.BaseInlineFormSet[Any, Any, Any]):
+    """The newest grants of it: all of many would be more fields than a form may have."""
 
     def get_queryset(self) -> QuerySet[Grant]:
         if not hasattr(self, "_queryset") and self.queryset is not None:
-            newest = Grant.objects.filter(file=self.instance).order_by("-pk").values("pk")
+            of_it = Grant.objects.filter(**{self.fk.name: self.instance})
+            newest = of_it.order_by("-pk").values("pk")
             self.queryset = self.queryset.filter(pk__in=newest[:INLINE])
         return super().get_queryset()
 
 
-class GrantInline(SoundChoices, admin.TabularInline[Grant, FileRecord]):
+class GrantInline(SoundChoices, admin.TabularInline[Any, Any]):
+    """The grants of a folder, on its page."""
+
     model = Grant
     form = GrantForm
     formset = NewestGrants
@@ -156,6 +179,24 @@ class GrantInline(SoundChoices, admin.TabularInline[Grant, FileRecord]):
         return super().get_queryset(request).select_related("user", "group", "granted_by")
 
 
+class GrantOfFileInline(GrantInline):
+    """The grants of a file, on its page."""
+
+    form = GrantOfFileForm
+
+
+class KindFilter(admin.SimpleListFilter):
+    title = "what it is for"
+    parameter_name = "for"
+
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[Any, str | _StrPromise]]:
+        return [("file", "a file"), ("folder", "a folder")]
+
+    def queryset(self, request: Any, queryset: QuerySet[Grant]) -> QuerySet[Grant] | None:
+        conditions = {"file": Q(folder=None), "folder": Q(folder__isnull=False)}
+        return queryset.filter(conditions.get(self.value() or "", Q()))
+
+
 class StatusFilter(admin.SimpleListFilter):
     title = "status"
     parameter_name = "status"
@@ -179,13 +220,16 @@ class StatusFilter(admin.SimpleListFilter):
 
 class GrantAdmin(admin.ModelAdmin[Grant]):
     form = GrantForm
-    list_display = ("file", "recipient", "level", "shown_status", "expires_at", "granted_by")
-    list_filter = (StatusFilter, "level")
-    list_select_related = ("file", "user", "group", "granted_by")
-    search_fields = ("file__name", "user__username", "user__email", "group__name", "reason")
-    autocomplete_fields = ("file", "user", "group")
+    list_display = ("what", "recipient", "level", "shown_status", "expires_at", "granted_by")
+    list_filter = (StatusFilter, KindFilter, "level")
+    list_select_related = ("file", "folder", "user", "group", "granted_by")
+    search_fields = (
+        *("file__name", "folder__name", "user__username", "user__email", "group__name", "reason"),
+    )
+    autocomplete_fields = ("file", "folder", "user", "group")
     fields = (
         "file",
+        "folder",
         "user",
         "group",
         "level",
@@ -204,6 +248,10 @@ class GrantAdmin(admin.ModelAdmin[Grant]):
     show_full_result_count = False
     paginator = BoundedPaginator
 
+    @admin.display(description="of", ordering="file")
+    def what(self, grant: Grant) -> str:
+        return f"the folder “{grant.folder}”" if grant.folder is not None else str(grant.file)
+
     @admin.display(description="for")
     def recipient(self, grant: Grant) -> str:
         return grant.recipient_name
@@ -220,7 +268,7 @@ class GrantAdmin(admin.ModelAdmin[Grant]):
         tell_left(request, ended)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Grant | None = None) -> Any:
-        fixed = ("file", "user", "group") if obj else ()
+        fixed = ("file", "folder", "user", "group") if obj else ()
         return (*self.readonly_fields, *fixed)
 
     def has_delete_permission(self, request: HttpRequest, obj: Grant | None = None) -> bool:

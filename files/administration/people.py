@@ -20,7 +20,7 @@ from django.utils.html import format_html
 from accounts.admin import GroupAdmin, UserAdmin
 from accounts.models import User
 from files.administration import bulk_actions, effective_access
-from files.models import FileRecord, Grant
+from files.models import FileRecord, Folder, Grant
 
 if TYPE_CHECKING:
     Admin = admin.ModelAdmin[Any]
@@ -31,6 +31,13 @@ class PeopleOfFiles(UserAdmin):
 
     def obstacles(self, things: Any) -> list[str]:
         return obstacles(things)
+
+    def get_deleted_objects(
+        self, objs: Any, request: HttpRequest
+    ) -> tuple[list[Any], dict[Any, int], set[Any], list[Any]]:
+        """An empty root goes with its owner; that no folder is deleted here is no obstacle."""
+        shown, counts, needed, protected = super().get_deleted_objects(objs, request)
+        return shown, counts, needed - {Folder._meta.verbose_name}, protected
 
     def get_urls(self) -> list[URLPattern]:
         return [*urls(self), *super().get_urls()]
@@ -60,22 +67,26 @@ def urls(model_admin: Admin) -> list[URLPattern]:
 
 
 def obstacles(things: Collection[Model]) -> list[str]:
-    """Why these people or groups cannot be deleted, and what to do instead. Three queries."""
+    """Why these people or groups cannot be deleted, and what to do instead. Four queries."""
     users = [one for one in things if isinstance(one, User)]
     groups = [one for one in things if isinstance(one, Group)]
     owned = _count(FileRecord.objects.filter(owner__in=users), "owner")
+    folders = _count(Folder.objects.filter(owner__in=users, parent__isnull=False), "owner")
     granted = _count(Grant.objects.filter(user__in=users), "user")
     found = []
     for user in users:
         reasons = []
         if user.pk in owned:
             reasons.append(f"owns {owned[user.pk]} file(s)")
+        if user.pk in folders:
+            reasons.append(f"owns {folders[user.pk]} folder(s)")
         if user.pk in granted:
             reasons.append(f"is named by {granted[user.pk]} grant(s), which are kept as history")
         if reasons:
             advice = "deactivate the account instead"
-            if user.pk in owned:
-                advice = "transfer the files to somebody else, or " + advice
+            if user.pk in owned or user.pk in folders:
+                what = "files" if user.pk in owned else "folders"
+                advice = f"transfer the {what} to somebody else, or " + advice
             found.append(f"{user} {' and '.join(reasons)}: {advice}.")
     named = _count(Grant.objects.filter(group__in=groups), "group")
     found += [
@@ -93,13 +104,13 @@ def _count(rows: Any, field: str) -> dict[int, int]:
 
 def note_left_files(request: HttpRequest, person: User) -> None:
     """Tell whoever deactivated an account what became of its files, and where to go on."""
-    count = FileRecord.objects.filter(owner=person).count()
-    if count and not person.is_active:
+    owned = bulk_actions.still_owned(person)
+    if owned and not person.is_active:
         text = format_html(
             "The account {} can no longer sign in. It owns {}: "
             '<a href="{}">transfer what it owns to somebody else</a>.',
             person,
-            "1 file" if count == 1 else f"{count} files",
+            owned,
             reverse("admin:accounts_user_transfer", args=[person.pk]),
         )
         messages.warning(request, text)

@@ -125,7 +125,7 @@ class Granted:
 
 
 def grant_many(
-    records: Collection[FileRecord],
+    items: Collection[Item],
     recipients: Collection[User | Group],
     *,
     level: str,
@@ -134,30 +134,27 @@ def grant_many(
     reason: str,
     actor: User,
 ) -> Granted:
-    """Grant every one of these files to every recipient: all of it, or nothing.
+    """Grant every one of these files or folders to every recipient: all of it, or nothing.
 
     Skipped is who has the same already, for at least that time; extended, for a time that meets it.
-    Raises ValidationError when a grant breaks a rule, or a file is gone.
+    Raises ValidationError when a grant breaks a rule, or one of them is gone.
     """
     with transaction.atomic():
         # Two such steps at once would make the same grants twice.
-        locked = FileRecord.objects.select_for_update().filter(pk__in=[one.pk for one in records])
-        found = list(locked.order_by("pk"))
-        if len(found) < len(records):
-            raise ValidationError("Some of these files were deleted meanwhile: choose again.")
+        found = _all_locked(items)
         own_groups = set(actor.groups.values_list("pk", flat=True))
         have: defaultdict[tuple[Any, ...], list[Grant]] = defaultdict(list)
-        for one in Grant.objects.filter(file__in=found, level=level, revoked_at=None).order_by(
-            "pk"
-        ):
-            have[one.file_id, one.user_id, one.group_id].append(one)
+        of_these = Q(file__in=[one.pk for one in found]) | Q(folder__in=[one.pk for one in found])
+        there = Grant.objects.filter(of_these, level=level, revoked_at=None)
+        for one in there.order_by("pk"):
+            have[one.file_id or one.folder_id, one.user_id, one.group_id].append(one)
         new: list[Grant] = []
         extended = 0
         reason = clean_line(reason)
-        for record, to in product(found, recipients):
+        for item, to in product(found, recipients):
             ids = (to.pk, None) if isinstance(to, get_user_model()) else (None, to.pk)
             one = Grant(
-                file=record,
+                **{kind_of(item): item},
                 user_id=ids[0],
                 group_id=ids[1],
                 level=level,
@@ -166,17 +163,33 @@ def grant_many(
                 reason=reason,
                 granted_by=actor,
             )
-            if record == found[0]:
-                one.full_clean()  # The terms are the same for every file.
-            same = _meeting(have[record.pk, *ids], one)
+            if item in {found[0], found[-1]}:
+                one.full_clean()  # The terms are the same for all of a kind; files come first.
+            same = _meeting(have[item.pk, *ids], one)
             if same is None:
                 new.append(one)
             else:
-                extended += _extend(same, one, actor, record, own_groups)
+                extended += _extend(same, one, actor, item, own_groups)
         for one in Grant.objects.bulk_create(new):
             _record_new(one, actor, one.target, own_groups)
     skipped = len(found) * len(recipients) - len(new) - extended
     return Granted(len(new), skipped, extended)
+
+
+def _all_locked(items: Collection[Item]) -> list[Item]:
+    """These files, and then these folders, locked. Raises ValidationError where one is gone."""
+    files = [one.pk for one in items if isinstance(one, FileRecord)]
+    folders = [one.pk for one in items if isinstance(one, Folder)]
+    found: list[Item] = [
+        *FileRecord.objects.select_for_update().filter(pk__in=files).order_by("pk"),
+        *Folder.objects.select_for_update(no_key=True).filter(pk__in=folders).order_by("pk"),
+    ]
+    if len(found) < len(items):
+        kinds = "folders" if folders else "files"
+        raise ValidationError(f"Some of these {kinds} were deleted meanwhile: choose again.")
+    if any(isinstance(one, Folder) and one.is_root for one in found):
+        raise ValidationError("All of a person's files cannot be shared at once.")
+    return found
 
 
 def kind_of(item: Item) -> str:

@@ -123,6 +123,13 @@ DOORS: dict[str, list[Door]] = {
     ],
     **_admin(FILE),
     **_admin(GRANT),
+    # Of a folder, in the admin: administration/test_folders.py tries them.
+    "admin:files_folder_change": [],
+    "admin:files_folder_history": [],
+    "admin:files_folder_delete": [],
+    "admin:files_folder_access": [],
+    "admin:files_folder_transfer": [],
+    "admin/files/folder/<path:object_id>/": [],
 }
 
 OPEN = "for anybody"
@@ -204,6 +211,8 @@ NO_FILE: dict[str, str] = {
     "admin:files_grant_changelist": STAFF,
     "admin:files_grant_add": STAFF,
     "admin:files_masterkey_changelist": STAFF,
+    "admin:files_folder_changelist": STAFF,
+    "admin:files_folder_add": STAFF,
     **model_admin(
         "auth_group",
         "accounts_user",

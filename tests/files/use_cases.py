@@ -120,6 +120,7 @@ MODULES: dict[str, str] = {
     "files.administration.files": PAGES,
     "files.administration.grants": PAGES,
     "files.administration.effective_access": READS,
+    "files.administration.folders": PAGES,
     "files.administration.bulk_actions": PAGES,
     "files.administration.people": PAGES,
     "files.vault.quota": WALKED,

@@ -1,0 +1,231 @@
+"""Folders in the administration: whose they are, what is in them by number, who may read them.
+
+No page here shows what is in a file, or changes a name or a place. Every change goes through a use
+case, which audits it. Roots are not listed: they are their owners', and nobody grants them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin
+from django.db.models import Count, F, QuerySet, Sum
+from django.http import HttpRequest, HttpResponse
+from django.template.defaultfilters import date, filesizeformat
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.timezone import localtime
+
+from files.administration import bulk_actions, effective_access
+from files.administration.grants import GrantInline, actor_of, save_all
+from files.models import Ancestry, FileRecord, Folder
+from files.tree import placing
+from runtime.administration import BoundedPaginator
+
+SHOWN = 200
+"""Folders that the page of one shows of those that are in it, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Below:
+    """How much is below a folder, with what was put away, and the bytes with former versions."""
+
+    files: int = 0
+    folders: int = 0
+    size: int = 0
+
+
+def below(folders: Collection[Folder]) -> defaultdict[UUID, Below]:
+    """How much is below each of these. Two queries."""
+    within = Ancestry.objects.filter(ancestor__in=folders)
+    inner = dict(
+        within.filter(distance__gt=0).values_list("ancestor").annotate(Count("descendant"))
+    )
+    files = FileRecord.objects.filter(folder__above__ancestor__in=folders).order_by()
+    counted = files.values_list("folder__above__ancestor").annotate(
+        number=Count("pk"), total=Sum(F("size") + F("kept_bytes"))
+    )
+    found: defaultdict[UUID, Below] = defaultdict(Below)
+    found.update({pk: Below(folders=number) for pk, number in inner.items()})
+    for pk, number, size in counted:
+        found[pk] = Below(number, inner.get(pk, 0), size)
+    return found
+
+
+def path_links(folder: Folder | None) -> str:
+    """The folders above it and itself, each with a link to its page."""
+    if folder is None:
+        return ""
+    links = (
+        (reverse("admin:files_folder_change", args=[one.pk]), one.name)
+        for one in placing.path_of(folder)
+        if not one.is_root
+    )
+    return format_html_join(" / ", '<a href="{}"><bdi>{}</bdi></a>', links)
+
+
+def put_away_since(item: FileRecord | Folder) -> str:
+    """Since when it is nobody's to read, and whether that is because of a folder above it."""
+    if item.trashed_at is not None:
+        return f"since {date(localtime(item.trashed_at), 'j M Y, H:i e')}"
+    parent = item.parent if isinstance(item, Folder) else item.folder
+    if parent is not None and placing.is_asleep(parent):
+        return "with a folder above it"
+    return "no"
+
+
+class PutAwayFilter(admin.SimpleListFilter):
+    title = "put away"
+    parameter_name = "away"
+
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[Any, Any]]:
+        return [("yes", "itself put away")]
+
+    def queryset(self, request: Any, queryset: QuerySet[Folder]) -> QuerySet[Folder] | None:
+        return queryset.filter(trashed_at__isnull=False) if self.value() == "yes" else queryset
+
+
+class FolderAdmin(admin.ModelAdmin[Folder]):
+    view_on_site = False
+    list_display = ("name", "where", "owner", "files", "folders", "size", "created_at")
+    list_filter = (PutAwayFilter, "created_at")
+    list_select_related = ("owner", "parent")
+    asked_for = ("parent",)
+    list_per_page = 50
+    ordering = ("-created_at",)
+    search_fields = ("name", "id", "owner__username", "owner__email")
+    search_help_text = "A part of a name; or of an owner's name or address; or an id in full"
+    inlines = (GrantInline,)
+    fields = (
+        *("id", "name", "where", "owner", "files", "folders", "size", "within"),
+        *("put_away", "added_by", "created_at"),
+    )
+    readonly_fields = fields
+    actions = ("grant_many",)
+    show_full_result_count = False
+    paginator = BoundedPaginator
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Folder]:
+        return super().get_queryset(request).filter(parent__isnull=False)
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """By owner and by what it is in, too: links lead here."""
+        ours = {"owner__id__exact", "parent__id__exact"}
+        return lookup in ours or super().lookup_allowed(lookup, value, request)
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """With the numbers of what is below the folders of this page."""
+        changes: Any = super().get_changelist_instance(request)
+        changes.result_list = list(changes.result_list)
+        self._count(changes.result_list)
+        return changes
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Folder | None:
+        found: Folder | None = super().get_object(request, object_id, from_field)
+        if found is not None:
+            self._count([found])
+        return found
+
+    def _count(self, folders: Collection[Folder]) -> None:
+        counted = below(folders)
+        for folder in folders:
+            folder.below_it = counted[folder.pk]  # type: ignore[attr-defined]
+
+    def get_urls(self) -> list[URLPattern]:
+        """Django's, and the pages of one folder that are our own."""
+        view = self.admin_site.admin_view
+        access = view(partial(effective_access.folder_access, model_admin=self))
+        transfer = view(partial(bulk_actions.transfer_one_tree, model_admin=self))
+        return [
+            path("<uuid:object_id>/access/", access, name="files_folder_access"),
+            path("<uuid:object_id>/transfer/", transfer, name="files_folder_transfer"),
+            *super().get_urls(),
+        ]
+
+    @admin.action(
+        description="Grant the selected folders to people or groups", permissions=["grant"]
+    )
+    def grant_many(self, request: HttpRequest, queryset: QuerySet[Folder]) -> HttpResponse | None:
+        return bulk_actions.grant_many(self, request, queryset)
+
+    def has_grant_permission(self, request: HttpRequest) -> bool:
+        return actor_of(request).has_perm("files.add_grant")
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """With the links to the pages of our own."""
+        context["may_transfer"] = bulk_actions.may_transfer(request)
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    @admin.display(description="in")
+    def where(self, folder: Folder) -> str:
+        parent: Any = folder.parent
+        if parent.is_root:
+            return "the owner's root"
+        link = reverse("admin:files_folder_change", args=[parent.pk])
+        return format_html('<a href="{}"><bdi>{}</bdi></a>', link, parent.name)
+
+    @admin.display(description="files below")
+    def files(self, folder: Any) -> int:
+        return int(folder.below_it.files)
+
+    @admin.display(description="folders below")
+    def folders(self, folder: Any) -> int:
+        return int(folder.below_it.folders)
+
+    @admin.display(description="size")
+    def size(self, folder: Any) -> str:
+        return filesizeformat(folder.below_it.size)
+
+    @admin.display(description="what is in it")
+    def within(self, folder: Folder) -> str:
+        """Its folders, with the numbers of what is below these; its files are in another list."""
+        inner = list(Folder.objects.filter(parent=folder).order_by("name", "pk")[: SHOWN + 1])
+        counted = below(inner)
+        rows = (
+            (
+                reverse("admin:files_folder_change", args=[one.pk]),
+                one.name,
+                counted[one.pk].files,
+                counted[one.pk].folders,
+                filesizeformat(counted[one.pk].size),
+                " (put away)" if one.trashed_at else "",
+            )
+            for one in inner[:SHOWN]
+        )
+        row = '<li><a href="{}"><bdi>{}</bdi></a>: {} files, {} folders, {}{}</li>'
+        by_folder = f"?folder__id__exact={folder.pk}"
+        return format_html(
+            '<ul>{}</ul><a href="{}">its files</a>{}',
+            format_html_join("", row, rows),
+            reverse("admin:files_filerecord_changelist") + by_folder,
+            self._more(folder) if len(inner) > SHOWN else "",
+        )
+
+    def _more(self, folder: Folder) -> str:
+        address = reverse("admin:files_folder_changelist") + f"?parent__id__exact={folder.pk}"
+        return format_html(', <a href="{}">all its folders</a>', address)
+
+    @admin.display(description="put away")
+    def put_away(self, folder: Folder) -> str:
+        return put_away_since(folder)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Folder | None = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Folder, form: Any, change: bool) -> None:
+        """The page changes grants alone."""
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        save_all(formset, request)
