@@ -9,13 +9,16 @@ from __future__ import annotations
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from accounts.models import User
 from benchmarks.population import Population, populate
 from files import access
 from files.access import Person, access_of
+from files.folders import moving, trash
 from files.lists import paging
-from files.models import FileRecord
+from files.models import FileRecord, Folder
+from files.sharing.effective_access import explain_readers
 
 pytestmark = pytest.mark.skipif(
     connection.vendor != "sqlite", reason="PostgreSQL plans by the number of rows"
@@ -38,12 +41,16 @@ def plan_of(captured: CaptureQueriesContext) -> list[str]:
     return steps
 
 
+FEW = ("SCAN auth_group", "SCAN (subquery", "SCAN qualify", "SCAN audit_auditevent USING INDEX")
+"""Groups are few, as is what a subquery has found; and of the log it is the end that is read."""
+
+
 def assert_by_index(captured: CaptureQueriesContext) -> None:
     plan = plan_of(captured)
     assert plan
     for step in plan:
-        # Groups are few; the index of names is a table that SQLite always calls scanned.
-        few = step.startswith("SCAN auth_group") or "VIRTUAL TABLE INDEX" in step
+        # The index of names is a table that SQLite always calls scanned.
+        few = step.startswith(FEW) or "VIRTUAL TABLE INDEX" in step
         assert few or not step.startswith("SCAN"), plan
 
 
@@ -96,3 +103,50 @@ def test_one_file_is_found_by_indexes(population: Population, who: str) -> None:
             list(record.grants.select_related("user", "group", "granted_by")[:5])
         assert_by_index(captured)
         assert not any("V0 USING INDEX grant_file" in step for step in plan_of(captured))
+
+
+@pytest.mark.parametrize("who", ["owner", "reader", "newcomer", "joiner", "guest"])
+def test_one_folder_is_found_by_indexes(population: Population, who: str) -> None:
+    """One holds a fifth of all files, one was granted very often, one is as deep as can be."""
+    person = Person(User.objects.get(username=who))
+    tree = Folder.objects.get(pk=population.tree)
+    for pk in (population.big, population.tree, population.granted, population.deepest):
+        folder = Folder.objects.get(pk=pk)
+        with CaptureQueriesContext(connection) as captured:
+            access_of(person, folder)
+            for rule in (
+                access.folders_visible_to,
+                access.addable_by,
+                access.folders_managed_by,
+                access.folders_removable_by,
+            ):
+                rule(person).filter(pk=pk).first()
+            access.covered_by_one_grant(person, folder, tree)
+        assert_by_index(captured)
+
+
+@pytest.mark.parametrize("who", ["owner", "joiner", "guest"])
+def test_why_somebody_reads_a_file_is_found_by_indexes(population: Population, who: str) -> None:
+    user = User.objects.get(username=who)
+    record = FileRecord.objects.get(pk=population.oldest)
+    with CaptureQueriesContext(connection) as captured:
+        explain_readers(record, [user], now=timezone.now(), live=True)
+    # Not who may use the function at all, which is read from accounts and groups.
+    captured.captured_queries[:] = [
+        query for query in captured.captured_queries if "files_" in query["sql"]
+    ]
+    assert_by_index(captured)
+
+
+def test_a_tree_is_moved_and_put_away_by_indexes(population: Population) -> None:
+    owner = User.objects.get(pk=population.owner)
+    tree = Folder.objects.select_related("owner").get(pk=population.tree)
+    big = Folder.objects.select_related("owner").get(pk=population.big)
+    with CaptureQueriesContext(connection) as captured:
+        moving.move(tree, big, by=Person(owner), actor=owner)
+        trash.put_away(tree, by=Person(owner), actor=owner)
+    changes = ("SAVEPOINT", "RELEASE")
+    captured.captured_queries[:] = [
+        query for query in captured.captured_queries if not query["sql"].startswith(changes)
+    ]
+    assert_by_index(captured)

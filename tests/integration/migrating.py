@@ -56,13 +56,14 @@ _ROWS = {
         " decode(repeat('ab', 90), 'hex'), true, 1000, 1200, '', 0, '', 0, 0, '[]', '[]', '', '',"
         " 1700000000 + n, now(), now(), 1 + n % ({size} / 10) FROM generate_series(1, {size}) n"
     ),
-    # Some in the same microsecond.
+    # Some in the same microsecond; and each person has several of a name, whatever its case.
     "files_filerecord": (
         "INSERT INTO files_filerecord (id, name, folded_name, size, content_type, custody, version,"
         " created_at, updated_at, owner_id, current_id)"
-        " SELECT file_id, 'report ' || id || '.pdf', 'report ' || id || '.pdf', 1000,"
-        " 'application/pdf', 'managed', gen_random_uuid(), to_timestamp(1700000000 + id / 3),"
-        " now(), creator_id, id FROM files_storedobject"
+        " SELECT file_id, name, lower(name), 1000, 'application/pdf', 'managed', gen_random_uuid(),"
+        " to_timestamp(1700000000 + id / 3),"
+        " now(), creator_id, id FROM (SELECT *, (ARRAY['report.pdf', 'Report.PDF', 'summary.pdf'])"
+        "[1 + (id / ({size} / 10)) % 3] AS name FROM files_storedobject) AS named"
     ),
     "files_grant": (
         "INSERT INTO files_grant (level, reason, created_at, file_id, user_id)"

@@ -6,6 +6,7 @@ Every migration that there is goes through it, those of tomorrow as well.
 from __future__ import annotations
 
 import io
+import re
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -16,6 +17,9 @@ from django.core.management import call_command
 from django.db import connection, transaction
 from pytest_django import DjangoDbBlocker
 
+from accounts.models import User
+from files.models import FileRecord
+from files.records import derived
 from runtime import forecast, online, schema_changes
 from tests.integration import migrating
 from tests.integration.postgresql import server
@@ -86,6 +90,17 @@ def test_a_migration_that_is_killed_again_and_again_comes_to_the_same_end(
             migrating.apply(migration)
     assert kills > 30
     assert migrating.contents(database) == expected
+    # Each file has its name in the root of its owner, and the oldest of a name has kept it.
+    assert list(derived.out_of_step()) == []
+    files = FileRecord.objects.filter(owner=User.objects.order_by("pk")[0]).order_by("place")
+    named: dict[str, list[str]] = {"report": [], "summary": []}
+    for name in files.values_list("name", flat=True):
+        named[name[:7].lower().strip(" .(")].append(name)
+    assert [bool(re.search(r"\(\d+\)", name)) for name in named["report"]].count(False) == 1
+    for names in named.values():
+        assert "(" not in names[0]
+        numbers = [int(match[1]) for name in names if (match := re.search(r"\((\d+)\)", name))]
+        assert numbers == list(range(2, len(names) + 1))
 
 
 def test_what_a_kill_left_of_an_index_is_made_anew(database: dict[str, Any]) -> None:

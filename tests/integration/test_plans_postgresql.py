@@ -21,7 +21,7 @@ from benchmarks.population import Population, populate
 from files import access
 from files.access import Person, access_of
 from files.lists import paging
-from files.models import FileRecord, StoredObject
+from files.models import FileRecord, Folder, StoredObject
 from tests.audit.databases import as_default
 from tests.integration.postgresql import server
 
@@ -83,6 +83,26 @@ def test_one_file_costs_no_more_for_its_many_grants(population: Population, who:
         access.visible_to(Person(user)).filter(pk=record.pk).first()
         access.managed_by(Person(user)).filter(pk=record.pk).first()
         list(record.grants.select_related("user", "group", "granted_by")[:100])
+
+    assert most_rows(look) <= 500
+
+
+@pytest.mark.parametrize("who", ["owner", "reader", "newcomer", "joiner", "guest"])
+def test_one_folder_costs_no_more_for_what_is_in_it_or_its_grants(
+    population: Population, who: str
+) -> None:
+    person = Person(User.objects.get(username=who))
+    folders = [
+        Folder.objects.get(pk=pk)
+        for pk in (population.big, population.tree, population.granted, population.deepest)
+    ]
+
+    def look() -> None:
+        for folder in folders:
+            access_of(person, folder)
+            for rule in (access.folders_visible_to, access.addable_by, access.folders_managed_by):
+                rule(person).filter(pk=folder.pk).first()
+            access.covered_by_one_grant(person, folder, folders[0])
 
     assert most_rows(look) <= 500
 
