@@ -216,7 +216,7 @@ class _Version:
             folders=self.folders,
             trashed_at=_told(record.trashed_at),
             version=self.number,
-            uploaded_at=_told(former.uploaded_at if former else None),
+            uploaded_at=_told((former or record).uploaded_at),
             superseded_at=_told(former.superseded_at if former else None),
         )
 

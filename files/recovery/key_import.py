@@ -226,6 +226,7 @@ def _create(
         created_at=datetime.fromisoformat(entry.created_at),
         modified_at=_moment(entry.modified_at),
         trashed_at=_moment(entry.trashed_at),
+        uploaded_at=_moment(entry.uploaded_at),
     )
     trees.put(record, entry.folders or ())
     return record

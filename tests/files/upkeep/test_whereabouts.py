@@ -13,12 +13,14 @@ from django.utils import timezone
 
 from accounts.models import User
 from files.access import Person
-from files.folders import making, moving, ownership, trash
-from files.models import FileRecord, Folder, Grant
+from files.folders import making, moving, ownership, purging, trash
+from files.models import Conflict, FileRecord, Folder, Grant
+from files.records import derived
 from files.sharing import granting
 from files.tree import placing
 from files.upkeep import accounting, whereabouts
-from files.vault import storing
+from files.vault import storing, versions
+from files.vault.destinations import Destination
 from tests.files.conftest import CONTENT, give
 
 
@@ -73,6 +75,31 @@ def test_everything_that_use_cases_do_is_accounted_for(
     trash.restore(Folder.objects.get(pk=tree.cases.pk), by=Person(alice), actor=alice)
     granting.revoke(tree.grant, actor=root)
     assert found() == []
+
+
+def test_what_is_added_versioned_and_ended_for_good_is_accounted_for(
+    tree: Tree, alice: User, bob: User, settings: Any
+) -> None:
+    there = Destination(tree.inner, Conflict.VERSION)
+    given = storing.store(bob, [CONTENT], name="given.txt", destination=there)
+    assert (given.owner, given.folder) == (alice, tree.inner)
+    again = storing.store(bob, [CONTENT * 2], name="GIVEN.txt", destination=there)
+    assert again.pk == given.pk
+    beside = Destination(tree.inner, Conflict.RENAME)
+    assert storing.store(alice, [CONTENT], name="fox.txt", destination=beside).name == "fox (2).txt"
+    assert found() == []
+    assert list(derived.out_of_step()) == []
+    [kept] = versions.of(again)
+    versions.restore(again, kept.version, by=Person(alice), actor=alice)
+    [kept] = versions.of(again)
+    versions.delete(again, kept.version, by=Person(alice), actor=alice)
+    trash.put_away(tree.inner, by=Person(alice), actor=alice)
+    assert found() == []
+    inner = Folder.objects.get(pk=tree.inner.pk)
+    purging.delete_for_good(inner, by=Person(alice), actor=alice)
+    assert not FileRecord.objects.filter(pk=given.pk).exists()
+    assert found() == []
+    assert list(derived.out_of_step()) == []
 
 
 def test_a_file_of_code_that_knew_no_folders_is_accounted_for(tree: Tree) -> None:
