@@ -2,7 +2,17 @@
 
 from django.urls import path
 
-from files.web import details, downloads, grants, held_keys, lists, upload_form, versions
+from files.web import (
+    arranging,
+    details,
+    downloads,
+    grants,
+    held_keys,
+    lists,
+    trash,
+    upload_form,
+    versions,
+)
 
 app_name = "files"
 urlpatterns = [
@@ -27,5 +37,8 @@ urlpatterns = [
     path("<uuid:file_id>/versions/<uuid:version>/unlock/", versions.unlock, name="version_unlock"),
     path("<uuid:file_id>/history/", details.history, name="history"),
     path("<uuid:file_id>/grants/", grants.grants, name="grants"),
-    path("<uuid:file_id>/delete/", details.delete, name="delete"),
+    path("<uuid:file_id>/rename/", arranging.rename_file, name="rename"),
+    path("<uuid:file_id>/move/", arranging.move_file, name="move"),
+    path("<uuid:file_id>/delete/", trash.delete_file, name="delete"),
+    path("<uuid:file_id>/restore/", trash.restore_file, name="restore"),
 ]

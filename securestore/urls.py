@@ -4,13 +4,17 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
 
-from files.web import uploads
+from files.web import lists, uploads
 from securestore import health, metrics
 from securestore.errors import closed
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="files:list"), name="home"),
     path("files/", include("files.urls")),
+    path("folders/", include("files.folder_urls")),
+    path("shared/", lists.shared_with_me, name="shared"),
+    path("recent/", lists.recent_files, name="recent"),
+    path("trash/", lists.trash_list, name="trash"),
     path("uploads/", uploads.collection, name="uploads"),
     path("uploads/<uuid:upload_id>", uploads.member, name="upload"),
     # Django's redirect to "view on site" would tell any staff which ids exist.

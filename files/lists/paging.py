@@ -1,4 +1,4 @@
-"""Pages of a list of files, newest first, by keyset: the place of the last row names the next page.
+"""The search of names, newest first, by keyset: the place of the last file names the next page.
 
 However many files there are, whoever's they are, and however deep the page: a page costs the same,
 and nothing is ever counted. For that, `newest_places` and the index of names propose files,
@@ -17,7 +17,7 @@ from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import connection
-from django.db.models import F, QuerySet, Value
+from django.db.models import Exists, F, OuterRef, QuerySet, Value
 from django.db.models.functions import Concat
 from django.db.models.lookups import Contains
 
@@ -25,31 +25,31 @@ from accounts.models import User
 from files import access
 from files.access import Person
 from files.lists import name_search
-from files.models import FileRecord, Grant, GrantQuerySet
+from files.lists.rows import Page, Row, shown_files
+from files.models import Ancestry, FileRecord, Folder, Grant, GrantQuerySet
 from files.records.names import fold_name
 from files.records.ordering import FIRST
+from files.tree import placing
 
 WALKED = 1000
-"""Files of one's own that a search looks through by itself, from where its page begins."""
+"""Files that a search looks through by itself, from where its page begins."""
 
-MERGED_GROUPS = 100
+MERGED_GROUPS = 200
 """Groups of one person whose grants are read each in order of their files. Of a person in more,
 the grants to all the others are sorted for each page."""
+
+MERGED_FOLDERS = 100
+"""Folders below shared ones, or below the one that is searched, that are read each in order of
+their files. Where there are more, the index of names finds what is in them."""
 
 PROPOSED = 500
 """Files of anybody's that the index of names proposes for one page at most."""
 
+FOLDERS_NAMED = 2000
+"""Folders whose names a search looks at."""
 
-@dataclass(frozen=True)
-class Page:
-    """Some files, and the cursor of the page after them; empty on the last.
-
-    `is_cut` says that the search has not come to its end, though the page is not full.
-    """
-
-    records: list[FileRecord]
-    next_cursor: str
-    is_cut: bool = False
+FOLDERS_SHOWN = 20
+"""Folders that a search finds at most."""
 
 
 def words_of(query: str) -> list[str]:
@@ -67,17 +67,50 @@ def matching(files: QuerySet[FileRecord], words: Collection[str]) -> QuerySet[Fi
     return files
 
 
-def page_of(user: User | AnonymousUser, *, query: str = "", cursor: str = "", length: int) -> Page:
+def page_of(
+    user: User | AnonymousUser,
+    *,
+    query: str = "",
+    cursor: str = "",
+    length: int,
+    within: Folder | None = None,
+) -> Page:
     """The user's files whose names contain every word of `query`, whatever the case, from `cursor`.
 
-    The first page where the cursor means nothing. At most five queries.
+    `within` a folder, those at or below it. The first page begins with the folders of such names,
+    and is the one where the cursor means nothing. At most ten queries.
     """
+    if not user.is_active:
+        return Page()
     words, before = words_of(query), _decode(cursor)
-    if words:
-        return _search(user, words, before, length)
-    places = list(newest_places(user, before=before, at_most=length + 1))
-    records = _newest(_among(user, places[:length]), length)
-    return Page(records, _encode(places[length - 1]) if len(places) > length else "")
+    reach = _within(user, within) if within is not None else _reach(user)
+    if not words:
+        places = list(_merged(reach.pieces, before, length + 1))
+        records = _newest(_among(reach, places[:length]), length)
+        end = _encode(places[length - 1]) if len(places) > length else ""
+        return Page(_rows(records), end, left_out=reach.rest is not None)
+    found = _search(reach, words, before, length)
+    if before is not None:
+        return found
+    folders, left_out = folders_named(user, words, within)
+    rows = [Row(folder) for folder in folders] + found.rows
+    return Page(rows, found.next_cursor, found.is_cut, left_out or found.left_out)
+
+
+# --- What a search goes through -----------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Reach:
+    """Where files may be that a search is for, and the rule which of them are shown.
+
+    `pieces` are each an index read in the order of places. `rest` has those that are in none of
+    them: in more folders than are merged.
+    """
+
+    files: QuerySet[FileRecord]
+    pieces: list[QuerySet[Any, int]]
+    rest: QuerySet[FileRecord] | None = None
 
 
 def newest_places(
@@ -87,63 +120,173 @@ def newest_places(
 
     Made of one piece for each way to a file, and every piece is an index read in its order:
     however many files there are, and whoever's, no more is read than asked for. It makes lists
-    quick and never decides: whoever lists asks `access.visible_to` about what this proposes.
+    quick and never decides: whoever lists asks `access.visible_to` about what this proposes. What
+    is below shared folders is among it as long as these are `MERGED_FOLDERS` at most.
     """
     if not user.is_active:
         return FileRecord.objects.none().values_list("place", flat=True)
-    live = Grant.objects.live()
+    return _merged(_reach(user).pieces, before, at_most)
+
+
+def _reach(user: User | AnonymousUser) -> _Reach:
+    """Everything that the user may see."""
+    live = Grant.objects.live().filter(file_place__isnull=False)
     groups = list(user.groups.values_list("pk", flat=True))
-    ways = [live.filter(user_id=user.pk)]
+    ways = [live.filter(user=user.pk)]
     ways += [live.filter(group_id=group) for group in groups[:MERGED_GROUPS]]
     if others := groups[MERGED_GROUPS:]:
         ways.append(live.filter(group_id__in=others))
     owned = FileRecord.objects.filter(owner_id=user.pk).values_list("place", flat=True)
     pieces = [owned.order_by(), *(_places_of(way) for way in ways)]
-    if before is not None:
-        pieces = [piece.filter(place__lt=before) for piece in pieces]
-    if connection.features.supports_slicing_ordering_in_compound:
-        # SQLite, which cannot, merges the pieces as their indexes have them, and stops itself.
-        pieces = [piece.order_by("-place")[:at_most] for piece in pieces]
-    return pieces[0].union(*pieces[1:]).order_by("-place")[:at_most]
+    personal, shared = (
+        Ancestry.objects.filter(ancestor__in=way.values("folder")).values_list(
+            "descendant", flat=True
+        )
+        for way in Grant.objects.live().order_by().filter(folder__isnull=False).by_way(user)
+    )
+    below = list(personal.union(shared, all=True)[: MERGED_FOLDERS + 1])
+    files = access.visible_to(Person(user))
+    if len(below) <= MERGED_FOLDERS:
+        return _Reach(files, pieces + _pieces_of(set(below)))
+    return _Reach(files, pieces, FileRecord.objects.filter(folder__in=personal.union(shared)))
+
+
+def _within(user: User | AnonymousUser, folder: Folder) -> _Reach:
+    """What the user may see at that folder and below it."""
+    below = placing.below_or_at(folder)
+    at_or_below = Exists(Ancestry.objects.filter(ancestor=folder, descendant=OuterRef("folder")))
+    files = access.visible_to(Person(user)).filter(at_or_below)
+    some = list(below[: MERGED_FOLDERS + 1])
+    if len(some) <= MERGED_FOLDERS:
+        return _Reach(files, _pieces_of(some))
+    pieces = _pieces_of([folder.pk])
+    return _Reach(files, pieces, FileRecord.objects.filter(folder__in=below))
+
+
+def _pieces_of(folders: Collection[Any]) -> list[QuerySet[Any, int]]:
+    return [
+        FileRecord.objects.filter(folder_id=folder).order_by().values_list("place", flat=True)
+        for folder in folders
+    ]
 
 
 def _places_of(grants: GrantQuerySet) -> QuerySet[Any, int]:
     return grants.order_by().annotate(place=F("file_place")).values_list("place", flat=True)
 
 
-def _search(user: User | AnonymousUser, words: list[str], before: int | None, length: int) -> Page:
-    own = newest_places(user, before=before, at_most=WALKED)
-    walked = _newest(matching(_among(user, own), words), length + 1)
-    if len(walked) > length:
-        return _page(walked, length)
-    # The place at which the walk ended, unless that was the end of the list.
-    end_of_walk = next(iter(own[WALKED - 1 : WALKED]), None)
-    served = name_search.served(words) if end_of_walk is not None else []
-    if not served:
-        return _page(walked, length, cut_at=end_of_walk)
+def _merged(
+    pieces: list[QuerySet[Any, int]], before: int | None, at_most: int
+) -> QuerySet[Any, int]:
+    if before is not None:
+        pieces = [piece.filter(place__lt=before) for piece in pieces]
+    if len(pieces) == 1:
+        return pieces[0].order_by("-place")[:at_most]
+    if connection.features.supports_slicing_ordering_in_compound:
+        # SQLite, which cannot, merges the pieces as their indexes have them, and stops itself.
+        pieces = [piece.order_by("-place")[:at_most] for piece in pieces]
+    return pieces[0].union(*pieces[1:]).order_by("-place")[:at_most]
+
+
+# --- The search ---------------------------------------------------------------------------------
+
+
+def _search(reach: _Reach, words: list[str], before: int | None, length: int) -> Page:
+    served = name_search.served(words)
+    if reach.rest is not None and not served:
+        return _search_some(reach, words, before, length)
+    own = _merged(reach.pieces, before, WALKED)
+    end_of_walk = None
+    if reach.rest is None:
+        walked = _newest(matching(_among(reach, own), words), length + 1)
+        if len(walked) > length:
+            return _page(walked, length)
+        # The place at which the walk ended, unless that was the end of the list.
+        end_of_walk = next(iter(own[WALKED - 1 : WALKED]), None)
+        if end_of_walk is None or not served:
+            return _page(walked, length, cut_at=end_of_walk)
     proposed = name_search.newest(served, before=before, at_most=PROPOSED)
     end_of_index = proposed[-1] if len(proposed) == PROPOSED else None
     if end_of_index is not None and end_of_walk is not None and end_of_walk <= end_of_index:
         return _page(walked, length, cut_at=end_of_walk)
     # Asked where nothing is proposed, too: that others have such files should not show.
-    found = _newest(matching(_among(user, proposed or [FIRST]), words), length + 1)
+    found = _newest(matching(_among(reach, proposed or [FIRST]), words), length + 1)
     return _page(found, length, cut_at=end_of_index)
+
+
+def _search_some(reach: _Reach, words: list[str], before: int | None, length: int) -> Page:
+    """A search that no index serves, in more folders than can be read in order.
+
+    It goes through what is one's own or granted itself, as any; of what is in all those folders it
+    looks at a number of files, whichever they are, and says that there is more.
+    """
+    own = _merged(reach.pieces, before, WALKED)
+    walked = _newest(matching(_among(reach, own), words), length + 1)
+    end_of_walk = next(iter(own[WALKED - 1 : WALKED]), None)
+    page = _page(walked, length, cut_at=None if len(walked) > length else end_of_walk)
+    if before is not None or reach.rest is None:
+        return page
+    some = list(reach.rest.order_by().values_list("place", flat=True)[:WALKED])
+    known = {record.pk for record in page.records}
+    found = _newest(matching(_among(reach, some or [FIRST]), words), length)
+    rows = page.rows + [row for row in _rows(found) if row.item.pk not in known]
+    return Page(rows, page.next_cursor, page.is_cut, left_out=True)
 
 
 def _page(found: list[FileRecord], length: int, *, cut_at: int | None = None) -> Page:
     if len(found) > length:
-        return Page(found[:length], _encode(found[length - 1].place))
-    return Page(found, _encode(cut_at) if cut_at is not None else "", cut_at is not None)
+        return Page(_rows(found[:length]), _encode(found[length - 1].place))
+    return Page(_rows(found), _encode(cut_at) if cut_at is not None else "", cut_at is not None)
 
 
-def _among(
-    user: User | AnonymousUser, places: Sequence[int] | QuerySet[Any, int]
-) -> QuerySet[FileRecord]:
-    return access.visible_to(Person(user)).filter(place__in=places)
+def folders_named(
+    user: User | AnonymousUser, words: list[str], within: Folder | None
+) -> tuple[list[Folder], bool]:
+    """Folders whose names contain every word, by name; and whether there may be more of them.
+
+    There is no index of folders' names: so many are looked at, and no more.
+    """
+    names: dict[Any, str] = {}
+    left_out = False
+    for folders in _folders_proposed(user, within):
+        some = list(folders[: FOLDERS_NAMED + 1])
+        left_out |= len(some) > FOLDERS_NAMED
+        names.update(some[:FOLDERS_NAMED])
+    wanted = [pk for pk, name in names.items() if _contains(name, words)]
+    seen = access.folders_visible_to(Person(user)).filter(pk__in=wanted[:PROPOSED])
+    found = list(seen.select_related("owner").order_by("name", "pk")[: FOLDERS_SHOWN + 1])
+    return found[:FOLDERS_SHOWN], left_out or len(found) > FOLDERS_SHOWN
+
+
+def _folders_proposed(
+    user: User | AnonymousUser, within: Folder | None
+) -> list[QuerySet[Any, tuple[Any, str]]]:
+    """Ids and names of folders, by way of their ancestors, who are what an index has."""
+    below = Ancestry.objects.order_by().values_list("descendant", "descendant__name")
+    if within is not None:
+        return [below.filter(ancestor=within, distance__gt=0)]
+    own = Folder.objects.filter(owner=user.pk, trashed_at=None, parent__isnull=False)
+    granted = Grant.objects.live().order_by().filter(folder__isnull=False)
+    return [
+        own.order_by("trashed_at", "pk").values_list("pk", "name"),
+        *(below.filter(ancestor__in=way.values("folder")) for way in granted.by_way(user)),
+    ]
+
+
+def _contains(name: str, words: list[str]) -> bool:
+    folded = name.lower() if name.isascii() else fold_name(name)
+    return all(word in folded for word in words)
+
+
+def _among(reach: _Reach, places: Sequence[int] | QuerySet[Any, int]) -> QuerySet[FileRecord]:
+    return reach.files.filter(place__in=places)
 
 
 def _newest(files: QuerySet[FileRecord], at_most: int) -> list[FileRecord]:
-    return list(files.order_by("-place").select_related("owner", "current")[:at_most])
+    return list(shown_files(files.order_by("-place"))[:at_most])
+
+
+def _rows(records: Collection[FileRecord]) -> list[Row]:
+    return [Row(record, record.created_at) for record in records]
 
 
 def _encode(place: int) -> str:

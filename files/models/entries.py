@@ -40,12 +40,15 @@ class Entry(models.Model):
             ),
         ]
         indexes: ClassVar[list[models.Index]] = [
-            # Lists by name: folders in the one, files in the other.
+            # Lists by name: folders in the one, files in the other. Said of what is there: SQLite
+            # takes what is not there for one row, and would look at all of these first.
             models.Index(
-                fields=["parent", "key"], condition=Q(file__isnull=True), name="entry_folders"
+                fields=["parent", "key"],
+                condition=Q(folder__isnull=False),
+                name="entry_folder_names",
             ),
             models.Index(
-                fields=["parent", "key"], condition=Q(folder__isnull=True), name="entry_files"
+                fields=["parent", "key"], condition=Q(file__isnull=False), name="entry_file_names"
             ),
         ]
 

@@ -30,7 +30,7 @@ AT_ONCE = 10
 """Files of one request that are recorded, at most."""
 
 DENIED = (Event.DOWNLOAD_DENIED, Event.ACCESS_DENIED)
-DOWNLOADS = frozenset({"files:download", "files:download_several", "files:unlock"})
+DOWNLOADS = frozenset({"files:download", "files:download_several", "files:unlock", "folders:zip"})
 
 
 def note(user: User, wanted: Collection[UUID], *, reason: str, door: str) -> None:

@@ -27,6 +27,7 @@ from audit import Event
 from files.access import LEVELS, Access, Person, access_of, may_share
 from files.models import Ancestry, FileRecord, Folder, Grant
 from files.records.names import clean_line
+from files.vault import recent
 
 _MOMENT = "j M Y, H:i"
 
@@ -113,6 +114,8 @@ def _lets_in(new: Grant, actor: User, target: Item, own_groups: Collection[int])
 def _record_new(new: Grant, actor: User, target: Item, own_groups: Collection[int]) -> None:
     lets_in = _lets_in(new, actor, target, own_groups)
     _record(Event.SELF_GRANTED if lets_in else Event.GRANT_CREATED, new, actor)
+    if new.user_id is not None and new.file_id is not None:
+        recent.note(new.user_id, [new.file_id], recent.Way.GIVEN)
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ from files.access import Person, access_of
 from files.errors import AccessEnded
 from files.models import DownloadSession, FileRecord
 from files.records import clock
-from files.vault import intervals
+from files.vault import intervals, recent
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +97,10 @@ def begin(record: FileRecord, part: Part, *, user: User, session: str | None) ->
     )
     if session is not None:
         new.slot = _slot(new, session, record)
-    return Sending(_enter(new, part), part)
+    row = _enter(new, part)
+    if row.requests == 1:
+        recent.note_opened(user.pk, record.pk)
+    return Sending(row, part)
 
 
 def _slot(row: DownloadSession, session: str, record: FileRecord) -> str:

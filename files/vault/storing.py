@@ -28,7 +28,7 @@ from files.models import FileRecord, StoredObject
 from files.records.names import clean_content_type, clean_name
 from files.storage import ObjectKey, SealedObject
 from files.tree import placing
-from files.vault import destinations, stored_objects, versions
+from files.vault import destinations, recent, stored_objects, versions
 from files.vault.destinations import ROOT, Destination, OtherFile
 from files.vault.quota import Allowance, require_active
 from files.vault.removing import doom, purge
@@ -343,6 +343,7 @@ def publish_object(
         content_type=content_type,
         modified_at=modified_at,
     )
+    recent.note(uploader.pk, [place.version_of.pk], recent.Way.ADDED)
     return place.version_of
 
 
@@ -391,4 +392,5 @@ def create_record(
         **_told(place, uploader, meant),
         ms=round((timezone.now() - row.created_at).total_seconds() * 1000),
     )
+    recent.note(uploader.pk, [record.id], recent.Way.ADDED)
     return record

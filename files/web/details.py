@@ -1,25 +1,26 @@
-"""The page of one file, its history, and its end."""
+"""The page of one file, and its history."""
 
 from __future__ import annotations
 
 import uuid
 
 from django.conf import settings
-from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import (
     Http404,
     HttpRequest,
     HttpResponse,
 )
-from django.shortcuts import redirect, render
-from django.views.decorators.http import require_http_methods, require_safe
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
 
-from accounts.reauthentication import recently_authenticated
-from files.access import Permission, Person, access_of, may_share
+from accounts.models import User
+from files.access import Permission, Person, access_of, may_share, removable_by
+from files.lists import places
 from files.models import FileRecord
 from files.sharing.history import page_of
-from files.vault import opening, removing
+from files.sharing.inheritance import from_above
+from files.vault import opening
 from files.web.key_pages import key_context
 from files.web.requested import ROW_NUMBER, managed, user_of, visible
 from files.web.transfers import unlocking
@@ -36,8 +37,13 @@ def detail(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
         raise Http404
     grants = record.grants.select_related("user", "group", "granted_by")
     may_download = user.has_perm(Permission.DOWNLOAD)
+    way = places.way_to(Person(user), record.folder_id)
     context = {
         "record": record,
+        "way": way,
+        "seen_folders": {folder.pk for folder in way},
+        "inherited": from_above(record) if access.may_manage else [],
+        "may_put_away": access.may_manage or _is_own_addition(user, record),
         "access": access,
         "may_download": may_download,
         "digests": _digests(request, record) if may_download else None,
@@ -47,6 +53,11 @@ def detail(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
         **(key_context(request, record) if record.is_held else {}),
     }
     return render(request, "files/detail.html", context)
+
+
+def _is_own_addition(user: User, record: FileRecord) -> bool:
+    own = record.uploaded_by_id == user.pk
+    return own and removable_by(Person(user)).filter(pk=record.pk).exists()
 
 
 def _digests(request: HttpRequest, record: FileRecord) -> dict[str, str] | None:
@@ -75,16 +86,3 @@ def history(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
         "is_first": number is None,
     }
     return render(request, "files/history.html", context)
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@login_required
-@recently_authenticated
-def delete(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
-    """Ask, then delete."""
-    record = managed(request, file_id)
-    if request.method != "POST":
-        return render(request, "files/delete.html", {"record": record})
-    removing.remove(record, actor=user_of(request))
-    messages.success(request, f"“{record.name}” was deleted.")
-    return redirect("files:list")

@@ -16,15 +16,24 @@ from django.http import (
 )
 from django.shortcuts import redirect, render
 from django.views.decorators.debug import sensitive_variables
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.models import User
 from files.access import Permission, Person, visible_to
 from files.errors import AccessEnded, FileDamaged, KeyNeeded, WrongFileKey
+from files.lists.trees import AT_MOST, tree_of
 from files.models import FileRecord
 from files.sharing import denials
 from files.web.key_pages import DOWNLOAD, locked
-from files.web.requested import denied, ids_of, may_not_download, user_of, visible
+from files.web.requested import (
+    denied,
+    ids_of,
+    may_not,
+    may_not_download,
+    user_of,
+    visible,
+    visible_folder,
+)
 from files.web.transfers import archive, downloads, unlocking
 
 
@@ -72,12 +81,37 @@ def download_several(request: HttpRequest) -> HttpResponseBase:
     if held := [record for record in records if record.is_held]:
         return render(request, "files/zip_held.html", {"held": held}, status=403)
     try:
-        return archive.answer(records, partial(_still_allowed, user.pk), user=user)
+        members = archive.members_of(records)
+        return archive.answer(members, partial(_still_allowed, user.pk), user=user)
     except AccessEnded:
         raise Http404 from None
     except FileDamaged:
         damaged = next((record for record in records if record.is_damaged), records[0])
         return render(request, "files/damaged.html", {"record": damaged}, status=502)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def download_folder(request: HttpRequest, folder_id: uuid.UUID) -> HttpResponseBase:
+    """What a ZIP of the folder would have, and would not; POST: the ZIP, with its structure."""
+    folder = visible_folder(request, folder_id)
+    user = user_of(request)
+    if not user.has_perm(Permission.DOWNLOAD):
+        return may_not(request, folder, "download files")
+    tree = tree_of(Person(user), folder)
+    context = {"folder": folder, "tree": tree, "at_most": AT_MOST}
+    if not tree.is_whole:
+        return render(request, "folders/zip.html", context, status=400)
+    if request.method != "POST":
+        return render(request, "folders/zip.html", context)
+    members, allowed = archive.members_of_tree(tree), partial(_still_allowed, user.pk)
+    try:
+        return archive.answer(members, allowed, user=user, name=f"{folder.name or 'files'}.zip")
+    except AccessEnded:
+        raise Http404 from None
+    except FileDamaged:
+        # Found just now: the next attempt leaves it out.
+        return render(request, "folders/zip.html", {**context, "changed": True}, status=502)
 
 
 def _still_allowed(user_id: int, record: FileRecord) -> bool:

@@ -128,6 +128,26 @@ class UploadForm(PassphraseForm):
         return [UserKey.generated() for _ in range(count)]
 
 
+class NameForm(forms.Form):
+    """A name for a file or a folder; the rule of names is the use case's."""
+
+    name = forms.CharField(
+        label="Name",
+        max_length=1000,
+        error_messages={"required": "Type a name."},
+        widget=forms.TextInput(attrs={"autocomplete": "off", "dir": "auto"}),
+    )
+
+
+class ForGoodForm(forms.Form):
+    """That what is deleted now is deleted for good, and that this is meant."""
+
+    sure = forms.BooleanField(
+        label="I know that nobody can bring it back.",
+        error_messages={"required": "Tick this to delete it for good."},
+    )
+
+
 PRESETS = [("1", "1 day"), ("7", "7 days"), ("30", "30 days")]
 UNTIL_OWN_END = "own"
 
@@ -169,9 +189,19 @@ class ShareForm(forms.Form):
     )
     reason = forms.CharField(max_length=255, required=False)
 
-    def __init__(self, *args: Any, own_end: datetime | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        own_end: datetime | None = None,
+        of_folder: bool = False,
+        **kwargs: Any,
+    ) -> None:
         """`own_end` is when the access of the person who shares ends, if it does."""
         super().__init__(*args, **kwargs)
+        if not of_folder:
+            # Nothing can be put into a file.
+            levels = [one for one in Grant.Level.choices if one[0] != Grant.Level.ADD]
+            cast("forms.ChoiceField", self.fields["level"]).choices = levels
         self.own_end = own_end
         self.found: Found | None = None
         if own_end is not None:

@@ -1,4 +1,4 @@
-"""The page of who may read a file: share it, and revoke."""
+"""The pages of who may read a file or a folder: share it, and revoke."""
 
 from __future__ import annotations
 
@@ -20,12 +20,17 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from accounts.models import User
-from files.access import Access, Person, access_of, managed_by, may_share
-from files.models import FileRecord, Grant
+from files.access import Access, Person, access_of, may_share
+from files.lists import places
+from files.models import FileRecord, Folder, Grant
 from files.sharing import granting
+from files.sharing.granting import kind_of
+from files.sharing.inheritance import from_above
 from files.sharing.recipients import describe
 from files.web.forms import ShareForm
-from files.web.requested import ROW_NUMBER, managed, user_of
+from files.web.requested import ROW_NUMBER, managed, may_not, user_of, visible_folder
+
+Item = FileRecord | Folder
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -33,49 +38,90 @@ from files.web.requested import ROW_NUMBER, managed, user_of
 def grants(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
     """Who may read a file; share it, and revoke."""
     record = managed(request, file_id)
+    return _grants(request, record, access_of(Person(user_of(request)), record))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def folder_grants(request: HttpRequest, folder_id: uuid.UUID) -> HttpResponse:
+    """Who may read what is in a folder; share it, and revoke."""
+    folder = visible_folder(request, folder_id)
+    access = access_of(Person(user_of(request)), folder)
+    if access is None or not access.may_manage or folder.is_root:
+        return may_not(request, folder, "share it")
+    return _grants(request, folder, access)
+
+
+def _grants(request: HttpRequest, item: Item, access: Access | None) -> HttpResponse:
     user = user_of(request)
     if not may_share(user):
-        return render(request, "files/may_not_share.html", {"record": record}, status=403)
-    access = access_of(Person(user), record)
+        context = {"item": item, "kind": kind_of(item)}
+        return render(request, "files/may_not_share.html", context, status=403)
     if access is None:  # Revoked between the two queries.
         raise Http404
     if "revoke" in request.POST:
-        return _revoke(request, record, access)
-    form = ShareForm(request.POST if request.method == "POST" else None, own_end=access.until)
-    if form.is_valid() and (made := _share(form, record, user)):
+        return _revoke(request, item, access)
+    form = _form(item, access, request.POST if request.method == "POST" else None)
+    if form.is_valid() and (made := _share(form, item, user)):
         _tell_shared(request, made, form)
-        return redirect("files:grants", record.pk)
-    return _grants_page(request, record, access, form, status=400 if form.errors else 200)
+        return redirect(_address(item))
+    return _grants_page(request, item, access, form, status=400 if form.errors else 200)
+
+
+def _form(item: Item, access: Access, data: Any = None) -> ShareForm:
+    return ShareForm(data, own_end=access.until, of_folder=isinstance(item, Folder))
+
+
+def _address(item: Item) -> str:
+    return reverse(f"{kind_of(item)}s:grants", args=[item.pk])
 
 
 def _grants_page(
-    request: HttpRequest, record: FileRecord, access: Access, form: ShareForm, *, status: int
+    request: HttpRequest, item: Item, access: Access, form: ShareForm, *, status: int
 ) -> HttpResponse:
-    shown = record.grants.select_related("user", "group", "granted_by")
+    shown = item.grants.select_related("user", "group", "granted_by")
     page = Paginator(shown, settings.GRANTS_PER_PAGE).get_page(request.GET.get("page"))
+    user = user_of(request)
     revocable = {
         grant.pk
         for grant in page
         if grant.status in {"live", "scheduled"}
-        and granting.may_withdraw(grant, access, actor=user_of(request))
+        and granting.may_withdraw(grant, access, actor=user)
     }
-    context = {"record": record, "access": access, "form": form, "grants": page}
-    context |= _what_is_left(request, record, access)
-    return render(request, "files/grants.html", {**context, "revocable": revocable}, status=status)
+    folder_id = item.pk if isinstance(item, Folder) else item.folder_id
+    way = places.way_to(Person(user), folder_id)
+    context = {
+        "item": item,
+        "kind": kind_of(item),
+        "action": _address(item),
+        "access": access,
+        "form": form,
+        "grants": page,
+        "inherited": from_above(item),
+        "seen_folders": {folder.pk for folder in way},
+        "revocable": revocable,
+        **_what_is_left(request, item, access),
+    }
+    return render(request, "files/grants.html", context, status=status)
 
 
-def _what_is_left(request: HttpRequest, record: FileRecord, access: Access) -> dict[str, Any]:
-    """By what else somebody reads the file, whose grant the address says was revoked just now."""
+def _what_is_left(request: HttpRequest, item: Item, access: Access) -> dict[str, Any]:
+    """By what else somebody reads it, whose grant the address says was revoked just now."""
     number = request.GET.get("ended", "")
     if request.method == "POST" or not ROW_NUMBER.fullmatch(number):
         return {}
-    revoked = record.grants.filter(pk=int(number), revoked_at__isnull=False)
+    revoked = item.grants.filter(pk=int(number), revoked_at__isnull=False)
     ended = revoked.select_related("user", "group").first()
     if ended is None:
         return {}
-    left = granting.remaining(record, ended.user, ended.group)
+    left = granting.remaining(item, ended.user, ended.group)
     user = user_of(request)
-    may_end = {one.pk for one in left if granting.may_withdraw(one, access, actor=user)}
+    # What is on a folder above is revoked there.
+    may_end = {
+        one.pk
+        for one in left
+        if one.target == item and granting.may_withdraw(one, access, actor=user)
+    }
     return {"ended": ended, "left": left, "may_end": may_end}
 
 
@@ -90,11 +136,12 @@ def _tell_shared(request: HttpRequest, made: Grant, form: ShareForm) -> None:
     )
 
 
-def _share(form: ShareForm, record: FileRecord, user: User) -> Grant | None:
+def _share(form: ShareForm, item: Item, user: User) -> Grant | None:
     given = form.cleaned_data
     to = given["recipient"]
     new = Grant(
-        file=record,
+        file=item if isinstance(item, FileRecord) else None,
+        folder=item if isinstance(item, Folder) else None,
         user=to if isinstance(to, User) else None,
         group=None if isinstance(to, User) else to,
         level=given["level"],
@@ -108,30 +155,30 @@ def _share(form: ShareForm, record: FileRecord, user: User) -> Grant | None:
         return None
 
 
-def _revoke(request: HttpRequest, record: FileRecord, access: Access) -> HttpResponse:
+def _revoke(request: HttpRequest, item: Item, access: Access) -> HttpResponse:
     number = request.POST["revoke"]
     if not ROW_NUMBER.fullmatch(number):
         raise Http404
-    target = get_object_or_404(record.grants, pk=int(number))
+    target = get_object_or_404(item.grants, pk=int(number))
     user = user_of(request)
     try:
         changed = granting.withdraw(target, actor=user)
     except ValidationError as error:
         messages.error(request, error.messages[0])
-        return _grants_page(request, record, access, ShareForm(own_end=access.until), status=403)
+        return _grants_page(request, item, access, _form(item, access), status=403)
     messages.success(
         request,
         f"The grant for {target.recipient_name} was revoked{'' if changed else ' before'}.",
     )
-    left = granting.given_by(target.user_id, record) if changed else 0
+    left = granting.given_by(target.user_id, item) if changed else 0
     if left:
         # Each stands on its own: whoever revokes decides about them.
         messages.warning(
             request,
-            f"{target.recipient_name} gave {left} grant{'' if left == 1 else 's'} of this file to "
-            f"others. {'It stays' if left == 1 else 'They stay'} until revoked.",
+            f"{target.recipient_name} gave {left} grant{'' if left == 1 else 's'} of this "
+            f"{kind_of(item)} to others. {'It stays' if left == 1 else 'They stay'} until revoked.",
         )
-    still_there = managed_by(Person(user)).filter(pk=record.pk).exists()
-    if not still_there:
+    still = access_of(Person(user), item)
+    if still is None or not still.may_manage:
         return redirect("files:list")
-    return redirect(reverse("files:grants", args=[record.pk]) + f"?ended={target.pk}")
+    return redirect(f"{_address(item)}?ended={target.pk}")

@@ -1,7 +1,7 @@
 """What a request asks for: who asks, and the file that they may have; a refusal is noted.
 
-A file is only ever fetched through `visible` or `managed`, so that a stranger gets the same 404 as
-for a file that does not exist.
+A file or a folder is only ever fetched through the functions here, so that a stranger gets the same
+404 as for one that does not exist.
 """
 
 from __future__ import annotations
@@ -20,8 +20,16 @@ from django.http import (
 from django.shortcuts import get_object_or_404, render
 
 from accounts.models import User
-from files.access import Person, managed_by, visible_to
-from files.models import FileRecord
+from files.access import (
+    Person,
+    folders_visible_to,
+    managed_by,
+    removable_by,
+    trashed_files_of,
+    trashed_folders_of,
+    visible_to,
+)
+from files.models import FileRecord, Folder
 from files.sharing import denials
 
 ROW_NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
@@ -44,6 +52,51 @@ def managed(request: HttpRequest, file_id: uuid.UUID) -> FileRecord:
     """The file, if the user may share and delete it; 404 otherwise."""
     files = managed_by(Person(user_of(request))).select_related("owner", "current")
     return _found(request, files, file_id)
+
+
+def removable(request: HttpRequest, file_id: uuid.UUID) -> FileRecord:
+    """The file, if the user may put it away; 404 otherwise."""
+    files = removable_by(Person(user_of(request))).select_related("owner", "current")
+    return _found(request, files, file_id)
+
+
+def trashed(request: HttpRequest, file_id: uuid.UUID) -> FileRecord:
+    """The file, if it was put away and the user may bring it back; 404 otherwise."""
+    files = trashed_files_of(Person(user_of(request))).select_related("owner", "folder")
+    return _found(request, files, file_id)
+
+
+def visible_folder(request: HttpRequest, folder_id: uuid.UUID) -> Folder:
+    """The folder, if the user may see it; 404 otherwise."""
+    folders = folders_visible_to(Person(user_of(request))).select_related("owner", "parent")
+    return _found_folder(request, folders, folder_id)
+
+
+def trashed_folder(request: HttpRequest, folder_id: uuid.UUID) -> Folder:
+    """The folder, if it was put away and the user may bring it back; 404 otherwise."""
+    folders = trashed_folders_of(Person(user_of(request))).select_related("owner", "parent")
+    return _found_folder(request, folders, folder_id)
+
+
+def _found_folder(request: HttpRequest, folders: QuerySet[Folder], folder_id: uuid.UUID) -> Folder:
+    try:
+        return get_object_or_404(folders, pk=folder_id)
+    except Http404:
+        denied_folder(request, folder_id, denials.NOT_VISIBLE)
+        raise
+
+
+def denied_folder(request: HttpRequest, folder_id: uuid.UUID, reason: str) -> None:
+    """Record that the user was refused that folder."""
+    door = request.resolver_match.view_name if request.resolver_match else ""
+    denials.note_folder(user_of(request), folder_id, reason=reason, door=door)
+
+
+def may_not(request: HttpRequest, folder: Folder, what: str) -> HttpResponse:
+    """The page for who sees a folder, and may not do with it what was asked for: `rename it`."""
+    denied_folder(request, folder.pk, denials.NO_PERMISSION)
+    context = {"folder": folder, "what": what}
+    return render(request, "folders/may_not.html", context, status=403)
 
 
 def _found(request: HttpRequest, files: QuerySet[FileRecord], file_id: uuid.UUID) -> FileRecord:

@@ -9,6 +9,7 @@ import pytest
 from django.contrib.auth.models import Group, Permission
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.middleware import UNASKED
@@ -21,7 +22,8 @@ from tests.files.test_models import filed
 
 @pytest.fixture
 def record(alice: User) -> FileRecord:
-    return filed(alice)
+    """A file of Alice's, in the trash: deleting it now is deleting it for good."""
+    return filed(alice, trashed_at=timezone.now(), trashed_by=alice)
 
 
 @pytest.fixture
@@ -44,8 +46,10 @@ def test_any_sign_in_counts(client: Client, record: FileRecord, alice: User) -> 
     assert client.get(reverse("files:delete", args=[record.pk])).status_code == 200
 
 
-def test_another_page_is_not_asked_for(late: Client, record: FileRecord) -> None:
-    assert late.get(reverse("files:detail", args=[record.pk])).status_code == 200
+def test_another_page_is_not_asked_for(late: Client, alice: User) -> None:
+    record = filed(alice)
+    for page in ("files:detail", "files:delete"):
+        assert late.get(reverse(page, args=[record.pk])).status_code == 200
 
 
 @pytest.mark.parametrize("method", ["get", "head", "post"])

@@ -170,9 +170,9 @@ def test_hostile_names_are_text_wherever_they_are_shown(
         assert "\u202e" not in saved
         page.get_by_role("link", name="Delete this file").click()
         expect(page.locator("main .name").first).to_have_text(name)
-        page.get_by_role("button", name="Delete for good").click()
+        page.get_by_role("button", name="Put it into the trash").click()
         # The message names it, and the list has it no more.
-        expect(page.get_by_role("status")).to_contain_text(f"“{name}” was deleted")
+        expect(page.get_by_role("status")).to_contain_text(f"“{name}” is in the trash")
     assert page.evaluate("window.ran") is None
     assert page.locator("img[src=x]").count() == 0
     assert dialogs == []

@@ -115,8 +115,8 @@ def test_a_file_goes_in_and_comes_back_without_javascript(
 
     plain.get_by_role("link", name="Delete this file").click()
     expect(plain.get_by_role("heading", level=1)).to_have_text("Delete this file?")
-    plain.get_by_role("button", name="Delete for good").click()
-    expect(plain.get_by_role("status")).to_contain_text("was deleted")
+    plain.get_by_role("button", name="Put it into the trash").click()
+    expect(plain.get_by_role("status")).to_contain_text("is in the trash")
     plain.goto("/files/?q=report%2C+there")
     expect(plain.get_by_role("heading", name="No name matches")).to_be_visible()
 
@@ -212,6 +212,10 @@ SIGNED_OUT = (
 SIGNED_IN = (
     "/files/",
     "/files/?q=none",
+    "/folders/new/",
+    "/shared/",
+    "/recent/",
+    "/trash/",
     "/files/upload/",
     "/accounts/password/change/",
     "/accounts/email/",

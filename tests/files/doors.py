@@ -25,10 +25,11 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
 from accounts.models import User
-from files.models import FileRecord
+from files.models import FileRecord, Folder
+from files.tree import placing
 from tests.files.conftest import give
 
-FILE, UPLOAD, GRANT = "file", "upload", "grant"
+FILE, UPLOAD, GRANT, FOLDER = "file", "upload", "grant", "folder"
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 TUS = {"Tus-Resumable": "1.0.0"}
@@ -40,7 +41,8 @@ class Door:
     """One method of one path.
 
     `takes` says whose id it takes: in the path, or in the form's field `named_by`. `ok` is the
-    answer to those who may; `manage`, that a grant to download is not enough. `permissions` are
+    answer to those who may; `manage`, that a grant to download is not enough, and `add`, that it
+    takes one to add. `trashed` doors are for what was put away. `permissions` are
     those that staff need: the door is one of the admin's then, where grants mean nothing.
     """
 
@@ -48,12 +50,23 @@ class Door:
     ok: int = 200
     takes: str = FILE
     manage: bool = False
+    add: bool = False
+    trashed: bool = False
     permissions: tuple[str, ...] = ()
     named_by: str = ""
     data: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     content_type: str = ""
+
+
+def _of_folder(method: str = "GET", ok: int = 200, **fields: Any) -> Door:
+    return Door(method, ok, FOLDER, **fields)
+
+
+def _page(ok: int = 200, **fields: Any) -> list[Door]:
+    """A page that is there to be filled in, as it is asked for."""
+    return [Door("GET", ok, **fields), Door("HEAD", ok, **fields)]
 
 
 def _admin(takes: str, *permissions: str) -> dict[str, list[Door]]:
@@ -101,6 +114,39 @@ DOORS: dict[str, list[Door]] = {
     "files:version_download": [Door(ok=404, manage=True), Door("HEAD", 404, manage=True)],
     "files:version_unlock": [Door("POST", 404, manage=True)],
     "files:delete": [Door(manage=True), Door("HEAD", manage=True), Door("POST", 302, manage=True)],
+    "files:rename": [
+        *_page(manage=True),
+        Door("POST", 302, manage=True, data={"name": "b"}),
+        Door("POST", 400, manage=True),
+    ],
+    "files:move": [*_page(manage=True), Door("POST", 400, manage=True)],
+    "files:restore": [
+        *_page(manage=True, trashed=True),
+        Door("POST", 302, manage=True, trashed=True),
+    ],
+    "folders:detail": _page(takes=FOLDER),
+    "folders:new": [
+        *_page(takes=FOLDER, add=True),
+        _of_folder("POST", 302, add=True, data={"name": "b"}),
+        _of_folder("POST", 400, add=True),
+    ],
+    # As those of files.
+    "folders:grants": [
+        *_page(403, takes=FOLDER, manage=True),
+        _of_folder("POST", 403, manage=True),
+        _of_folder("POST", 403, manage=True, data={"revoke": "1"}),
+    ],
+    "folders:rename": [
+        *_page(takes=FOLDER, manage=True),
+        _of_folder("POST", 302, manage=True, data={"name": "b"}),
+    ],
+    "folders:move": [*_page(takes=FOLDER, manage=True), _of_folder("POST", 400, manage=True)],
+    "folders:delete": [*_page(takes=FOLDER, manage=True), _of_folder("POST", 302, manage=True)],
+    "folders:restore": [
+        *_page(takes=FOLDER, manage=True, trashed=True),
+        _of_folder("POST", 302, manage=True, trashed=True),
+    ],
+    "folders:zip": [*_page(takes=FOLDER), _of_folder("POST")],
     "files:unlock": [Door("POST", 302)],
     # For owners of held files, which this one is not: test_keys.py has those.
     "files:key": [Door(ok=404), Door("HEAD", 404)],
@@ -154,6 +200,10 @@ NO_FILE: dict[str, str] = {
     "metrics": OPEN,  # It has a token of its own, and does not exist without one.
     "files:list": SIGNED_IN,
     "files:upload": SIGNED_IN,
+    "folders:new_in_root": SIGNED_IN,
+    "shared": SIGNED_IN,
+    "recent": SIGNED_IN,
+    "trash": SIGNED_IN,
     "files:judge_passphrase": SIGNED_IN,
     "uploads": SIGNED_IN,
     # Accounts
@@ -266,7 +316,8 @@ def knock(client: Client, name: str, door: Door, wanted: object) -> Any:
 
 # --- People -----------------------------------------------------------------------------------
 
-Arrange = Callable[[FileRecord, User, str], object]
+Item = FileRecord | Folder
+Arrange = Callable[[Item, User, str], object]
 NOW = timezone.now
 
 
@@ -276,58 +327,99 @@ def _group(user: User) -> Group:
     return group
 
 
-def _through_group(record: FileRecord, user: User, level: str) -> Group:
+def _through_group(item: Item, user: User, level: str) -> Group:
     group = _group(user)
-    give(record, group, level=level)
+    give(item, group, level=level)
     return group
 
 
-def _left_the_group(record: FileRecord, user: User, level: str) -> None:
-    user.groups.remove(_through_group(record, user, level))
+def _left_the_group(item: Item, user: User, level: str) -> None:
+    user.groups.remove(_through_group(item, user, level))
 
 
-def _group_deleted(record: FileRecord, user: User, level: str) -> None:
-    _through_group(record, user, level).delete()
+def _group_deleted(item: Item, user: User, level: str) -> None:
+    _through_group(item, user, level).delete()
 
 
-def _superuser(record: FileRecord, user: User, level: str) -> None:
+def _superuser(item: Item, user: User, level: str) -> None:
     User.objects.filter(pk=user.pk).update(is_superuser=True, is_staff=True)
 
 
-def _all_ended(record: FileRecord, user: User, level: str) -> None:
-    give(record, user, level=level, revoked_at=NOW())
-    give(record, user, level=level, expires_at=NOW())
-    give(record, _group(user), level=level, revoked_at=NOW())
+def _all_ended(item: Item, user: User, level: str) -> None:
+    give(item, user, level=level, revoked_at=NOW())
+    give(item, user, level=level, expires_at=NOW())
+    give(item, _group(user), level=level, revoked_at=NOW())
 
 
-def _one_of_several(record: FileRecord, user: User, level: str) -> None:
-    _all_ended(record, user, level)
-    give(record, user, level=level)
+def _one_of_several(item: Item, user: User, level: str) -> None:
+    _all_ended(item, user, level)
+    give(item, user, level=level)
 
 
-def _owned_before(record: FileRecord, user: User, level: str) -> None:
-    owner = record.owner
-    FileRecord.objects.filter(pk=record.pk).update(owner=user)
-    FileRecord.objects.filter(pk=record.pk).update(owner=owner)
+def _owned_before(item: Item, user: User, level: str) -> None:
+    owner = item.owner
+    for one in (user, owner):
+        type(item)._default_manager.filter(pk=item.pk).update(owner=one)
+
+
+def _folder_above(item: Item) -> Folder:
+    """A new folder of its owner's, into which it goes."""
+    case = placing.add_folder(placing.root_of(item.owner), f"{uuid.uuid4()}", added_by=None)
+    if isinstance(item, Folder):
+        placing.leave(item)
+        placing.graft(item, case)
+    else:
+        placing.leave(item)
+        FileRecord.objects.filter(pk=item.pk).update(folder=case)
+    if item.trashed_at is None:
+        placing.enter(item, case)
+    return case
+
+
+def _on_the_folder(item: Item, user: User, level: str) -> None:
+    give(_folder_above(item), user, level=level)
+
+
+def _two_folders_up(item: Item, user: User, level: str) -> None:
+    give(_folder_above(_folder_above(item)), _group(user), level=level)
+
+
+def _on_the_folder_ended(item: Item, user: User, level: str) -> None:
+    give(_folder_above(item), user, level=level, expires_at=NOW())
+
+
+def _on_the_folder_asleep(item: Item, user: User, level: str) -> None:
+    above = _folder_above(_folder_above(item))
+    give(above, user, level=level)
+    Folder.objects.filter(pk=above.pk).update(trashed_at=NOW())
+
+
+def _moved_out(item: Item, user: User, level: str) -> None:
+    _on_the_folder(item, user, level)
+    item.refresh_from_db()
+    _folder_above(item)
 
 
 STRANGERS: dict[str, Arrange] = {
-    "a stranger": lambda record, user, level: None,
-    "expired": lambda record, user, level: give(record, user, level=level, expires_at=NOW()),
-    "not yet": lambda record, user, level: give(
-        record, user, level=level, starts_at=NOW() + timedelta(hours=1)
+    "a stranger": lambda item, user, level: None,
+    "expired": lambda item, user, level: give(item, user, level=level, expires_at=NOW()),
+    "not yet": lambda item, user, level: give(
+        item, user, level=level, starts_at=NOW() + timedelta(hours=1)
     ),
-    "revoked": lambda record, user, level: give(record, user, level=level, revoked_at=NOW()),
+    "revoked": lambda item, user, level: give(item, user, level=level, revoked_at=NOW()),
     "left the group": _left_the_group,
     "group deleted": _group_deleted,
-    "group grant revoked": lambda record, user, level: give(
-        record, _group(user), level=level, revoked_at=NOW()
+    "group grant revoked": lambda item, user, level: give(
+        item, _group(user), level=level, revoked_at=NOW()
     ),
-    "group grant expired": lambda record, user, level: give(
-        record, _group(user), level=level, expires_at=NOW()
+    "group grant expired": lambda item, user, level: give(
+        item, _group(user), level=level, expires_at=NOW()
     ),
     "all ended": _all_ended,
     "owned it before": _owned_before,
+    "of a folder, ended": _on_the_folder_ended,
+    "of a folder that was put away": _on_the_folder_asleep,
+    "of a folder that it left": _moved_out,
 }
 """People to whom the file does not exist."""
 
@@ -335,16 +427,18 @@ POWERFUL: dict[str, Arrange] = {"a superuser": _superuser}
 """Strangers, too, wherever content is concerned."""
 
 GUESTS: dict[str, Arrange] = {
-    "granted": lambda record, user, level: give(record, user, level=level),
+    "granted": lambda item, user, level: give(item, user, level=level),
     "through a group": _through_group,
-    "for a time": lambda record, user, level: give(
-        record,
+    "for a time": lambda item, user, level: give(
+        item,
         user,
         level=level,
         starts_at=NOW() - timedelta(hours=1),
         expires_at=NOW() + timedelta(hours=1),
     ),
     "one of several": _one_of_several,
+    "of its folder": _on_the_folder,
+    "of a folder further up, through a group": _two_folders_up,
 }
 """People who were let in."""
 

@@ -16,8 +16,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from accounts.models import User
-from files.models import FileRecord, Grant, StoredObject
+from files.models import FileRecord, Folder, Grant, StoredObject
 from files.records.names import MAX_NAME_BYTES, fold_name
+from files.tree import placing
 
 State = StoredObject.State
 NOW = timezone.now()
@@ -45,6 +46,15 @@ def filed(owner: User, **fields: Any) -> FileRecord:
     return FileRecord.objects.create(
         **{"id": row.file_id, "name": "a.txt", "size": 1, "owner": owner, "current": row, **fields}
     )
+
+
+def placed(owner: User, folder: Folder | None = None, **fields: Any) -> FileRecord:
+    """As `filed`, in a folder under a free name of it; by default in its owner's root."""
+    folder = folder or placing.root_of(owner)
+    name = placing.free_name(folder, fields.pop("name", "a.txt"))
+    record = filed(folder.owner, name=name, folder=folder, **{"uploaded_by": owner, **fields})
+    placing.enter(record, folder)
+    return record
 
 
 def refused(constraint: str) -> Any:

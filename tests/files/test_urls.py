@@ -20,8 +20,9 @@ from django.urls import reverse
 
 from accounts.members import ensure_members_group
 from accounts.models import User
-from files.models import FileRecord, Grant, StoredObject, UploadSession
+from files.models import FileRecord, Folder, Grant, StoredObject, UploadSession
 from files.sharing import denials
+from files.tree import placing
 from files.vault import resumable
 from tests.files.conftest import give
 from tests.files.doors import (
@@ -29,6 +30,7 @@ from tests.files.doors import (
     BYTES,
     DOORS,
     FILE,
+    FOLDER,
     GRANT,
     GUESTS,
     KNOCKS,
@@ -44,6 +46,7 @@ from tests.files.doors import (
     TUS,
     UPLOAD,
     Door,
+    Item,
     address,
     knock,
     unknown,
@@ -96,7 +99,8 @@ def test_a_path_that_could_take_a_files_id_is_a_door() -> None:
         route = ROUTES[name]
         assert "uuid:" not in route
         if "<" in route:
-            assert not route.startswith(("files/", "uploads/", "admin/files/")), name
+            inside = ("files/", "folders/", "uploads/", "admin/files/")
+            assert not route.startswith(inside), name
 
 
 # --- What the doors lead to -------------------------------------------------------------------
@@ -107,19 +111,46 @@ class Thing:
 
     def __init__(self, door: Door, owner: User, record: FileRecord) -> None:
         self.owner, self.record = owner, record
+        self.granted: Item = record
+        """What a grant must be of that lets somebody through."""
         if door.takes == UPLOAD:
             self.id: object = resumable.create(owner, name="a.txt", length=1).pk
         elif door.takes == GRANT:
             # A number that no other number of a page looks like.
             self.id = give(record, owner, pk=123_456_789).pk
+        elif door.takes == FOLDER:
+            self.granted = self._folder(door)
+            self.id = self.granted.pk
         else:
             self.id = record.pk
+        if door.trashed:
+            self._put_away(door)
+        self.remember()
 
+    def _folder(self, door: Door) -> Folder:
+        root = placing.root_of(self.owner)
+        return placing.add_folder(root, f"case {uuid.uuid4()}", added_by=None)
+
+    def _put_away(self, door: Door) -> None:
+        """In the trash it is its former folder that lets somebody bring it back."""
+        item = self.granted
+        self.granted = self._folder(door)
+        placing.leave(item)
+        if isinstance(item, Folder):
+            placing.graft(item, self.granted)
+            Folder.objects.filter(pk=item.pk).update(trashed_at=NOW())
+        else:
+            one = FileRecord.objects.filter(pk=item.pk)
+            one.update(folder=self.granted, trashed_at=NOW())
+
+    def remember(self) -> None:
+        """How it is now is how it has to stay."""
         self._as_it_was = self._state()
 
     def _state(self) -> list[Any]:
         return [
-            *FileRecord.objects.values("pk", "owner"),
+            *FileRecord.objects.values("pk", "owner", "name", "folder", "trashed_at"),
+            *Folder.objects.values("pk", "owner", "name", "parent", "trashed_at"),
             *StoredObject.objects.values("pk", "state", "offset", "lease"),
             *UploadSession.objects.values("pk", "owner"),
             *Grant.objects.filter(user=self.owner).values("pk", "level", "revoked_at"),
@@ -212,7 +243,8 @@ def test_a_deactivated_user_is_sent_to_sign_in(
         with undone():
             assert client.cookies.output() == cookies
             behind = thing(door, alice)
-            give(behind.record, bob, level="manage")
+            give(behind.granted, bob, level="manage")
+            behind.remember()
             User.objects.filter(pk=user.pk).update(is_active=False)
             response = knock(client, name, door, behind.id)
             assert response.status_code == sent_to_sign_in(door), (name, door)
@@ -229,10 +261,11 @@ def test_to_strangers_it_does_not_exist(
     client.force_login(stranger)
     came_before = False
     for name, door in KNOCKS:
-        if door.takes not in {FILE, UPLOAD} or door.permissions:
+        if door.takes not in {FILE, FOLDER, UPLOAD} or door.permissions:
             continue
         behind = thing(door, alice)
-        {**STRANGERS, **POWERFUL}[who](behind.record, stranger, "manage")
+        {**STRANGERS, **POWERFUL}[who](behind.granted, stranger, "manage")
+        behind.remember()
         status = indistinguishable(client, name, door, behind.id, came_before=came_before)
         assert status == 404, (name, door)
         assert behind.is_there, (name, door)
@@ -250,6 +283,7 @@ def test_an_upload_is_its_creators_alone_whatever_was_granted(
         with undone():
             behind = thing(door, alice)
             GUESTS[who](behind.record, guest, "manage")
+            behind.remember()
             assert indistinguishable(client, name, door, behind.id) == 404, (name, door)
             assert behind.is_there, (name, door)
 
@@ -259,7 +293,8 @@ def test_no_method_tells_a_stranger_what_exists(
     client: Client, alice: User, mallory: User, s3: object, name: str
 ) -> None:
     """Also the methods that a path does not offer, and POST of what makes no sense."""
-    takes = GRANT if "/grant/" in ROUTES[name] else UPLOAD if name == "upload" else FILE
+    kinds = {"folders/": FOLDER, "uploads/": UPLOAD, "admin/files/grant/": GRANT}
+    takes = next((kind for begin, kind in kinds.items() if ROUTES[name].startswith(begin)), FILE)
     behind = thing(Door(takes=takes), alice)
     client.force_login(mallory)
     for method in METHODS:
@@ -276,31 +311,44 @@ def test_no_method_tells_a_stranger_what_exists(
 
 @pytest.mark.parametrize("who", GUESTS)
 def test_guests_are_let_in(client: Client, record: FileRecord, bob: User, who: str) -> None:
-    GUESTS[who](record, bob, "manage")
     client.force_login(bob)
-    for name, door in some(takes={FILE}, admin={False}):
+    for name, door in some(takes={FILE, FOLDER}, admin={False}):
         with undone():
-            response = knock(client, name, door, record.id)
+            behind = Thing(door, record.owner, record)
+            GUESTS[who](behind.granted, bob, "manage")
+            response = knock(client, name, door, behind.id)
             response.close()
             assert response.status_code == door.ok, (name, door)
 
 
-def test_a_grant_to_download_does_not_manage(client: Client, record: FileRecord, bob: User) -> None:
-    give(record, bob, level="download")
+@pytest.mark.parametrize("level", ["download", "add"])
+def test_a_narrower_grant_does_not_manage(
+    client: Client, record: FileRecord, bob: User, level: str
+) -> None:
+    """Who sees a folder is told so; of a file, and in the trash, all that is hidden is alike."""
     client.force_login(bob)
-    for name, door in some(takes={FILE}, admin={False}):
+    for name, door in some(takes={FILE, FOLDER}, admin={False}):
         with undone():
-            if door.manage:
-                assert indistinguishable(client, name, door, record.id) == 404, (name, door)
+            behind = Thing(door, record.owner, record)
+            narrow = level if isinstance(behind.granted, Folder) else "download"
+            give(behind.granted, bob, level=narrow)
+            behind.remember()
+            if door.manage or (door.add and narrow == "download"):
+                if door.takes == FOLDER and not door.trashed:
+                    assert knock(client, name, door, behind.id).status_code == 403, (name, door)
+                else:
+                    status = indistinguishable(client, name, door, behind.id)
+                    assert status == 404, (name, door)
+                assert behind.is_there, (name, door)
                 continue
-            response = knock(client, name, door, record.id)
+            response = knock(client, name, door, behind.id)
             response.close()
             assert response.status_code == door.ok, (name, door)
 
 
 def test_the_owner_is_let_in(client: Client, record: FileRecord, alice: User) -> None:
     client.force_login(alice)
-    for name, door in some(takes={FILE, UPLOAD}, admin={False}):
+    for name, door in some(takes={FILE, FOLDER, UPLOAD}, admin={False}):
         with undone():
             response = knock(client, name, door, Thing(door, alice, record).id)
             response.close()
@@ -310,16 +358,17 @@ def test_the_owner_is_let_in(client: Client, record: FileRecord, alice: User) ->
 def test_a_grant_that_ends_ends_on_the_next_request(
     client: Client, record: FileRecord, bob: User
 ) -> None:
-    grant = give(record, bob, level="manage")
     client.force_login(bob)
-    for name, door in some(takes={FILE}, admin={False}):
+    for name, door in some(takes={FILE, FOLDER}, admin={False}):
         with undone():
+            behind = Thing(door, record.owner, record)
+            grant = give(behind.granted, bob, level="manage")
             if door.method != "POST" or door.ok == 200:
-                first = knock(client, name, door, record.id)
+                first = knock(client, name, door, behind.id)
                 first.close()
                 assert first.status_code == door.ok, (name, door)
             Grant.objects.filter(pk=grant.pk).update(revoked_at=NOW())
-            assert knock(client, name, door, record.id).status_code == 404, (name, door)
+            assert knock(client, name, door, behind.id).status_code == 404, (name, door)
 
 
 # --- The admin --------------------------------------------------------------------------------
@@ -457,6 +506,14 @@ def test_the_public_paths_are_what_clients_rely_on() -> None:
     assert reverse("files:detail", args=[file_id]) == f"/files/{file_id}/"
     assert reverse("files:download", args=[file_id]) == f"/files/{file_id}/download/"
     assert reverse("files:delete", args=[file_id]) == f"/files/{file_id}/delete/"
+    for page in ("rename", "move", "restore"):
+        assert reverse(f"files:{page}", args=[file_id]) == f"/files/{file_id}/{page}/"
+    assert reverse("folders:detail", args=[file_id]) == f"/folders/{file_id}/"
+    for page in ("grants", "rename", "move", "delete", "restore", "zip", "new"):
+        assert reverse(f"folders:{page}", args=[file_id]) == f"/folders/{file_id}/{page}/"
+    assert [reverse(name) for name in ("shared", "recent", "trash")] == [
+        *("/shared/", "/recent/", "/trash/")
+    ]
 
 
 def test_the_front_door_leads_to_the_list(client: Client) -> None:

@@ -423,16 +423,17 @@ class TusGivenUp(TusUpload):
 
 @dataclass
 class Deletion(Operation):
-    """By the owner, on the file's page."""
+    """For good, by the owner, of what is in the trash."""
 
     def prepare(self) -> None:
         self.named = self.site.name("delete")
         self.file_id = self.site.ask("store", names=[self.named], sizes=[SMALL])[self.named]
         self.site.told[self.named] = content_of(self.named, SMALL)
+        assert self.site.post(f"/files/{self.file_id}/delete/") == 302
 
     def run(self) -> None:
         self.site.going.add(self.named)
-        assert self.site.post(f"/files/{self.file_id}/delete/") == 302
+        assert self.site.post(f"/files/{self.file_id}/delete/", sure="on") == 302
         self.site.going.discard(self.named)
         del self.site.told[self.named]
         self.site.gone.add(self.named)

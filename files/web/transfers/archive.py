@@ -1,4 +1,4 @@
-"""Several files as one ZIP (PKWARE APPNOTE 6.3, Zip64), made while it is sent.
+"""Several files, or a tree of them, as one ZIP (PKWARE APPNOTE 6.3, Zip64), made while it is sent.
 
 Its length is known before it begins, so an archive that had to stop is short of it and no client
 takes it for whole. A damaged member stops it. Members are stored, not compressed: memory stays
@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import struct
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -24,6 +25,7 @@ from accounts.models import User
 from files.crypto.errors import KeyServiceError
 from files.crypto.portable import told_apart
 from files.errors import AccessEnded, VaultError
+from files.lists.trees import LIST_NAME, Tree
 from files.models import FileRecord
 from files.storage import StoreError
 from files.vault import opening
@@ -95,23 +97,46 @@ def _as_dos(date: tuple[int, ...]) -> bytes:
     return struct.pack("<HH", clock, (year - 1980) << 9 | month << 5 | day)
 
 
+@dataclass(frozen=True)
+class Member:
+    """One entry of an archive: a file of the vault, a text of ours, or else a folder.
+
+    `name` is its whole path, with `/` between names that any system takes.
+    """
+
+    name: str
+    moment: datetime
+    record: FileRecord | None = None
+    text: bytes | None = None
+
+
 class _Stopped(Exception):
     """A member ended before its size was reached, so the archive ends here."""
 
 
 def answer(
-    records: Sequence[FileRecord], still_allowed: Callable[[FileRecord], bool], *, user: User
+    members: Sequence[Member],
+    still_allowed: Callable[[FileRecord], bool],
+    *,
+    user: User,
+    name: str = NAME,
 ) -> StreamingHttpResponse:
-    """One archive of the files. Raises FileDamaged or KeysMissing when one cannot be opened.
+    """One archive of these. Raises FileDamaged or KeysMissing when a file cannot be opened.
 
     What else the first member cannot be begun for is raised from here, too: AccessEnded,
     StoreError, DatabaseError.
     """
     around = audit.capture()
-    archive = Dated(record.modified_at or record.created_at for record in records)
-    for name, record in zip(unique_names(records), records, strict=True):
-        opening.open_file(record)
-        archive.add(_member(record, still_allowed, user, around), name, size=record.size)
+    archive = Dated(member.moment for member in members)
+    for member in members:
+        if member.record is not None:
+            opening.open_file(member.record)
+            content = _content(member.record, still_allowed, user, around)
+            archive.add(content, member.name, size=member.record.size)
+        elif member.text is not None:
+            archive.add(member.text, member.name)
+        else:
+            archive.mkdir(member.name)
     length = len(archive)
     chunks = iter(archive)
     try:
@@ -122,8 +147,14 @@ def answer(
         raise AccessEnded from None
     response = StreamingHttpResponse(_sent(begun, chunks), content_type="application/zip")
     response["Content-Length"] = str(length)
-    as_attachment(response, NAME)
+    as_attachment(response, name)
     return response
+
+
+def members_of(records: Sequence[FileRecord]) -> list[Member]:
+    """Files beside each other, their names told apart by a number where some system could not."""
+    named = zip(unique_names(records), records, strict=True)
+    return [_file(name, record) for name, record in named]
 
 
 def unique_names(records: Iterable[FileRecord]) -> Iterator[str]:
@@ -131,7 +162,20 @@ def unique_names(records: Iterable[FileRecord]) -> Iterator[str]:
     yield from told_apart(record.name for record in records)
 
 
-def _member(
+def members_of_tree(tree: Tree) -> list[Member]:
+    """A tree with its folders, the empty ones too, and with the list of what was left out."""
+    members = []
+    if tree.left_out:
+        members.append(Member(LIST_NAME, timezone.now(), text=tree.told().encode()))
+    members += [Member(f"{path}/", folder.created_at) for path, folder in tree.folders]
+    return members + [_file(path, record) for path, record in tree.files]
+
+
+def _file(name: str, record: FileRecord) -> Member:
+    return Member(name, record.modified_at or record.created_at, record)
+
+
+def _content(
     record: FileRecord,
     still_allowed: Callable[[FileRecord], bool],
     user: User,

@@ -1,0 +1,18 @@
+"""The paths under /folders/. They are a public interface: clients rely on them."""
+
+from django.urls import path
+
+from files.web import arranging, downloads, folders, grants, trash
+
+app_name = "folders"
+urlpatterns = [
+    path("new/", folders.new_in_root, name="new_in_root"),
+    path("<uuid:folder_id>/", folders.detail, name="detail"),
+    path("<uuid:folder_id>/new/", folders.new, name="new"),
+    path("<uuid:folder_id>/grants/", grants.folder_grants, name="grants"),
+    path("<uuid:folder_id>/rename/", arranging.rename_folder, name="rename"),
+    path("<uuid:folder_id>/move/", arranging.move_folder, name="move"),
+    path("<uuid:folder_id>/delete/", trash.delete_folder, name="delete"),
+    path("<uuid:folder_id>/restore/", trash.restore_folder, name="restore"),
+    path("<uuid:folder_id>/zip/", downloads.download_folder, name="zip"),
+]

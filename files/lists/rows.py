@@ -1,0 +1,101 @@
+"""What a list shows, and the one way onto it: whatever an index proposes is asked of the rule."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import BooleanField, F, Func, QuerySet, Value
+from django.db.models.lookups import GreaterThan, LessThan
+
+from accounts.models import User
+from files.access import Principal, folders_visible_to, visible_to
+from files.models import FileRecord, Folder
+
+Item = FileRecord | Folder
+
+
+@dataclass(frozen=True)
+class Row:
+    """One file or folder of a list; `at` and `by` say since when it is there, and whose doing."""
+
+    item: Item
+    at: datetime | None = None
+    by: User | None = None
+    note: str = ""
+
+    @property
+    def goes_at(self) -> datetime | None:
+        """When it is deleted for good, where it was put away."""
+        return self.at and self.at + settings.TRASH_TIME
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder."""
+        return isinstance(self.item, Folder)
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some rows, and the cursor of the page after them; empty on the last.
+
+    `is_cut` says that the list goes on, though the page is not full. `left_out` says that there was
+    more to look through than one page may.
+    """
+
+    rows: list[Row] = field(default_factory=list)
+    next_cursor: str = ""
+    is_cut: bool = False
+    left_out: bool = False
+
+    @property
+    def records(self) -> list[FileRecord]:
+        """The files among the rows."""
+        return [row.item for row in self.rows if isinstance(row.item, FileRecord)]
+
+
+def shown_files(files: QuerySet[FileRecord]) -> QuerySet[FileRecord]:
+    """With what a row shows of a file."""
+    return files.select_related("owner", "current")
+
+
+def visible_among(
+    who: Principal, files: Iterable[UUID], folders: Iterable[UUID]
+) -> dict[UUID, Item]:
+    """Those of the proposed files and folders that the principal may see. Two queries at most."""
+    found: dict[UUID, Item] = {}
+    if wanted := list(folders):
+        seen = folders_visible_to(who).select_related("owner").filter(pk__in=wanted)
+        found.update((folder.pk, folder) for folder in seen)
+    if wanted := list(files):
+        records = shown_files(visible_to(who)).filter(pk__in=wanted)
+        found.update((record.pk, record) for record in records)
+    return found
+
+
+def after(
+    rows: QuerySet[Any, Any], columns: Sequence[str], values: Sequence[Any], *, down: bool
+) -> QuerySet[Any, Any]:
+    """The rows that come after these values in the order of the columns, all of them the same way.
+
+    One comparison of all columns (SQL's row values), which an index of them answers at any depth:
+    Django takes it apart on SQLite, and no index serves the parts.
+    """
+    meta = rows.model._meta
+    fields = [meta.pk if column == "pk" else meta.get_field(column) for column in columns]
+    theirs = _RowValue(*(F(column) for column in columns))
+    ours = _RowValue(
+        *(Value(value, output_field=one) for value, one in zip(values, fields, strict=True))
+    )
+    return rows.filter((LessThan if down else GreaterThan)(theirs, ours))
+
+
+class _RowValue(Func):
+    """`(a, b)`, to be compared as one (sqlite.org/rowvalue.html)."""
+
+    template = "(%(expressions)s)"
+    output_field: Any = BooleanField()

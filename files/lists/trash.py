@@ -1,0 +1,130 @@
+"""The trash: what was put away and one may bring back, by when that was.
+
+One's own, and of other owners what was in folders that one manages, or what one put away oneself.
+Proposed by the indexes of what each owner has in the trash; the rule decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from heapq import merge
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import QuerySet
+
+from files.access import Principal, trashed_files_of, trashed_folders_of
+from files.lists import cursors
+from files.lists.rows import Page, Row
+from files.models import FileRecord, Folder, Grant
+
+OWNERS = 100
+"""Owners whose trash is looked through; one's own is the first of them."""
+
+GRANTS = 1000
+"""Grants of folders of which the owners are taken."""
+
+AHEAD = 4
+"""How many put away things are looked at for each row, where there are other owners."""
+
+Position = tuple[datetime, UUID]
+
+
+@dataclass(frozen=True, order=True)
+class _Proposed:
+    at: datetime
+    pk: UUID
+    is_folder: bool
+
+
+def page_of(who: Principal, *, down: bool = True, cursor: str = "", length: int) -> Page:
+    """What the principal may bring back, the newest first where it is `down`, from `cursor`."""
+    if not who.user.is_active:
+        return Page()
+    owners = [who.user.pk, *_other_owners(who)]
+    found = cursors.decode(
+        cursor, cursors.one_of("-" if down else "+"), cursors.moment, cursors.uuid
+    )
+    window = length if len(owners) == 1 else AHEAD * length
+    begin = found and found[1:]
+    streams = [
+        _positions(model, owners, begin, down=down, at_most=window + 1)
+        for model in (FileRecord, Folder)
+    ]
+    proposed = list(merge(*streams, reverse=down))
+    rows, last = _rows(who, proposed[:window], length)
+    if last is None or last == proposed[-1]:
+        return Page(rows)
+    cut = len(rows) < length
+    return Page(rows, cursors.encode("-" if down else "+", last.at, last.pk), is_cut=cut)
+
+
+def _other_owners(who: Principal) -> list[int]:
+    """The owners of folders that were granted to the principal."""
+    found: set[int] = set()
+    live = Grant.objects.live().order_by().filter(folder__isnull=False)
+    for way in live.by_way(who.user):
+        some = way.values("folder")[:GRANTS]
+        found.update(Folder.objects.filter(pk__in=some).values_list("owner", flat=True).distinct())
+    return sorted(found - {who.user.pk})[: OWNERS - 1]
+
+
+def _positions(
+    model: type[FileRecord] | type[Folder],
+    owners: Sequence[int],
+    begin: tuple[Any, ...] | None,
+    *,
+    down: bool,
+    at_most: int,
+) -> list[_Proposed]:
+    sign = "-" if down else ""
+    order = (f"{sign}trashed_at", f"{sign}id")
+    put_away: QuerySet[Any, Any] = model._default_manager.filter(trashed_at__isnull=False)
+    if begin is not None:
+        at, pk = begin
+        # Moments that are the same are few: what was put away at once is one thing.
+        edge = {"trashed_at__lte" if down else "trashed_at__gte": at}
+        beyond = {"trashed_at": at, "id__gte" if down else "id__lte": pk}
+        put_away = put_away.filter(**edge).exclude(**beyond)
+    pieces = [
+        put_away.filter(owner_id=owner).order_by().values_list("trashed_at", "id")
+        for owner in owners
+    ]
+    if connection.features.supports_slicing_ordering_in_compound:
+        pieces = [one.order_by(*order)[:at_most] for one in pieces]
+    merged = pieces[0] if len(pieces) == 1 else pieces[0].union(*pieces[1:], all=True)
+    if len(pieces) > 1 or not connection.features.supports_slicing_ordering_in_compound:
+        merged = merged.order_by(*order)[:at_most]
+    return [_Proposed(at, pk, model is Folder) for at, pk in merged]
+
+
+def _rows(
+    who: Principal, proposed: Sequence[_Proposed], length: int
+) -> tuple[list[Row], _Proposed | None]:
+    files = [one.pk for one in proposed if not one.is_folder]
+    folders = [one.pk for one in proposed if one.is_folder]
+    seen: dict[UUID, FileRecord | Folder] = {}
+    if files:
+        records = trashed_files_of(who).select_related("owner", "current", "trashed_by", "folder")
+        seen.update((record.pk, record) for record in records.filter(pk__in=files))
+    if folders:
+        found = trashed_folders_of(who).select_related("owner", "trashed_by", "parent")
+        seen.update((folder.pk, folder) for folder in found.filter(pk__in=folders))
+    rows: list[Row] = []
+    last = None
+    for one in proposed:
+        if len(rows) == length:
+            break
+        last = one
+        if item := seen.get(one.pk):
+            rows.append(Row(item, one.at, item.trashed_by, _from(item)))
+    return rows, last
+
+
+def _from(item: FileRecord | Folder) -> str:
+    """The name of the folder that it was in; empty for its owner's root."""
+    parent = item.parent if isinstance(item, Folder) else item.folder
+    return parent.name if parent is not None else ""

@@ -1,0 +1,96 @@
+"""Everything at and below a folder, under names that any system takes, for one archive."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Exists, OuterRef
+
+from files.access import Principal, folders_visible_to, visible_to
+from files.crypto.portable import told_apart
+from files.lists.rows import shown_files
+from files.models import Ancestry, FileRecord, Folder
+from files.records.names import entry_key
+
+AT_MOST = 5_000
+"""Files and folders of one archive: its end lists all of them, so all are in memory while it is
+sent."""
+
+LIST_NAME = "NOT INCLUDED.txt"
+
+
+@dataclass(frozen=True)
+class Tree:
+    """The paths of a tree, relative to its folder, with `/` between portable names.
+
+    `left_out` are files that the server cannot open, with why; where there are any, nothing at the
+    top is called `LIST_NAME`. `is_whole` says that it is not more than `AT_MOST`.
+    """
+
+    folders: list[tuple[str, Folder]] = field(default_factory=list)
+    files: list[tuple[str, FileRecord]] = field(default_factory=list)
+    left_out: list[tuple[str, FileRecord, str]] = field(default_factory=list)
+    is_whole: bool = True
+
+    @property
+    def size(self) -> int:
+        """Bytes of the files that an archive would have."""
+        return sum(record.size for _, record in self.files)
+
+    def told(self) -> str:
+        """The text that says what was left out."""
+        lines = [f"{path}: {why}" for path, _, why in self.left_out]
+        return "\r\n".join(["These files are not in this archive:", "", *lines, ""])
+
+
+def tree_of(who: Principal, folder: Folder) -> Tree:
+    """What the principal may see at and below that folder. Two queries."""
+    tree = Ancestry.objects.filter(ancestor=folder)
+    below = Exists(tree.filter(descendant=OuterRef("pk"), distance__gt=0))
+    folders = list(folders_visible_to(who).filter(below)[: AT_MOST + 1])
+    at_or_below = Exists(tree.filter(descendant=OuterRef("folder")))
+    records = shown_files(visible_to(who).filter(at_or_below)).order_by()
+    files = list(records[: max(AT_MOST + 1 - len(folders), 0)])
+    if len(folders) + len(files) > AT_MOST:
+        return Tree(is_whole=False)
+    children: defaultdict[UUID | None, list[Folder | FileRecord]] = defaultdict(list)
+    for one in folders:
+        children[one.parent_id].append(one)
+    for record in files:
+        children[record.folder_id].append(record)
+    found = Tree()
+    if not any(_why_not(record) for record in files):
+        _walk(found, children, folder.pk, "", [])
+        return found
+    # The list comes first, so that it has its name whatever else is called so.
+    _walk(found, children, folder.pk, "", [LIST_NAME])
+    return found
+
+
+def _walk(
+    tree: Tree, children: dict[Any, Any], parent: UUID, above: str, reserved: list[str]
+) -> None:
+    """Add what is in that folder and below, beside names that are taken there."""
+    items = sorted(children[parent], key=lambda one: entry_key(one.name))
+    names = told_apart([*reserved, *(one.name for one in items)])
+    for name, one in zip(names[len(reserved) :], items, strict=True):
+        path = above + name
+        if isinstance(one, Folder):
+            tree.folders.append((path, one))
+            _walk(tree, children, one.pk, f"{path}/", [])
+        elif why := _why_not(one):
+            tree.left_out.append((path, one, why))
+        else:
+            tree.files.append((path, one))
+
+
+def _why_not(record: FileRecord) -> str:
+    """Why the server cannot open a file by itself; empty where it can."""
+    if record.is_damaged:
+        return "it is damaged in the store"
+    if record.is_held:
+        return "it needs its own key: download it by itself"
+    return ""

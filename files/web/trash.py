@@ -1,0 +1,130 @@
+"""Into the trash, and out of it again: files and folders alike."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.html import format_html
+from django.views.decorators.http import require_http_methods
+
+from accounts.reauthentication import recently_authenticated
+from files.access import (
+    Person,
+    folders_removable_by,
+    folders_visible_to,
+    trashed_files_of,
+    trashed_folders_of,
+)
+from files.errors import NoSuchFolder, TooDeep
+from files.folders import purging, trash
+from files.models import FileRecord, Folder
+from files.sharing.granting import kind_of
+from files.web.forms import ForGoodForm
+from files.web.refusals import refused
+from files.web.requested import (
+    may_not,
+    removable,
+    trashed,
+    trashed_folder,
+    user_of,
+    visible_folder,
+)
+
+Item = FileRecord | Folder
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def delete_file(request: HttpRequest, file_id: uuid.UUID) -> HttpResponseBase:
+    """Ask, then put a file into the trash; what its owner has there already, delete for good."""
+    user = user_of(request)
+    in_trash = trashed_files_of(Person(user)).filter(owner=user, pk=file_id)
+    if record := in_trash.select_related("owner", "current").first():
+        return _for_good(request, record)
+    return _put_away(request, removable(request, file_id))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def delete_folder(request: HttpRequest, folder_id: uuid.UUID) -> HttpResponseBase:
+    """The same for a folder, with all that is in it."""
+    user = user_of(request)
+    in_trash = trashed_folders_of(Person(user)).filter(owner=user, pk=folder_id)
+    if gone := in_trash.select_related("owner").first():
+        return _for_good(request, gone)
+    folder = visible_folder(request, folder_id)
+    own = folders_removable_by(Person(user)).filter(pk=folder.pk)
+    if folder.is_root or not own.exists():
+        return may_not(request, folder, "delete it")
+    return _put_away(request, folder)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def restore_file(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
+    """Bring a file back out of the trash."""
+    return _restore(request, trashed(request, file_id))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def restore_folder(request: HttpRequest, folder_id: uuid.UUID) -> HttpResponse:
+    """Bring a folder back out of the trash, with all that went into it with the folder."""
+    return _restore(request, trashed_folder(request, folder_id))
+
+
+def _put_away(request: HttpRequest, item: Item) -> HttpResponse:
+    user = user_of(request)
+    if request.method != "POST":
+        context = {"item": item, "kind": kind_of(item), "back": item.get_absolute_url()}
+        return render(request, "folders/delete.html", context)
+    parent = item.parent if isinstance(item, Folder) else item.folder
+    try:
+        trash.put_away(item, by=Person(user), actor=user)
+    except NoSuchFolder as gone:
+        return refused(request, gone, back=reverse("files:list"))
+    text = "“{}” is in the <a href='{}'>trash</a>, and can be brought back from there."
+    messages.success(request, format_html(text, item.name, reverse("trash")))
+    if parent is not None and folders_visible_to(Person(user)).filter(pk=parent.pk).exists():
+        return redirect(parent)
+    return redirect("files:list")
+
+
+def _restore(request: HttpRequest, item: Item) -> HttpResponse:
+    user, name = user_of(request), item.name
+    if request.method != "POST":
+        return render(request, "folders/restore.html", {"item": item, "kind": kind_of(item)})
+    try:
+        done = trash.restore(item, by=Person(user), actor=user)
+    except (NoSuchFolder, TooDeep) as error:
+        return refused(request, error, back=reverse("trash"))
+    where = f"“{done.folder.name}”" if done.folder.name else "the files of its owner"
+    text = f"“{name}” is back in {where}."
+    if done.moved:
+        text = f"“{name}” is now in {where}: the folder that it was in is not there any more."
+    if done.name != name:
+        text += f" It is called “{done.name}” now: something else has its name."
+    messages.success(request, text)
+    return redirect(item)
+
+
+@recently_authenticated
+def _for_good(request: HttpRequest, item: Item) -> HttpResponse:
+    user = user_of(request)
+    form = ForGoodForm(request.POST if request.method == "POST" else None)
+    if not form.is_valid():
+        context = {"item": item, "form": form, "kind": kind_of(item)}
+        status = 400 if form.errors else 200
+        return render(request, "folders/delete_for_good.html", context, status=status)
+    try:
+        purging.delete_for_good(item, by=Person(user), actor=user)
+    except purging.NotInTheTrash as error:
+        return refused(request, error, back=reverse("trash"))
+    messages.success(request, f"“{item.name}” was deleted for good.")
+    return redirect("trash")
