@@ -14,24 +14,24 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.core.paginator import Page, Paginator
+from django.core.paginator import Page
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from accounts.models import User
-from files import access
-from files.access import Person
 from files.models import FileRecord, Folder
 from files.sharing.effective_access import (
     Explained,
     explain_files,
     explain_readers,
+    readable,
     readers,
     shut_out,
     withheld,
 )
+from runtime.administration import MOST_COUNTED, BoundedPaginator
 
 if TYPE_CHECKING:
     Admin = admin.ModelAdmin[Any]
@@ -94,7 +94,7 @@ def user_access(request: HttpRequest, user_id: int, model_admin: Admin) -> HttpR
     person = get_object_or_404(User, pk=user_id)
     now = timezone.now()
     sides = [
-        Side("now", "can read now", access.visible_to(Person(person)), live=True),
+        Side("now", "can read now", readable(person), live=True),
         Side("not", "named, but shut out", withheld(person), live=False),
     ]
 
@@ -108,7 +108,7 @@ def user_access(request: HttpRequest, user_id: int, model_admin: Admin) -> HttpR
         sides,
         explain,
         title="Which files this person can read",
-        order=("-created_at", "-pk"),
+        order=("-place",),
     )
 
 
@@ -123,7 +123,8 @@ def _answer(
     order: tuple[str, ...],
 ) -> HttpResponse:
     chosen = next((side for side in sides if side.name == request.GET.get("show")), sides[0])
-    page = Paginator(chosen.rows.order_by(*order), PER_PAGE).get_page(request.GET.get("page"))
+    rows = chosen.rows.order_by(*order)
+    page = BoundedPaginator(rows, PER_PAGE).get_page(request.GET.get("page"))
     context = {
         **model_admin.admin_site.each_context(request),
         "opts": model_admin.opts,
@@ -135,6 +136,7 @@ def _answer(
         "sides": sides,
         "chosen": chosen,
         "page": page,
+        "more": page.paginator.count >= MOST_COUNTED,
         "rows": explain(page, live=chosen.live),
     }
     return TemplateResponse(request, "admin/files/access.html", context)

@@ -17,6 +17,7 @@ from files.sharing.effective_access import (
     PUT_AWAY,
     explain_files,
     explain_readers,
+    readable,
     readers,
     shut_out,
     withheld,
@@ -139,6 +140,25 @@ def test_what_was_put_away_is_nobodys(alice: User, bob: User) -> None:
     found = [f"grant {grant.pk} on the folder \u201cCases\u201d {PUT_AWAY}"]
     assert said(record, bob, live=False) == found
     assert said(record, alice, live=False) == [f"owner {PUT_AWAY}"]
+
+
+def test_what_is_found_from_a_persons_side_is_what_the_rule_lets_them_see(
+    alice: User, bob: User
+) -> None:
+    own, given, below, away = filed(bob), filed(alice), filed(alice), filed(alice)
+    filed(alice)
+    give(given, bob)
+    trees.put(below, trees.folder(alice, "Cases", "12"))
+    team = Group.objects.create(name="Team")
+    bob.groups.add(team)
+    give(trees.folder(alice, "Cases"), team)
+    trees.put(away, trees.folder(alice, "Cases", "13"))
+    Folder.objects.filter(name="13").update(trashed_at=NOW())
+    give(filed(alice), bob, revoked_at=NOW())
+    assert set(readable(bob)) == set(access.visible_to(Person(bob))) == {own, given, below}
+    assert withheld(bob).count() == 2
+    User.objects.filter(pk=bob.pk).update(is_active=False)
+    assert not readable(User.objects.get(pk=bob.pk)).exists()
 
 
 def test_widest_is_what_lets_most_be_done_and_not_what_sorts_last(alice: User, bob: User) -> None:
