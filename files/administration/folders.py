@@ -125,18 +125,17 @@ class FolderAdmin(admin.ModelAdmin[Folder]):
         self._count(changes.result_list)
         return changes
 
-    def get_object(
-        self, request: HttpRequest, object_id: str, from_field: str | None = None
-    ) -> Folder | None:
-        found: Folder | None = super().get_object(request, object_id, from_field)
-        if found is not None:
-            self._count([found])
-        return found
-
     def _count(self, folders: Collection[Folder]) -> None:
         counted = below(folders)
         for folder in folders:
             folder.below_it = counted[folder.pk]  # type: ignore[attr-defined]
+
+    def _below(self, folder: Any) -> Below:
+        """Counted where it is shown, and not before it is known who asks."""
+        if not hasattr(folder, "below_it"):
+            self._count([folder])
+        found: Below = folder.below_it
+        return found
 
     def get_urls(self) -> list[URLPattern]:
         """Django's, and the pages of one folder that are our own."""
@@ -175,15 +174,15 @@ class FolderAdmin(admin.ModelAdmin[Folder]):
 
     @admin.display(description="files below")
     def files(self, folder: Any) -> int:
-        return int(folder.below_it.files)
+        return self._below(folder).files
 
     @admin.display(description="folders below")
     def folders(self, folder: Any) -> int:
-        return int(folder.below_it.folders)
+        return self._below(folder).folders
 
     @admin.display(description="size")
     def size(self, folder: Any) -> str:
-        return filesizeformat(folder.below_it.size)
+        return filesizeformat(self._below(folder).size)
 
     @admin.display(description="what is in it")
     def within(self, folder: Folder) -> str:

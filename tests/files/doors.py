@@ -71,22 +71,22 @@ def _page(ok: int = 200, **fields: Any) -> list[Door]:
 
 def _admin(takes: str, *permissions: str) -> dict[str, list[Door]]:
     """The paths of one object in the admin."""
-    model = {FILE: "filerecord", GRANT: "grant"}[takes]
+    model = {FILE: "filerecord", FOLDER: "folder", GRANT: "grant"}[takes]
     view, delete = (f"view_{model}",), (f"view_{model}", f"delete_{model}")
     pages = {
         "change": [Door(takes=takes, permissions=view), Door("HEAD", 200, takes, permissions=view)],
         "history": [Door(takes=takes, permissions=view)],
-        # Grants are history.
+        # Grants are history, and folders are deleted on their own pages.
         "delete": [Door("GET", 200 if takes == FILE else 403, takes, permissions=delete)],
     }
     doors = {f"admin:files_{model}_{name}": found for name, found in pages.items()}
-    if takes == FILE:
-        both = ("view_filerecord", "view_grant")
+    if takes in {FILE, FOLDER}:
+        both = {f"view_{model}", "view_filerecord", "view_grant"}
         handing = ("change_filerecord", "add_grant")
-        doors["admin:files_filerecord_access"] = [Door(permissions=both)]
-        doors["admin:files_filerecord_transfer"] = [
-            Door(permissions=handing),
-            Door("POST", permissions=handing),
+        doors[f"admin:files_{model}_access"] = [Door(takes=takes, permissions=tuple(both))]
+        doors[f"admin:files_{model}_transfer"] = [
+            Door(takes=takes, permissions=handing),
+            Door("POST", takes=takes, permissions=handing),
         ]
     # Sends any staff to the change page, whatever the id.
     return {**doors, f"admin/files/{model}/<path:object_id>/": []}
@@ -169,13 +169,7 @@ DOORS: dict[str, list[Door]] = {
     ],
     **_admin(FILE),
     **_admin(GRANT),
-    # Of a folder, in the admin: administration/test_folders.py tries them.
-    "admin:files_folder_change": [],
-    "admin:files_folder_history": [],
-    "admin:files_folder_delete": [],
-    "admin:files_folder_access": [],
-    "admin:files_folder_transfer": [],
-    "admin/files/folder/<path:object_id>/": [],
+    **_admin(FOLDER),
 }
 
 OPEN = "for anybody"

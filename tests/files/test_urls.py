@@ -294,6 +294,7 @@ def test_no_method_tells_a_stranger_what_exists(
 ) -> None:
     """Also the methods that a path does not offer, and POST of what makes no sense."""
     kinds = {"folders/": FOLDER, "uploads/": UPLOAD, "admin/files/grant/": GRANT}
+    kinds["admin/files/folder/"] = FOLDER
     takes = next((kind for begin, kind in kinds.items() if ROUTES[name].startswith(begin)), FILE)
     behind = thing(Door(takes=takes), alice)
     client.force_login(mallory)
