@@ -101,9 +101,17 @@ def _files(
     if order.by == "name":
         entries = Entry.objects.filter(parent=folder, file__isnull=False)
         return _next(FILES, entries, ("key",), "file", order, position, at_most)
-    records = FileRecord.objects.filter(folder=folder, trashed_at=None)
-    columns = ("size", "place") if order.by == "size" else ("place",)
-    return _next(FILES, records, columns, "pk", order, position, at_most)
+    if order.by == "size":
+        records = FileRecord.objects.filter(folder=folder, trashed_at=None)
+        return _next(FILES, records, ("size", "place"), "pk", order, position, at_most)
+    # As a range of folders, which is one: of a folder that it knows by an equality PostgreSQL might
+    # read all files of the vault in the order of their places, and look for those of the folder.
+    records = FileRecord.objects.filter(
+        folder__gte=folder.pk, folder__lte=folder.pk, trashed_at=None
+    )
+    begin = (folder.pk, *position) if position is not None else None
+    found = _next(FILES, records, ("folder", "place"), "pk", order, begin, at_most)
+    return [_Proposed(one.kind, one.position[1:], one.pk) for one in found]
 
 
 def _next(

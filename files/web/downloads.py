@@ -23,6 +23,7 @@ from files.access import Permission, Person, visible_to
 from files.errors import AccessEnded, FileDamaged, KeyNeeded, WrongFileKey
 from files.lists.trees import AT_MOST, tree_of
 from files.models import FileRecord
+from files.records.names import shortened
 from files.sharing import denials
 from files.web.key_pages import DOWNLOAD, locked
 from files.web.requested import (
@@ -106,7 +107,8 @@ def download_folder(request: HttpRequest, folder_id: uuid.UUID) -> HttpResponseB
         return render(request, "folders/zip.html", context)
     members, allowed = archive.members_of_tree(tree), partial(_still_allowed, user.pk)
     try:
-        return archive.answer(members, allowed, user=user, name=f"{folder.name or 'files'}.zip")
+        name = shortened(folder.name or "files", ".zip")
+        return archive.answer(members, allowed, user=user, name=name)
     except AccessEnded:
         raise Http404 from None
     except FileDamaged:

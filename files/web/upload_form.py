@@ -5,6 +5,7 @@ Nothing becomes a file before the form's token was checked.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 
 from django.conf import settings
@@ -22,14 +23,14 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods
 
-from files.access import Permission
+from files.access import Permission, Person, addable_by
 from files.errors import FileTooLarge, MayNotAdd, NameTaken, UploadLost
 from files.keys import custody
-from files.models import FileRecord
+from files.models import Conflict, FileRecord, Folder
 from files.vault import storing
 from files.web.forms import UploadForm
 from files.web.key_pages import keys_page, shown_keys
-from files.web.requested import user_of
+from files.web.requested import ids_of, may_not, user_of, visible_folder
 from files.web.transfers.bodies import declared_length
 from files.web.transfers.destinations import BadDestination
 from files.web.transfers.forms import (
@@ -58,7 +59,7 @@ FORM_OVERHEAD = 64 * 1024
 def upload(request: HttpRequest) -> HttpResponseBase:
     """The upload page; several files in one form, streamed into the vault."""
     if request.method != "POST":
-        return upload_page(request)
+        return _page_for(request)
     if declared_length(request) > settings.MAX_UPLOAD_SIZE + FORM_OVERHEAD:
         error = FileTooLarge(settings.MAX_UPLOAD_SIZE)
         return _refused_upload(request, error, status=413)
@@ -104,6 +105,27 @@ def empty_form(request: HttpRequest) -> UploadForm:
     return UploadForm(user=user_of(request))
 
 
+def _page_for(request: HttpRequest) -> HttpResponse:
+    """The empty form, of the folder that the address names. Raises Http404."""
+    text = request.GET.get("folder", "")
+    if text:
+        [folder_id] = ids_of([text])
+        folder = visible_folder(request, folder_id)
+        if not addable_by(Person(user_of(request))).filter(pk=folder.pk).exists():
+            return may_not(request, folder, "put anything into it")
+    return upload_page(request)
+
+
+def _folder_of(request: HttpRequest) -> Folder | None:
+    """The folder that the address names, where the user may add to it."""
+    try:
+        wanted = uuid.UUID(request.GET.get("folder", ""))
+    except ValueError:
+        return None
+    found = addable_by(Person(user_of(request))).select_related("owner").filter(pk=wanted)
+    return found.first()
+
+
 @csrf_protect
 def upload_page(request: HttpRequest) -> HttpResponse:
     """The empty form. Protected only so that it gets a token."""
@@ -132,7 +154,7 @@ def publish_uploads(request: HttpRequest, handler: VaultUploadHandler) -> HttpRe
         return keys_page(request, shown_keys(stored, keys))
     count = len(stored)
     messages.success(request, f"{count} file{'' if count == 1 else 's'} stored.")
-    return redirect("files:list")
+    return redirect(_folder_of(request) or "files:list")
 
 
 def _status_of(refused: Sequence[Exception]) -> int:
@@ -175,5 +197,7 @@ def _upload_answer(
         "problems": [(name, str(error)) for name, error in problems],
         "stored": stored,
         "max_size": settings.MAX_UPLOAD_SIZE,
+        "folder": _folder_of(request),
+        "conflicts": [(one.value, one.label) for one in Conflict],
     }
     return render(request, "files/upload.html", context, status=status)

@@ -28,6 +28,10 @@ const token = form.elements.namedItem("csrfmiddlewaretoken");
 const chains = import(form.dataset.chain);
 const endpoint = new URL(form.dataset.tus, location.href).href;
 const maxSize = Number(form.dataset.maxSize);
+/** The folder that the files go to; empty for one's own files. */
+const folder = form.elements.namedItem("folder")?.value ?? "";
+/** What becomes of a file whose name is taken there, where nobody says. */
+const RENAME = "rename";
 /** Accounts that share a browser must not meet each other's uploads. */
 const owned = `securestore/${form.dataset.user}/`;
 
@@ -65,11 +69,13 @@ function files(count) {
 
 /**
  * What unfinished uploads are looked up by: a hint, and no more. Whether one is of this file only its
- * bytes can say. An upload is only ever continued in the custody that it was begun in.
+ * bytes can say. An upload is only ever continued in the custody, and into the place, that it was begun
+ * for.
  */
-function fingerprint(file, custody) {
+function fingerprint(file, custody, conflict) {
   const held = custody === HELD ? [custody] : [];
-  return owned + JSON.stringify([file.name, file.size, endpoint, ...held]);
+  const place = folder || conflict !== RENAME ? [folder, conflict] : [];
+  return owned + JSON.stringify([file.name, file.size, endpoint, ...held, ...place]);
 }
 
 /** When the file was last changed, where its computer says so in a way that others understand. */
@@ -181,12 +187,13 @@ class Row {
 
 /** One file on its way. States: waiting, running, paused, offline, failed, done, cancelled. */
 class Transfer {
-  constructor(file, custody, passphrase, batch) {
+  constructor(file, custody, conflict, passphrase, batch) {
     this.file = file;
     this.custody = custody;
+    this.conflict = conflict;
     this.passphrase = passphrase;
     this.batch = batch;
-    this.fingerprint = fingerprint(file, custody);
+    this.fingerprint = fingerprint(file, custody, conflict);
     this.row = new Row(file.name);
     this.sent = this.sampled = 0;
     this.speed = null;
@@ -289,7 +296,7 @@ class Transfer {
 
   /** What was left unfinished of this very file, earlier or by another choice of it. */
   async find(run) {
-    const found = await unfinished(this.file, this.custody);
+    const found = await unfinished(this.file, this.custody, this.conflict);
     const open = found.filter(({ uploadUrl }) => this.mayTake(uploadUrl));
     let note = "";
     for (const entry of open) {
@@ -357,6 +364,8 @@ class Transfer {
         ...(this.file.type && { filetype: this.file.type }),
         ...modified(this.file),
         custody: this.custody,
+        ...(folder && { folder }),
+        conflict: this.conflict,
       },
       onBeforeRequest: (request) => this.prepare(upload, request),
       onAfterResponse: (request, response) => {
@@ -687,9 +696,11 @@ function announce(news = "") {
 let batches = 0;
 
 /** Every file that was chosen is uploaded, whatever others are called: bytes tell them apart. */
-function add(chosen, custody, passphrase) {
+function add(chosen, custody, conflict, passphrase) {
   batches += 1;
-  for (const file of chosen) transfers.add(new Transfer(file, custody, passphrase, batches));
+  for (const file of chosen) {
+    transfers.add(new Transfer(file, custody, conflict, passphrase, batches));
+  }
   announce();
   advance();
 }
@@ -707,7 +718,7 @@ form.addEventListener("submit", async (event) => {
     first.setCustomValidity(wrong);
     if (wrong) return first.reportValidity();
   }
-  add(chosen, custody, passphrase);
+  add(chosen, custody, form.elements.namedItem("conflict").value, passphrase);
   field.value = first.value = second.value = "";
 });
 
@@ -779,11 +790,17 @@ async function remembered() {
 }
 
 /** Unfinished uploads that may be of this file, to judge by what is not its content. */
-async function unfinished(file, custody) {
+async function unfinished(file, custody, conflict) {
   return (await remembered()).filter(({ size: total, metadata }) => {
     const same = total === file.size && metadata.filename === file.name;
-    return same && (metadata.custody ?? "managed") === custody;
+    const there = goesHere(metadata) && (metadata.conflict ?? RENAME) === conflict;
+    return same && there && (metadata.custody ?? "managed") === custody;
   });
+}
+
+/** Whether an upload was begun for the folder of this page: where it goes was fixed then. */
+function goesHere(metadata) {
+  return (metadata.folder ?? "") === folder;
 }
 
 /** What is remembered of the upload at an address, for tus-js-client to go on with. */
@@ -809,6 +826,8 @@ function withdraw(address) {
 }
 
 async function offer({ uploadUrl: address, size: total, metadata }) {
+  // Others are offered on the pages of their folders.
+  if (!goesHere(metadata)) return;
   const answer = await ask(address);
   const id = answer.headers.get("Securestore-File");
   const key = answer.headers.get("Securestore-Key");
@@ -824,8 +843,9 @@ async function offer({ uploadUrl: address, size: total, metadata }) {
   row.say("offered", words);
   row.show(done, total, words);
   row.button("toggle", "Choose", () => {
-    // It goes on only in the custody that it was begun in.
+    // It goes on only in the custody that it was begun in, and with the same choice for its name.
     form.elements.namedItem("custody").value = metadata.custody ?? "managed";
+    form.elements.namedItem("conflict").value = metadata.conflict ?? RENAME;
     field.click();
   });
   row.button("cancel", "Cancel", async () => {

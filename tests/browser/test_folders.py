@@ -126,6 +126,27 @@ def test_a_tree_is_walked_from_end_to_end(
     expect(page.get_by_role("link", name="Report, renamed.txt", exact=True)).to_be_visible()
 
 
+def test_files_go_into_the_folder_that_one_comes_from(
+    page: Page, sign_in: SignIn, tmp_path: Path
+) -> None:
+    sign_in(page, "bob")
+    make_folder(page, "Inbox of the test")
+    open_(page, "Inbox of the test")
+    for content, conflict in ((1_000, "rename"), (2_000, "rename"), (3_000, "version")):
+        page.get_by_role("link", name="Upload files").click()
+        heading(page, "Upload files into Inbox of the test")
+        page.get_by_label("Where a name is taken").select_option(conflict)
+        file = written(tmp_path, "Same name.txt", content)
+        page.get_by_label("Files", exact=True).set_input_files(file)
+        page.get_by_role("button", name="Encrypt and store").click()
+        expect(page.locator("#stored li")).to_have_count(1)
+        page.get_by_role("link", name="Back to the files").click()
+        heading(page, "Inbox of the test")
+    rows = page.get_by_role("rowheader")
+    expect(rows).to_have_text(["Same name (2).txt", "Same name.txt"])
+    expect(page.get_by_role("row", name=re.compile(r"Same name\.txt"))).to_contain_text("2.9")
+
+
 def test_pages_of_folders_fit_a_narrow_screen_and_name_what_they_offer(
     page: Page, sign_in: SignIn
 ) -> None:
