@@ -45,6 +45,7 @@ def probes() -> Iterator[tuple[str, Probe]]:
     try:
         yield "store clock", visit.check_clock
         yield "store privacy", visit.check_private
+        yield "store versions", visit.check_versioning
         yield "store writes", visit.check_conditional_writes
         yield "store reads", visit.check_conditional_reads
         yield "store ranges", visit.check_ranges
@@ -176,6 +177,17 @@ class _Visit:
             yield Line(Level.FAIL, "store privacy", said, remedy)
             return
         yield Line(Level.OK, "store privacy", "strangers are refused.")
+
+    def check_versioning(self) -> Iterator[Line]:
+        """Does it keep what is deleted? Only a key is gone then, and not the bytes."""
+        with store_errors("put a scratch object"):
+            version = self._client.put_object(Body=b"doctor", **self._at("kept")).get("VersionId")
+        if version and version != "null":
+            said = "the bucket is versioned: what is deleted stays there, without its key."
+            remedy = "Turn versioning off, or let a lifecycle rule expire what is not current."
+            yield Line(Level.WARN, "store versions", said, remedy)
+            return
+        yield Line(Level.OK, "store versions", "what is deleted is not kept by the bucket.")
 
     def check_conditional_writes(self) -> Iterator[Line]:
         """Does it refuse to overwrite, as every write of ours demands?"""

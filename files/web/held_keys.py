@@ -2,7 +2,7 @@
 
 A key comes in by POST only, and goes out only in an answer that no cache may keep: never in a URL,
 a message or the session. What `visible` does not find is the 404 of a file that does not exist; a
-file's key is its owner's alone, so to anybody else its pages do not exist either.
+file's key is for who uploaded it, so to anybody else its pages do not exist either.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from functools import partial
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -98,6 +99,18 @@ def _own_held(request: HttpRequest, file_id: uuid.UUID) -> FileRecord:
     return record
 
 
+def _sent_held(request: HttpRequest, file_id: uuid.UUID) -> FileRecord:
+    """The held file that the user uploaded, whoever's it is; 404 for any other.
+
+    Its key was made for them: an owner whom it was given to is told that the offer is over.
+    """
+    record = visible(request, file_id)
+    mine = {record.owner_id, record.current.creator_id}
+    if not record.is_held or user_of(request).pk not in mine:
+        raise Http404
+    return record
+
+
 def _must_prove(request: HttpRequest, record: FileRecord) -> bool:
     """Whether the key is shown only to who has proved anew who they are."""
     return not (held.is_fresh(record) or reauthentication.is_recent(request))
@@ -107,8 +120,8 @@ def _must_prove(request: HttpRequest, record: FileRecord) -> bool:
 @login_required
 @sensitive_variables()
 def show(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
-    """The key of a new file once more, until its owner has confirmed that it was saved."""
-    record = _own_held(request, file_id)
+    """The key of a new file once more, until who uploaded it has confirmed that it was saved."""
+    record = _sent_held(request, file_id)
     if _must_prove(request, record):
         return reauthentication.ask(request, back_to=request.path)
     try:
@@ -124,7 +137,7 @@ def show(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
 @sensitive_variables()
 def key_file(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
     """The key as a file to be kept, while it is offered."""
-    record = _own_held(request, file_id)
+    record = _sent_held(request, file_id)
     if _must_prove(request, record):
         return reauthentication.ask(request, back_to=reverse("files:key", args=[record.pk]))
     try:
@@ -140,10 +153,12 @@ def key_file(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
 @require_POST
 @login_required
 def saved(request: HttpRequest) -> HttpResponse:
-    """The owner says that the keys of the files `file` were saved: the server forgets them."""
+    """Who uploaded the files `file` says that the keys were saved: the server forgets them."""
     user = user_of(request)
     wanted = ids_of(request.POST.getlist("file"))
-    files = access.visible_to(Person(user)).filter(owner=user, custody="held")
+    # Who encrypted a file anew is not on record as its uploader.
+    mine = Q(current__creator=user) | Q(current__creator=None, owner=user)
+    files = access.visible_to(Person(user)).filter(mine, custody="held")
     records = list(files.filter(pk__in=wanted).select_related("current__held_key"))
     if not records or len(records) < len(wanted):
         raise Http404
@@ -219,7 +234,7 @@ def judge_passphrase(request: HttpRequest) -> HttpResponse:
 @sensitive_variables()
 def set_passphrase(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
     """Put a passphrase in the place of a new file's key: 204, or 400 and 409 in words."""
-    record = _own_held(request, file_id)
+    record = _sent_held(request, file_id)
     user = user_of(request)
     if _must_prove(request, record):
         return reauthentication.ask(request, back_to=reverse("files:key", args=[record.pk]))

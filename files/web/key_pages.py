@@ -30,6 +30,8 @@ def key_context(request: HttpRequest, record: FileRecord) -> dict[str, Any]:
     return {
         "unlocked_until": found[1] if found else None,
         "has_passphrase": bool(custody.derivation_of(record.current)),
+        "key_is_mine": mine,
+        "key_is_anothers": record.uploaded_by_id not in {None, user_of(request).pk},
         "offer_ends": mine and custody.offer_ends(record.current),
     }
 

@@ -90,6 +90,8 @@ function shouldRetry(error) {
   if (error.causingError instanceof Unreadable || error.causingError instanceof LetGo) return false;
   const status = error.originalResponse?.getStatus() ?? 0;
   if (status === 409 && error.originalResponse.getHeader(CHAIN)) return false;
+  // A name that is taken, and was to be refused then: no request can mend it.
+  if (status === 409 && error.originalRequest?.getMethod() === "POST") return false;
   return status === 0 || status >= 500 || [408, 409, 423, 429].includes(status);
 }
 
@@ -573,7 +575,8 @@ class Transfer {
     link.href = `${form.dataset.files}${id}/`;
     link.className = "name";
     link.append(document.createElement("bdi"));
-    link.firstChild.textContent = this.file.name;
+    const name = response.getHeader("Securestore-Name");
+    link.firstChild.textContent = name ? decodeURIComponent(name) : this.file.name;
     const item = document.createElement("li");
     item.append(link, `, ${size(this.file.size)}`, kept ? `, ${kept}` : "");
     if (this.told) item.append(`. ${this.told}`);

@@ -73,6 +73,15 @@ def test_a_good_store_passes_and_is_left_as_it_was(
     assert not s3.list_multipart_uploads(Bucket=settings.S3_BUCKET).get("Uploads")
 
 
+def test_a_bucket_that_keeps_what_is_deleted_is_warned_of(s3: S3Client, settings: Any) -> None:
+    s3.put_bucket_versioning(
+        Bucket=settings.S3_BUCKET, VersioningConfiguration={"Status": "Enabled"}
+    )
+    line = lines()["store versions"]
+    assert (line.level, "is versioned" in line.said) == (Level.WARN, True)
+    assert "lifecycle" in line.remedy
+
+
 # --- Reached -------------------------------------------------------------------------------------
 
 

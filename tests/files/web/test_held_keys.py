@@ -22,7 +22,9 @@ from files.errors import KeyNeeded
 from files.keys import custody
 from files.keys.custody import UserKey
 from files.models import FileRecord, Grant, HeldKey, StoredObject
-from files.vault import opening
+from files.tree import placing
+from files.vault import opening, storing
+from files.vault.destinations import Destination
 from files.web.transfers import unlocking
 from tests.files.conftest import CONTENT, KEY, PASSPHRASE, Store
 
@@ -532,3 +534,28 @@ def test_unlocking_goes_nowhere_else(
     assert 'name="then"' not in client.get(address).text
     answer = client.post(f"{address}unlock/", {"key": KEY, "then": then})
     assert answer["Location"] == address
+
+
+def test_the_key_of_a_file_given_to_another_is_its_uploaders(
+    client: Client, s3: object, alice: User, bob: User, give: Give
+) -> None:
+    """Page, file and confirmation; the owner is told whom to get it from."""
+    case = placing.add_folder(placing.root_of(alice), "case", added_by=alice)
+    give(case, bob, level="add")
+    to = Destination(case)
+    record = storing.store(bob, [b"x"], name="s.txt", key=UserKey(KEY), destination=to)
+    client.force_login(bob)
+    assert page(record, "key") in client.get(page(record)).text
+    assert KEY in client.get(page(record, "key")).text
+    client.force_login(alice)
+    seen = client.get(page(record)).text
+    assert "bob</bdi>, who uploaded it" in seen
+    assert page(record, "key") not in seen
+    fields = {"file": record.pk, "saved": "yes"}
+    assert client.post("/files/keys/saved/", fields).status_code == 404
+    # That the owner has it says nothing of whether the uploader has.
+    assert unlock(client, record).status_code == 302
+    assert custody.offered_key(record.current, bob) == KEY
+    client.force_login(bob)
+    assert client.post("/files/keys/saved/", fields).status_code == 302
+    assert custody.offered_key(record.current, bob) is None
