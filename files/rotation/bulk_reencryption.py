@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -23,9 +24,10 @@ from files.crypto.errors import KeyServiceError
 from files.errors import FileDamaged, VaultError
 from files.keys import wrapping
 from files.keys.master_keys import keyring
-from files.models import Custody, FileRecord, StoredObject
+from files.models import Custody, FileRecord, KeptVersion, StoredObject
 from files.rotation import reencryption, retirement
 from files.storage import StoreError
+from files.vault import versions
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +82,13 @@ class Selection:
         )
         return found.filter(pk__in=self.files) if self.files else found
 
+    def former(self) -> QuerySet[KeptVersion]:
+        """The former versions that need it at this moment, held and damaged ones too."""
+        found = reencryption.select_former(
+            encrypted_before=self.encrypted_before, master_key_id=self.master_key_id
+        )
+        return found.filter(file__in=self.files) if self.files else found
+
     def check(self) -> None:
         """Raises NoSuchFiles, PrimaryKeySelected, UnknownKey of `files.rotation.retirement`."""
         known = set(FileRecord.objects.filter(pk__in=self.files).values_list("pk", flat=True))
@@ -95,7 +104,10 @@ class Selection:
 
 @dataclass(frozen=True)
 class Work:
-    """What a selection comes to: files and bytes to re-encrypt, and what will be left alone."""
+    """What a selection comes to: files and bytes to re-encrypt, and what will be left alone.
+
+    A former version counts as a file.
+    """
 
     files: int
     bytes: int
@@ -121,7 +133,21 @@ def survey(selection: Selection) -> Work:
     found = selection.records().order_by()
     held = found.filter(custody=Custody.HELD).count()
     todo = _readable(found).aggregate(n=Count("pk"), size=Sum("size"))
-    return Work(todo["n"], todo["size"] or 0, held, list(_damaged(found)))
+    former = selection.former().order_by()
+    also = _sound(former).aggregate(n=Count("pk"), size=Sum("size"))
+    held += former.filter(custody=Custody.HELD).count()
+    damaged = [*_damaged(found), *_damaged_former(former)]
+    size = (todo["size"] or 0) + (also["size"] or 0)
+    return Work(todo["n"] + also["n"], size, held, damaged)
+
+
+def _sound(former: QuerySet[KeptVersion]) -> QuerySet[KeptVersion]:
+    return former.filter(custody=Custody.MANAGED, object__state=StoredObject.State.KEPT)
+
+
+def _damaged_former(former: QuerySet[KeptVersion]) -> QuerySet[KeptVersion, UUID]:
+    spoilt = former.filter(custody=Custody.MANAGED, object__state__in=StoredObject.SPOILT)
+    return spoilt.order_by("pk").values_list("file", flat=True)
 
 
 def _readable(records: QuerySet[FileRecord]) -> QuerySet[FileRecord]:
@@ -131,6 +157,18 @@ def _readable(records: QuerySet[FileRecord]) -> QuerySet[FileRecord]:
 def _damaged(records: QuerySet[FileRecord]) -> QuerySet[FileRecord, UUID]:
     damaged = records.filter(custody=Custody.MANAGED, current__state=StoredObject.State.DAMAGED)
     return damaged.order_by("pk").values_list("pk", flat=True)
+
+
+def _paged(rows: Callable[[], QuerySet[Any]]) -> Iterator[Any]:
+    """The keys of the rows as they are by then, a page at a time."""
+    last: Any = None
+    while True:
+        page = rows() if last is None else rows().filter(pk__gt=last)
+        ids = list(page.values_list("pk", flat=True)[:PAGE])
+        if not ids:
+            return
+        yield from ids
+        last = ids[-1]
 
 
 class Run:
@@ -167,19 +205,12 @@ class Run:
             raise TooManyFailures(self.done, self._reason) from self._reason
         return self.done
 
-    def _pending(self) -> Iterator[UUID]:
-        last: UUID | None = None
-        while True:
-            page = _readable(self._selection.records())
-            if last is not None:
-                page = page.filter(pk__gt=last)
-            ids = list(page.values_list("pk", flat=True)[:PAGE])
-            if not ids:
-                return
-            yield from ids
-            last = ids[-1]
+    def _pending(self) -> Iterator[UUID | int]:
+        """The ids of files, and then the numbers of former versions."""
+        yield from _paged(lambda: _readable(self._selection.records()))
+        yield from _paged(lambda: _sound(self._selection.former()))
 
-    def _work_together(self, pending: Iterator[UUID], workers: int) -> None:
+    def _work_together(self, pending: Iterator[UUID | int], workers: int) -> None:
         def work() -> None:
             try:
                 self._work(pending)
@@ -196,20 +227,29 @@ class Run:
                 self.stop()
                 raise
 
-    def _work(self, pending: Iterator[UUID]) -> None:
+    def _work(self, pending: Iterator[UUID | int]) -> None:
         while not self._stopping.is_set():
             with self._lock:
-                file_id = next(pending, None)
-            if file_id is None:
+                which = next(pending, None)
+            if which is None:
                 return
             try:
-                self._one(file_id)
+                self._one(which)
             except Stopped:
                 return
 
-    def _one(self, file_id: UUID) -> None:
-        # Again: another run may have been here since the page was read.
-        record = _readable(self._selection.records()).filter(pk=file_id).first()
+    def _again(self, which: UUID | int) -> FileRecord | None:
+        """The file, or the former version, where it still needs it: another run may be here."""
+        if isinstance(which, UUID):
+            return _readable(self._selection.records()).filter(pk=which).first()
+        related = _sound(self._selection.former()).select_related(
+            "file__owner", "object", "uploaded_by"
+        )
+        kept = related.filter(pk=which).first()
+        return versions.as_it_was(kept) if kept is not None else None
+
+    def _one(self, which: UUID | int) -> None:
+        record = self._again(which)
         if record is None:
             with self._lock:
                 self.done.skipped += 1
@@ -230,9 +270,9 @@ class Run:
                 self.done.skipped += 1
         except FileDamaged:
             with self._lock:
-                self.done.damaged.append(file_id)
+                self.done.damaged.append(record.pk)
         except (VaultError, StoreError, KeyServiceError) as error:
-            self._failed(file_id, error)
+            self._failed(record.pk, error)
         else:
             with self._lock:
                 self.done.reencrypted += 1

@@ -33,13 +33,13 @@ from files.crypto.stream import derive_keys
 from files.errors import FileDamaged, VaultError
 from files.keys import custody, wrapping
 from files.keys.wrapping_history import was_under
-from files.models import Custody, FileRecord, StoredObject, UploadSession
+from files.models import Custody, FileRecord, KeptVersion, StoredObject, UploadSession
 from files.records import clock
 from files.records.clock import Now
 from files.records.leases import is_dead, new_lease
 from files.storage import ObjectKey, ObjectMissing, SealedObject
 from files.storage.backend import random_object_name
-from files.vault import held, opening, removing, stored_objects
+from files.vault import held, opening, removing, stored_objects, versions
 from files.vault.purging import Ending, may_purge
 from runtime.connections import release
 
@@ -75,15 +75,27 @@ def select(
     *, encrypted_before: datetime | None = None, master_key_id: str | None = None
 ) -> QuerySet[FileRecord]:
     """Files whose present encryption is that old, and was *ever* under that master key."""
-    found = FileRecord.objects.order_by("pk")
+    chosen = _chosen("current", encrypted_before, master_key_id)
+    return FileRecord.objects.order_by("pk").filter(chosen)
+
+
+def select_former(
+    *, encrypted_before: datetime | None = None, master_key_id: str | None = None
+) -> QuerySet[KeptVersion]:
+    """The same of former versions."""
+    chosen = _chosen("object", encrypted_before, master_key_id)
+    return KeptVersion.objects.order_by("pk").filter(chosen)
+
+
+def _chosen(row: str, encrypted_before: datetime | None, master_key_id: str | None) -> Q:
+    chosen = Q()
     if encrypted_before is not None:
-        found = found.filter(current__stream_created_at__lt=int(encrypted_before.timestamp()))
+        before = int(encrypted_before.timestamp())
+        chosen &= Q(**{f"{row}__stream_created_at__lt": before})
     if master_key_id is not None:
-        found = found.filter(
-            Q(current__master_key_id=master_key_id)
-            | was_under(master_key_id, "current__past_master_key_ids")
-        )
-    return found
+        past = was_under(master_key_id, f"{row}__past_master_key_ids")
+        chosen &= Q(**{f"{row}__master_key_id": master_key_id}) | past
+    return chosen
 
 
 def reencrypt(
@@ -99,12 +111,13 @@ def reencrypt(
     told plaintext bytes, half of them as they are copied and half as they are verified; what it
     raises ends the work, as anything else does, with the file as it was.
 
-    The encryption that is replaced is the one that `record` was loaded with, and no newer one.
+    The encryption that is replaced is the one that `record` was loaded with, and no newer one: also
+    where it is the file as it was in a former version.
 
     Raises KeyNeeded, NotAKey and WrongFileKey for a held file; FileDamaged, having marked the file
     so; AlreadyRunning, FileChanged, NotVerified, KeysMissing, StoreError.
     """
-    found = FileRecord.objects.select_related("current").filter(pk=record.pk).first()
+    found = _as_of(record)
     if found is None or found.current_id != record.current_id:
         raise FileChanged
     opened = opening.open_file(found, user_key)
@@ -115,7 +128,18 @@ def reencrypt(
     except BaseException:
         work.give_up()
         raise
-    return FileRecord.objects.select_related("current").get(pk=found.pk)
+    done = _as_of(found)
+    if done is None:
+        raise FileChanged
+    return done
+
+
+def _as_of(record: FileRecord) -> FileRecord | None:
+    """The file as it stands, or that version of it where `record` is a former one."""
+    if record.former is None:
+        return FileRecord.objects.select_related("current").filter(pk=record.pk).first()
+    kept = versions.of(record).filter(pk=record.former.pk).first()
+    return versions.as_it_was(kept) if kept is not None else None
 
 
 @sensitive_variables()
@@ -197,15 +221,14 @@ class _Reencryption:
         )
         with transaction.atomic():
             # In the order of a deletion, file first: two that wait for each other would be stuck.
-            same = FileRecord.objects.filter(pk=self._record.pk, current=self._source)
-            if not same.update(current=self._row):
+            if not self._take_place():
                 raise FileChanged
-            source = StoredObject.objects.filter(pk=self._source.pk, state=State.LIVE)
+            source = StoredObject.objects.filter(pk=self._source.pk, state=self._state)
             if not may_purge(self._source, Ending.REENCRYPTED) or not removing.doom(source):
                 raise FileChanged
             wrapping.remember_wrapping(self._row, wrapped.master_key_id)
             swapped = self._mine().update(
-                state=State.LIVE,
+                state=self._state,
                 sealed=True,
                 master_key_id=wrapped.master_key_id,
                 wrapped_key=wrapped.token,
@@ -231,7 +254,22 @@ class _Reencryption:
                 size=sealed.size,
                 custody=self._record.custody,
                 wrapped_by=wrapped.master_key_id,
+                **self._record.version_told,
             )
+
+    def _take_place(self) -> bool:
+        """Put the new object where the old one was; whether that was there still."""
+        former = self._record.former
+        if former is None:
+            same = FileRecord.objects.filter(pk=self._record.pk, current=self._source)
+            return bool(same.update(current=self._row))
+        versions.lock(self._record.pk)
+        kept = KeptVersion.objects.filter(pk=former.pk, object=self._source)
+        return bool(kept.update(object=self._row))
+
+    @property
+    def _state(self) -> str:
+        return State.LIVE if self._record.former is None else State.KEPT
 
     def give_up(self) -> None:
         """Leave nothing behind, unless the swap was made after all. Never raises."""

@@ -332,6 +332,7 @@ NO_EVENT: dict[str, str] = {
         "takes away what killed runs left, which nobody could read"
     ),
     "files.rotation.reencryption.select": READS,
+    "files.rotation.reencryption.select_former": READS,
     "files.vault.resumable.Continuation.write": BYTES,
     "files.vault.resumable.Continuation.chain": READS,
     "files.vault.upload_state.chain_of": READS,

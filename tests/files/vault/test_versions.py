@@ -20,7 +20,7 @@ from files.crypto.keyring import generate_master_key
 from files.errors import FileDamaged, NoSuchVersion, WrongFileKey
 from files.keys.custody import UserKey
 from files.models import Conflict, FileRecord, KeptVersion, StoredObject, Usage
-from files.rotation import key_report, reencryption, retirement, rewrapping
+from files.rotation import bulk_reencryption, key_report, reencryption, retirement, rewrapping
 from files.upkeep import bulk_verification, reconciliation, sweeping, verification
 from files.vault import held, opening, removing, storing, versions
 from files.vault.destinations import Destination
@@ -243,6 +243,40 @@ def test_a_reencryption_beside_a_new_version_changes_nothing_of_it(
     again = reencryption.reencrypt(FileRecord.objects.select_related("current").get(pk=new.pk))
     assert content_of(again) == b"second"
     assert content_of(former_of(again)) == CONTENT
+
+
+def test_a_former_version_is_encrypted_anew_by_itself(
+    two: FileRecord, alice: User, events: Events
+) -> None:
+    former = former_of(two)
+    again = reencryption.reencrypt(former)
+    assert again.former_version == former.version
+    assert again.current_id != former.current_id
+    assert again.current.state == State.KEPT
+    assert content_of(former_of(two)) == CONTENT
+    assert content_of(two) == b"second"
+    assert events("file_reencrypted")[0]["version"] == str(former.version)
+    with pytest.raises(reencryption.FileChanged):
+        reencryption.reencrypt(former)
+    versions.delete(two, former.version, by=Person(alice), actor=alice)
+    with pytest.raises(reencryption.FileChanged):
+        reencryption.reencrypt(again)
+
+
+def test_what_a_leaked_master_key_wrapped_is_encrypted_anew_former_versions_too(
+    two: FileRecord, use_keys: UseKeys
+) -> None:
+    old, new = os.environ["MASTER_KEYS"], generate_master_key()
+    leaked = two.current.master_key_id
+    use_keys(new, old)
+    rewrapping.rewrap()
+    selection = bulk_reencryption.Selection(master_key_id=leaked)
+    work = bulk_reencryption.survey(selection)
+    assert (work.files, work.bytes) == (2, len(CONTENT) + len(b"second"))
+    done = bulk_reencryption.Run(selection).start()
+    assert (done.reencrypted, done.bytes, done.failed) == (2, work.bytes, [])
+    assert bulk_reencryption.survey(selection).files == 0
+    assert content_of(former_of(two)) == CONTENT
 
 
 def test_an_unfinished_version_is_in_no_ones_way(record: FileRecord, alice: User) -> None:
