@@ -128,7 +128,7 @@ def test_nor_for_any_number_that_went_with_their_files(alice: User, bob: User, s
 
 
 def test_one_that_differs_is_not_looked_for_among_all_events(granted: Grant) -> None:
-    """There is no index of grants in the log: with a million of them it takes a second each."""
+    """There is no index of grants in the log: each would be looked for among all of them."""
     _update(granted, level="manage")
     with CaptureQueriesContext(connection) as seen:
         assert len(found()) == 1
