@@ -55,6 +55,7 @@ def test_a_backup_is_restored_and_its_files_are_read(site: Installation, tmp_pat
         "counts",
         "migrations",
         "audit log",
+        "folders",
         "master keys",
         "known damage",
         "sample",
