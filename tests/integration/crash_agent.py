@@ -34,6 +34,8 @@ def main() -> None:
     from files.upkeep import reconciliation
 
     settings.UPLOAD_EXPIRY = timedelta()
+    settings.TRASH_TIME = timedelta()
+    settings.KEEP_VERSIONS = 1
     # What a sweep leaves alone for a day, in case somebody is still at it: here nobody is.
     reconciliation.SETTLED = timedelta(seconds=-5)
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
@@ -102,7 +104,7 @@ def store(names: list[str], sizes: list[int]) -> dict[str, Any]:
     return made
 
 
-def litter(size: int) -> dict[str, Any]:
+def litter(size: int, pruned: str) -> dict[str, Any]:
     """Leave what a sweep has to take: an upload cut off in its middle, one of tus, a deletion."""
     from files.models import StoredObject
     from files.vault import removing, resumable, storing
@@ -117,7 +119,34 @@ def litter(size: int) -> dict[str, Any]:
     record = storing.store(_alice(), [b"deleted"], name="deleted.bin")
     record.delete()
     removing.doom(StoredObject.objects.filter(pk=record.current_id))
+    _litter_of_the_trash(pruned)
     return {}
+
+
+def _litter_of_the_trash(pruned: str) -> None:
+    """A tree in the trash, and a file with three former versions, of which two go."""
+    from django.utils import timezone
+
+    from files.access import Person
+    from files.folders import trash
+    from files.models import Conflict, KeptVersion
+    from files.tree import placing
+    from files.vault import storing
+    from files.vault.destinations import Destination
+
+    alice = _alice()
+    root = placing.root_of(alice)
+    tree = placing.add_folder(root, placing.free_name(root, "tree"), added_by=alice)
+    below = placing.add_folder(tree, "below", added_by=alice)
+    for folder in (tree, below):
+        storing.store(alice, [b"in a tree"], name="t.bin", destination=Destination(folder))
+    trash.put_away(tree, by=Person(alice), actor=alice)
+    version = Destination(conflict=Conflict.VERSION)
+    for text in (b"0", b"1", b"2", content_of(pruned, 1000)):
+        file = storing.store(alice, [text], name=pruned, destination=version)
+    KeptVersion.objects.filter(file=file).update(
+        superseded_at=timezone.now() - timedelta(days=1000)
+    )
 
 
 def inspect(keys: dict[str, str] | None = None) -> dict[str, Any]:
@@ -131,7 +160,7 @@ def inspect(keys: dict[str, str] | None = None) -> dict[str, Any]:
     from files.errors import VaultError
     from files.models import FileRecord, Grant, StoredObject
     from files.storage import StoreError
-    from files.vault import opening, stored_objects
+    from files.vault import opening, stored_objects, versions
 
     failed = [
         *_complaints("sweep"),
@@ -153,6 +182,12 @@ def inspect(keys: dict[str, str] | None = None) -> dict[str, Any]:
             files[record.name] = [str(record.pk), digest.hexdigest()]
         except (VaultError, StoreError) as error:
             files[record.name] = [str(record.pk), repr(error)]
+    former: dict[str, list[str]] = {}
+    for record in FileRecord.objects.exclude(versions=None):
+        kept = list(versions.of(record))
+        if record.kept_bytes != sum(one.size for one in kept):
+            failed.append(f"{record.name} says {record.kept_bytes} bytes of its former versions")
+        former[record.name] = [_digest(versions.as_it_was(one)) for one in kept]
     pages = (
         stored_objects.storage()
         .client.get_paginator("list_objects_v2")
@@ -162,9 +197,10 @@ def inspect(keys: dict[str, str] | None = None) -> dict[str, Any]:
     return {
         "failed": failed,
         "files": files,
+        "former": former,
         "rows": list(StoredObject.objects.values_list("object_name", "state")),
         "wrapped_by": list(StoredObject.objects.values_list("master_key_id", flat=True).distinct()),
-        "fileless": StoredObject.objects.filter(file=None).count(),
+        "fileless": StoredObject.objects.filter(file=None, kept=None).count(),
         "objects": [found["Key"] for page in pages for found in page.get("Contents", [])],
         "multiparts": [found.name for found in stored_objects.storage().multiparts()],
         "grants": [[pk, str(file)] for pk, file in Grant.objects.values_list("pk", "file_id")],
@@ -188,6 +224,15 @@ def remove(names: list[str]) -> dict[str, Any]:
 def content_of(name: str, size: int) -> bytes:
     """Bytes that belong to that name and to no other."""
     return hashlib.shake_128(name.encode()).digest(size)
+
+
+def _digest(former: Any) -> str:
+    from files.vault import opening
+
+    digest = hashlib.sha256()
+    for chunk in opening.open_file(former).chunks():
+        digest.update(chunk)
+    return digest.hexdigest()
 
 
 def _alice() -> Any:

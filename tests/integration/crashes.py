@@ -15,6 +15,7 @@ import json
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from urllib.parse import urlencode
 from files.crypto.digests import digest_all
 from files.crypto.keyring import generate_master_key
 from tests.conftest import Weed
+from tests.files import multipart
 from tests.files.multipart import CONTENT_TYPE, file
 from tests.integration import faultpoints, postgresql
 from tests.integration.crash_agent import content_of
@@ -34,6 +36,8 @@ from tests.integration.tus import ROOT, Client, Server
 SETTINGS = "tests.integration.crash_settings"
 SMALL, LARGE, FIVE = 1000, 9_000_000, 34_000_000
 """Bytes: one frame and one PUT; two parts of a multipart upload; five, three of them at once."""
+
+LIVING = ("live", "kept")
 
 KEPT = "kept.bin"
 """A file that is there from the first kill to the last."""
@@ -83,6 +87,8 @@ class CrashSite(Server):
         """Groups of files of which all may be there, or none."""
         self.going: set[str] = set()
         self.gone: set[str] = set()
+        self.either: dict[str, bytes] = {}
+        """What a file may be by now instead of what was told: its new version."""
         self.keys: dict[str, str] = {}
         """The keys of held files."""
         self.number = 0
@@ -170,6 +176,10 @@ class CrashSite(Server):
         for name, content in self.told.items():
             if name in self.going and name not in files:
                 continue
+            if name in self.either and files.get(name) == _digest(self.either[name]):
+                if seen["former"].get(name) != [_digest(content)]:
+                    found.append(f"{name} has a new version, and the former one is not kept")
+                continue
             if files.get(name) != _digest(content):
                 found.append(f"{name} was told to be stored and is {files.get(name, 'not there')}")
         for group in self.perhaps:
@@ -186,13 +196,24 @@ class CrashSite(Server):
         objects = set(seen["objects"])
         found += [f"object without a row: {name}" for name in objects - rows]
         found += [f"row without an object: {name}" for name in rows - objects]
-        found += [f"row {state}: {name}" for name, state in seen["rows"] if state != "live"]
+        states = Counter(state for _, state in seen["rows"])
+        kept = sum(map(len, seen["former"].values()))
+        found += [f"{n} rows {state}" for state, n in states.items() if state not in LIVING]
+        if states["kept"] != kept:
+            found.append(f"{states['kept']} rows of {kept} former versions")
         found += [f"multipart upload of {name}" for name in seen["multiparts"]]
         if seen["fileless"]:
             found.append(f"{seen['fileless']} rows without a file")
         found += _unheard_of(seen)
         self._remember(files)
+        self._know_versions(files)
         return found
+
+    def _know_versions(self, files: dict[str, str]) -> None:
+        for name, content in self.either.items():
+            if files.get(name) == _digest(content):
+                self.told[name] = content
+        self.either.clear()
 
     def _remember(self, files: Iterable[str]) -> None:
         """What was open is known now, and must stay so."""
@@ -421,6 +442,51 @@ class TusGivenUp(TusUpload):
         assert answer.status in {204, 404, 410}, answer.status
 
 
+class Version(Operation):
+    """A new version of a file, of two parts, by tus; gone on with after a kill."""
+
+    path = ""
+
+    def prepare(self) -> None:
+        self.named, self.path = self.site.name("version"), ""
+        self.site.ask("store", names=[self.named], sizes=[SMALL])
+        self.site.told[self.named] = content_of(self.named, SMALL)
+        self.content = content_of(f"new {self.named}", LARGE)
+
+    def run(self) -> None:
+        self.site.either[self.named] = self.content
+        self.path = self.site.client.create(LARGE, self.named, conflict="version")
+        self._send(0, 8_500_000)
+        self._send(8_500_000, LARGE)
+
+    def _send(self, safe: int, end: int) -> None:
+        answer = self.site.client.patch(self.path, self.content[safe:end], safe)
+        assert answer.status == 204, answer.status
+
+    def resume(self) -> None:
+        if not self.path:
+            return
+        safe, stored = self.site.client.head(self.path)
+        if stored is None:
+            self._send(safe, LARGE)
+            _, stored = self.site.client.head(self.path)
+        if self.site.client.download(str(stored)) != self.content:
+            raise Broken("the version that went on is another file")
+
+
+class VersionByForm(Version):
+    """The same by form: nobody can go on with it."""
+
+    def run(self) -> None:
+        self.site.either[self.named] = self.content
+        parts = multipart.field("conflict", "version"), file(self.named, self.content)
+        data = form(self.site.client, *parts)
+        answer, page = self.site.client.request(
+            "POST", "/files/upload/", data, **{"Content-Type": CONTENT_TYPE}
+        )
+        assert answer.status == 302, page
+
+
 @dataclass
 class Deletion(Operation):
     """For good, by the owner, of what is in the trash."""
@@ -513,12 +579,14 @@ class ReencryptionOfFive(Reencryption):
 
 
 class Sweep(Command):
-    """Over an upload that was cut off, one of tus that was left, and a deletion."""
+    """Over uploads that were cut off or left, a deletion, a tree in the trash, old versions."""
 
     argv = ("sweep",)
 
     def prepare(self) -> None:
-        self.site.ask("litter", size=LARGE)
+        pruned = self.site.name("pruned")
+        self.site.ask("litter", size=LARGE, pruned=pruned)
+        self.site.told[pruned] = content_of(pruned, SMALL)
 
 
 OPERATIONS: dict[str, type[Operation]] = {
@@ -530,6 +598,8 @@ OPERATIONS: dict[str, type[Operation]] = {
     "upload by tus, held": TusHeld,
     "upload by tus, left": TusLeft,
     "upload by tus, given up": TusGivenUp,
+    "version by tus": Version,
+    "version by form": VersionByForm,
     "delete": Deletion,
     "grant": Granting,
     "rewrap": Rewrap,

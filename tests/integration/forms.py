@@ -102,7 +102,7 @@ class Site:
         rows = self.rows("SELECT object_name, state FROM files_storedobject")
         begun = self.store.list_multipart_uploads(Bucket=self.server.bucket).get("Uploads", [])
         return [
-            *(f"row {state}" for _name, state in rows if state not in {"live", "damaged"}),
+            *(f"row {state}" for _name, state in rows if state not in {"live", "kept", "damaged"}),
             *(f"object {name}" for name in {name for name, _state in rows} ^ self.objects()),
             *(f"multipart {upload['Key']}" for upload in begun),
         ]

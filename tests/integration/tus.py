@@ -146,10 +146,15 @@ class Client:
             connection.close()
 
     def create(
-        self, size: int, name: str = "file.bin", custody: str = "managed", data: bytes = b""
+        self,
+        size: int,
+        name: str = "file.bin",
+        custody: str = "managed",
+        data: bytes = b"",
+        **said: str,
     ) -> str:
         """Begin an upload; with `data`, its first bytes or all of them come in the same request."""
-        fields = {"filename": name, "custody": custody}
+        fields = {"filename": name, "custody": custody, **said}
         told = ",".join(f"{k} {base64.b64encode(v.encode()).decode()}" for k, v in fields.items())
         kind = {"Content-Type": "application/offset+octet-stream"} if data else {}
         answer, content = self.request(
