@@ -67,7 +67,7 @@ PAGES: dict[str, tuple[str, Path_]] = {
     "Folder, granted often": ("owner", lambda p: f"/folders/{p.granted}/"),
     "Search below, in every name": ("owner", lambda p: f"/folders/{p.tree}/?q=.pdf"),
     "Search below, a rare name": ("owner", lambda p: f"/folders/{p.tree}/?q=0000002"),
-    "Search below, in no name": ("joiner", lambda p: f"/folders/{p.granted}/?q=nothing"),
+    "Search below, in no name": ("owner", lambda p: f"/folders/{p.granted}/?q=nothing"),
     "Shared with me": ("reader", lambda _: "/shared/"),
     "Shared, in 150 groups": ("joiner", lambda _: "/shared/"),
     "Recent": ("owner", lambda _: "/recent/"),
