@@ -245,21 +245,34 @@ class Access:
 def access_of(principal: Principal, item: FileRecord | Folder) -> Access | None:
     """Explain the rule for one file or folder; None where the principal cannot see it.
 
-    Two queries at most.
+    Three queries at most.
     """
     user = principal.user
     if not user.is_active or item.trashed_at is not None:
         return None
     folder_id = item.pk if isinstance(item, Folder) else item.folder_id
-    above = Ancestry.objects.filter(descendant=folder_id) if folder_id else Ancestry.objects.none()
-    if above.filter(ancestor__trashed_at__isnull=False).exists():
+    above = dict(
+        Ancestry.objects.filter(descendant=folder_id).values_list(
+            "ancestor", "ancestor__trashed_at"
+        )
+        if folder_id
+        else ()
+    )
+    if any(above.values()):
         return None
     if item.owner_id == user.pk:
         return Access(is_owner=True, level="owner")
+    # By name, folders and groups: a database that had the choice might begin at all grants of a
+    # folder, and these may be many.
+    groups = list(user.groups.order_by().values_list("pk", flat=True))
     live = Grant.objects.live().order_by().select_related("group", "folder")
-    ways = list(live.filter(folder__in=above.values("ancestor")).by_way(user))
+    ways = [
+        live.filter(user=user.pk, folder__in=above),
+        live.filter(group__in=groups, folder__in=above),
+    ]
     if isinstance(item, FileRecord):
-        ways += live.filter(file_place=item.place).by_way(user)
+        of_file = live.filter(file_place=item.place)
+        ways += [of_file.filter(user=user.pk), of_file.filter(group__in=groups)]
     found: Iterable[Grant] = ways[0].union(*ways[1:], all=True)
     grants = [one for one in found if one.folder_id is not None or one.file_id == item.pk]
     if not grants:
