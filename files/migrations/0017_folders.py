@@ -234,7 +234,7 @@ class Migration(online.Migration):
         online.AddField(
             model_name='filerecord',
             name='uploaded_by',
-            field=models.ForeignKey(editable=False, help_text='Who uploaded the current version.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+            field=models.ForeignKey(db_index=False, editable=False, help_text='Who uploaded the current version.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
         ),
         online.AddField(
             model_name='storedobject',

@@ -48,6 +48,7 @@ class FileRecord(models.Model):
         null=True,
         editable=False,
         related_name="+",
+        db_index=False,
         help_text="Who uploaded the current version.",
     )
     uploaded_at = models.DateTimeField(

@@ -21,6 +21,7 @@ import audit
 from accounts.models import User
 from audit import Event
 from files.models import (
+    Conflict,
     DatabaseState,
     Entry,
     FileRecord,
@@ -32,6 +33,7 @@ from files.models import (
 )
 from files.recovery import database_closing, database_move
 from files.vault import storing
+from files.vault.destinations import Destination
 from tests.audit.databases import as_default
 from tests.files import trees
 
@@ -137,25 +139,10 @@ def _fill_tree(owner: User, group: Group) -> None:
     record = trees.put(FileRecord.objects.filter(owner=owner)[0], deepest)
     Grant.objects.create(folder=deepest, group=group, level="add")
     assert RecentFile.objects.filter(user=owner, file=record).exists()
-    former = StoredObject.objects.create(
-        file_id=record.pk,
-        object_name=secrets.token_hex(16),
-        state=StoredObject.State.KEPT,
-        sealed=True,
-        size=2**40,
-        master_key_id=record.current.master_key_id,
-        wrapped_key=bytes(range(256)),
-        stream_created_at=1,
-    )
-    KeptVersion.objects.create(
-        file=record,
-        object=former,
-        size=former.size,
-        custody=former.custody,
-        modified_at=datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC),
-        uploaded_at=timezone.now(),
-    )
-    FileRecord.objects.filter(pk=record.pk).update(kept_bytes=former.size)
+    there = Destination(record.folder, Conflict.VERSION)
+    storing.store(owner, [b"newer"], name=record.name, destination=there)
+    KeptVersion.objects.update(modified_at=datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC))
+    assert KeptVersion.objects.get().file_id == record.pk
 
 
 def contents() -> dict[str, str]:
