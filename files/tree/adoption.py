@@ -52,51 +52,66 @@ def adopt(
 
 
 def _adopt_some(tables: Tables, using: str) -> int:
+    """One batch, in as many statements however many people its files are of."""
     files = tables.file.objects.using(using).filter(folder=None, trashed_at=None)
     found = list(
         files.select_for_update().order_by("place").values_list("pk", "name", "owner_id")[:AT_ONCE]
     )
-    of_owner: defaultdict[int, list[tuple[Any, str]]] = defaultdict(list)
+    if not found:
+        return 0
+    roots = _roots(tables, using, {owner_id for _, _, owner_id in found})
+    entries = tables.entry.objects.using(using)
+    wanted = {entry_key(name) for _, name, _ in found}
+    there: defaultdict[Any, set[str]] = defaultdict(set)
+    taken = entries.filter(parent__in=roots.values(), key__in=wanted)
+    for parent_id, key in taken.values_list("parent_id", "key"):
+        there[parent_id].add(key)
+    renamed, new = {}, []
     for pk, name, owner_id in found:
-        of_owner[owner_id].append((pk, name))
-    for owner_id, named in of_owner.items():
-        _take_in(tables, using, _root(tables, using, owner_id), named)
+        root = roots[owner_id]
+        chosen, number = name, 2
+        while entry_key(chosen) in there[root]:
+            chosen, number = _next(entries, root, there[root], name, number)
+        if chosen != name:
+            renamed[pk] = chosen
+        there[root].add(entry_key(chosen))
+        new.append(tables.entry(parent_id=root, key=entry_key(chosen), file_id=pk))
+    entries.bulk_create(new, batch_size=500)
+    adopted = tables.file.objects.using(using).filter(pk__in=[pk for pk, _, _ in found])
+    root_of_owner = tables.folder.objects.using(using).filter(
+        owner_id=OuterRef("owner_id"), parent=None
+    )
+    creator = tables.stored_object.objects.using(using).filter(pk=OuterRef("current_id"))
+    adopted.update(
+        folder_id=Subquery(root_of_owner.values("pk")),
+        uploaded_by_id=Subquery(creator.values("creator_id")),
+    )
+    for pk, name in renamed.items():
+        adopted.filter(pk=pk).update(name=name, folded_name=fold_name(name))
     return len(found)
 
 
-def _root(tables: Tables, using: str, owner_id: int) -> Any:
-    """The owner's root, locked."""
-    roots = tables.folder.objects.using(using)
-    root, made = roots.get_or_create(owner_id=owner_id, parent=None)
-    if made:
-        tables.ancestry.objects.using(using).create(ancestor=root, descendant=root, distance=0)
-    return roots.select_for_update(no_key=True).get(pk=root.pk)
-
-
-def _take_in(tables: Tables, using: str, root: Any, named: list[tuple[Any, str]]) -> None:
-    entries = tables.entry.objects.using(using)
-    wanted = {entry_key(name) for _, name in named}
-    there = set(entries.filter(parent=root, key__in=wanted).values_list("key", flat=True))
-    renamed, new = {}, []
-    for pk, name in named:
-        chosen, number = name, 2
-        while entry_key(chosen) in there:
-            chosen, number = _next(entries, root, there, name, number)
-        if chosen != name:
-            renamed[pk] = chosen
-        there.add(entry_key(chosen))
-        new.append(tables.entry(parent=root, key=entry_key(chosen), file_id=pk))
-    entries.bulk_create(new)
-    files = tables.file.objects.using(using).filter(pk__in=[pk for pk, _ in named])
-    creator = tables.stored_object.objects.using(using).filter(pk=OuterRef("current_id"))
-    files.update(folder=root, uploaded_by_id=Subquery(creator.values("creator_id")))
-    for pk, name in renamed.items():
-        files.filter(pk=pk).update(name=name, folded_name=fold_name(name))
+def _roots(tables: Tables, using: str, owners: set[int]) -> dict[int, Any]:
+    """The ids of the owners' roots, locked, in the order in which everybody locks them."""
+    folders = tables.folder.objects.using(using)
+    of_these = folders.filter(owner_id__in=owners, parent=None)
+    missing = owners - set(of_these.values_list("owner_id", flat=True))
+    if missing:
+        # Somebody else may make one at the same moment: theirs is as good.
+        made = [tables.folder(owner_id=owner_id) for owner_id in sorted(missing)]
+        folders.bulk_create(made, batch_size=500, ignore_conflicts=True)
+        ids = folders.filter(owner_id__in=missing, parent=None).values_list("pk", flat=True)
+        above = [tables.ancestry(ancestor_id=pk, descendant_id=pk, distance=0) for pk in ids]
+        tables.ancestry.objects.using(using).bulk_create(
+            above, batch_size=500, ignore_conflicts=True
+        )
+    locked = of_these.select_for_update(no_key=True).order_by("pk")
+    return dict(locked.values_list("owner_id", "pk"))
 
 
 def _next(entries: Any, root: Any, there: set[str], name: str, number: int) -> tuple[str, int]:
     """The next numbered name to try; what the folder has of the next ones is then known, too."""
     if number % 100 == 2:
         ahead = {entry_key(numbered(name, n)) for n in range(number, number + 100)}
-        there.update(entries.filter(parent=root, key__in=ahead).values_list("key", flat=True))
+        there.update(entries.filter(parent_id=root, key__in=ahead).values_list("key", flat=True))
     return numbered(name, number), number + 1
