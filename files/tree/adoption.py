@@ -86,8 +86,10 @@ def _adopt_some(tables: Tables, using: str) -> int:
         folder_id=Subquery(root_of_owner.values("pk")),
         uploaded_by_id=Subquery(creator.values("creator_id")),
     )
-    for pk, name in renamed.items():
-        adopted.filter(pk=pk).update(name=name, folded_name=fold_name(name))
+    changed = [
+        tables.file(pk=pk, name=name, folded_name=fold_name(name)) for pk, name in renamed.items()
+    ]
+    tables.file.objects.using(using).bulk_update(changed, ["name", "folded_name"], batch_size=200)
     return len(found)
 
 
