@@ -20,6 +20,9 @@ from files.records.names import entry_key, fold_name, numbered
 AT_ONCE = 2_000
 """Files that one transaction takes in."""
 
+LOOKED_UP = 5
+"""The first number of which it is not known beforehand whether the name with it is taken."""
+
 
 class Tables(NamedTuple):
     """The models to work on: those of now, or those that a migration knows."""
@@ -62,6 +65,8 @@ def _adopt_some(tables: Tables, using: str) -> int:
     roots = _roots(tables, using, {owner_id for _, _, owner_id in found})
     entries = tables.entry.objects.using(using)
     wanted = {entry_key(name) for _, name, _ in found}
+    for number in range(2, LOOKED_UP):
+        wanted |= {entry_key(numbered(name, number)) for _, name, _ in found}
     there: defaultdict[Any, set[str]] = defaultdict(set)
     taken = entries.filter(parent__in=roots.values(), key__in=wanted)
     for parent_id, key in taken.values_list("parent_id", "key"):
@@ -113,7 +118,7 @@ def _roots(tables: Tables, using: str, owners: set[int]) -> dict[int, Any]:
 
 def _next(entries: Any, root: Any, there: set[str], name: str, number: int) -> tuple[str, int]:
     """The next numbered name to try; what the folder has of the next ones is then known, too."""
-    if number % 100 == 2:
+    if number >= LOOKED_UP and (number - LOOKED_UP) % 100 == 0:
         ahead = {entry_key(numbered(name, n)) for n in range(number, number + 100)}
         there.update(entries.filter(parent_id=root, key__in=ahead).values_list("key", flat=True))
     return numbered(name, number), number + 1
