@@ -6,6 +6,7 @@ slow is what gives a test the time to act in the middle of an upload.
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -80,7 +81,9 @@ def bar(page: Page, path: Path) -> Locator:
 
 
 def stored(page: Page, path: Path) -> Locator:
-    return page.locator("#stored").get_by_role("link", name=path.name, exact=True)
+    """What the page says was stored of that name; of several, the others have a number."""
+    name = rf"^{re.escape(path.stem)}( \(\d+\))?{re.escape(path.suffix)}$"
+    return page.locator("#stored").get_by_role("link", name=re.compile(name))
 
 
 def press(page: Page, action: str, path: Path) -> None:
