@@ -76,7 +76,8 @@ def site_environment(env_file: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSite]:
-    """The launcher's site, with an administrator `root` and the members alice, bob and mallory."""
+    """The launcher's site, with an administrator `root` and the members alice, bob, mallory
+    and newcomer, who has nothing."""
     folder = tmp_path_factory.mktemp("site")
     data, env_file, port = folder / "var", folder / "env", free_port()
     environment.create(env_file, root=ROOT, data=data)
@@ -100,7 +101,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSite]:
         running.run(
             "from accounts.members import ensure_members_group\n"
             "from accounts.models import User\n"
-            "for name in ('alice', 'bob', 'mallory'):\n"
+            "for name in ('alice', 'bob', 'mallory', 'newcomer'):\n"
             f"    user = User.objects.create_user(name, name + '@example.org', {PASSWORD!r})\n"
             "    user.groups.add(ensure_members_group())\n"
         )

@@ -142,8 +142,10 @@ def test_the_file_of_a_key_is_named_by_the_rule_of_names(
     for button in page.get_by_role("button", name=re.compile("^Download as .key file")).all():
         with page.expect_download() as started:
             button.click()
-        saved.add(started.value.suggested_filename)
-    assert saved == {"con _50%_ a_b_.txt.key", "é" * 125 + ".key"}
+        # Of the other run of this test there are files of the same names.
+        saved.add(re.sub(r" \(\d+\)", "", started.value.suggested_filename))
+    # With a number the long one is cut for it, too.
+    assert saved in [{"con _50%_ a_b_.txt.key", "é" * n + ".key"} for n in (125, 123)]
     context.close()
 
 

@@ -64,7 +64,8 @@ def test_an_opened_upload_is_saved_and_not_shown(
             pytest.raises(Error, match="Download is starting"),
         ):
             page.goto(f"/files/{file_id}/download/")
-        assert download.value.suggested_filename == name
+        # Another test may have stored the same ones: a name that is taken gets a number.
+        assert re.sub(r" \(\d+\)", "", download.value.suggested_filename) == name
         assert download.value.path().read_text() == PAYLOADS[name][1]
         assert page.url == before
         assert "it ran" not in ran(page)

@@ -26,6 +26,6 @@ def test_pages_are_styled_and_scripted_by_the_site_alone(page: Page) -> None:
 def test_a_member_finds_an_empty_list_that_says_what_to_do_next(
     page: Page, sign_in: Callable[[Page, str], None]
 ) -> None:
-    sign_in(page, "mallory")
+    sign_in(page, "newcomer")
     expect(page.get_by_role("heading", name="No files yet")).to_be_visible()
     expect(page.get_by_role("button", name="Upload your first files")).to_be_visible()
