@@ -126,104 +126,83 @@ class RemoveField(_Brief, migrations.RemoveField):
         return has_column(editor, model._meta.db_table, column) != there
 
 
-class AddIndex(migrations.AddIndex):
+class _Beside:
+    """One of Django's operations, done on PostgreSQL beside readers and writers by `beside`."""
+
+    atomic = False
+
+    def database_forwards(
+        self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
+    ) -> None:
+        if is_postgresql(schema_editor):
+            self.beside(app_label, schema_editor, to_state, forwards=True)
+        else:
+            super().database_forwards(app_label, schema_editor, from_state, to_state)  # type: ignore[misc]
+
+    def database_backwards(
+        self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
+    ) -> None:
+        if is_postgresql(schema_editor):
+            self.beside(app_label, schema_editor, to_state, forwards=False)
+        else:
+            super().database_backwards(app_label, schema_editor, from_state, to_state)  # type: ignore[misc]
+
+    def beside(self, app_label: str, editor: Any, after: Any, *, forwards: bool) -> None:
+        """Do it, or undo it; `after` is the state that this leads to."""
+        raise NotImplementedError
+
+
+class AddIndex(_Beside, migrations.AddIndex):
     """An index, made beside readers and writers."""
 
-    atomic = False
-
-    def database_forwards(
-        self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
-    ) -> None:
-        if not is_postgresql(schema_editor):
-            super().database_forwards(app_label, schema_editor, from_state, to_state)
-            return
-        model = to_state.apps.get_model(app_label, self.model_name)
-        statement = self.index.create_sql(model, schema_editor, concurrently=True)
-        create_index(schema_editor, self.index.name, str(statement))
-
-    def database_backwards(
-        self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
-    ) -> None:
-        if is_postgresql(schema_editor):
-            drop_index(schema_editor, self.index.name)
+    def beside(self, app_label: str, editor: Any, after: Any, *, forwards: bool) -> None:
+        if forwards:
+            _make_index(editor, after.apps.get_model(app_label, self.model_name), self.index)
         else:
-            super().database_backwards(app_label, schema_editor, from_state, to_state)
+            drop_index(editor, self.index.name)
 
 
-class RemoveIndex(migrations.RemoveIndex):
+class RemoveIndex(_Beside, migrations.RemoveIndex):
     """An index that goes, beside readers and writers."""
 
-    atomic = False
-
-    def database_forwards(
-        self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
-    ) -> None:
-        if is_postgresql(schema_editor):
-            drop_index(schema_editor, self.name)
-        else:
-            super().database_forwards(app_label, schema_editor, from_state, to_state)
-
-    def database_backwards(
-        self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
-    ) -> None:
-        if not is_postgresql(schema_editor):
-            super().database_backwards(app_label, schema_editor, from_state, to_state)
+    def beside(self, app_label: str, editor: Any, after: Any, *, forwards: bool) -> None:
+        if forwards:
+            drop_index(editor, self.name)
             return
-        model = to_state.apps.get_model(app_label, self.model_name)
-        index = to_state.models[app_label, self.model_name_lower].get_index_by_name(self.name)
-        statement = index.create_sql(model, schema_editor, concurrently=True)
-        create_index(schema_editor, self.name, str(statement))
+        index = after.models[app_label, self.model_name_lower].get_index_by_name(self.name)
+        _make_index(editor, after.apps.get_model(app_label, self.model_name), index)
 
 
-class AddConstraint(migrations.AddConstraint):
+class AddConstraint(_Beside, migrations.AddConstraint):
     """A check or a unique constraint: found to hold, or made, beside readers and writers."""
 
-    atomic = False
-
-    def database_forwards(
-        self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
-    ) -> None:
-        if not is_postgresql(schema_editor):
-            super().database_forwards(app_label, schema_editor, from_state, to_state)
-            return
-        model = to_state.apps.get_model(app_label, self.model_name)
-        _make_constraint(schema_editor, model, self.constraint)
-
-    def database_backwards(
-        self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
-    ) -> None:
-        if not is_postgresql(schema_editor):
-            super().database_backwards(app_label, schema_editor, from_state, to_state)
-            return
-        table = to_state.apps.get_model(app_label, self.model_name)._meta.db_table
-        drop_constraint(schema_editor, self.constraint.name, table)
-        drop_index(schema_editor, self.constraint.name)
+    def beside(self, app_label: str, editor: Any, after: Any, *, forwards: bool) -> None:
+        model = after.apps.get_model(app_label, self.model_name)
+        if forwards:
+            _make_constraint(editor, model, self.constraint)
+        else:
+            _drop_constraint(editor, model, self.constraint.name)
 
 
-class RemoveConstraint(migrations.RemoveConstraint):
+class RemoveConstraint(_Beside, migrations.RemoveConstraint):
     """A check or a unique constraint that goes, beside readers and writers."""
 
-    atomic = False
-
-    def database_forwards(
-        self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
-    ) -> None:
-        if not is_postgresql(schema_editor):
-            super().database_forwards(app_label, schema_editor, from_state, to_state)
+    def beside(self, app_label: str, editor: Any, after: Any, *, forwards: bool) -> None:
+        model = after.apps.get_model(app_label, self.model_name)
+        if forwards:
+            _drop_constraint(editor, model, self.name)
             return
-        table = to_state.apps.get_model(app_label, self.model_name)._meta.db_table
-        drop_constraint(schema_editor, self.name, table)
-        drop_index(schema_editor, self.name)
+        state = after.models[app_label, self.model_name_lower]
+        _make_constraint(editor, model, state.get_constraint_by_name(self.name))
 
-    def database_backwards(
-        self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
-    ) -> None:
-        if not is_postgresql(schema_editor):
-            super().database_backwards(app_label, schema_editor, from_state, to_state)
-            return
-        model = to_state.apps.get_model(app_label, self.model_name)
-        state = to_state.models[app_label, self.model_name_lower]
-        _make_constraint(schema_editor, model, state.get_constraint_by_name(self.name))
+
+def _make_index(editor: Any, model: Any, index: models.Index) -> None:
+    create_index(editor, index.name, str(index.create_sql(model, editor, concurrently=True)))
+
+
+def _drop_constraint(editor: Any, model: Any, name: str) -> None:
+    drop_constraint(editor, name, model._meta.db_table)
+    drop_index(editor, name)
 
 
 def _make_constraint(editor: Any, model: Any, constraint: Any) -> None:
