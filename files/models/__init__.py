@@ -5,7 +5,7 @@ the rooms of use cases alone join rows and objects.
 """
 
 from files.models.database import DatabaseState, Pulse
-from files.models.entries import Entry
+from files.models.entries import Entry, Item
 from files.models.folders import Ancestry, Folder
 from files.models.grants import Grant, GrantQuerySet
 from files.models.keys import HeldKey, MasterKey
@@ -28,6 +28,7 @@ __all__ = [
     "Grant",
     "GrantQuerySet",
     "HeldKey",
+    "Item",
     "KeptVersion",
     "MasterKey",
     "Pulse",

@@ -11,6 +11,9 @@ from files.models.folders import Folder
 from files.models.records import FileRecord
 from files.records.names import MAX_NAME_BYTES
 
+Item = FileRecord | Folder
+"""What a name may stand for."""
+
 
 class Entry(models.Model):
     """A file or a folder under its name in its folder; what was put away has none.

@@ -22,11 +22,43 @@ DEEPEST = 32
 """How many folders may stand above one another, the root not counted."""
 
 
-class Folder(models.Model):
+class TreeItem(models.Model):
+    """What stands in a folder under a name, and can be put away: a file or a folder."""
+
+    kind: ClassVar[str]
+    """What people call it."""
+
+    trashed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    trashed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        editable=False,
+        related_name="+",
+        db_index=False,
+    )
+
+    class Meta:
+        abstract = True
+
+    @property
+    def container(self) -> Folder | None:
+        """The folder that it stands in; None for a root."""
+        raise NotImplementedError
+
+    @property
+    def covered_from_id(self) -> uuid.UUID | None:
+        """The lowest folder of which a grant covers it; a folder's is its own."""
+        raise NotImplementedError
+
+
+class Folder(TreeItem):
     """A folder. The one without a parent is its owner's root, which has no name.
 
     `trashed_at` says that this folder was put away: all that is below it sleeps as long.
     """
+
+    kind = "folder"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=MAX_NAME_BYTES, blank=True)
@@ -44,15 +76,6 @@ class Folder(models.Model):
         related_name="+",
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
-    trashed_at = models.DateTimeField(null=True, blank=True, editable=False)
-    trashed_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        on_delete=models.SET_NULL,
-        null=True,
-        editable=False,
-        related_name="+",
-        db_index=False,
-    )
     # Of what was put away: it goes for good, with all that is in it, whoever dies on the way.
     purged_at = models.DateTimeField(null=True, editable=False)
 
@@ -82,6 +105,14 @@ class Folder(models.Model):
         if self.is_root:
             return reverse("files:list")
         return reverse("folders:detail", args=[self.pk])
+
+    @property
+    def container(self) -> Folder | None:
+        return self.parent
+
+    @property
+    def covered_from_id(self) -> uuid.UUID:
+        return self.pk
 
     @property
     def is_root(self) -> bool:

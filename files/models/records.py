@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
@@ -11,17 +11,16 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 
-from files.models.folders import Folder
+from files.models.folders import Folder, TreeItem
 from files.models.stored_objects import Custody, StoredObject
 from files.records.names import MAX_NAME_BYTES, UNKNOWN_TYPE, fold_name, key_file_name
 from files.records.ordering import PlaceField
 
-if TYPE_CHECKING:
-    from files.models.versions import KeptVersion
 
-
-class FileRecord(models.Model):
+class FileRecord(TreeItem):
     """A file as people know it. Its bytes are those of the `current` stored object."""
+
+    kind = "file"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=MAX_NAME_BYTES)
@@ -59,15 +58,6 @@ class FileRecord(models.Model):
     kept_bytes = models.PositiveBigIntegerField(
         default=0, db_default=0, editable=False, help_text="Bytes of its former versions."
     )
-    trashed_at = models.DateTimeField(null=True, blank=True, editable=False)
-    trashed_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        on_delete=models.SET_NULL,
-        null=True,
-        editable=False,
-        related_name="+",
-        db_index=False,
-    )
     custody = models.CharField(max_length=8, choices=Custody, default=Custody.MANAGED)
     current = models.OneToOneField(StoredObject, on_delete=models.PROTECT, related_name="file")
     # Changes with the bytes and with nothing else, so that a re-encryption does not break a resume.
@@ -85,8 +75,8 @@ class FileRecord(models.Model):
 
     objects: ClassVar[models.Manager[FileRecord]]
 
-    former: KeptVersion | None = None
-    """Where this is the file as it was (`files.vault.versions.as_it_was`), and not as it is."""
+    former_id: int | None = None
+    """The KeptVersion, where this is the file as it was (`files.vault.versions.as_it_was`)."""
 
     class Meta:
         ordering: ClassVar[list[str]] = ["-place"]
@@ -120,6 +110,14 @@ class FileRecord(models.Model):
         return reverse("files:detail", args=[self.id])
 
     @property
+    def container(self) -> Folder | None:
+        return self.folder
+
+    @property
+    def covered_from_id(self) -> uuid.UUID | None:
+        return self.folder_id
+
+    @property
     def key_file_name(self) -> str:
         """The name of the file that its key is saved in, where it is held."""
         return key_file_name(self.name)
@@ -137,12 +135,12 @@ class FileRecord(models.Model):
     @property
     def former_version(self) -> uuid.UUID | None:
         """The version that it was, where it is not the current one: for events."""
-        return self.version if self.former is not None else None
+        return self.version if self.former_id is not None else None
 
     @property
     def version_told(self) -> dict[str, Any]:
         """The same as a detail of an event, which says nothing of the current one."""
-        return {"version": self.version} if self.former is not None else {}
+        return {"version": self.version} if self.former_id is not None else {}
 
 
 class Usage(models.Model):

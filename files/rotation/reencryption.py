@@ -136,9 +136,9 @@ def reencrypt(
 
 def _as_of(record: FileRecord) -> FileRecord | None:
     """The file as it stands, or that version of it where `record` is a former one."""
-    if record.former is None:
+    if record.former_id is None:
         return FileRecord.objects.select_related("current").filter(pk=record.pk).first()
-    kept = versions.of(record).filter(pk=record.former.pk).first()
+    kept = versions.of(record).filter(pk=record.former_id).first()
     return versions.as_it_was(kept) if kept is not None else None
 
 
@@ -259,17 +259,17 @@ class _Reencryption:
 
     def _take_place(self) -> bool:
         """Put the new object where the old one was; whether that was there still."""
-        former = self._record.former
-        if former is None:
+        former_id = self._record.former_id
+        if former_id is None:
             same = FileRecord.objects.filter(pk=self._record.pk, current=self._source)
             return bool(same.update(current=self._row))
         versions.lock(self._record.pk)
-        kept = KeptVersion.objects.filter(pk=former.pk, object=self._source)
+        kept = KeptVersion.objects.filter(pk=former_id, object=self._source)
         return bool(kept.update(object=self._row))
 
     @property
     def _state(self) -> str:
-        return State.LIVE if self._record.former is None else State.KEPT
+        return State.LIVE if self._record.former_id is None else State.KEPT
 
     def give_up(self) -> None:
         """Leave nothing behind, unless the swap was made after all. Never raises."""

@@ -73,7 +73,7 @@ def begin(record: FileRecord, part: Part, *, user: User, session: str | None) ->
     Raises AccessEnded, DatabaseError.
     """
     access = access_of(Person(user), record)
-    if access is None or (record.former is not None and not access.may_manage):
+    if access is None or (record.former_id is not None and not access.may_manage):
         raise AccessEnded
     settle_idle(at_most=AT_ONCE)
     around = context.current()

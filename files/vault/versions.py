@@ -45,7 +45,7 @@ def of(record: FileRecord) -> QuerySet[KeptVersion]:
 def as_it_was(kept: KeptVersion) -> FileRecord:
     """The file as it was in that version, for whatever opens and sends files. Never to be saved."""
     record = copy.copy(kept.file)
-    record.former = kept
+    record.former_id = kept.pk
     record.current = kept.object
     for name in ("version", "size", "content_type", "custody", "modified_at", "uploaded_at"):
         setattr(record, name, getattr(kept, name))

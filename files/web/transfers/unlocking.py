@@ -34,7 +34,7 @@ _END: Final = struct.Struct(">Q")
 
 def _cookie_of(record: FileRecord) -> str:
     """Each former version has one of its own, so that none takes another's place."""
-    return COOKIE if record.former is None else f"{COOKIE}_{record.version.hex}"
+    return COOKIE if record.former_id is None else f"{COOKIE}_{record.version.hex}"
 
 
 def _purpose(request: HttpRequest, record: FileRecord) -> str:

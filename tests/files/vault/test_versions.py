@@ -56,7 +56,7 @@ def test_a_former_version_reads_as_it_was(two: FileRecord) -> None:
     assert content_of(former) == CONTENT
     assert content_of(two) == b"second"
     assert former.former_version == former.version != two.version
-    assert (two.former, two.former_version) == (None, None)
+    assert (two.former_id, two.former_version) == (None, None)
 
 
 def test_versions_count_in_what_a_person_stores(two: FileRecord, alice: User) -> None:
