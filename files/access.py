@@ -23,7 +23,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from accounts.models import User
-from files.models import Ancestry, FileRecord, Folder, Grant, GrantQuerySet
+from files.models import Ancestry, FileRecord, Folder, Grant, GrantQuerySet, Item
 
 LEVELS: Final = {"download": 0, "add": 1, "manage": 2}
 """The levels of a grant, and how wide each is."""
@@ -242,7 +242,7 @@ class Access:
         return self.is_owner or self.level in _ADD
 
 
-def access_of(principal: Principal, item: FileRecord | Folder) -> Access | None:
+def access_of(principal: Principal, item: Item) -> Access | None:
     """Explain the rule for one file or folder; None where the principal cannot see it.
 
     Three queries at most.
@@ -250,7 +250,7 @@ def access_of(principal: Principal, item: FileRecord | Folder) -> Access | None:
     user = principal.user
     if not user.is_active or item.trashed_at is not None:
         return None
-    folder_id = item.pk if isinstance(item, Folder) else item.folder_id
+    folder_id = item.covered_from_id
     above = dict(
         Ancestry.objects.filter(descendant=folder_id).values_list(
             "ancestor", "ancestor__trashed_at"

@@ -23,9 +23,8 @@ from django.utils import timezone
 
 from accounts.models import User
 from files.folders import ownership
-from files.models import FileRecord, Folder, Grant
+from files.models import FileRecord, Folder, Grant, Item
 from files.sharing import granting
-from files.sharing.granting import Item, kind_of
 from files.tree import placing
 from files.web.forms import computable
 from runtime.administration import SoundMultipleChoiceField
@@ -359,7 +358,7 @@ def _page(
 
 def _shown(item: Item) -> dict[str, Any]:
     """One of them, as the page that asks names it."""
-    found = {"name": str(item), "owner": item.owner, "kind": kind_of(item)}
+    found = {"name": str(item), "owner": item.owner, "kind": item.kind}
     if isinstance(item, Folder):
         files, folders, size = placing.counts_below(item)
         return {**found, "files": files, "folders": folders, "size": size}

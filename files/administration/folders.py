@@ -23,7 +23,7 @@ from django.utils.timezone import localtime
 
 from files.administration import bulk_actions, effective_access
 from files.administration.grants import GrantInline, actor_of, save_all
-from files.models import Ancestry, FileRecord, Folder
+from files.models import Ancestry, FileRecord, Folder, Item
 from files.tree import placing
 from runtime.administration import BoundedPaginator
 
@@ -69,11 +69,11 @@ def path_links(folder: Folder | None) -> str:
     return format_html_join(" / ", '<a href="{}"><bdi>{}</bdi></a>', links)
 
 
-def put_away_since(item: FileRecord | Folder) -> str:
+def put_away_since(item: Item) -> str:
     """Since when it is nobody's to read, and whether that is because of a folder above it."""
     if item.trashed_at is not None:
         return f"since {date(localtime(item.trashed_at), 'j M Y, H:i e')}"
-    parent = item.parent if isinstance(item, Folder) else item.folder
+    parent = item.container
     if parent is not None and placing.is_asleep(parent):
         return "with a folder above it"
     return "no"

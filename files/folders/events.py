@@ -7,10 +7,10 @@ from typing import Any
 import audit
 from accounts.models import User
 from audit import Event
-from files.models import FileRecord, Folder
+from files.models import Folder, Item
 
 
-def note(event: Event, item: FileRecord | Folder, *, actor: User, **details: Any) -> None:
+def note(event: Event, item: Item, *, actor: User, **details: Any) -> None:
     """Record what happened to a file or a folder. For the transaction that does it."""
     if isinstance(item, Folder):
         audit.record(event, actor=actor, folder_id=str(item.pk), **details)

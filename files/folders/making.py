@@ -9,7 +9,7 @@ from audit import Event
 from files.access import Principal, addable_by, folders_managed_by, managed_by
 from files.errors import ItemGone, MayNotAdd, NameTaken
 from files.folders.events import note
-from files.models import FileRecord, Folder
+from files.models import FileRecord, Folder, Item
 from files.records.names import clean_folder_name, clean_name, entry_key, fold_name
 from files.tree import placing
 
@@ -35,7 +35,7 @@ def create_folder(parent: Folder, name: str, *, by: Principal, actor: User) -> F
     return folder
 
 
-def rename(item: FileRecord | Folder, name: str, *, by: Principal, actor: User) -> None:
+def rename(item: Item, name: str, *, by: Principal, actor: User) -> None:
     """Give a file or a folder another name in its folder. Raises BadName, NameTaken, ItemGone.
 
     What it is, its bytes and its key stay as they are.
@@ -45,7 +45,7 @@ def rename(item: FileRecord | Folder, name: str, *, by: Principal, actor: User) 
     with transaction.atomic():
         placing.lock_tree(item.owner)
         found = _managed_again(item, by)
-        parent = found.parent if isinstance(found, Folder) else found.folder
+        parent = found.container
         if parent is None:
             raise ItemGone
         if name == found.name:
@@ -64,9 +64,9 @@ def rename(item: FileRecord | Folder, name: str, *, by: Principal, actor: User) 
         note(Event.RENAMED, found, actor=actor)
 
 
-def _managed_again(item: FileRecord | Folder, by: Principal) -> FileRecord | Folder:
+def _managed_again(item: Item, by: Principal) -> Item:
     """The item as it stands now, if it is still the principal's to manage. Raises ItemGone."""
-    found: FileRecord | Folder | None
+    found: Item | None
     if isinstance(item, Folder):
         found = folders_managed_by(by).select_related("parent").filter(pk=item.pk).first()
     else:

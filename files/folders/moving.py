@@ -18,12 +18,10 @@ from audit import Event
 from files.access import Principal, addable_by, covered_by_one_grant, folders_visible_to, visible_to
 from files.errors import ItemGone, MayNotAdd, MayNotMove, NameTaken, QuotaExceeded
 from files.folders.events import note
-from files.models import FileRecord, Folder
+from files.models import FileRecord, Folder, Item
 from files.records.names import fold_name
 from files.tree import placing
 from files.vault.quota import Allowance
-
-Item = FileRecord | Folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +82,7 @@ def _again(item: Item, by: Principal) -> Item:
 
 
 def _parent(item: Item) -> Folder:
-    found = item.parent if isinstance(item, Folder) else item.folder
+    found = item.container
     if found is None:  # A root.
         raise ItemGone
     return found

@@ -9,7 +9,7 @@ from __future__ import annotations
 from accounts.models import User
 from files.access import Principal
 from files.errors import VaultError
-from files.models import FileRecord, Folder
+from files.models import FileRecord, Item
 from files.vault import emptying, removing
 from files.vault.purging import Ending
 
@@ -27,7 +27,7 @@ class NotInTheTrash(VaultError):
         )
 
 
-def delete_for_good(item: FileRecord | Folder, *, by: Principal, actor: User) -> None:
+def delete_for_good(item: Item, *, by: Principal, actor: User) -> None:
     """Delete what its owner has in the trash, with all that is in it. Raises NotInTheTrash."""
     if isinstance(item, FileRecord):
         if not removing.remove(item, actor=actor, ending=Ending.DELETED, by=by):

@@ -23,11 +23,9 @@ from files.access import (
 )
 from files.errors import ItemGone
 from files.folders.events import note
-from files.models import FileRecord, Folder
+from files.models import FileRecord, Folder, Item
 from files.records.names import fold_name
 from files.tree import placing
-
-Item = FileRecord | Folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +78,7 @@ def restore(item: Item, *, by: Principal, actor: User) -> Restored:
             )
         if found is None:
             raise ItemGone
-        parent = found.parent if isinstance(found, Folder) else found.folder
+        parent = found.container
         moved = parent is None or placing.is_asleep(parent)
         if parent is None or moved:
             parent = placing.root_of(found.owner)

@@ -14,9 +14,7 @@ from django.db.models.lookups import GreaterThan, LessThan
 
 from accounts.models import User
 from files.access import Principal, folders_visible_to, visible_to
-from files.models import FileRecord, Folder
-
-Item = FileRecord | Folder
+from files.models import FileRecord, Folder, Item
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from django.db.models import QuerySet
 from files.access import Principal, trashed_files_of, trashed_folders_of
 from files.lists import cursors
 from files.lists.rows import Page, Row
-from files.models import FileRecord, Folder, Grant
+from files.models import FileRecord, Folder, Grant, Item
 
 OWNERS = 100
 """Owners whose trash is looked through; one's own is the first of them."""
@@ -106,7 +106,7 @@ def _rows(
 ) -> tuple[list[Row], _Proposed | None]:
     files = [one.pk for one in proposed if not one.is_folder]
     folders = [one.pk for one in proposed if one.is_folder]
-    seen: dict[UUID, FileRecord | Folder] = {}
+    seen: dict[UUID, Item] = {}
     if files:
         records = trashed_files_of(who).select_related("owner", "current", "trashed_by", "folder")
         seen.update((record.pk, record) for record in records.filter(pk__in=files))
@@ -124,7 +124,7 @@ def _rows(
     return rows, last
 
 
-def _from(item: FileRecord | Folder) -> str:
+def _from(item: Item) -> str:
     """The name of the folder that it was in; empty for its owner's root."""
-    parent = item.parent if isinstance(item, Folder) else item.folder
+    parent = item.container
     return parent.name if parent is not None else ""

@@ -47,6 +47,11 @@ class TreeItem(models.Model):
         raise NotImplementedError
 
     @property
+    def container_id(self) -> uuid.UUID | None:
+        """Its id, without a look at it."""
+        raise NotImplementedError
+
+    @property
     def covered_from_id(self) -> uuid.UUID | None:
         """The lowest folder of which a grant covers it; a folder's is its own."""
         raise NotImplementedError
@@ -109,6 +114,10 @@ class Folder(TreeItem):
     @property
     def container(self) -> Folder | None:
         return self.parent
+
+    @property
+    def container_id(self) -> uuid.UUID | None:
+        return self.parent_id
 
     @property
     def covered_from_id(self) -> uuid.UUID:

@@ -32,6 +32,11 @@ class GrantQuerySet(models.QuerySet["Grant"]):
             revoked_at__isnull=True,
         )
 
+    def lasting(self) -> GrantQuerySet:
+        """Grants that count now, or will: neither revoked nor over."""
+        over_never = Q(expires_at__isnull=True) | Q(expires_at__gt=timezone.now())
+        return self.filter(over_never, revoked_at__isnull=True)
+
     def held_by(self, user: User | AnonymousUser) -> GrantQuerySet:
         """Grants to that user in person or to one of the user's groups, live or not."""
         return self.naming(user) if user.is_active else self.none()

@@ -114,6 +114,10 @@ class FileRecord(TreeItem):
         return self.folder
 
     @property
+    def container_id(self) -> uuid.UUID | None:
+        return self.folder_id
+
+    @property
     def covered_from_id(self) -> uuid.UUID | None:
         return self.folder_id
 

@@ -21,7 +21,7 @@ from django.db.models.functions import RowNumber
 from accounts.models import User
 from files import access
 from files.access import LEVELS, Permission, Person
-from files.models import Ancestry, FileRecord, Folder, Grant, GrantQuerySet
+from files.models import Ancestry, FileRecord, Folder, Grant, GrantQuerySet, Item
 
 AT_MOST = 5
 """Grants of one file or folder to one recipient that are named."""
@@ -29,7 +29,6 @@ AT_MOST = 5
 PUT_AWAY = "put away"
 """The status of what would be live, if the file or a folder above it were not in the trash."""
 
-Item = FileRecord | Folder
 
 _BACKEND = "django.contrib.auth.backends.ModelBackend"
 _RANK = Case(*(When(level=level, then=Value(rank)) for level, rank in LEVELS.items()))
@@ -180,18 +179,14 @@ def _above(items: Collection[Item]) -> Above:
     subquery: only then it looks for their grants by the index, beside those of the file. One query.
     """
     found: Above = defaultdict(list)
-    rows = Ancestry.objects.filter(descendant__in={_folder_of(item) for item in items} - {None})
+    rows = Ancestry.objects.filter(descendant__in={item.covered_from_id for item in items} - {None})
     for row in rows.select_related("ancestor").order_by("distance"):
         found[row.descendant_id].append(row.ancestor)
     return found
 
 
-def _folder_of(item: Item) -> UUID | None:
-    return item.pk if isinstance(item, Folder) else item.folder_id
-
-
 def _path(item: Item, above: Above) -> list[Folder]:
-    folder_id = _folder_of(item)
+    folder_id = item.covered_from_id
     return above.get(folder_id, []) if folder_id else []
 
 
@@ -205,8 +200,7 @@ def _is_asleep(item: Item, above: Above) -> bool:
 def _over(item: Item, above: Above) -> GrantQuerySet:
     """The grants of it and of the folders above it, live or not."""
     on_folders = Q(folder__in=[folder.pk for folder in _path(item, above)])
-    own = Q(folder=item.pk) if isinstance(item, Folder) else Q(file=item.pk)
-    return Grant.objects.filter(own | on_folders)
+    return Grant.objects.filter(Q((item.kind, item.pk)) | on_folders)
 
 
 def _few(grants: QuerySet[Grant], *, now: datetime, live: bool) -> list[Grant]:

@@ -25,14 +25,11 @@ import audit
 from accounts.models import User
 from audit import Event
 from files.access import LEVELS, Access, Person, access_of, may_share
-from files.models import Ancestry, FileRecord, Folder, Grant
+from files.models import Ancestry, FileRecord, Folder, Grant, Item
 from files.records.names import clean_line
 from files.vault import recent
 
 _MOMENT = "j M Y, H:i"
-
-Item = FileRecord | Folder
-"""What a grant may be for."""
 
 
 def grant(new: Grant, *, actor: User) -> Grant:
@@ -69,7 +66,7 @@ def _locked(new: Grant) -> Item:
     elif new.file_id is not None:
         found = FileRecord.objects.select_for_update().filter(pk=new.file_id).first()
     if found is None:
-        raise ValidationError(f"This {kind_of(new.target)} was deleted meanwhile.")
+        raise ValidationError(f"This {new.target.kind} was deleted meanwhile.")
     return found
 
 
@@ -157,7 +154,7 @@ def grant_many(
         for item, to in product(found, recipients):
             ids = (to.pk, None) if isinstance(to, get_user_model()) else (None, to.pk)
             one = Grant(
-                **{kind_of(item): item},
+                **{item.kind: item},
                 user_id=ids[0],
                 group_id=ids[1],
                 level=level,
@@ -195,17 +192,12 @@ def _all_locked(items: Collection[Item]) -> list[Item]:
     return found
 
 
-def kind_of(item: Item) -> str:
-    """`file` or `folder`, as people call it."""
-    return "folder" if isinstance(item, Folder) else "file"
-
-
 def share(new: Grant, *, actor: User) -> Grant:
     """Grant as somebody who may manage the target, and no further than their own access reaches.
 
     Raises ValidationError, also where the grant would outlast the one that it rests on.
     """
-    kind = kind_of(new.target)
+    kind = new.target.kind
     with transaction.atomic():
         access = access_of(Person(actor), new.target)
         if access is None or not access.may_manage or not may_share(actor):
@@ -251,7 +243,7 @@ def withdraw(target: Grant, *, actor: User) -> bool:
     with transaction.atomic():
         if not may_withdraw(target, access_of(Person(actor), target.target), actor=actor):
             raise ValidationError(
-                f"This grant is not yours to revoke: ask the owner of the {kind_of(target.target)} "
+                f"This grant is not yours to revoke: ask the owner of the {target.target.kind} "
                 "or an administrator."
             )
         return revoke(target, actor=actor)
@@ -313,12 +305,8 @@ def remaining(item: Item, user: User | None, group: Group | None) -> list[Grant]
     Those of the folders above it, too. To be asked when one was revoked: to revoke a grant ends
     that grant, and no other way in.
     """
-    own = {"folder": item.pk} if isinstance(item, Folder) else {"file": item.pk}
-    folder_id = item.pk if isinstance(item, Folder) else item.folder_id
-    above = Ancestry.objects.filter(descendant=folder_id).values("ancestor")
-    lasting = Grant.objects.filter(Q(**own) | Q(folder__in=above), revoked_at=None).filter(
-        Q(expires_at=None) | Q(expires_at__gt=timezone.now())
-    )
+    above = Ancestry.objects.filter(descendant=item.covered_from_id).values("ancestor")
+    lasting = Grant.objects.lasting().filter(Q((item.kind, item.pk)) | Q(folder__in=above))
     if user is not None:
         found = lasting.filter(Q(user=user) | Q(group__in=user.groups.all()))
     elif group is not None:

@@ -13,14 +13,12 @@ from django.db.models import Count, F, Max, QuerySet, Sum
 
 from accounts.models import User
 from files.errors import IntoItself, NameTaken, NoSuchFolder, TooDeep
-from files.models import Ancestry, Entry, FileRecord, Folder
+from files.models import Ancestry, Entry, FileRecord, Folder, Item
 from files.models.folders import DEEPEST
 from files.records.names import entry_key, numbered
 
 TRIED_AT_ONCE = 200
 """Numbered names that are looked for in one query."""
-
-Item = FileRecord | Folder
 
 
 def root_of(owner: User) -> Folder:
@@ -122,11 +120,7 @@ def free_name(parent: Folder, name: str) -> str:
 
 def enter(item: Item, parent: Folder) -> Entry:
     """Give an item its entry in the folder, under its name. Raises NameTaken."""
-    entry = Entry(parent=parent, key=entry_key(item.name))
-    if isinstance(item, Folder):
-        entry.folder = item
-    else:
-        entry.file = item
+    entry = Entry(parent=parent, key=entry_key(item.name), **{item.kind: item})
     try:
         with transaction.atomic():
             entry.save(force_insert=True)
@@ -139,8 +133,7 @@ def enter(item: Item, parent: Folder) -> Entry:
 
 def leave(item: Item) -> None:
     """Take its entry away: its name is free."""
-    mine = {"folder": item.pk} if isinstance(item, Folder) else {"file": item.pk}
-    Entry.objects.filter(**mine).delete()
+    Entry.objects.filter(**{item.kind: item.pk}).delete()
 
 
 # --- Moves ------------------------------------------------------------------------------------

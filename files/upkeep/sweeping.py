@@ -19,7 +19,7 @@ from django.db.models import Q, QuerySet
 import audit
 from audit import Event
 from files.keys import custody
-from files.models import FileRecord, Folder, StoredObject, UploadSession
+from files.models import Item, StoredObject, UploadSession
 from files.records import clock
 from files.tree import adoption, placing
 from files.vault import emptying, removing, stored_objects, versions
@@ -147,7 +147,7 @@ def _empty(now: datetime, swept: Swept, each: Each, *, dry_run: bool) -> None:
     swept.pruned = sum(versions.prune_all(now))
 
 
-def _age(item: FileRecord | Folder, now: datetime) -> timedelta | None:
+def _age(item: Item, now: datetime) -> timedelta | None:
     return None if item.trashed_at is None else now - item.trashed_at
 
 

@@ -17,14 +17,11 @@ from files.access import Person, access_of, addable_by
 from files.errors import NameTaken, NoSuchFolder
 from files.folders import making, moving
 from files.lists import paging, places
-from files.models import FileRecord, Folder
-from files.sharing.granting import kind_of
+from files.models import Folder, Item
 from files.web.forms import NameForm
 from files.web.lists import query_of
 from files.web.refusals import REFUSALS, refused, status_of
 from files.web.requested import managed, may_not, user_of, visible_folder
-
-Item = FileRecord | Folder
 
 
 class NothingChosen(Exception):
@@ -88,7 +85,7 @@ def _rename(request: HttpRequest, item: Item) -> HttpResponse:
         else:
             messages.success(request, f"It is called “{item.name}” now.")
             return redirect(back)
-    context = {"item": item, "form": form, "back": back, "kind": kind_of(item)}
+    context = {"item": item, "form": form, "back": back, "kind": item.kind}
     return render(request, "folders/rename.html", context, status=status)
 
 
@@ -120,12 +117,12 @@ def _move_page(
 ) -> HttpResponse:
     """The folders to choose from: those in one folder, or those of some name."""
     who = Person(user_of(request))
-    parent_id = item.parent_id if isinstance(item, Folder) else item.folder_id
+    parent_id = item.container_id
     at = at or _chosen(request, request.GET.get("in", str(parent_id)))
     query = query_of(request)
     context: dict[str, Any] = {
         "item": item,
-        "kind": kind_of(item),
+        "kind": item.kind,
         "problem": error and str(error),
         "taken": isinstance(error, NameTaken),
         "query": query,

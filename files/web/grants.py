@@ -22,15 +22,12 @@ from django.views.decorators.http import require_http_methods
 from accounts.models import User
 from files.access import Access, Person, access_of, may_share
 from files.lists import places
-from files.models import FileRecord, Folder, Grant
+from files.models import FileRecord, Folder, Grant, Item
 from files.sharing import granting
-from files.sharing.granting import kind_of
 from files.sharing.inheritance import from_above
 from files.sharing.recipients import describe
 from files.web.forms import ShareForm
 from files.web.requested import ROW_NUMBER, managed, may_not, user_of, visible_folder
-
-Item = FileRecord | Folder
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -55,7 +52,7 @@ def folder_grants(request: HttpRequest, folder_id: uuid.UUID) -> HttpResponse:
 def _grants(request: HttpRequest, item: Item, access: Access | None) -> HttpResponse:
     user = user_of(request)
     if not may_share(user):
-        context = {"item": item, "kind": kind_of(item)}
+        context = {"item": item, "kind": item.kind}
         return render(request, "files/may_not_share.html", context, status=403)
     if access is None:  # Revoked between the two queries.
         raise Http404
@@ -73,7 +70,7 @@ def _form(item: Item, access: Access, data: Any = None) -> ShareForm:
 
 
 def _address(item: Item) -> str:
-    return reverse(f"{kind_of(item)}s:grants", args=[item.pk])
+    return reverse(f"{item.kind}s:grants", args=[item.pk])
 
 
 def _grants_page(
@@ -88,11 +85,11 @@ def _grants_page(
         if grant.status in {"live", "scheduled"}
         and granting.may_withdraw(grant, access, actor=user)
     }
-    folder_id = item.pk if isinstance(item, Folder) else item.folder_id
+    folder_id = item.covered_from_id
     way = places.way_to(Person(user), folder_id)
     context = {
         "item": item,
-        "kind": kind_of(item),
+        "kind": item.kind,
         "action": _address(item),
         "access": access,
         "form": form,
@@ -176,7 +173,7 @@ def _revoke(request: HttpRequest, item: Item, access: Access) -> HttpResponse:
         messages.warning(
             request,
             f"{target.recipient_name} gave {left} grant{'' if left == 1 else 's'} of this "
-            f"{kind_of(item)} to others. {'It stays' if left == 1 else 'They stay'} until revoked.",
+            f"{item.kind} to others. {'It stays' if left == 1 else 'They stay'} until revoked.",
         )
     still = access_of(Person(user), item)
     if still is None or not still.may_manage:

@@ -23,8 +23,7 @@ from files.access import (
 )
 from files.errors import NoSuchFolder, TooDeep
 from files.folders import purging, trash
-from files.models import FileRecord, Folder
-from files.sharing.granting import kind_of
+from files.models import Item
 from files.web.forms import ForGoodForm
 from files.web.refusals import refused
 from files.web.requested import (
@@ -35,8 +34,6 @@ from files.web.requested import (
     user_of,
     visible_folder,
 )
-
-Item = FileRecord | Folder
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -82,9 +79,9 @@ def restore_folder(request: HttpRequest, folder_id: uuid.UUID) -> HttpResponse:
 def _put_away(request: HttpRequest, item: Item) -> HttpResponse:
     user = user_of(request)
     if request.method != "POST":
-        context = {"item": item, "kind": kind_of(item), "back": item.get_absolute_url()}
+        context = {"item": item, "kind": item.kind, "back": item.get_absolute_url()}
         return render(request, "folders/delete.html", context)
-    parent = item.parent if isinstance(item, Folder) else item.folder
+    parent = item.container
     try:
         trash.put_away(item, by=Person(user), actor=user)
     except NoSuchFolder as gone:
@@ -99,7 +96,7 @@ def _put_away(request: HttpRequest, item: Item) -> HttpResponse:
 def _restore(request: HttpRequest, item: Item) -> HttpResponse:
     user, name = user_of(request), item.name
     if request.method != "POST":
-        return render(request, "folders/restore.html", {"item": item, "kind": kind_of(item)})
+        return render(request, "folders/restore.html", {"item": item, "kind": item.kind})
     try:
         done = trash.restore(item, by=Person(user), actor=user)
     except (NoSuchFolder, TooDeep) as error:
@@ -119,7 +116,7 @@ def _for_good(request: HttpRequest, item: Item) -> HttpResponse:
     user = user_of(request)
     form = ForGoodForm(request.POST if request.method == "POST" else None)
     if not form.is_valid():
-        context = {"item": item, "form": form, "kind": kind_of(item)}
+        context = {"item": item, "form": form, "kind": item.kind}
         status = 400 if form.errors else 200
         return render(request, "folders/delete_for_good.html", context, status=status)
     try:

@@ -13,7 +13,7 @@ from files.crypto import keyexport
 from files.crypto.passphrase import SALT_LENGTH, Derivation
 from files.keys import custody, master_keys
 from files.keys.custody import UserKey
-from files.models import FileRecord, Folder, Grant, StoredObject
+from files.models import FileRecord, Folder, Grant, Item, StoredObject
 from files.vault import storing
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def events(db: None) -> Callable[..., list[dict[str, Any]]]:
     return of
 
 
-def give(item: FileRecord | Folder, to: User | Group, **fields: Any) -> Grant:
+def give(item: Item, to: User | Group, **fields: Any) -> Grant:
     """A grant of the file or the folder, written straight to the database."""
     recipient = "user" if hasattr(to, "username") else "group"
     target = "folder" if isinstance(item, Folder) else "file"

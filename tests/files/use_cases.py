@@ -343,7 +343,6 @@ NO_EVENT: dict[str, str] = {
     "files.rotation.retirement.needs_of": READS,
     "files.rotation.retirement.retired": READS,
     "files.sharing.granting.describe_left": RULES,
-    "files.sharing.granting.kind_of": READS,
     "files.folders.moving.changes_hands": RULES,
     "files.folders.moving.record_transfer": "is the event",
     "files.sharing.granting.given_by": READS,
