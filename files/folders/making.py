@@ -9,8 +9,9 @@ from audit import Event
 from files.access import Principal, addable_by, folders_managed_by, managed_by
 from files.errors import ItemGone, MayNotAdd, NameTaken
 from files.folders.events import note
-from files.models import FileRecord, Folder, Item
-from files.records.names import clean_folder_name, clean_name, entry_key, fold_name
+from files.folders.standing import as_it_stands
+from files.models import Folder, Item
+from files.records.names import clean_folder_name, clean_name, entry_key
 from files.tree import placing
 
 
@@ -44,33 +45,15 @@ def rename(item: Item, name: str, *, by: Principal, actor: User) -> None:
     name = clean_folder_name(name) if is_folder else clean_name(name)
     with transaction.atomic():
         placing.lock_tree(item.owner)
-        found = _managed_again(item, by)
-        parent = found.container
-        if parent is None:
+        found = as_it_stands(item, files=managed_by(by), folders=folders_managed_by(by))
+        parent = found.container if found is not None else None
+        if found is None or parent is None:
             raise ItemGone
         if name == found.name:
             return
-        if entry_key(name) != entry_key(found.name):
-            if placing.taken(parent, name) is not None:
-                raise NameTaken(name)
-            placing.leave(found)
-            found.name = name
-            placing.enter(found, parent)
-        if isinstance(found, Folder):
-            Folder.objects.filter(pk=found.pk).update(name=name)
-        else:
-            FileRecord.objects.filter(pk=found.pk).update(name=name, folded_name=fold_name(name))
+        same_key = entry_key(name) == entry_key(found.name)
+        if not same_key and placing.taken(parent, name) is not None:
+            raise NameTaken(name)
+        placing.put(found, parent, name)
         item.name = name
         note(Event.RENAMED, found, actor=actor)
-
-
-def _managed_again(item: Item, by: Principal) -> Item:
-    """The item as it stands now, if it is still the principal's to manage. Raises ItemGone."""
-    found: Item | None
-    if isinstance(item, Folder):
-        found = folders_managed_by(by).select_related("parent").filter(pk=item.pk).first()
-    else:
-        found = managed_by(by).select_related("folder").filter(pk=item.pk).first()
-    if found is None or found.owner_id != item.owner_id:
-        raise ItemGone
-    return found

@@ -9,6 +9,7 @@ the password again, and the event says so.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db import transaction
 from django.utils import timezone
@@ -18,8 +19,8 @@ from audit import Event
 from files.access import Principal, addable_by, covered_by_one_grant, folders_visible_to, visible_to
 from files.errors import ItemGone, MayNotAdd, MayNotMove, NameTaken, QuotaExceeded
 from files.folders.events import note
-from files.models import FileRecord, Folder, Item
-from files.records.names import fold_name
+from files.folders.standing import as_it_stands
+from files.models import Folder, Item
 from files.tree import placing
 from files.vault.quota import Allowance
 
@@ -47,8 +48,10 @@ def move(item: Item, target: Folder, *, by: Principal, actor: User, rename: bool
     with transaction.atomic():
         placing.lock_tree(item.owner, target.owner)
         target = placing.lock_folder(target)
-        found = _again(item, by)
-        source = _parent(found)
+        found = as_it_stands(item, files=visible_to(by), folders=folders_visible_to(by))
+        source = found.container if found is not None else None
+        if found is None or source is None:  # Gone, or a root.
+            raise ItemGone
         _may_move(found, source, target, by)
         if source.pk == target.pk:
             return Moved(target, found.name, changed_hands=False)
@@ -58,7 +61,7 @@ def move(item: Item, target: Folder, *, by: Principal, actor: User, rename: bool
             _fits(found, target.owner)
         name = _place(found, target, rename=rename)
         if gives:
-            _hand_over(found, target.owner)
+            placing.hand_over(found, target.owner)
         details = {"from_id": str(source.pk), "to_id": str(target.pk)}
         if gives:
             record_transfer(found, former_owner, target.owner, actor, **details)
@@ -66,26 +69,6 @@ def move(item: Item, target: Folder, *, by: Principal, actor: User, rename: bool
             note(Event.MOVED, found, actor=actor, **details)
     item.name = name
     return Moved(target, name, gives)
-
-
-def _again(item: Item, by: Principal) -> Item:
-    """The item as it stands now, where the principal still sees it. Raises ItemGone."""
-    found: Item | None
-    if isinstance(item, Folder):
-        found = folders_visible_to(by).select_related("owner", "parent").filter(pk=item.pk).first()
-    else:
-        found = visible_to(by).select_related("owner", "folder").filter(pk=item.pk).first()
-    # Of another owner by now: its tree is not the one that is locked.
-    if found is None or found.owner_id != item.owner_id:
-        raise ItemGone
-    return found
-
-
-def _parent(item: Item) -> Folder:
-    found = item.container
-    if found is None:  # A root.
-        raise ItemGone
-    return found
 
 
 def _may_move(item: Item, source: Folder, target: Folder, by: Principal) -> None:
@@ -117,24 +100,13 @@ def _place(item: Item, target: Folder, *, rename: bool) -> str:
     name = placing.free_name(target, item.name) if rename else item.name
     if not rename and placing.taken(target, name) is not None:
         raise NameTaken(name)
-    placing.leave(item)
-    item.name = name
-    if isinstance(item, Folder):
-        placing.graft(item, target)
-        Folder.objects.filter(pk=item.pk).update(name=name)
-    else:
-        FileRecord.objects.filter(pk=item.pk).update(
-            folder=target, name=name, folded_name=fold_name(name), updated_at=timezone.now()
-        )
-    placing.enter(item, target)
+    placing.put(item, target, name, **touched(item))
     return name
 
 
-def _hand_over(item: Item, to: User) -> None:
-    if isinstance(item, Folder):
-        placing.hand_over(item, to)
-    else:
-        FileRecord.objects.filter(pk=item.pk).update(owner=to)
+def touched(item: Item) -> dict[str, datetime]:
+    """What else of its row says that it was moved: files have a time for that."""
+    return {} if isinstance(item, Folder) else {"updated_at": timezone.now()}
 
 
 def record_transfer(item: Item, former: User, new: User, actor: User, **details: str) -> None:

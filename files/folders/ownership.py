@@ -10,13 +10,11 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from django.db import transaction
-from django.utils import timezone
 
 from accounts.models import User
 from files.errors import QuotaExceeded, VaultError
-from files.folders.moving import record_transfer
-from files.models import FileRecord, Folder
-from files.records.names import fold_name
+from files.folders.moving import record_transfer, touched
+from files.models import FileRecord, Folder, Item
 from files.tree import placing
 from files.vault.quota import Allowance
 
@@ -43,10 +41,11 @@ def transfer(records: Collection[FileRecord], *, to: User, actor: User) -> int:
         moving = list(wanted.select_related("owner").exclude(owner=new_owner).order_by("pk"))
         _require_room(new_owner, sum(record.size + record.kept_bytes for record in moving))
         root = placing.root_of(new_owner)
+        former = [record.owner for record in moving]
         for record in moving:
             _give(record, root)
-        for record in moving:
-            record_transfer(record, record.owner, new_owner, actor)
+        for record, owner in zip(moving, former, strict=True):
+            record_transfer(record, owner, new_owner, actor)
     return len(moving)
 
 
@@ -66,14 +65,7 @@ def transfer_tree(folder: Folder, *, to: User, actor: User) -> bool:
         former = found.owner
         _, _, size = placing.counts_below(found)
         _require_room(new_owner, size)
-        root = placing.root_of(new_owner)
-        placing.leave(found)
-        placing.graft(found, root)
-        placing.hand_over(found, new_owner)
-        if found.trashed_at is None:
-            found.name = placing.free_name(root, found.name)
-            Folder.objects.filter(pk=found.pk).update(name=found.name)
-            placing.enter(found, root)
+        _give(found, placing.root_of(new_owner))
         record_transfer(found, former, new_owner, actor)
     return True
 
@@ -96,16 +88,12 @@ def _require_room(new_owner: User, size: int) -> None:
         ) from error
 
 
-def _give(record: FileRecord, root: Folder) -> None:
-    """Put a file into the root of its new owner; what was put away stays so."""
-    placing.leave(record)
-    if record.trashed_at is None:
-        record.name = placing.free_name(root, record.name)
-        placing.enter(record, root)
-    FileRecord.objects.filter(pk=record.pk).update(
-        owner=root.owner_id,
-        folder=root,
-        name=record.name,
-        folded_name=fold_name(record.name),
-        updated_at=timezone.now(),
-    )
+def _give(item: Item, root: Folder) -> None:
+    """Put it into the root of its new owner; what was put away stays so."""
+    if item.trashed_at is None:
+        placing.put(item, root, placing.free_name(root, item.name), **touched(item))
+    elif isinstance(item, Folder):
+        placing.graft(item, root)
+    else:
+        FileRecord.objects.filter(pk=item.pk).update(folder=root, **touched(item))
+    placing.hand_over(item, root.owner)

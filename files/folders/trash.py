@@ -23,8 +23,8 @@ from files.access import (
 )
 from files.errors import ItemGone
 from files.folders.events import note
-from files.models import FileRecord, Folder, Item
-from files.records.names import fold_name
+from files.folders.standing import as_it_stands
+from files.models import Folder, Item
 from files.tree import placing
 
 
@@ -44,11 +44,7 @@ def put_away(item: Item, *, by: Principal, actor: User) -> bool:
     """
     with transaction.atomic():
         placing.lock_tree(item.owner)
-        found: Item | None
-        if isinstance(item, Folder):
-            found = folders_removable_by(by).filter(pk=item.pk).first()
-        else:
-            found = removable_by(by).filter(pk=item.pk).first()
+        found = as_it_stands(item, files=removable_by(by), folders=folders_removable_by(by))
         if found is None:
             if type(item).objects.filter(pk=item.pk, trashed_at=None).exists():
                 raise ItemGone
@@ -67,15 +63,7 @@ def restore(item: Item, *, by: Principal, actor: User) -> Restored:
     """
     with transaction.atomic():
         placing.lock_tree(item.owner)
-        found: Item | None
-        if isinstance(item, Folder):
-            found = (
-                trashed_folders_of(by).select_related("owner", "parent").filter(pk=item.pk).first()
-            )
-        else:
-            found = (
-                trashed_files_of(by).select_related("owner", "folder").filter(pk=item.pk).first()
-            )
+        found = as_it_stands(item, files=trashed_files_of(by), folders=trashed_folders_of(by))
         if found is None:
             raise ItemGone
         parent = found.container
@@ -83,24 +71,7 @@ def restore(item: Item, *, by: Principal, actor: User) -> Restored:
         if parent is None or moved:
             parent = placing.root_of(found.owner)
         name = placing.free_name(parent, found.name)
-        _wake(found, parent, name, graft=moved)
+        placing.put(found, parent, name, trashed_at=None, trashed_by=None)
         note(Event.RESTORED, found, actor=actor, to_id=str(parent.pk))
     item.name, item.trashed_at = name, None
     return Restored(parent, name, moved)
-
-
-def _wake(item: Item, parent: Folder, name: str, *, graft: bool) -> None:
-    item.name = name
-    if isinstance(item, Folder):
-        if graft:
-            placing.graft(item, parent)
-        Folder.objects.filter(pk=item.pk).update(name=name, trashed_at=None, trashed_by=None)
-    else:
-        FileRecord.objects.filter(pk=item.pk).update(
-            folder=parent,
-            name=name,
-            folded_name=fold_name(name),
-            trashed_at=None,
-            trashed_by=None,
-        )
-    placing.enter(item, parent)

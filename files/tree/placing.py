@@ -15,7 +15,7 @@ from accounts.models import User
 from files.errors import IntoItself, NameTaken, NoSuchFolder, TooDeep
 from files.models import Ancestry, Entry, FileRecord, Folder, Item
 from files.models.folders import DEEPEST
-from files.records.names import entry_key, numbered
+from files.records.names import entry_key, fold_name, numbered
 
 TRIED_AT_ONCE = 200
 """Numbered names that are looked for in one query."""
@@ -136,6 +136,24 @@ def leave(item: Item) -> None:
     Entry.objects.filter(**{item.kind: item.pk}).delete()
 
 
+def put(item: Item, parent: Folder, name: str, **fields: Any) -> None:
+    """Give an item its place and its name, in its row and by its entry; `fields` change with them.
+
+    Raises NameTaken; of a folder, IntoItself and TooDeep.
+    """
+    leave(item)
+    item.name = name
+    if isinstance(item, Folder):
+        if item.parent_id != parent.pk:
+            graft(item, parent)
+        Folder.objects.filter(pk=item.pk).update(name=name, **fields)
+    else:
+        FileRecord.objects.filter(pk=item.pk).update(
+            folder=parent, name=name, folded_name=fold_name(name), **fields
+        )
+    enter(item, parent)
+
+
 # --- Moves ------------------------------------------------------------------------------------
 
 
@@ -176,12 +194,18 @@ def _key(folder: Folder) -> Any:
     return Folder._meta.pk.get_db_prep_value(folder.pk, connection)
 
 
-def hand_over(folder: Folder, to: User) -> None:
-    """Make the whole tree below a folder, and its files, another owner's: three statements."""
-    below = below_or_at(folder)
-    FileRecord.objects.filter(folder__in=below).update(owner=to)
-    Folder.objects.filter(pk__in=below).update(owner=to)
-    folder.owner = to
+def hand_over(item: Item, to: User) -> None:
+    """Make a file, or a folder and all that is below it with its files, another owner's.
+
+    Of a tree in three statements, however much it holds.
+    """
+    if isinstance(item, Folder):
+        below = below_or_at(item)
+        FileRecord.objects.filter(folder__in=below).update(owner=to)
+        Folder.objects.filter(pk__in=below).update(owner=to)
+    else:
+        FileRecord.objects.filter(pk=item.pk).update(owner=to)
+    item.owner = to
 
 
 # --- Questions --------------------------------------------------------------------------------
