@@ -28,7 +28,10 @@ from files.models import Ancestry, FileRecord, Folder, Grant, GrantQuerySet, Ite
 LEVELS: Final = {"download": 0, "add": 1, "manage": 2}
 """The levels of a grant, and how wide each is."""
 
-_ADD, _MANAGE = ("add", "manage"), ("manage",)
+TO_ADD: Final = ("add", "manage")
+"""The levels that let somebody put things into a folder."""
+
+_MANAGE: Final = ("manage",)
 
 
 class Permission(enum.StrEnum):
@@ -80,7 +83,7 @@ def removable_by(principal: Principal) -> QuerySet[FileRecord]:
     """
     user = principal.user
     managed = Q(owner_id=user.pk) | _granted(user, _MANAGE)
-    return _awake_files(user).filter(managed | (Q(uploaded_by=user.pk) & _granted(user, _ADD)))
+    return _awake_files(user).filter(managed | (Q(uploaded_by=user.pk) & _granted(user, TO_ADD)))
 
 
 def replaceable_by(principal: Principal) -> QuerySet[FileRecord]:
@@ -129,7 +132,7 @@ def folders_visible_to(principal: Principal) -> QuerySet[Folder]:
 def addable_by(principal: Principal) -> QuerySet[Folder]:
     """Folders that the principal may put files into, and make folders in."""
     user = principal.user
-    return _awake_folders(user).filter(Q(owner_id=user.pk) | _through(user, _ADD, "pk"))
+    return _awake_folders(user).filter(Q(owner_id=user.pk) | _through(user, TO_ADD, "pk"))
 
 
 def folders_managed_by(principal: Principal) -> QuerySet[Folder]:
@@ -150,7 +153,7 @@ def folders_removable_by(principal: Principal) -> QuerySet[Folder]:
     files = FileRecord.objects.filter(folder__above__ancestor=OuterRef("pk"))
     added = Q(
         ~Exists(of_others), ~Exists(files.exclude(uploaded_by=user.pk)), added_by=user.pk
-    ) & _through(user, _ADD, "parent")
+    ) & _through(user, TO_ADD, "parent")
     managed = Q(owner_id=user.pk) | _through(user, _MANAGE, "pk")
     return _awake_folders(user).filter(managed | added, parent__isnull=False)
 
@@ -200,7 +203,7 @@ def trashed_folders_of(principal: Principal) -> QuerySet[Folder]:
 
 
 def _brings_back(user: User | AnonymousUser, parent: str) -> Q:
-    added = Q(trashed_by=user.pk) & _through(user, _ADD, parent)
+    added = Q(trashed_by=user.pk) & _through(user, TO_ADD, parent)
     return Q(~_sleeping(OuterRef(parent))) & (_through(user, _MANAGE, parent) | added)
 
 
@@ -239,7 +242,7 @@ class Access:
     @property
     def may_add(self) -> bool:
         """Whether it reaches as far as `addable_by`, where it is a folder's."""
-        return self.is_owner or self.level in _ADD
+        return self.is_owner or self.level in TO_ADD
 
 
 def access_of(principal: Principal, item: Item) -> Access | None:

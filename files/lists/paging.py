@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
-from django.db import connection
 from django.db.models import Exists, F, OuterRef, QuerySet, Value
 from django.db.models.functions import Concat
 from django.db.models.lookups import Contains
@@ -25,7 +24,7 @@ from accounts.models import User
 from files import access
 from files.access import Person
 from files.lists import name_search
-from files.lists.rows import Page, Row, shown_files
+from files.lists.rows import Page, Row, merged, shown_files
 from files.models import Ancestry, FileRecord, Folder, Grant, GrantQuerySet
 from files.records.names import fold_name
 from files.records.ordering import FIRST
@@ -179,12 +178,7 @@ def _merged(
 ) -> QuerySet[Any, int]:
     if before is not None:
         pieces = [piece.filter(place__lt=before) for piece in pieces]
-    if len(pieces) == 1:
-        return pieces[0].order_by("-place")[:at_most]
-    if connection.features.supports_slicing_ordering_in_compound:
-        # SQLite, which cannot, merges the pieces as their indexes have them, and stops itself.
-        pieces = [piece.order_by("-place")[:at_most] for piece in pieces]
-    return pieces[0].union(*pieces[1:]).order_by("-place")[:at_most]
+    return merged(pieces, ["-place"], at_most)
 
 
 # --- The search ---------------------------------------------------------------------------------

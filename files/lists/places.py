@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from files.access import Principal, addable_by, folders_visible_to
+from files.access import TO_ADD, Principal, addable_by, folders_visible_to
 from files.lists import cursors
 from files.lists.rows import after
 from files.models import Entry, Folder, Grant
@@ -41,7 +41,7 @@ def tops(who: Principal) -> list[Folder]:
     """Where a way to a folder may begin: one's own root, and shared folders that one may add to."""
     found = list(Folder.objects.filter(owner=who.user.pk, parent=None))
     wanted: set[UUID] = set()
-    live = Grant.objects.live().order_by().filter(folder__isnull=False, level__in=("add", "manage"))
+    live = Grant.objects.live().order_by().filter(folder__isnull=False, level__in=TO_ADD)
     for way in live.by_way(who.user):
         wanted.update(pk for pk in way.values_list("folder", flat=True)[:AT_MOST])
     shared = addable_by(who).filter(pk__in=wanted).exclude(owner=who.user.pk)

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db import connection
 from django.db.models import BooleanField, F, Func, QuerySet, Value
 from django.db.models.lookups import GreaterThan, LessThan
 
@@ -90,6 +91,25 @@ def after(
         *(Value(value, output_field=one) for value, one in zip(values, fields, strict=True))
     )
     return rows.filter((LessThan if down else GreaterThan)(theirs, ours))
+
+
+def merged(
+    pieces: Sequence[QuerySet[Any, Any]],
+    order: Sequence[str],
+    at_most: int,
+    *,
+    repeated: bool = False,
+) -> QuerySet[Any, Any]:
+    """The first of what all pieces have, each an index read in that order.
+
+    What is in several of them comes once, unless it may be `repeated`.
+    """
+    if len(pieces) == 1:
+        return pieces[0].order_by(*order)[:at_most]
+    if connection.features.supports_slicing_ordering_in_compound:
+        # SQLite, which cannot, merges the pieces as their indexes have them, and stops itself.
+        pieces = [piece.order_by(*order)[:at_most] for piece in pieces]
+    return pieces[0].union(*pieces[1:], all=repeated).order_by(*order)[:at_most]
 
 
 class _RowValue(Func):

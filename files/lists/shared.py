@@ -14,12 +14,11 @@ from itertools import islice
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import Q, QuerySet
 
 from files.access import Principal
 from files.lists import cursors
-from files.lists.rows import Page, Row, after, visible_among
+from files.lists.rows import Page, Row, after, merged, visible_among
 from files.models import Grant, GrantQuerySet
 
 MERGED = 100
@@ -62,10 +61,8 @@ def _positions(
     for first in range(0, len(ways), MERGED):
         some = ways[first : first + MERGED]
         pieces: list[QuerySet[Any, Any]] = [way.values_list(*_COLUMNS) for way in some]
-        if connection.features.supports_slicing_ordering_in_compound:
-            pieces = [one.order_by(sign + "created_at", sign + "pk")[:at_most] for one in pieces]
-        merged = pieces[0].union(*pieces[1:], all=True)
-        found.append(list(merged.order_by(sign + "created_at", sign + "pk")[:at_most]))
+        order = [sign + column for column in _COLUMNS]
+        found.append(list(merged(pieces, order, at_most, repeated=True)))
     return list(islice(merge(*found, reverse=down), at_most))
 
 

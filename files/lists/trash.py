@@ -13,12 +13,11 @@ from heapq import merge
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import QuerySet
 
 from files.access import Principal, trashed_files_of, trashed_folders_of
 from files.lists import cursors
-from files.lists.rows import Page, Row
+from files.lists.rows import Page, Row, merged
 from files.models import FileRecord, Folder, Grant, Item
 
 OWNERS = 100
@@ -93,12 +92,8 @@ def _positions(
         put_away.filter(owner_id=owner).order_by().values_list("trashed_at", "id")
         for owner in owners
     ]
-    if connection.features.supports_slicing_ordering_in_compound:
-        pieces = [one.order_by(*order)[:at_most] for one in pieces]
-    merged = pieces[0] if len(pieces) == 1 else pieces[0].union(*pieces[1:], all=True)
-    if len(pieces) > 1 or not connection.features.supports_slicing_ordering_in_compound:
-        merged = merged.order_by(*order)[:at_most]
-    return [_Proposed(at, pk, model is Folder) for at, pk in merged]
+    found = merged(pieces, order, at_most, repeated=True)
+    return [_Proposed(at, pk, model is Folder) for at, pk in found]
 
 
 def _rows(

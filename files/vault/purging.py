@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum, auto
+from typing import Any
 
 from django.conf import settings
 from django.db.models import Q, QuerySet
@@ -75,11 +76,17 @@ def _may_end_version(
         return by is not None and by.user.is_active and kept.file.owner_id == by.user.pk
     if ending is not Ending.PRUNED:
         return False
-    newer = KeptVersion.objects.filter(file=kept.file_id).filter(
-        Q(superseded_at__gt=kept.superseded_at)
-        | Q(superseded_at=kept.superseded_at, pk__gt=kept.pk)
-    )
+    newer = newer_than(kept.file_id, kept.superseded_at, kept.pk)
     return outlived(now).filter(pk=kept.pk).exists() and newer.count() >= settings.KEEP_VERSIONS
+
+
+def newer_than(file: Any, superseded_at: Any, pk: Any) -> QuerySet[KeptVersion]:
+    """Former versions of a file that are newer than one of them, given by values or by `OuterRef`s.
+
+    In the order in which they are kept; the current version is none of them.
+    """
+    later = Q(superseded_at__gt=superseded_at) | Q(superseded_at=superseded_at, pk__gt=pk)
+    return KeptVersion.objects.filter(later, file=file)
 
 
 def outlived(now: datetime) -> QuerySet[KeptVersion]:

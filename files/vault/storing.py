@@ -1,8 +1,8 @@
 """Storing a file: its bytes go to the store, are verified there, and only then it is a file.
 
 Nobody sees a file before its bytes are safe. Whatever fails leaves no row and no object, or a row
-from which a sweep finishes. Asks nobody who they
-are: that is `files.access`, and the callers' duty.
+from which a sweep finishes. Whether somebody may put it there is asked by `destinations`, and who
+they are by the callers.
 """
 
 from __future__ import annotations
@@ -202,13 +202,8 @@ class Upload:
         )
 
     def _publish(self, key: custody.UserKey | None) -> FileRecord:
-        return publish_object(
-            self._row,
-            self._dek,
-            self._finished,
+        return self.publish_as(
             key,
-            uploader=self.owner,
-            name=self.name,
             content_type=self.content_type,
             modified_at=self.modified_at,
             destination=self.destination,

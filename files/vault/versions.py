@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Case, Count, F, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models import Case, Count, F, OuterRef, QuerySet, Subquery, Value, When
 
 import audit
 from accounts.models import User
@@ -25,7 +25,7 @@ from files.errors import FileDamaged, NoSuchVersion
 from files.models import FileRecord, KeptVersion, StoredObject
 from files.records import clock
 from files.records.clock import Now
-from files.vault.purging import Ending, backups_until, may_purge, outlived
+from files.vault.purging import Ending, backups_until, may_purge, newer_than, outlived
 from files.vault.removing import doom, purge
 
 State = StoredObject.State
@@ -209,10 +209,7 @@ def prune(file: FileRecord, now: datetime | None = None) -> int:
 
 def prunable(now: datetime) -> QuerySet[KeptVersion]:
     """What `prune` would end, of all files."""
-    newer = KeptVersion.objects.filter(file=OuterRef("file")).filter(
-        Q(superseded_at__gt=OuterRef("superseded_at"))
-        | Q(superseded_at=OuterRef("superseded_at"), pk__gt=OuterRef("pk"))
-    )
+    newer = newer_than(OuterRef("file"), OuterRef("superseded_at"), OuterRef("pk"))
     counted = newer.order_by().values("file").annotate(n=Count("pk")).values("n")
     found = outlived(now).order_by().annotate(newer=Subquery(counted))
     if not settings.KEEP_VERSIONS:
