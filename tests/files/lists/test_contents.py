@@ -16,6 +16,7 @@ from files.lists.contents import Order
 from files.models import FileRecord, Folder
 from files.records.names import entry_key
 from files.tree import placing
+from tests.files.lists.pages import every_page
 from tests.files.test_models import placed
 from tests.files.test_plans import assert_by_index
 
@@ -36,16 +37,13 @@ def folder(alice: User) -> Folder:
 def all_of(user: User, folder: Folder, sort: str, length: int) -> list[str]:
     order = Order.of(sort)
     assert order is not None
-    seen: list[str] = []
-    cursor = ""
-    for _ in range(20):
-        page = contents.page_of(Person(user), folder, order=order, cursor=cursor, length=length)
-        assert len(page.rows) <= length
-        seen += [row.item.name for row in page.rows]
-        cursor = page.next_cursor
-        if not cursor:
-            return seen
-    raise AssertionError("the pages do not end")
+    who = Person(user)
+    found = every_page(
+        lambda cursor: contents.page_of(who, folder, order=order, cursor=cursor, length=length),
+        at_most=20,
+    )
+    assert all(len(page.rows) <= length for page in found)
+    return [row.item.name for page in found for row in page.rows]
 
 
 @pytest.mark.parametrize("length", [1, 3, 4, 50])

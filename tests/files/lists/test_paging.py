@@ -24,6 +24,7 @@ from files.lists.paging import _decode, _encode, matching, page_of, words_of
 from files.models import FileRecord, Grant
 from files.records.names import BadName, clean_name, fold_name
 from files.records.ordering import FIRST, LAST
+from tests.files.lists.pages import every_page
 from tests.files.test_models import filed
 
 
@@ -40,17 +41,12 @@ def test_a_cursor_of_anybodys_making_is_read_or_ignored(cursor: str) -> None:
 
 def all_pages(user: User, query: str, length: int) -> list[FileRecord]:
     """Every page in turn; no more than there can be."""
-    seen: list[FileRecord] = []
-    cursor = ""
-    for _ in range(40):
-        page = page_of(user, query=query, cursor=cursor, length=length)
-        assert len(page.records) <= length
-        assert page.is_cut <= bool(page.next_cursor)
-        seen += page.records
-        cursor = page.next_cursor
-        if not cursor:
-            return seen
-    raise AssertionError("the pages do not end")
+    found = every_page(
+        lambda cursor: page_of(user, query=query, cursor=cursor, length=length), at_most=40
+    )
+    assert all(len(page.records) <= length for page in found)
+    assert all(page.is_cut <= bool(page.next_cursor) for page in found)
+    return [record for page in found for record in page.records]
 
 
 @pytest.mark.parametrize("length", [1, 2, 3, 5])

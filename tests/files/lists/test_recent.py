@@ -18,21 +18,18 @@ from files.models import FileRecord, Grant, RecentFile
 from files.sharing import granting
 from files.vault import recent as remembered
 from tests.files.conftest import CONTENT, Store
+from tests.files.lists.pages import every_page
 from tests.files.test_models import placed
 
 NOW = timezone.now()
 
 
 def listed(user: User, length: int = 50, *, down: bool = True) -> list[tuple[str, str]]:
-    seen: list[tuple[str, str]] = []
-    cursor = ""
-    for _ in range(30):
-        page = recent.page_of(Person(user), down=down, cursor=cursor, length=length)
-        seen += [(row.item.name, row.note) for row in page.rows]
-        cursor = page.next_cursor
-        if not cursor:
-            return seen
-    raise AssertionError("the pages do not end")
+    who = Person(user)
+    found = every_page(
+        lambda cursor: recent.page_of(who, down=down, cursor=cursor, length=length), at_most=30
+    )
+    return [(row.item.name, row.note) for page in found for row in page.rows]
 
 
 def test_what_one_adds_opens_and_is_given_is_remembered_once(

@@ -18,20 +18,17 @@ from files.models import FileRecord, Folder, Grant
 from files.tree import placing
 from tests.files import trees
 from tests.files.conftest import give
+from tests.files.lists.pages import every_page
 from tests.files.test_models import placed
 
 
 def found_by(user: User, query: str, length: int, within: Folder | None = None) -> list[FileRecord]:
     """The files of every page in turn."""
-    seen: list[FileRecord] = []
-    cursor = ""
-    for _ in range(60):
-        page = page_of(user, query=query, cursor=cursor, length=length, within=within)
-        seen += page.records
-        cursor = page.next_cursor
-        if not cursor:
-            return seen
-    raise AssertionError("the pages do not end")
+    found = every_page(
+        lambda cursor: page_of(user, query=query, cursor=cursor, length=length, within=within),
+        at_most=60,
+    )
+    return [record for page in found for record in page.records]
 
 
 class TheQuickWay(TestCase):

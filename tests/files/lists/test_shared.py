@@ -17,7 +17,8 @@ from accounts.models import User
 from files.access import Person
 from files.lists import shared
 from files.models import Folder, Grant
-from files.tree import placing
+from tests.files import trees
+from tests.files.lists.pages import every_page
 from tests.files.test_models import placed
 from tests.files.test_plans import plan_of
 
@@ -29,21 +30,13 @@ def hours_ago(hours: float) -> Any:
     return NOW - timedelta(hours=hours)
 
 
-def folder_of(owner: User, name: str) -> Folder:
-    return placing.add_folder(placing.root_of(owner), name, added_by=owner)
-
-
 def listed(user: User, length: int = 50, *, down: bool = True) -> list[str]:
-    seen: list[str] = []
-    cursor = ""
-    for _ in range(30):
-        page = shared.page_of(Person(user), down=down, cursor=cursor, length=length)
-        assert len(page.rows) <= length
-        seen += [row.item.name for row in page.rows]
-        cursor = page.next_cursor
-        if not cursor:
-            return seen
-    raise AssertionError("the pages do not end")
+    who = Person(user)
+    found = every_page(
+        lambda cursor: shared.page_of(who, down=down, cursor=cursor, length=length), at_most=30
+    )
+    assert all(len(page.rows) <= length for page in found)
+    return [row.item.name for page in found for row in page.rows]
 
 
 @pytest.fixture
@@ -59,7 +52,7 @@ def test_files_and_folders_by_the_time_of_their_newest_grant(
     alice: User, bob: User, team: Group, give: Give, length: int
 ) -> None:
     first, second = placed(alice, name="first"), placed(alice, name="second")
-    case = folder_of(alice, "case")
+    case = trees.folder(alice, "case")
     give(first, bob, created_at=hours_ago(5))
     give(case, team, created_at=hours_ago(4))
     give(second, bob, created_at=hours_ago(3))
@@ -79,7 +72,7 @@ def test_what_does_not_count_is_not_listed(
     give(placed(alice, name="revoked"), bob, revoked_at=NOW)
     give(placed(alice, name="not yet"), bob, starts_at=NOW + timedelta(hours=1))
     give(placed(bob, name="own"), team)
-    put_away = folder_of(alice, "put away")
+    put_away = trees.folder(alice, "put away")
     give(put_away, bob)
     give(placed(alice, put_away, name="asleep"), bob)
     Folder.objects.filter(pk=put_away.pk).update(trashed_at=NOW)

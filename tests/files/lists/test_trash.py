@@ -20,6 +20,7 @@ from files.models import FileRecord, Folder
 from files.tree import placing
 from tests.files import trees
 from tests.files.conftest import give
+from tests.files.lists.pages import every_page
 from tests.files.test_models import placed
 from tests.files.test_plans import assert_by_index
 
@@ -33,16 +34,12 @@ def put_away(item: FileRecord | Folder, hours: float, by: User) -> None:
 
 
 def listed(user: User, length: int = 50, *, down: bool = True) -> list[str]:
-    seen: list[str] = []
-    cursor = ""
-    for _ in range(40):
-        page = trash.page_of(Person(user), down=down, cursor=cursor, length=length)
-        assert len(page.rows) <= length
-        seen += [row.item.name for row in page.rows]
-        cursor = page.next_cursor
-        if not cursor:
-            return seen
-    raise AssertionError("the pages do not end")
+    who = Person(user)
+    found = every_page(
+        lambda cursor: trash.page_of(who, down=down, cursor=cursor, length=length), at_most=40
+    )
+    assert all(len(page.rows) <= length for page in found)
+    return [row.item.name for page in found for row in page.rows]
 
 
 @pytest.fixture
