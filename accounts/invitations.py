@@ -113,7 +113,7 @@ def _send(
     is_new = invitation.pk is None
     with transaction.atomic():
         if not is_new:
-            invitation = Invitation.objects.select_for_update().get(pk=invitation.pk)
+            invitation = Invitation.objects.select_for_update(no_key=True).get(pk=invitation.pk)
             if invitation.state not in {"open", "expired"}:
                 raise NotOpen
         invitation.token_hash = hash_of(token)
@@ -172,7 +172,7 @@ def accept(token_hash: str, *, username: str, password: str) -> User:
     # Before the transaction: it may wait for its turn, and nobody else's write shall wait with it.
     user.set_password(password)
     with transaction.atomic():
-        open_now = Invitation.objects.open().select_for_update(of=("self",))
+        open_now = Invitation.objects.open().select_for_update(of=("self",), no_key=True)
         invitation = open_now.filter(token_hash=token_hash).first()
         if invitation is None:
             raise NotOpen

@@ -35,7 +35,7 @@ def transfer(records: Collection[FileRecord], *, to: User, actor: User) -> int:
     with transaction.atomic():
         placing.lock_tree(to, *User.objects.filter(pk__in={r.owner_id for r in records}))
         new_owner = _recipient(to)
-        wanted = FileRecord.objects.select_for_update(of=("self",)).filter(
+        wanted = FileRecord.objects.select_for_update(of=("self",), no_key=True).filter(
             pk__in=[record.pk for record in records]
         )
         moving = list(wanted.select_related("owner").exclude(owner=new_owner).order_by("pk"))
@@ -72,7 +72,7 @@ def transfer_tree(folder: Folder, *, to: User, actor: User) -> bool:
 
 def _recipient(to: User) -> User:
     # An upload reserves its room under the same lock. Trees are locked before people, everywhere.
-    new_owner = User.objects.select_for_update().get(pk=to.pk)
+    new_owner = User.objects.select_for_update(no_key=True).get(pk=to.pk)
     if not new_owner.is_active:
         raise NotTransferred(f"{new_owner} is deactivated: choose an active account.")
     return new_owner

@@ -122,7 +122,7 @@ def _seeds() -> Iterator[tuple[Authenticator, str, str]]:
 def _swap(pk: int, name: str, old: str, new: str) -> bool:
     """Replace one seed's text if it still is `old`; the rest of its row may have moved on."""
     with transaction.atomic():
-        row: Any = Authenticator.objects.select_for_update().filter(pk=pk).first()
+        row: Any = Authenticator.objects.select_for_update(no_key=True).filter(pk=pk).first()
         if row is None or row.data.get(name) != old:
             return False
         row.data[name] = new

@@ -63,6 +63,8 @@ def remember_wrapping(row: StoredObject, new_key_id: str) -> None:
     For the transaction that changes the key: the row is locked until its end.
     """
     changing = StoredObject.objects.filter(pk=row.pk).exclude(master_key_id=new_key_id)
-    now = changing.select_for_update().values_list("past_master_key_ids", "master_key_id")
+    now = changing.select_for_update(no_key=True).values_list(
+        "past_master_key_ids", "master_key_id"
+    )
     for past, old in now:
         changing.update(past_master_key_ids=with_past(past, old))

@@ -113,7 +113,7 @@ def reopen() -> None:
     """
     connection = connections[DEFAULT_DB_ALIAS]
     with transaction.atomic():
-        row = DatabaseState.objects.select_for_update().first()
+        row = DatabaseState.objects.select_for_update(no_key=True).first()
         if row is None:
             raise MoveFailed("This database is in service: there is nothing to reopen.")
         if row.state != database_state.CLOSED:

@@ -80,7 +80,7 @@ def retire(key_id: str, *, dry_run: bool = False) -> bool:
     """
     ring = keyring()
     with transaction.atomic():
-        known = MasterKey.objects.select_for_update().filter(pk=key_id).first()
+        known = MasterKey.objects.select_for_update(no_key=True).filter(pk=key_id).first()
         if known is None:
             check_known(key_id)
         if key_id == ring.primary_id:

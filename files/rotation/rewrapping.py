@@ -225,7 +225,7 @@ class _Run:
     def _handed_out(self, pending: QuerySet[StoredObject]) -> list[_Row]:
         """The batch that follows the last one that any run was given."""
         with transaction.atomic():
-            key = MasterKey.objects.select_for_update().get(pk=self._ring.primary_id)
+            key = MasterKey.objects.select_for_update(no_key=True).get(pk=self._ring.primary_id)
             batch = _read(pending.filter(pk__gt=key.handed_out)[: self._size])
             if batch:
                 key.handed_out = batch[-1].pk

@@ -64,7 +64,7 @@ def _locked(new: Grant) -> Item:
     if new.folder_id is not None:
         found = Folder.objects.select_for_update(no_key=True).filter(pk=new.folder_id).first()
     elif new.file_id is not None:
-        found = FileRecord.objects.select_for_update().filter(pk=new.file_id).first()
+        found = FileRecord.objects.select_for_update(no_key=True).filter(pk=new.file_id).first()
     if found is None:
         raise ValidationError(f"This {new.target.kind} was deleted meanwhile.")
     return found
@@ -181,7 +181,7 @@ def _all_locked(items: Collection[Item]) -> list[Item]:
     files = [one.pk for one in items if isinstance(one, FileRecord)]
     folders = [one.pk for one in items if isinstance(one, Folder)]
     found: list[Item] = [
-        *FileRecord.objects.select_for_update().filter(pk__in=files).order_by("pk"),
+        *FileRecord.objects.select_for_update(no_key=True).filter(pk__in=files).order_by("pk"),
         *Folder.objects.select_for_update(no_key=True).filter(pk__in=folders).order_by("pk"),
     ]
     if len(found) < len(items):
@@ -261,7 +261,7 @@ def change(changed: Grant, *, actor: User) -> Grant:
     changed.reason = clean_line(changed.reason)
     changed.full_clean()
     with transaction.atomic():
-        former = Grant.objects.select_for_update(of=("self",)).get(pk=changed.pk)
+        former = Grant.objects.select_for_update(of=("self",), no_key=True).get(pk=changed.pk)
         # It may have been revoked since this copy was read.
         changed.revoked_at, changed.revoked_by = former.revoked_at, former.revoked_by
         changed.save()

@@ -58,7 +58,9 @@ def _adopt_some(tables: Tables, using: str) -> int:
     """One batch, in as many statements however many people its files are of."""
     files = tables.file.objects.using(using).filter(folder=None, trashed_at=None)
     found = list(
-        files.select_for_update().order_by("place").values_list("pk", "name", "owner_id")[:AT_ONCE]
+        files.select_for_update(no_key=True)
+        .order_by("place")
+        .values_list("pk", "name", "owner_id")[:AT_ONCE]
     )
     if not found:
         return 0

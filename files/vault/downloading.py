@@ -141,7 +141,7 @@ def _enter(new: DownloadSession, part: Part) -> DownloadSession:
 
 
 def _locked(**which: object) -> DownloadSession | None:
-    rows = DownloadSession.objects.select_for_update().filter(**which)
+    rows = DownloadSession.objects.select_for_update(no_key=True).filter(**which)
     return rows.first()
 
 

@@ -110,7 +110,7 @@ def exchange_key(record: FileRecord, old: str, new: custody.UserKey) -> None:
 
     For a transaction. Raises WrongFileKey, FileDamaged, KeysMissing.
     """
-    row = StoredObject.objects.select_for_update().get(pk=record.current_id)
+    row = StoredObject.objects.select_for_update(no_key=True).get(pk=record.current_id)
     try:
         found = keyring().unwrap(
             row.wrapped, context=row.context, size=row.size, custody=KeyCustody(row.custody)

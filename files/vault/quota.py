@@ -133,7 +133,7 @@ class Allowance:
     @staticmethod
     def _lock(people: set[int]) -> None:
         """Lock these people's rows until the transaction ends, always in the same order."""
-        locked = get_user_model().objects.select_for_update().filter(pk__in=people)
+        locked = get_user_model().objects.select_for_update(no_key=True).filter(pk__in=people)
         list(locked.order_by("pk").values_list("pk", flat=True))
 
     @staticmethod

@@ -69,7 +69,9 @@ def lock(file_id: UUID) -> FileRecord | None:
 
     A re-encryption and a deletion change the file first, too.
     """
-    found = FileRecord.objects.select_for_update(of=("self",)).select_related("current", "owner")
+    found = FileRecord.objects.select_for_update(of=("self",), no_key=True).select_related(
+        "current", "owner"
+    )
     return found.filter(pk=file_id).first()
 
 
@@ -177,7 +179,9 @@ def _locked(record: FileRecord, version: UUID, by: Principal) -> tuple[FileRecor
     if kept is None:
         raise NoSuchVersion
     # As damage is marked: under the object's own row.
-    kept.object = StoredObject.objects.select_for_update(of=("self",)).get(pk=kept.object_id)
+    kept.object = StoredObject.objects.select_for_update(of=("self",), no_key=True).get(
+        pk=kept.object_id
+    )
     return file, kept
 
 
