@@ -322,8 +322,9 @@ def publish_object(
     if place.version_of is not None:
         versions.step_aside(place.version_of)
     stored_objects.seal_object(row, dek, sealed, key, **fields)
-    if place.version_of is None:
-        return create_record(
+    record = place.version_of
+    if record is None:
+        record = create_record(
             row,
             uploader=uploader,
             place=place,
@@ -331,15 +332,16 @@ def publish_object(
             modified_at=modified_at,
             meant=destination,
         )
-    versions.take_place(
-        place.version_of,
-        row,
-        uploader=uploader,
-        content_type=content_type,
-        modified_at=modified_at,
-    )
-    recent.note(uploader.pk, [place.version_of.pk], recent.Way.ADDED)
-    return place.version_of
+    else:
+        versions.take_place(
+            record,
+            row,
+            uploader=uploader,
+            content_type=content_type,
+            modified_at=modified_at,
+        )
+    recent.note(uploader.pk, [record.pk], recent.Way.ADDED)
+    return record
 
 
 def _told(place: destinations.Place, uploader: User, meant: Destination) -> dict[str, Any]:
@@ -387,5 +389,4 @@ def create_record(
         **_told(place, uploader, meant),
         ms=round((timezone.now() - row.created_at).total_seconds() * 1000),
     )
-    recent.note(uploader.pk, [record.id], recent.Way.ADDED)
     return record

@@ -19,7 +19,7 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.models import User
-from files.access import Permission, Person, visible_to
+from files.access import Permission, Person, managed_by, visible_to
 from files.errors import AccessEnded, FileDamaged, KeyNeeded, WrongFileKey
 from files.lists.trees import AT_MOST, tree_of
 from files.models import FileRecord
@@ -43,7 +43,15 @@ from files.web.transfers import archive, downloads, unlocking
 @sensitive_variables()
 def download(request: HttpRequest, file_id: uuid.UUID) -> HttpResponseBase:
     """The file's bytes: GET and HEAD, whole or a range."""
-    record = visible(request, file_id)
+    return send(request, visible(request, file_id), then=DOWNLOAD)
+
+
+@sensitive_variables()
+def send(request: HttpRequest, record: FileRecord, *, then: str = "") -> HttpResponseBase:
+    """The bytes of a file, or of what it was, that the user has got so far as to ask for.
+
+    `then` goes on the page that asks for a key.
+    """
     user = user_of(request)
     if not user.has_perm(Permission.DOWNLOAD):
         return may_not_download(request, record)
@@ -54,7 +62,7 @@ def download(request: HttpRequest, file_id: uuid.UUID) -> HttpResponseBase:
         return downloads.answer(request, record, partial(_still_allowed, user.pk, record), key)
     except (KeyNeeded, WrongFileKey):
         # A cookie that opens nothing has been overtaken by another key.
-        return locked(request, record, then=DOWNLOAD)
+        return locked(request, record, then=then)
     except AccessEnded:
         raise Http404 from None
     except FileDamaged:
@@ -119,4 +127,8 @@ def download_folder(request: HttpRequest, folder_id: uuid.UUID) -> HttpResponseB
 def _still_allowed(user_id: int, record: FileRecord) -> bool:
     # A fresh copy of the user: it may have been deactivated since.
     fresh = User.objects.filter(pk=user_id).first()
-    return fresh is not None and fresh.has_perm(Permission.DOWNLOAD, record)
+    if fresh is None or not fresh.has_perm(Permission.DOWNLOAD):
+        return False
+    # What a file was is for those who manage it.
+    rule = visible_to if record.former_id is None else managed_by
+    return rule(Person(fresh)).filter(pk=record.pk).exists()

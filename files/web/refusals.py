@@ -19,18 +19,6 @@ from files.folders.purging import NotInTheTrash
 from files.records.names import BadName
 
 Refusal = BadName | VaultError
-REFUSALS = (
-    BadName,
-    IntoItself,
-    MayNotAdd,
-    MayNotMove,
-    NameTaken,
-    NoSuchFolder,
-    QuotaExceeded,
-    TooDeep,
-)
-"""What may be refused of a change of the tree."""
-
 _STATUS: dict[type[Exception], int] = {
     BadName: 400,
     IntoItself: 400,
@@ -42,6 +30,8 @@ _STATUS: dict[type[Exception], int] = {
     NameTaken: 409,
     QuotaExceeded: 409,
 }
+REFUSALS = tuple(_STATUS)
+"""What may be refused of a change of the tree."""
 
 
 def status_of(error: Exception) -> int:

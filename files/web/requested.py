@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Collection
-from typing import cast
+from typing import TypeVar, cast
 
 from django.db.models import QuerySet
 from django.http import (
@@ -31,6 +31,8 @@ from files.access import (
 )
 from files.models import FileRecord, Folder
 from files.sharing import denials
+
+Row = TypeVar("Row", FileRecord, Folder)
 
 ROW_NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 """A number of a row, as a form or an address has it."""
@@ -69,27 +71,18 @@ def trashed(request: HttpRequest, file_id: uuid.UUID) -> FileRecord:
 def visible_folder(request: HttpRequest, folder_id: uuid.UUID) -> Folder:
     """The folder, if the user may see it; 404 otherwise."""
     folders = folders_visible_to(Person(user_of(request))).select_related("owner", "parent")
-    return _found_folder(request, folders, folder_id)
+    return _found(request, folders, folder_id)
 
 
 def trashed_folder(request: HttpRequest, folder_id: uuid.UUID) -> Folder:
     """The folder, if it was put away and the user may bring it back; 404 otherwise."""
     folders = trashed_folders_of(Person(user_of(request))).select_related("owner", "parent")
-    return _found_folder(request, folders, folder_id)
-
-
-def _found_folder(request: HttpRequest, folders: QuerySet[Folder], folder_id: uuid.UUID) -> Folder:
-    try:
-        return get_object_or_404(folders, pk=folder_id)
-    except Http404:
-        denied_folder(request, folder_id, denials.NOT_VISIBLE)
-        raise
+    return _found(request, folders, folder_id)
 
 
 def denied_folder(request: HttpRequest, folder_id: uuid.UUID, reason: str) -> None:
     """Record that the user was refused that folder."""
-    door = request.resolver_match.view_name if request.resolver_match else ""
-    denials.note_folder(user_of(request), folder_id, reason=reason, door=door)
+    denials.note_folder(user_of(request), folder_id, reason=reason, door=_door(request))
 
 
 def may_not(request: HttpRequest, folder: Folder, what: str) -> HttpResponse:
@@ -99,18 +92,24 @@ def may_not(request: HttpRequest, folder: Folder, what: str) -> HttpResponse:
     return render(request, "folders/may_not.html", context, status=403)
 
 
-def _found(request: HttpRequest, files: QuerySet[FileRecord], file_id: uuid.UUID) -> FileRecord:
+def _found(request: HttpRequest, rows: QuerySet[Row], wanted: uuid.UUID) -> Row:
     try:
-        return get_object_or_404(files, pk=file_id)
+        return get_object_or_404(rows, pk=wanted)
     except Http404:
-        denied(request, [file_id], denials.NOT_VISIBLE)
+        if issubclass(rows.model, Folder):
+            denied_folder(request, wanted, denials.NOT_VISIBLE)
+        else:
+            denied(request, [wanted], denials.NOT_VISIBLE)
         raise
+
+
+def _door(request: HttpRequest) -> str:
+    return request.resolver_match.view_name if request.resolver_match else ""
 
 
 def denied(request: HttpRequest, wanted: Collection[uuid.UUID], reason: str) -> None:
     """Record that the user was refused these files."""
-    door = request.resolver_match.view_name if request.resolver_match else ""
-    denials.note(user_of(request), wanted, reason=reason, door=door)
+    denials.note(user_of(request), wanted, reason=reason, door=_door(request))
 
 
 def may_not_download(request: HttpRequest, record: FileRecord) -> HttpResponse:

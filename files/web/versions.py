@@ -11,22 +11,21 @@ from functools import partial
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import reauthentication
-from accounts.models import User
-from files.access import Permission, Person, managed_by
-from files.errors import AccessEnded, FileDamaged, KeyNeeded, NoSuchVersion, WrongFileKey
+from files.access import Permission, Person
+from files.errors import FileDamaged, NoSuchVersion
 from files.models import FileRecord
 from files.vault import held, versions
+from files.web.downloads import send
 from files.web.held_keys import REFUSED, key_refused, wrong_keys_counted
 from files.web.key_pages import locked
 from files.web.requested import managed, may_not_download, user_of
-from files.web.transfers import downloads, unlocking
+from files.web.transfers import unlocking
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -87,24 +86,9 @@ def _delete(request: HttpRequest, record: FileRecord, version: uuid.UUID) -> Htt
 
 @require_safe
 @login_required
-@sensitive_variables()
 def download(request: HttpRequest, file_id: uuid.UUID, version: uuid.UUID) -> HttpResponseBase:
     """The bytes of a former version: GET and HEAD, whole or a range."""
-    record = _former(request, file_id, version)
-    user = user_of(request)
-    if not user.has_perm(Permission.DOWNLOAD):
-        return may_not_download(request, record)
-    if downloads.is_part_of_a_page(request):
-        raise PermissionDenied
-    key = unlocking.key_of(request, record)
-    try:
-        return downloads.answer(request, record, partial(_still_allowed, user.pk, record), key)
-    except (KeyNeeded, WrongFileKey):
-        return locked(request, record)
-    except AccessEnded:
-        raise Http404 from None
-    except FileDamaged:
-        return render(request, "files/damaged.html", {"record": record}, status=502)
+    return send(request, _former(request, file_id, version))
 
 
 @require_POST
@@ -135,10 +119,3 @@ def _former(request: HttpRequest, file_id: uuid.UUID, version: uuid.UUID) -> Fil
         return versions.find(managed(request, file_id), version)
     except NoSuchVersion:
         raise Http404 from None
-
-
-def _still_allowed(user_id: int, record: FileRecord) -> bool:
-    fresh = User.objects.filter(pk=user_id).first()
-    if fresh is None or not fresh.has_perm(Permission.DOWNLOAD):
-        return False
-    return managed_by(Person(fresh)).filter(pk=record.pk).exists()

@@ -40,6 +40,13 @@ def population(django_db_blocker: DjangoDbBlocker) -> Iterator[Population]:
         yield populate(SIZE)
 
 
+@pytest.fixture
+def bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages and searches look at few files, so that what grows with all of them shows."""
+    monkeypatch.setattr(paging, "WALKED", BOUND)
+    monkeypatch.setattr(paging, "PROPOSED", BOUND)
+
+
 def most_rows(work: Callable[[], object]) -> int:
     """The rows that the busiest step of its queries reads."""
     with CaptureQueriesContext(connection) as captured:
@@ -62,10 +69,8 @@ def _busiest(node: dict[str, Any]) -> int:
 
 @pytest.mark.parametrize("who", ["owner", "reader", "newcomer"])
 def test_no_page_reads_more_than_its_bounds(
-    population: Population, who: str, monkeypatch: pytest.MonkeyPatch
+    population: Population, bounded: None, who: str
 ) -> None:
-    monkeypatch.setattr(paging, "WALKED", BOUND)
-    monkeypatch.setattr(paging, "PROPOSED", BOUND)
     user = User.objects.get(username=who)
     deep = paging._encode(population.middle_place)
     for cursor in ("", deep):
@@ -81,10 +86,8 @@ MISSED = pytest.mark.xfail(reason="a folder with very many grants is read for ea
     "who", [pytest.param("owner", marks=MISSED), pytest.param("reader", marks=MISSED), "newcomer"]
 )
 def test_no_search_reads_more_than_its_bounds(
-    population: Population, who: str, monkeypatch: pytest.MonkeyPatch
+    population: Population, bounded: None, who: str
 ) -> None:
-    monkeypatch.setattr(paging, "WALKED", BOUND)
-    monkeypatch.setattr(paging, "PROPOSED", BOUND)
     user = User.objects.get(username=who)
     deep = paging._encode(population.middle_place)
     for query in ("pdf", "0012345", "nothing", "qz", "report pdf", "---"):
