@@ -12,10 +12,12 @@ Who asks is a principal, made by the door: a person. Kinds of principals are add
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 from django.contrib.auth.backends import BaseBackend
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -250,45 +252,75 @@ def access_of(principal: Principal, item: Item) -> Access | None:
 
     Three queries at most.
     """
+    return accesses_of(principal, [item]).get(item.pk)
+
+
+def accesses_of(principal: Principal, items: Collection[Item]) -> dict[UUID, Access]:
+    """The same of several, by their ids; what the principal cannot see is not in it.
+
+    Three queries at most, however many they are.
+    """
     user = principal.user
-    if not user.is_active or item.trashed_at is not None:
-        return None
-    folder_id = item.covered_from_id
-    above = dict(
-        Ancestry.objects.filter(descendant=folder_id).values_list(
-            "ancestor", "ancestor__trashed_at"
-        )
-        if folder_id
-        else ()
-    )
-    if any(above.values()):
-        return None
-    if item.owner_id == user.pk:
-        return Access(is_owner=True, level="owner")
+    if not user.is_active:
+        return {}
+    above = _above(items)
+    seen = [
+        item
+        for item in items
+        if item.trashed_at is None and not any(above[item.covered_from_id].values())
+    ]
+    found = {item.pk: Access(True, "owner") for item in seen if item.owner_id == user.pk}
+    rest = [item for item in seen if item.pk not in found]
+    for item, grants in _reaching(user, rest, above):
+        best = max(grants, key=_width)
+        via = best.recipient_name if best.group_id else ""
+        through = best.folder if best.folder_id not in {None, item.pk} else None
+        found[item.pk] = Access(False, best.level, best.expires_at, via, best.pk, through)
+    return found
+
+
+_Above = dict[UUID | None, dict[UUID, datetime | None]]
+"""Of each folder those above it and itself, and when each was put away."""
+
+
+def _above(items: Collection[Item]) -> _Above:
+    above: _Above = defaultdict(dict)
+    rows = Ancestry.objects.filter(descendant__in={one.covered_from_id for one in items} - {None})
+    for folder, one, trashed_at in rows.values_list(
+        "descendant", "ancestor", "ancestor__trashed_at"
+    ):
+        above[folder][one] = trashed_at
+    return above
+
+
+def _reaching(
+    user: User | AnonymousUser, items: Collection[Item], above: _Above
+) -> Iterator[tuple[Item, list[Grant]]]:
+    """Each of these that live grants to the user reach, with the grants. Two queries."""
+    if not items:
+        return
     # By name, folders and groups: a database that had the choice might begin at all grants of a
     # folder, and these may be many.
     groups = list(user.groups.order_by().values_list("pk", flat=True))
+    folders = {one for item in items for one in above[item.covered_from_id]}
     live = Grant.objects.live().order_by().select_related("group", "folder")
     ways = [
-        live.filter(user=user.pk, folder__in=above),
-        live.filter(group__in=groups, folder__in=above),
+        live.filter(user=user.pk, folder__in=folders),
+        live.filter(group__in=groups, folder__in=folders),
     ]
-    if isinstance(item, FileRecord):
-        of_file = live.filter(file_place=item.place)
-        ways += [of_file.filter(user=user.pk), of_file.filter(group__in=groups)]
-    found: Iterable[Grant] = ways[0].union(*ways[1:], all=True)
-    grants = [one for one in found if one.folder_id is not None or one.file_id == item.pk]
-    if not grants:
-        return None
+    if places := {item.place for item in items if isinstance(item, FileRecord)}:
+        of_files = live.filter(file_place__in=places)
+        ways += [of_files.filter(user=user.pk), of_files.filter(group__in=groups)]
+    grants: list[Grant] = list(ways[0].union(*ways[1:], all=True))
+    for item in items:
+        over = above[item.covered_from_id]
+        if reaching := [one for one in grants if one.file_id == item.pk or one.folder_id in over]:
+            yield item, reaching
 
-    def width(grant: Grant) -> tuple[int, bool, float]:
-        until = grant.expires_at.timestamp() if grant.expires_at else 0.0
-        return LEVELS[grant.level], grant.expires_at is None, until
 
-    best = max(grants, key=width)
-    via = best.recipient_name if best.group_id else ""
-    through = best.folder if best.folder_id not in {None, item.pk} else None
-    return Access(False, best.level, best.expires_at, via, best.pk, through)
+def _width(grant: Grant) -> tuple[int, bool, float]:
+    until = grant.expires_at.timestamp() if grant.expires_at else 0.0
+    return LEVELS[grant.level], grant.expires_at is None, until
 
 
 _TO_MANAGE = {

@@ -9,6 +9,7 @@ from files.web import (
     grants,
     held_keys,
     lists,
+    share_several,
     trash,
     upload_form,
     versions,
@@ -18,6 +19,7 @@ app_name = "files"
 urlpatterns = [
     path("", lists.file_list, name="list"),
     path("download/", downloads.download_several, name="download_several"),
+    path("share/", share_several.share_several, name="share_several"),
     path("upload/", upload_form.upload, name="upload"),
     path("keys/saved/", held_keys.saved, name="keys_saved"),
     path("passphrase/", held_keys.judge_passphrase, name="judge_passphrase"),

@@ -5,7 +5,8 @@ Each is one transaction with its audit event. Nothing here reads or writes conte
 
 from __future__ import annotations
 
-from collections import defaultdict
+import enum
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,14 +21,21 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
 
 import audit
 from accounts.models import User
 from audit import Event
-from files.access import LEVELS, Access, Person, access_of, may_share
+from files.access import LEVELS, Access, Person, access_of, accesses_of, may_share
 from files.models import Ancestry, FileRecord, Folder, Grant, Item
 from files.records.names import clean_line
 from files.vault import recent
+
+ITEMS_AT_ONCE = 500
+"""Files and folders that one step of `share` is for."""
+
+GRANTS_AT_ONCE = 1000
+"""Each is an event of its own, and nobody else writes to the log meanwhile: some seconds."""
 
 _MOMENT = "j M Y, H:i"
 
@@ -66,7 +74,7 @@ def _locked(new: Grant) -> Item:
     elif new.file_id is not None:
         found = FileRecord.objects.select_for_update(no_key=True).filter(pk=new.file_id).first()
     if found is None:
-        raise ValidationError(f"This {new.target.kind} was deleted meanwhile.")
+        raise ValidationError(_("This was deleted meanwhile: go back to your files."))
     return found
 
 
@@ -124,6 +132,35 @@ class Granted:
     extended: int
 
 
+class How(enum.Enum):
+    """What became of what was to be given to somebody."""
+
+    MADE = enum.auto()
+    EXTENDED = enum.auto()
+    SAME = enum.auto()
+    """It was there already, for at least that time."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one file or folder and one recipient; `grant` is the one that counts now."""
+
+    item: Item
+    recipient: User | Group
+    grant: Grant
+    how: How
+
+
+@dataclass(frozen=True)
+class Terms:
+    """For what, from when, until when and why something is given."""
+
+    level: str
+    starts_at: datetime | None = None
+    expires_at: datetime | None = None
+    reason: str = ""
+
+
 def grant_many(
     items: Collection[Item],
     recipients: Collection[User | Group],
@@ -139,41 +176,49 @@ def grant_many(
     Skipped is who has the same already, for at least that time; extended, for a time that meets it.
     Raises ValidationError when a grant breaks a rule, or one of them is gone.
     """
+    terms = Terms(level, starts_at, expires_at, reason)
     with transaction.atomic():
-        # Two such steps at once would make the same grants twice.
-        found = _all_locked(items)
-        own_groups = set(actor.groups.values_list("pk", flat=True))
-        have: defaultdict[tuple[Any, ...], list[Grant]] = defaultdict(list)
-        of_these = Q(file__in=[one.pk for one in found]) | Q(folder__in=[one.pk for one in found])
-        there = Grant.objects.filter(of_these, level=level, revoked_at=None)
-        for one in there.order_by("pk"):
-            have[one.file_id or one.folder_id, one.user_id, one.group_id].append(one)
-        new: list[Grant] = []
-        extended = 0
-        reason = clean_line(reason)
-        for item, to in product(found, recipients):
-            ids = (to.pk, None) if isinstance(to, get_user_model()) else (None, to.pk)
-            one = Grant(
-                **{item.kind: item},
-                user_id=ids[0],
-                group_id=ids[1],
-                level=level,
-                starts_at=starts_at,
-                expires_at=expires_at,
-                reason=reason,
-                granted_by=actor,
-            )
-            if item in {found[0], found[-1]}:
-                one.full_clean()  # The terms are the same for all of a kind; files come first.
-            same = _meeting(have[item.pk, *ids], one)
-            if same is None:
-                new.append(one)
-            else:
-                extended += _extend(same, one, actor, item, own_groups)
-        for one in Grant.objects.bulk_create(new):
-            _record_new(one, actor, one.target, own_groups)
-    skipped = len(found) * len(recipients) - len(new) - extended
-    return Granted(len(new), skipped, extended)
+        told = Counter(one.how for one in _give(items, recipients, terms, actor))
+    return Granted(told[How.MADE], told[How.SAME], told[How.EXTENDED])
+
+
+def _give(
+    items: Collection[Item], recipients: Collection[User | Group], terms: Terms, actor: User
+) -> list[Outcome]:
+    """Every one of these to every recipient. In a transaction."""
+    # Two such steps at once would make the same grants twice.
+    found = _all_locked(items)
+    own_groups = set(actor.groups.values_list("pk", flat=True))
+    have: defaultdict[tuple[Any, ...], list[Grant]] = defaultdict(list)
+    of_these = Q(file__in=[one.pk for one in found]) | Q(folder__in=[one.pk for one in found])
+    there = Grant.objects.filter(of_these, level=terms.level, revoked_at=None)
+    for one in there.order_by("pk"):
+        have[one.file_id or one.folder_id, one.user_id, one.group_id].append(one)
+    reason = clean_line(terms.reason)
+    told = []
+    for item, to in product(found, recipients):
+        ids = (to.pk, None) if isinstance(to, get_user_model()) else (None, to.pk)
+        one = Grant(
+            **{item.kind: item},
+            user_id=ids[0],
+            group_id=ids[1],
+            level=terms.level,
+            starts_at=terms.starts_at,
+            expires_at=terms.expires_at,
+            reason=reason,
+            granted_by=actor,
+        )
+        if item in {found[0], found[-1]}:
+            one.full_clean()  # The terms are the same for all of a kind; files come first.
+        same = _meeting(have[item.pk, *ids], one)
+        if same is None:
+            told.append(Outcome(item, to, one, How.MADE))
+        else:
+            longer = _extend(same, one, actor, item, own_groups)
+            told.append(Outcome(item, to, same, How.EXTENDED if longer else How.SAME))
+    for one in Grant.objects.bulk_create([one.grant for one in told if one.how is How.MADE]):
+        _record_new(one, actor, one.target, own_groups)
+    return told
 
 
 def _all_locked(items: Collection[Item]) -> list[Item]:
@@ -185,40 +230,84 @@ def _all_locked(items: Collection[Item]) -> list[Item]:
         *Folder.objects.select_for_update(no_key=True).filter(pk__in=folders).order_by("pk"),
     ]
     if len(found) < len(items):
-        kinds = "folders" if folders else "files"
-        raise ValidationError(f"Some of these {kinds} were deleted meanwhile: choose again.")
+        raise ValidationError(_("Some of these were deleted meanwhile: choose again."))
     if any(isinstance(one, Folder) and one.is_root for one in found):
-        raise ValidationError("All of a person's files cannot be shared at once.")
+        raise ValidationError(
+            _("All of a person's files cannot be shared at once: choose a folder.")
+        )
     return found
 
 
-def share(new: Grant, *, actor: User) -> Grant:
-    """Grant as somebody who may manage the target, and no further than their own access reaches.
+def share(
+    items: Collection[Item], recipients: Collection[User | Group], terms: Terms, *, actor: User
+) -> list[Outcome]:
+    """Give as somebody who may manage all of these, and no further than their own access reaches.
 
-    Raises ValidationError, also where the grant would outlast the one that it rests on.
+    To every recipient every one of them: all of it, or nothing. Raises ValidationError with all
+    that is in the way, also where something would outlast what it rests on.
     """
-    kind = new.target.kind
     with transaction.atomic():
-        access = access_of(Person(actor), new.target)
-        if access is None or not access.may_manage or not may_share(actor):
-            raise ValidationError(f"You may no longer share this {kind}.")
-        if new.user_id == new.target.owner_id:
-            raise ValidationError(f"That person owns the {kind}.")
-        if new.user_id == actor.pk:
-            # In person it would outlive what it rests on, such as being in a group.
-            raise ValidationError(f"You cannot share a {kind} with yourself.")
-        if new.group is not None and not access.is_owner and actor.groups.contains(new.group):
+        problems = _beyond_reach(items, recipients, terms, actor)
+        if problems:
+            raise ValidationError(problems)
+        return _give(items, recipients, terms, actor)
+
+
+def _beyond_reach(
+    items: Collection[Item], recipients: Collection[User | Group], terms: Terms, actor: User
+) -> list[str]:
+    """What stands in the way of sharing these, in words; each is named where they are several."""
+    if (count := len(items) * len(recipients)) > GRANTS_AT_ONCE:
+        text = _(
+            "That is %(items)d things for %(people)d people and groups, %(count)d together, and at "
+            "most %(most)d can be done at once: choose fewer, or share with a group."
+        )
+        numbers = {"items": len(items), "people": len(recipients)}
+        return [text % {**numbers, "count": count, "most": GRANTS_AT_ONCE}]
+    found = accesses_of(Person(actor), items) if may_share(actor) else {}
+    own_groups = set(actor.groups.values_list("pk", flat=True))
+    problems: list[str] = []
+    for item in items:
+        access = found.get(item.pk)
+        if access is None or not access.may_manage:
+            why = [_("You can no longer share this. Ask its owner or an administrator.")]
+        else:
+            why = [
+                *(_in_the_way(item, access, to, actor, own_groups) for to in recipients),
+                _too_long(access, terms),
+            ]
+        name = "" if len(items) == 1 else f"“{item.name}”: "
+        problems += [name + one for one in why if one]
+    return list(dict.fromkeys(problems))
+
+
+def _in_the_way(
+    item: Item, access: Access, to: User | Group, actor: User, own_groups: Collection[int]
+) -> str:
+    if isinstance(to, Group):
+        if not access.is_owner and to.pk in own_groups:
             # The same by another way: they would keep it when what they have now ends.
-            raise ValidationError(
-                f"You are in the group “{new.group.name}” yourself, and would keep the {kind} when "
-                "your own access ends: ask its owner or an administrator."
-            )
-        if access.until is not None and (new.expires_at is None or new.expires_at > access.until):
-            raise ValidationError(
-                f"Your own access ends on {date_format(localtime(access.until), _MOMENT)}"
-                ": choose an earlier end."
-            )
-        return grant(new, actor=actor)
+            return _(
+                "You are in the group “%(group)s” yourself, and would keep this when your own "
+                "access ends: ask its owner or an administrator."
+            ) % {"group": to.name}
+        return ""
+    if to.pk == item.owner_id:
+        return _("%(name)s owns this already: leave out that name.") % {"name": to.username}
+    if to.pk == actor.pk:
+        # In person it would outlive what it rests on, such as being in a group.
+        return _("You cannot share this with yourself: leave out your own name.")
+    return ""
+
+
+def _too_long(access: Access, terms: Terms) -> str:
+    if access.until is None:
+        return ""
+    if terms.expires_at is not None and terms.expires_at <= access.until:
+        return ""
+    return _("Your own access ends on %(moment)s: choose an earlier end.") % {
+        "moment": date_format(localtime(access.until), _MOMENT)
+    }
 
 
 def may_withdraw(target: Grant, access: Access | None, *, actor: User) -> bool:
@@ -243,8 +332,7 @@ def withdraw(target: Grant, *, actor: User) -> bool:
     with transaction.atomic():
         if not may_withdraw(target, access_of(Person(actor), target.target), actor=actor):
             raise ValidationError(
-                f"This grant is not yours to revoke: ask the owner of the {target.target.kind} "
-                "or an administrator."
+                _("This is not yours to stop: ask its owner or an administrator.")
             )
         return revoke(target, actor=actor)
 

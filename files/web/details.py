@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
@@ -15,15 +16,16 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from accounts.models import User
-from files.access import Permission, Person, access_of, may_share, removable_by
+from files.access import Access, Permission, Person, access_of, may_share, removable_by
 from files.lists import places
 from files.models import FileRecord
 from files.sharing.history import page_of
-from files.sharing.inheritance import from_above
 from files.vault import opening
+from files.web import readers
 from files.web.key_pages import key_context
 from files.web.requested import ROW_NUMBER, managed, user_of, visible
 from files.web.transfers import unlocking
+from files.web.words import can
 
 
 @require_safe
@@ -35,24 +37,34 @@ def detail(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
     access = access_of(Person(user), record)
     if access is None:  # Revoked between the two queries.
         raise Http404
-    grants = record.grants.select_related("user", "group", "granted_by")
     may_download = user.has_perm(Permission.DOWNLOAD)
     way = places.way_to(Person(user), record.folder_id)
     context = {
         "record": record,
         "way": way,
-        "seen_folders": {folder.pk for folder in way},
-        "inherited": from_above(record) if access.may_manage else [],
         "may_put_away": access.may_manage or _is_own_addition(user, record),
         "access": access,
+        "can": "" if access.is_owner else can(access.level, folder=access.folder is not None),
         "may_download": may_download,
         "digests": _digests(request, record) if may_download else None,
         "may_manage": access.may_manage,
         "may_share": may_share(user),
-        "grants": grants[: settings.GRANTS_PER_PAGE] if access.may_manage else [],
+        **(_for_managers(request, record, access, {one.pk for one in way}) or {}),
         **(key_context(request, record) if record.is_held else {}),
     }
     return render(request, "files/detail.html", context)
+
+
+def _for_managers(
+    request: HttpRequest, record: FileRecord, access: Access, seen: set[uuid.UUID]
+) -> dict[str, Any] | None:
+    """Who else reads it, and how many versions there are; None for those who do not manage it."""
+    if not access.may_manage:
+        return None
+    shown = readers.readers_of(
+        record, access, seen, user=user_of(request), page="1", ended_page="1"
+    )
+    return {"readers": shown, "versions": 1 + record.versions.count()}
 
 
 def _is_own_addition(user: User, record: FileRecord) -> bool:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, cast
+from datetime import UTC, date, datetime
+from typing import Any
 
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
 from django.core.validators import MaxValueValidator
-from django.utils import timezone
-from django.utils.html import format_html
 from django.views.decorators.debug import sensitive_variables
 
 from accounts.models import User
 from files.errors import WeakPassphrase
 from files.keys import passphrases
 from files.keys.custody import UserKey
-from files.models import Custody, Grant
-from files.sharing.recipients import Found, Recipient, describe, find, key_of
+from files.models import Custody
 
 LAST_DAY = date(2999, 12, 31)
 """The very last ones cannot be computed with in every time zone."""
@@ -146,120 +143,3 @@ class ForGoodForm(forms.Form):
         label="I know that nobody can bring it back.",
         error_messages={"required": "Tick this to delete it for good."},
     )
-
-
-PRESETS = [("1", "1 day"), ("7", "7 days"), ("30", "30 days")]
-UNTIL_OWN_END = "own"
-
-
-def _days(text: str) -> int | str:
-    return text if text == UNTIL_OWN_END else int(text)
-
-
-class ShareForm(forms.Form):
-    """A grant as its owner thinks of it: to whom, for what, for how long.
-
-    Where the text does not name exactly one person or group, the form offers those it may mean.
-    """
-
-    recipient = forms.CharField(
-        label="To",
-        max_length=254,
-        help_text="User name, full name or e-mail address of a person, or the name of a group. "
-        "A part of a name finds up to ten to choose from.",
-        widget=forms.TextInput(attrs={"autocomplete": "off", "dir": "auto"}),
-    )
-    chosen = forms.CharField(label="Who is meant?", required=False, widget=forms.RadioSelect)
-    # For which text the choices were offered: they mean nothing once another was typed.
-    searched = forms.CharField(required=False, widget=forms.HiddenInput)
-    level = forms.ChoiceField(label="May", choices=Grant.Level)
-    days = forms.TypedChoiceField(
-        label="For",
-        coerce=_days,
-        required=False,
-        empty_value=None,
-        choices=[*PRESETS, ("", "no end, or until…")],
-        initial="7",
-    )
-    until = forms.DateField(
-        label="Until the end of",
-        required=False,
-        widget=forms.DateInput(attrs={"type": "date"}),
-        validators=[MaxValueValidator(LAST_DAY, "Choose a day before the year 3000.")],
-    )
-    reason = forms.CharField(max_length=255, required=False)
-
-    def __init__(
-        self,
-        *args: Any,
-        own_end: datetime | None = None,
-        of_folder: bool = False,
-        **kwargs: Any,
-    ) -> None:
-        """`own_end` is when the access of the person who shares ends, if it does."""
-        super().__init__(*args, **kwargs)
-        if not of_folder:
-            # Nothing can be put into a file.
-            levels = [one for one in Grant.Level.choices if one[0] != Grant.Level.ADD]
-            cast("forms.ChoiceField", self.fields["level"]).choices = levels
-        self.own_end = own_end
-        self.found: Found | None = None
-        if own_end is not None:
-            days = cast("forms.TypedChoiceField", self.fields["days"])
-            days.choices = [
-                *PRESETS,
-                (UNTIL_OWN_END, "as long as my own access"),
-                ("", "until…"),
-            ]
-            days.initial = UNTIL_OWN_END
-
-    def clean_recipient(self) -> Recipient:
-        """The person or the group that is meant; never a guess."""
-        text = self.cleaned_data["recipient"].strip()
-        found = find(text)
-        chosen = self.data.get("chosen") if self.data.get("searched", "").strip() == text else None
-        for one in found.similar:
-            if key_of(one) == chosen:
-                return one
-        if len(found.exact) == 1:
-            return found.exact[0]
-        if not found.similar:
-            raise forms.ValidationError("There is no person and no group of that name.")
-        self._offer(found, text)
-        raise forms.ValidationError(
-            "That may mean more than these: choose one, or type more of the name."
-            if found.are_more
-            else "Choose who is meant, or type another name."
-        )
-
-    def _offer(self, found: Found, text: str) -> None:
-        self.found = found
-        # Somebody may have chosen another's address as user name: each is shown by its own names.
-        cast("forms.RadioSelect", self.fields["chosen"].widget).choices = [
-            (key_of(one), format_html("<bdi>{}</bdi>", describe(one))) for one in found.similar
-        ]
-        self.data = {**{name: self.data.get(name) for name in self.data}, "searched": text}
-
-    def clean(self) -> dict[str, Any]:
-        """Add `expires_at`, from the days or the date."""
-        cleaned = {**self.cleaned_data}
-        days, until = cleaned.get("days"), cleaned.get("until")
-        expires_at = None
-        if until is not None and days is not None:
-            chosen = "your own access" if days == UNTIL_OWN_END else f"{days} day{'s'[: days != 1]}"
-            self.add_error(
-                "until",
-                f"You chose {chosen} and a day, and only one can be meant: empty the day, or "
-                "choose “until…” above.",
-            )
-        if until is not None:
-            midnight = datetime.combine(until + timedelta(days=1), time.min)
-            expires_at = timezone.make_aware(midnight)
-        elif days == UNTIL_OWN_END:
-            expires_at = self.own_end
-        elif days is not None:
-            expires_at = timezone.now() + timedelta(days=days)
-        if expires_at is not None and expires_at <= timezone.now():
-            self.add_error("until", "Choose a day that is not over.")
-        cleaned["expires_at"] = expires_at
-        return cleaned

@@ -189,6 +189,7 @@ def test_a_passphrase_instead_of_a_key(page: Page, sign_in: SignIn, tmp_path: Pa
     page.get_by_label("Passphrase of this file").fill(PASSPHRASE)
     page.get_by_role("button", name="Unlock").click()
     assert fetched(page) == original.read_bytes()
+    page.get_by_text("Technical details").click()
     page.get_by_role("link", name="Encrypt anew").click()
     page.get_by_label("Passphrase of this file").fill(PASSPHRASE)
     page.get_by_role("button", name="Encrypt anew").click()

@@ -169,7 +169,7 @@ def test_hostile_names_are_text_wherever_they_are_shown(
         saved = download.value.suggested_filename
         assert saved == Path(saved).name
         assert "\u202e" not in saved
-        page.get_by_role("link", name="Delete this file").click()
+        page.get_by_role("link", name="Delete", exact=True).click()
         expect(page.locator("main .name").first).to_have_text(name)
         page.get_by_role("button", name="Put it into the trash").click()
         # The message names it, and the list has it no more.

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib.auth.models import Group
 from django.test import Client
@@ -102,6 +103,14 @@ DOORS: dict[str, list[Door]] = {
         Door("HEAD", 403, manage=True),
         Door("POST", 403, manage=True),
         Door("POST", 403, manage=True, data={"revoke": "1"}),
+    ],
+    # As those of grants: who may share is in test_share_several.py.
+    "files:share_several": [
+        Door(ok=403, named_by="file"),
+        Door("HEAD", 403, named_by="file"),
+        Door("POST", 403, named_by="file"),
+        _of_folder(ok=403, named_by="folder"),
+        _of_folder("POST", 403, named_by="folder"),
     ],
     "files:history": [Door(manage=True), Door("HEAD", manage=True)],
     # Its only version is the current one; test_versions.py has files with others.
@@ -301,6 +310,8 @@ def knock(client: Client, name: str, door: Door, wanted: object) -> Any:
     """The answer to one request for the thing with that id."""
     path = address(name, wanted)
     data: Any = {**door.data, **({door.named_by: str(wanted)} if door.named_by else {})}
+    if door.named_by and door.method in {"GET", "HEAD"}:
+        return client.generic(door.method, path, QUERY_STRING=urlencode(data))
     if door.method == "POST" and not door.content_type and not door.headers:
         return client.post(path, data)
     return client.generic(

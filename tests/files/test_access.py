@@ -29,7 +29,7 @@ from files.sharing.effective_access import (
     shut_out,
     withheld,
 )
-from files.sharing.granting import share
+from files.sharing.granting import Terms, share
 from tests.files.test_models import filed
 
 CONTENT = ("files.download_filerecord", "files.view_filerecord")
@@ -194,8 +194,7 @@ class TheRule(TestCase):
         expires_at = self.at(end)
         try:
             with transaction.atomic():
-                new = Grant(file=record, user=newcomer, level="manage", expires_at=expires_at)
-                share(new, actor=user)
+                share([record], [newcomer], Terms("manage", expires_at=expires_at), actor=user)
                 transaction.set_rollback(True)
         except ValidationError:
             return False

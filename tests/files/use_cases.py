@@ -198,6 +198,7 @@ MODULES: dict[str, str] = {
     "files.lists.trees": READS,
     "files.vault.recent": "notes what a person had to do with, for a list of their own",
     "files.sharing.inheritance": READS,
+    "files.sharing.named": READS,
     "files.sharing.granting": WALKED,
     "files.upkeep.sweeping": SUMMARY,
     "files.records.derived": READS,
@@ -224,6 +225,11 @@ MODULES: dict[str, str] = {
     "files.web.trash": PAGES,
     "files.web.downloads": PAGES,
     "files.web.grants": PAGES,
+    "files.web.readers": PAGES,
+    "files.web.share_form": PAGES,
+    "files.web.share_several": PAGES,
+    "files.web.shared": PAGES,
+    "files.web.words": PAGES,
     "files.web.key_pages": PAGES,
     "files.web.lists": PAGES,
     "files.web.requested": PAGES,
@@ -644,7 +650,8 @@ def _change(world: World) -> Call:
 def _share(world: World) -> Call:
     world.alice.user_permissions.add(Permission.objects.get(codename="add_grant"))
     alice = User.objects.get(pk=world.alice.pk)
-    return lambda: granting.share(world.new(), actor=alice)
+    terms = granting.Terms("download")
+    return lambda: granting.share([world.record], [world.bob], terms, actor=alice)
 
 
 def _grant_many(world: World) -> Call:

@@ -17,6 +17,7 @@ from files import access
 from files.access import Person
 from files.models import FileRecord, Grant
 from files.sharing import granting
+from files.sharing.granting import How, Terms
 from tests.files.conftest import give
 from tests.files.test_models import filed
 
@@ -140,7 +141,7 @@ def test_who_may_withdraw_which_grant(
         assert granting.withdraw(target, actor=actor) is True
         assert granting.withdraw(target, actor=alice) is False
     else:
-        with pytest.raises(ValidationError, match="not yours to revoke"):
+        with pytest.raises(ValidationError, match="not yours to stop"):
             granting.withdraw(target, actor=actor)
     target.refresh_from_db()
     assert (target.revoked_at is not None) is may
@@ -259,8 +260,9 @@ def test_nobody_shares_past_what_they_manage(
     bob = _manager(bob)
 
     def share(until: datetime | None) -> Grant:
-        new = Grant(file=record, user=mallory, level=level, expires_at=until)
-        return granting.share(new, actor=bob)
+        terms = Terms(level, expires_at=until)
+        [told] = granting.share([record], [mallory], terms, actor=bob)
+        return told.grant
 
     if reach is not None:
         for too_far in (reach + STEP, None):
@@ -279,13 +281,13 @@ def test_who_may_not_share_is_refused_by_the_use_case_itself(
     if missing != "permission":
         bob = _manager(bob)
     bob.is_active = missing != "active"
-    with pytest.raises(ValidationError, match="may no longer share"):
-        granting.share(Grant(file=record, user=mallory), actor=bob)
+    with pytest.raises(ValidationError, match="can no longer share"):
+        granting.share([record], [mallory], Terms("download"), actor=bob)
     assert not Grant.objects.filter(user=mallory).exists()
 
 
 @pytest.mark.parametrize(
-    ("to", "why"), [("alice", "That person owns the file"), ("bob", "with yourself")]
+    ("to", "why"), [("alice", "alice owns this already"), ("bob", "with yourself")]
 )
 def test_nobody_shares_with_the_owner_or_with_themselves(
     alice: User, bob: User, give: Callable[..., Grant], to: str, why: str
@@ -293,9 +295,9 @@ def test_nobody_shares_with_the_owner_or_with_themselves(
     record = filed(alice)
     give(record, bob, level="manage", expires_at=END)
     bob = _manager(bob)
-    new = Grant(file=record, user={"alice": alice, "bob": bob}[to], expires_at=END)
+    to_whom = {"alice": alice, "bob": bob}[to]
     with pytest.raises(ValidationError, match=why):
-        granting.share(new, actor=bob)
+        granting.share([record], [to_whom], Terms("download", expires_at=END), actor=bob)
     assert Grant.objects.count() == 1
 
 
@@ -306,7 +308,7 @@ def test_what_is_gone_is_not_granted(
     new = Grant(file=record, user=bob)
     # After the grant was found to be right, and before its file is locked.
     monkeypatch.setattr(new, "full_clean", FileRecord.objects.filter(pk=record.pk).delete)
-    with pytest.raises(ValidationError, match="This file was deleted meanwhile"):
+    with pytest.raises(ValidationError, match="This was deleted meanwhile"):
         granting.grant(new, actor=root)
     terms: dict[str, Any] = {"starts_at": None, "expires_at": None, "reason": "", "actor": root}
     with pytest.raises(ValidationError, match="deleted meanwhile: choose again"):
@@ -428,6 +430,43 @@ def test_many_at_once_are_the_same_rule(alice: User, bob: User, root: User) -> N
     assert (done.made, done.skipped, done.extended) == (0, 0, 2)
 
 
+def test_several_are_shared_with_all_or_with_nobody(
+    alice: User, bob: User, mallory: User, events: Events
+) -> None:
+    alice = _manager(alice)
+    mine, theirs, other = filed(alice), filed(bob), filed(bob)
+    give(other, alice, level="manage", expires_at=END)
+    terms = Terms("download", expires_at=LATER)
+    with pytest.raises(ValidationError) as refused:
+        granting.share([mine, theirs, other], [mallory], terms, actor=alice)
+    assert len(refused.value.messages) == 2
+    assert "can no longer share this" in refused.value.messages[0]
+    assert "Your own access ends" in refused.value.messages[1]
+    assert not Grant.objects.filter(user=mallory).exists()
+    team = Group.objects.create(name="Team")
+    told = granting.share([mine, other], [mallory, team], Terms("download", None, END), actor=alice)
+    assert [one.how for one in told] == [How.MADE] * 4
+    assert {(one.item, one.recipient) for one in told} == {
+        (item, to) for item in (mine, other) for to in (mallory, team)
+    }
+    assert len(events("grant_created")) == 4
+    again = granting.share([mine], [mallory], Terms("download"), actor=alice)
+    assert [one.how for one in again] == [How.EXTENDED]
+    again = granting.share([mine], [mallory], Terms("download"), actor=alice)
+    assert [one.how for one in again] == [How.SAME]
+
+
+def test_too_many_at_once_are_refused_with_the_numbers(
+    alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(granting, "GRANTS_AT_ONCE", 3)
+    groups = [Group.objects.create(name=f"{number}") for number in range(2)]
+    items = [filed(alice), filed(alice)]
+    with pytest.raises(ValidationError, match="2 things for 2 people and groups, 4 together"):
+        granting.share(items, groups, Terms("download"), actor=_manager(alice))
+    assert not Grant.objects.exists()
+
+
 # --- A group of one's own ----------------------------------------------------------------------
 
 
@@ -448,10 +487,8 @@ def test_a_managers_reach_ends_with_what_it_rests_on(alice: User, bob: User) -> 
     bob.user_permissions.add(Permission.objects.get(codename="add_grant"))
     bob = User.objects.get(pk=bob.pk)
     for level in Grant.Level:
-        new = _new(record, second, None)
-        new.level = level
         with pytest.raises(ValidationError, match="You are in the group “Second” yourself"):
-            granting.share(new, actor=bob)
+            granting.share([record], [second], Terms(level), actor=bob)
     bob.groups.remove(first)
     assert not access.visible_to(Person(bob)).exists()
 

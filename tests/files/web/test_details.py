@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import Group, Permission
@@ -17,7 +19,7 @@ from pytest_django import DjangoAssertNumQueries
 from accounts.models import User
 from audit.models import AuditEvent
 from files.crypto.digests import digest_all
-from files.models import FileRecord, Grant, StoredObject
+from files.models import FileRecord, Grant, KeptVersion, StoredObject
 from tests.files.conftest import CONTENT, KEY, give
 from tests.files.test_models import filed, stored
 
@@ -36,7 +38,7 @@ def test_the_owner_sees_everything(session: Client, alice: User, bob: User, give
     page = session.get(f"/files/{record.id}/").text
     for text in (
         "plans.pdf",
-        "You own this file.",
+        "(you)",
         "1,234,567 bytes",
         "application/pdf",
         str(record.id),
@@ -58,9 +60,10 @@ def test_a_reader_sees_why_and_until_when_and_not_who_else(
     give(record, mallory, reason="confidential")
     client.force_login(bob)
     page = client.get(f"/files/{record.id}/").text
-    assert "Reviewers" in page
-    assert "until" in page
-    assert "Who else may read it" not in page
+    assert "Through <bdi>group “Reviewers”</bdi>" in page
+    assert "Can open and download, until <time" in page
+    assert page.count('<p class="who">') == 2  # The owner and oneself.
+    assert "Ended access" not in page
     assert "mallory" not in page
     assert "confidential" not in page
     assert f"/files/{record.id}/delete/" not in page
@@ -74,9 +77,10 @@ def test_a_manager_sees_who_else_and_may_delete(
     give(record, mallory, revoked_at=timezone.now())
     client.force_login(bob)
     page = client.get(f"/files/{record.id}/").text
-    assert "download, share and delete" in page
-    assert "mallory" in page
-    assert "revoked" in page
+    assert "Can open, download, rename, share and delete, no end" in page
+    assert "mallory" in page[page.index("Ended access (1)") :]
+    assert "mallory" not in page[: page.index("Ended access (1)")]
+    assert "Stopped <time" in page
     assert f"/files/{record.id}/delete/" in page
 
 
@@ -118,15 +122,16 @@ def test_the_number_of_queries_does_not_depend_on_the_number_of_grants(
     record = filed(alice)
     give(record, bob, granted_by=alice)
     session.get(f"/files/{record.id}/")
-    # Session, user, file, grants, and the permissions of the user and of the groups;
-    # whether a folder above was put away, the way there, and what is granted of folders above.
-    with django_assert_num_queries(8):
+    # Session, user, where they are signed in, file, the permissions of the user and of the groups;
+    # how many read it and did, who does, who does by folders above, how many versions there are.
+    with django_assert_num_queries(11):
         session.get(f"/files/{record.id}/")
     for number in range(30):
         group = Group.objects.create(name=f"team {number}")
         give(record, group, granted_by=bob)
         give(record, bob, granted_by=alice, revoked_at=timezone.now())
-    with django_assert_num_queries(8):
+    # And who did, and how many people are in the groups.
+    with django_assert_num_queries(13):
         page = session.get(f"/files/{record.id}/").text
     assert page.count("team ") == 30
 
@@ -191,3 +196,52 @@ def test_the_time_of_modification_is_shown(client: Client, record: FileRecord, a
     page = client.get(f"/files/{record.pk}/").content.decode()
     assert "Last changed" in page
     assert "1 May 2019" in page
+
+
+def test_the_buttons_are_what_one_may_do_and_each_is_there_once(
+    client: Client, alice: User, bob: User, give: Give
+) -> None:
+    record = filed(alice, size=5)
+    give(record, bob)
+    alice.user_permissions.add(Permission.objects.get(codename="add_grant"))
+    own = ["download", "grants", "move", "versions", "rename", "history", "delete"]
+    for person, expected in ((alice, own), (bob, ["download"])):
+        client.force_login(person)
+        page = client.get(f"/files/{record.id}/").text
+        links = re.findall(rf'href="/files/{record.id}/([a-z]+)/"', page)
+        assert links == expected
+    assert "5" in re.findall(r"Download <span class=.quiet.>(.*?)</span>", page)[0]
+
+
+def test_versions_are_counted(session: Client, alice: User) -> None:
+    record = filed(alice)
+    assert re.search(r"Versions</a>", session.get(f"/files/{record.id}/").text)
+    KeptVersion.objects.create(
+        file=record, object=stored(), version=uuid4(), size=1, uploaded_at=timezone.now()
+    )
+    page = session.get(f"/files/{record.id}/").text
+    assert re.search(r"Versions <span class=.quiet.>2</span></a>", page)
+
+
+def test_a_manager_may_stop_sharing_from_there(
+    session: Client, alice: User, bob: User, give: Give
+) -> None:
+    record = filed(alice)
+    grant = give(record, bob)
+    stop = f'name="revoke" value="{grant.pk}"'
+    assert stop not in session.get(f"/files/{record.id}/").text
+    alice.user_permissions.add(Permission.objects.get(codename="add_grant"))
+    page = session.get(f"/files/{record.id}/").text
+    assert stop in page
+    assert f'<form method="post" action="/files/{record.id}/grants/">' in page
+
+
+def test_how_many_people_are_in_a_group_is_said(
+    session: Client, alice: User, bob: User, mallory: User, give: Give
+) -> None:
+    record, team = filed(alice), Group.objects.create(name="Team")
+    give(record, team)
+    assert "0 people" in session.get(f"/files/{record.id}/").text
+    team.user_set.add(bob, mallory)
+    User.objects.filter(pk=mallory.pk).update(is_active=False)
+    assert "1 person<" in session.get(f"/files/{record.id}/").text

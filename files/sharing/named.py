@@ -1,0 +1,172 @@
+"""Names that somebody typed or chose to share with: each means exactly one person or group.
+
+As `recipients` finds them, and no others: active people by user name, e-mail address or full name,
+each in full, and groups by name. Never a guess: what may mean two is told, with how to write each.
+`user:…` and `group:…` are ways to write a name that can mean nothing else; pages send these.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from django.contrib.auth.models import Group
+from django.db.models import Q, Value
+from django.db.models.functions import Concat, Lower
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from accounts.models import User
+from files.sharing.recipients import Recipient, describe, find
+
+AT_MOST = 50
+"""People and groups that one step is for."""
+
+ADVISED = 5
+"""Names without anybody of whom similar ones are looked for: each takes some queries."""
+
+_SEVERAL = re.compile(r"[,;]")
+
+
+@dataclass(frozen=True)
+class Named:
+    """Who was named, each once, in that order, and what is wrong with the other names, in words."""
+
+    recipients: Sequence[Recipient]
+    problems: Sequence[str]
+
+
+def written(recipient: Recipient) -> str:
+    """The name that can mean nobody else."""
+    if isinstance(recipient, Group):
+        return f"group:{recipient.name}"
+    return f"user:{recipient.username}"
+
+
+def named(text: str) -> Named:
+    """Who the names in the text mean: one a line, or several with commas between them.
+
+    Two queries, and some for each of the first few names that mean nobody.
+    """
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    parts = [part.strip() for line in lines for part in _SEVERAL.split(line) if part.strip()]
+    if len(parts) > AT_MOST:
+        return Named((), [_too_many(len(parts))])
+    known = _known({*lines, *parts})
+    # The name of a group may have a comma in it: a whole line comes first.
+    names = [
+        name
+        for line in lines
+        for name in ([line] if line in known else map(str.strip, _SEVERAL.split(line)))
+        if name
+    ]
+    recipients: dict[tuple[type, int], Recipient] = {}
+    problems: list[str] = []
+    nobody = 0
+    for name in dict.fromkeys(names):
+        meant = known.get(name, ())
+        if len(meant) == 1:
+            recipients[type(meant[0]), meant[0].pk] = meant[0]
+        elif meant:
+            problems.append(_ambiguous(name, meant))
+        else:
+            nobody += 1
+            problems.append(_unknown(name, advised=nobody <= ADVISED))
+    return Named(list(recipients.values()), problems)
+
+
+def _known(names: Collection[str]) -> dict[str, list[Recipient]]:
+    """Whom each of these names means, where it means anybody. Two queries."""
+    if not names:
+        return {}
+    by_name: defaultdict[str, list[Recipient]] = defaultdict(list)
+    for user in _people(names):
+        spellings = {user.username, user.email, user.get_full_name(), describe(user), written(user)}
+        for spelling in {one.casefold() for one in spellings if one}:
+            by_name[spelling].append(user)
+    groups = _groups(names)
+    found: dict[str, list[Recipient]] = {}
+    for name in names:
+        if meant := [*by_name[_spelling(name)], *groups[name]]:
+            found[name] = meant
+    return found
+
+
+def _spelling(name: str) -> str:
+    kind, colon, rest = name.casefold().partition(":")
+    return f"user:{rest.strip()}" if colon and kind == "user" else name.casefold()
+
+
+def _people(names: Collection[str]) -> Iterable[User]:
+    lower = {name.lower() for name in names}
+    # SQLite makes small letters of those of ASCII alone.
+    for spelled in (str, str.lower, str.upper, str.title):
+        lower |= {_lower_ascii(spelled(name)) for name in names}
+    tails = {name[:-1].rpartition("(")[2] for name in lower if name.endswith(")")}
+    logins = {name.removeprefix("user:").strip() for name in lower} | tails
+    people = User.objects.filter(is_active=True).annotate(
+        login=Lower("username"),
+        address=Lower("email"),
+        full_name=Lower(Concat("first_name", Value(" "), "last_name")),
+    )
+    first_or_last = Q(full_name__in=[f"{name} " for name in lower] + [f" {name}" for name in lower])
+    wanted = Q(login__in=logins) | Q(address__in=lower) | Q(full_name__in=lower) | first_or_last
+    return people.filter(wanted).order_by("username")[: 10 * AT_MOST]
+
+
+def _groups(names: Collection[str]) -> dict[str, list[Group]]:
+    """The groups of these names: as they were written and, in small letters, any of that name."""
+    plain = {name: _group_name(name) for name in names}
+    wanted = Q(name__in=set(plain.values()))
+    for name in set(plain.values()):
+        wanted |= Q(name__iexact=name)
+    found: dict[str, list[Group]] = {}
+    groups = list(Group.objects.filter(wanted).order_by("name")[: 10 * AT_MOST])
+    for name, of_group in plain.items():
+        exact = [group for group in groups if group.name == of_group]
+        same = [group for group in groups if group.name.casefold() == of_group.casefold()]
+        found[name] = exact or same
+    return found
+
+
+def _group_name(name: str) -> str:
+    """What the group would be called that is written so."""
+    if name.lower().startswith("group:"):
+        return name[len("group:") :].strip()
+    if match := re.fullmatch(r"group “(.+)”", name):
+        return match[1]
+    return name
+
+
+def _lower_ascii(text: str) -> str:
+    return "".join(one.lower() if one.isascii() else one for one in text)
+
+
+def _too_many(count: int) -> str:
+    return _(
+        "You named %(count)d people and groups, and at most %(most)d can be named at once: share "
+        "with some of them first, or with a group."
+    ) % {"count": count, "most": AT_MOST}
+
+
+def _ambiguous(name: str, meant: Sequence[Recipient]) -> str:
+    ways = ", ".join(f"{written(one)} ({describe(one)})" for one in meant[:AT_MOST])
+    return _("“%(name)s” can mean several. Write one of: %(ways)s.") % {"name": name, "ways": ways}
+
+
+def _unknown(name: str, *, advised: bool) -> str:
+    found = find(name) if advised else None
+    if found is None or not found.similar:
+        return _(
+            "There is no person and no group “%(name)s”. Check the spelling, or type the user "
+            "name, the full name or the e-mail address in full."
+        ) % {"name": name}
+    ways = ", ".join(f"{written(one)} ({describe(one)})" for one in found.similar)
+    told = ngettext(
+        "“%(name)s” is only a part of a name. Did you mean %(ways)s? Write it in full.",
+        "“%(name)s” is only a part of a name. Did you mean one of %(ways)s? Write it in full.",
+        len(found.similar),
+    ) % {"name": name, "ways": ways}
+    return f"{told} {_('There are more: type more of the name.')}" if found.are_more else told

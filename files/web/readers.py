@@ -1,0 +1,131 @@
+"""Who can read a file or a folder and why, as its pages show it: one line for each grant.
+
+Living access and what has ended are told apart. What is said here decides nothing: that is
+`files.access`, and what may be stopped `files.sharing.granting`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.conf import settings
+from django.core.paginator import Page, Paginator
+from django.db.models import Count, QuerySet
+
+from accounts.models import User
+from files.access import Access
+from files.models import Folder, Grant, Item
+from files.sharing import granting
+from files.sharing.inheritance import from_above
+from files.sharing.recipients import describe
+from files.web.words import Words, can
+
+
+@dataclass(frozen=True)
+class Line:
+    """One grant in words."""
+
+    grant: Grant
+    name: str
+    people: int | None
+    """How many can use it, where it is a group's."""
+    can: Words
+    by: str
+    folder: Folder | None
+    """The folder that it is on, where it is another one than what the page is about, and seen."""
+    is_above: bool
+    """Whether it is on a folder above."""
+    may_stop: bool
+
+    @property
+    def status(self) -> str:
+        """As `Grant.status`."""
+        return self.grant.status
+
+
+@dataclass(frozen=True)
+class Readers:
+    """Everybody who reads something, or did, by grants of its own and of folders above it."""
+
+    living: Page[Grant]
+    lines: Sequence[Line]
+    """Of the page of living grants."""
+    inherited: Sequence[Line]
+    ended: Page[Grant]
+    ended_lines: Sequence[Line]
+
+    @property
+    def is_nobody(self) -> bool:
+        """Whether it is its owner's alone."""
+        return not self.living.paginator.count and not self.inherited
+
+
+def readers_of(
+    item: Item, access: Access, seen: Collection[UUID], *, user: User, page: str, ended_page: str
+) -> Readers:
+    """The lines of that page, for who manages it. `seen` are the folders above that they see.
+
+    Seven queries at most.
+    """
+    living = _page(item.grants.lasting(), page)
+    over = item.grants.exclude(pk__in=item.grants.lasting().order_by().values("pk"))
+    ended = _page(over, ended_page)
+    above = from_above(item)
+    sizes = sizes_of(one.group_id for one in [*living, *above])
+
+    def lines(grants: Iterable[Grant]) -> list[Line]:
+        return lines_of(grants, item, seen, sizes, access=access, user=user)
+
+    return Readers(living, lines(living), lines(above), ended, lines(ended))
+
+
+def lines_of(
+    grants: Iterable[Grant],
+    item: Item,
+    seen: Collection[UUID],
+    sizes: dict[int, int],
+    *,
+    access: Access,
+    user: User,
+) -> list[Line]:
+    """These grants in words. What is on a folder above is stopped there."""
+    return [
+        Line(
+            grant=one,
+            name=_name(one),
+            people=sizes.get(one.group_id, 0) if one.group_id else None,
+            can=can(one.level, folder=one.folder_id is not None),
+            by=describe(one.granted_by) if one.granted_by else "",
+            folder=one.folder if _is_above(one, item) and one.folder_id in seen else None,
+            is_above=_is_above(one, item),
+            may_stop=not _is_above(one, item)
+            and one.status in {"live", "scheduled"}
+            and granting.may_withdraw(one, access, actor=user),
+        )
+        for one in grants
+    ]
+
+
+def sizes_of(group_ids: Iterable[int | None]) -> dict[int, int]:
+    """How many active people are in each of these groups. One query."""
+    wanted = {pk for pk in group_ids if pk is not None}
+    if not wanted:
+        return {}
+    members = User.groups.through.objects.filter(group__in=wanted, user__is_active=True)
+    return dict(members.values_list("group").annotate(people=Count("user")))
+
+
+def _page(grants: QuerySet[Grant], number: str) -> Page[Grant]:
+    shown = grants.select_related("user", "group", "granted_by", "folder")
+    return Paginator(shown, settings.GRANTS_PER_PAGE).get_page(number)
+
+
+def _is_above(grant: Grant, item: Item) -> bool:
+    return grant.folder_id not in {None, item.pk}
+
+
+def _name(grant: Grant) -> str:
+    recipient = grant.group or grant.user
+    return describe(recipient) if recipient else grant.recipient_name

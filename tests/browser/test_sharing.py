@@ -1,0 +1,198 @@
+"""Sharing as a person does it: from the page of a file, with several, by keyboard, narrow."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.browser.conftest import RunningSite
+from tests.browser.test_pages import LOW_CONTRAST, NARROWEST, file_link, upload, written
+
+SignIn = Callable[[Page, str], None]
+Picture = Callable[[Page, str], None]
+
+
+@pytest.fixture(scope="module")
+def team(site: RunningSite) -> str:
+    """A group with two people in it; members may share."""
+    site.run(
+        "from accounts import members\n"
+        "from accounts.models import User\n"
+        "from django.contrib.auth.models import Group\n"
+        "members.let_share(on=True)\n"
+        "team = Group.objects.create(name='Quarterly team')\n"
+        "team.user_set.set(User.objects.filter(username__in=['bob', 'newcomer']))\n"
+    )
+    return "Quarterly team"
+
+
+def chips(page: Page) -> Locator:
+    return page.locator(".chips .chip-name")
+
+
+def the_field(page: Page) -> Locator:
+    return page.get_by_label("Share with", exact=True)
+
+
+@pytest.fixture
+def shared_file(page: Page, sign_in: SignIn, tmp_path: Path, team: str) -> str:
+    """The address of a file of Alice's, who has signed in."""
+    path = written(tmp_path, f"To be shared {tmp_path.name}.txt", 10)
+    sign_in(page, "alice")
+    upload(page, path)
+    return file_link(page, path)
+
+
+def test_sharing_takes_three_actions(page: Page, shared_file: str, team: str) -> None:
+    page.goto(shared_file)
+    page.get_by_role("link", name="Share", exact=True).click()  # 1
+    expect(the_field(page)).to_be_focused()
+    page.keyboard.type("bob")
+    page.keyboard.press("Enter")  # 2
+    expect(chips(page)).to_have_text(["bob"])
+    page.get_by_role("button", name="Share", exact=True).click()  # 3
+    expect(page.get_by_text("Shared with bob.")).to_be_visible()
+    expect(page.get_by_role("heading", name="Tell them where it is")).to_be_visible()
+    expect(page.locator("[data-address]")).to_have_text(re.compile(f"{shared_file}$"))
+    expect(page.get_by_role("list", name="Who can read it now")).to_contain_text("bob")
+
+
+def test_it_is_stopped_from_the_page_of_the_file(page: Page, shared_file: str, team: str) -> None:
+    page.goto(f"{shared_file}grants/")
+    the_field(page).fill(f"bob; {team}")
+    page.get_by_role("button", name="Share", exact=True).click()
+    expect(page.get_by_text(re.compile("^Shared with bob, group"))).to_be_visible()
+    page.goto(shared_file)
+    readers = page.get_by_role("list", name="Who can read it now")
+    expect(readers).to_contain_text("2 people")
+    page.get_by_role("button", name="Stop sharing with bob", exact=True).click()
+    expect(page.get_by_text("It is no longer shared with bob.")).to_be_visible()
+    expect(page.get_by_role("heading", name="bob can still read it")).to_be_visible()
+    page.goto(shared_file)
+    ended = page.get_by_text("Ended access (1)")
+    expect(page.get_by_role("list", name="Access that has ended")).to_be_hidden()
+    ended.click()
+    expect(page.get_by_role("list", name="Access that has ended")).to_contain_text("bob")
+
+
+def test_chips_by_keyboard(page: Page, shared_file: str, team: str) -> None:
+    page.goto(f"{shared_file}grants/")
+    field = the_field(page)
+    for name in ("newcomer", "mallory", "bob"):
+        page.keyboard.type(name)
+        page.keyboard.press("Enter")
+        expect(field).to_have_value("")
+    expect(chips(page)).to_have_text(["newcomer", "mallory", "bob"])
+    page.keyboard.press("Backspace")
+    expect(chips(page)).to_have_text(["newcomer", "mallory"])
+    remove = page.get_by_role("button", name="Remove newcomer")
+    size = remove.bounding_box()
+    assert size is not None
+    assert min(size["width"], size["height"]) >= 24
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Shift+Tab")
+    expect(remove).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(chips(page)).to_have_text(["mallory"])
+    expect(field).to_be_focused()
+    page.keyboard.press("Enter")  # Nothing is typed: the form is sent.
+    expect(page.get_by_text("Shared with mallory.")).to_be_visible()
+
+
+def test_what_cannot_be_found_is_named_and_stays(page: Page, shared_file: str) -> None:
+    page.goto(f"{shared_file}grants/")
+    the_field(page).fill("bob, nobody at all")
+    page.get_by_role("button", name="Share", exact=True).click()
+    expect(page.get_by_text("There is no person and no group “nobody at all”")).to_be_visible()
+    expect(chips(page)).to_have_text(["bob, nobody at all"])
+
+
+def test_a_day_is_asked_for_once_it_is_to_be_one(page: Page, shared_file: str) -> None:
+    page.goto(f"{shared_file}grants/")
+    day = page.get_by_label("Last day")
+    expect(day).to_be_hidden()
+    page.get_by_label("Until", exact=True).select_option("on a date…")
+    expect(day).to_be_focused()
+    day.fill("2099-05-01")
+    the_field(page).fill("bob")
+    page.get_by_role("button", name="Share", exact=True).click()
+    readers = page.get_by_role("list", name="Who can read it now")
+    expect(readers).to_contain_text("until 2 May 2099")
+
+
+def test_after_sharing_a_locked_file_one_is_told_how_to_hand_over_its_key(
+    page: Page, shared_file: str, site: RunningSite
+) -> None:
+    site.run(
+        "from files.models import FileRecord\n"
+        f"FileRecord.objects.filter(pk={shared_file.split('/')[2]!r}).update(custody='held')\n"
+    )
+    page.goto(f"{shared_file}grants/")
+    the_field(page).fill("bob")
+    page.get_by_role("button", name="Share", exact=True).click()
+    expect(page.get_by_role("heading", name="Now hand over its key")).to_be_visible()
+    expect(page.locator("[data-hand-over]")).to_contain_text("by another way than the address")
+
+
+def test_without_javascript(
+    browser: Browser, site: RunningSite, sign_in: SignIn, page: Page, shared_file: str, team: str
+) -> None:
+    with browser.new_context(base_url=site.url, java_script_enabled=False) as context:
+        plain = context.new_page()
+        sign_in(plain, "alice")
+        plain.goto(shared_file)
+        plain.get_by_role("link", name="Share", exact=True).click()
+        expect(plain.get_by_text("One a line, or with commas between them.")).to_be_visible()
+        plain.get_by_label("Share with", exact=True).fill(f"bob, mallory\n{team}")
+        plain.get_by_label("Until", exact=True).select_option("on a date…")
+        plain.get_by_label("Last day").fill("2099-05-01")
+        plain.get_by_role("button", name="Share", exact=True).click()
+        expect(plain.get_by_text(re.compile("^Shared with bob, mallory, group"))).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_of_sharing_fit_a_narrow_screen_and_read_well(
+    page: Page, shared_file: str, team: str, scheme: str, picture: Picture
+) -> None:
+    page.emulate_media(
+        color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce"
+    )
+    page.set_viewport_size({"width": NARROWEST, "height": 640})
+    number = shared_file.split("/")[2]
+    page.goto(f"{shared_file}grants/")
+    the_field(page).fill(f"bob; {team}")
+    page.get_by_role("button", name="Share", exact=True).click()
+    expect(page.get_by_text(re.compile("^Shared with bob"))).to_be_visible()
+    shared = page.url
+    for path in (shared_file, shared, f"/files/share/?file={number}&back=/files/"):
+        page.goto(path)
+        if "share" in path:
+            page.keyboard.type("bob")
+            page.keyboard.press("Enter")
+            expect(the_field(page)).to_have_value("")
+        for closed in page.locator("main details:not([open]) > summary").all():
+            closed.click()
+        assert page.evaluate("document.documentElement.scrollWidth") <= NARROWEST, path
+        assert page.evaluate(LOW_CONTRAST) == [], path
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.goto(shared)
+    picture(page, f"share-{scheme}-narrow")
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.goto(shared_file)
+    picture(page, f"file-{scheme}")
+
+
+def test_buttons_wrap_on_a_narrow_screen(page: Page, shared_file: str) -> None:
+    page.set_viewport_size({"width": 390, "height": 640})
+    page.goto(shared_file)
+    buttons = page.get_by_role("group", name="What you can do with it").get_by_role("link")
+    names = [name.split()[0] for name in buttons.all_inner_texts()]
+    assert names == ["Download", "Share", "Move", "Versions", "Rename", "History", "Delete"]
+    for button in buttons.all():
+        box = button.bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 390
+        assert box["height"] >= 24
