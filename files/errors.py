@@ -63,7 +63,7 @@ class MayNotAdd(VaultError):
 
     def __init__(self) -> None:
         super().__init__(
-            "You may not add anything to that folder: ask its owner for a grant to add, or choose "
+            "You may not add anything to that folder: ask its owner to let you add, or choose "
             "another folder."
         )
 

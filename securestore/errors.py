@@ -158,7 +158,7 @@ NO_TOKEN = Page(
 NOT_FOUND = Page(
     404,
     "Not found",
-    "There is nothing at this address, or it was not shared with you. A grant may have ended: ask "
+    "There is nothing at this address, or it was not shared with you. Sharing may have ended: ask "
     "the person who shared it.",
 )
 TOO_MANY = Page(

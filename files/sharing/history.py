@@ -15,14 +15,55 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.contrib.humanize.templatetags.humanize import intcomma
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
+from audit import Event
 from audit.events import label
 from audit.models import AuditEvent
 from files.models import FileRecord
 from files.sharing.denials import DENIED
 
-SOMEBODY = "somebody else"
+SOMEBODY = gettext_lazy("somebody else")
 _COMMAND = "command:"
+
+_WORDS: Mapping[str, str | Promise] = {
+    Event.FILE_UPLOADED: gettext_lazy("Uploaded"),
+    Event.FILE_DOWNLOADED: gettext_lazy("Downloaded"),
+    Event.DOWNLOAD_DENIED: gettext_lazy("Download refused"),
+    Event.ACCESS_DENIED: gettext_lazy("Page refused"),
+    Event.DOWNLOAD_FAILED: gettext_lazy("Download failed"),
+    Event.WRONG_KEY: gettext_lazy("Wrong key given"),
+    Event.FILE_UNLOCKED: gettext_lazy("Unlocked"),
+    Event.KEY_SHOWN: gettext_lazy("Key shown again"),
+    Event.KEY_SAVED: gettext_lazy("Key saved"),
+    Event.PASSPHRASE_SET: gettext_lazy("Passphrase set"),
+    Event.FILE_DELETED: gettext_lazy("Deleted for good"),
+    Event.OWNERSHIP_TRANSFERRED: gettext_lazy("Given to another owner"),
+    Event.RENAMED: gettext_lazy("Renamed"),
+    Event.MOVED: gettext_lazy("Moved"),
+    Event.PUT_AWAY: gettext_lazy("Put into the trash"),
+    Event.RESTORED: gettext_lazy("Brought back"),
+    Event.VERSION_ADDED: gettext_lazy("New version"),
+    Event.VERSION_RESTORED: gettext_lazy("Former version made current"),
+    Event.VERSION_DELETED: gettext_lazy("Version deleted"),
+    Event.GRANT_CREATED: gettext_lazy("Shared"),
+    Event.GRANT_CHANGED: gettext_lazy("Sharing changed"),
+    Event.GRANT_REVOKED: gettext_lazy("Sharing stopped"),
+    Event.SELF_GRANTED: gettext_lazy("Shared with oneself"),
+    Event.FILE_REENCRYPTED: gettext_lazy("Encrypted anew"),
+    Event.DAMAGE_FOUND: gettext_lazy("Damage found"),
+    Event.DAMAGE_CLEARED: gettext_lazy("Read completely again"),
+}
+"""The events of a file in the words of its page; others go by their names."""
+
+_LEVELS: Mapping[str, str | Promise] = {
+    "download": gettext_lazy("to open and download"),
+    "add": gettext_lazy("to add files and folders"),
+    "manage": gettext_lazy("to share and delete, too"),
+    "owner": gettext_lazy("as owner"),
+}
 
 
 @dataclass(frozen=True)
@@ -70,19 +111,22 @@ def _recipients(events: Iterable[AuditEvent]) -> Mapping[tuple[str, int], str]:
     groups = Group.objects.filter(pk__in=ids["group_id"] or {0})
     return {
         **{("user_id", pk): name for pk, name in users.values_list("pk", "username")},
-        **{("group_id", pk): f"group “{name}”" for pk, name in groups.values_list("pk", "name")},
+        **{
+            ("group_id", pk): _("group “%(name)s”") % {"name": name}
+            for pk, name in groups.values_list("pk", "name")
+        },
     }
 
 
 def _entry(event: AuditEvent, names: Mapping[tuple[str, int], str], *, reads_log: bool) -> Entry:
     who = event.actor_name
     if event.event in DENIED and not reads_log:
-        who = SOMEBODY
+        who = str(SOMEBODY)
     elif who.startswith(_COMMAND):
-        who = f"the command {who.removeprefix(_COMMAND)}"
+        who = _("the command %(name)s") % {"name": who.removeprefix(_COMMAND)}
     return Entry(
         at=event.at,
-        what=label(event.event),
+        what=str(_WORDS.get(event.event) or label(event.event)),
         who=who,
         details=_details(event, names),
         address=event.address if reads_log else "",
@@ -94,16 +138,16 @@ def _details(event: AuditEvent, names: Mapping[tuple[str, int], str]) -> str:
     said = []
     for key in ("user_id", "group_id"):
         if isinstance(number := data.get(key), int):
-            kind = key.removesuffix("_id")
-            said.append(f"for {names.get((key, number), f'a {kind} that is gone')}")
+            gone = _("a group that is gone") if key == "group_id" else _("a person who is gone")
+            said.append(_("for %(name)s") % {"name": names.get((key, number), gone)})
     if level := data.get("level"):
-        said.append(f"to {level}" if level != "owner" else "as owner")
+        said.append(str(_LEVELS.get(str(level), level)))
     if outcome := data.get("outcome"):
         said.append(str(outcome))
     if isinstance(sent := data.get("bytes"), int):
-        said.append(f"{intcomma(sent)} bytes sent")
+        said.append(_("%(count)s bytes sent") % {"count": intcomma(sent)})
     elif isinstance(size := data.get("size"), int):
-        said.append(f"{intcomma(size)} bytes")
+        said.append(_("%(count)s bytes") % {"count": intcomma(size)})
     if reason := data.get("reason"):
         said.append(str(reason))
     return ", ".join(said)

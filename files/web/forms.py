@@ -98,7 +98,9 @@ class UploadForm(PassphraseForm):
         required=False,
         widget=forms.RadioSelect,
         initial=Custody.MANAGED.value,
-        error_messages={"invalid_choice": "“%(value)s” is not a custody that this site offers."},
+        error_messages={
+            "invalid_choice": "“%(value)s” is no answer to who keeps the key: choose one."
+        },
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -48,12 +48,12 @@ def test_what_happened_is_told_newest_first(
     client.force_login(alice)
     size = len(CONTENT)
     assert rows(client.get(url(record))) == [
-        ("Download denied", "somebody else", "not visible", ""),
-        ("Grant revoked", "alice", "for bob, to download", ""),
-        ("File downloaded", "bob", f"complete, {size} bytes sent", ""),
-        ("Grant created", "alice", "for group “Team”, to manage", ""),
-        ("Grant created", "alice", "for bob, to download", ""),
-        ("File uploaded", "alice", f"{size} bytes", ""),
+        ("Download refused", "somebody else", "not visible", ""),
+        ("Sharing stopped", "alice", "for bob, to open and download", ""),
+        ("Downloaded", "bob", f"complete, {size} bytes sent", ""),
+        ("Shared", "alice", "for group “Team”, to share and delete, too", ""),
+        ("Shared", "alice", "for bob, to open and download", ""),
+        ("Uploaded", "alice", f"{size} bytes", ""),
     ]
 
 

@@ -77,7 +77,7 @@ def test_the_way_begins_at_what_one_may_see_and_names_nothing_above(
         assert "Case 12" in response.text
         assert "Cases" not in response.text
         assert "Shared with me" in response.text
-        assert "through the folder “" in response.text
+        assert "hrough the folder “" in response.text
 
 
 @pytest.mark.parametrize(

@@ -85,4 +85,4 @@ def test_a_passphrase_that_is_refused(data: dict[str, str], field: str, words: s
 @pytest.mark.parametrize("custody", ["other", "<b>"])
 def test_another_custody_is_an_error_in_words(custody: str) -> None:
     [error] = form(uploaded("a"), custody=custody).errors["custody"]
-    assert "is not a custody that this site offers" in str(error)
+    assert "is no answer to who keeps the key" in str(error)

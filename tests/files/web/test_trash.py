@@ -123,8 +123,8 @@ def test_who_may_add_puts_away_their_own_additions_alone(
     own, others = placed(bob, folder, name="own"), placed(alice, folder, name="others")
     assert own.owner == alice
     client.force_login(bob)
-    assert "Delete this file" in client.get(own.get_absolute_url()).text
-    assert "Delete this file" not in client.get(others.get_absolute_url()).text
+    assert f"/files/{own.pk}/delete/" in client.get(own.get_absolute_url()).text
+    assert "/delete/" not in client.get(others.get_absolute_url()).text
     assert client.post(page(own, "delete")).status_code == 302
     assert client.post(page(others, "delete")).status_code == 404
     assert [row.item for row in client.get("/trash/").context["rows"]] == [own]

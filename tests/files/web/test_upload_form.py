@@ -276,7 +276,7 @@ def test_a_form_that_cannot_be_read_says_why(
 def test_another_custody_is_refused_in_words(member: Client, nothing_left: Nothing) -> None:
     response = post(member, field("custody", "other"), file("a", b"1"))
     assert response.status_code == 400
-    assert "is not a custody that this site offers" in response.text
+    assert "is no answer to who keeps the key" in response.text
     assert nothing_left()
 
 

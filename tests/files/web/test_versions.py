@@ -153,7 +153,7 @@ def test_a_held_version_is_unlocked_by_its_own_key_for_itself_alone(
     current = FileRecord.objects.get()
     former = versions.as_it_was(versions.of(current)[0])
     assert (
-        "it takes the key that it was made with" in session.get(page_of(current)).content.decode()
+        "It takes the key that it was made with" in session.get(page_of(current)).content.decode()
     )
     locked = session.get(bytes_of(former))
     assert locked.status_code == 403
