@@ -40,6 +40,17 @@ class NameTaken(VaultError):
         self.name = name
 
 
+class NotAFolder(NameTaken):
+    """A path leads through a name that a file has: `name`."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.args = (
+            f"“{name}” is a file there, so no folder can have this name: rename one of the two, "
+            "and try again.",
+        )
+
+
 class NoSuchFolder(VaultError):
     """The folder is gone, was put away, or is nobody's that one may see."""
 

@@ -7,8 +7,10 @@ from files.web import arranging, downloads, folders, grants, trash
 app_name = "folders"
 urlpatterns = [
     path("new/", folders.new_in_root, name="new_in_root"),
+    path("path/", folders.make_path_in_root, name="path_in_root"),
     path("<uuid:folder_id>/", folders.detail, name="detail"),
     path("<uuid:folder_id>/new/", folders.new, name="new"),
+    path("<uuid:folder_id>/path/", folders.make_path, name="path"),
     path("<uuid:folder_id>/grants/", grants.folder_grants, name="grants"),
     path("<uuid:folder_id>/rename/", arranging.rename_folder, name="rename"),
     path("<uuid:folder_id>/move/", arranging.move_folder, name="move"),

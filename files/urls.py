@@ -21,6 +21,7 @@ urlpatterns = [
     path("download/", downloads.download_several, name="download_several"),
     path("share/", share_several.share_several, name="share_several"),
     path("upload/", upload_form.upload, name="upload"),
+    path("keys/file/", held_keys.keys_file, name="keys_file"),
     path("keys/saved/", held_keys.saved, name="keys_saved"),
     path("passphrase/", held_keys.judge_passphrase, name="judge_passphrase"),
     path("<uuid:file_id>/", details.detail, name="detail"),

@@ -335,7 +335,7 @@ STORAGES = {
             "keys": "files.vault.stored_objects.StoredObjectKeys",
         },
     },
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "securestore.static_files.StaticFiles"},
 }
 
 # --- Files ------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
 
 from files.web import lists, uploads
-from securestore import health, metrics
+from securestore import health, metrics, scripts
 from securestore.errors import closed
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -21,6 +21,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     re_path("^admin/r/", closed, name="closed"),
     path("accounts/", include("accounts.urls")),
     path("admin/", admin.site.urls),
+    # The words of scripts; docs/architecture.md has the paths that clients rely on.
+    path("jsi18n/<slug:language>/", scripts.words, name="jsi18n"),
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),
     path("metrics", metrics.metrics, name="metrics"),

@@ -9,18 +9,20 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from files.access import Person, access_of, may_share
-from files.errors import NoSuchFolder
+from files.errors import MayNotAdd, NoSuchFolder
 from files.folders import making
 from files.lists import places
 from files.models import Folder
+from files.sharing import denials
 from files.tree import placing
 from files.web.forms import NameForm
 from files.web.lists import contents_of, query_of, search_page
 from files.web.refusals import REFUSALS, refused, status_of
-from files.web.requested import may_not, user_of, visible_folder
+from files.web.requested import denied_folder, may_not, user_of, visible_folder
+from files.web.transfers.destinations import BadDestination, way_of
 
 
 @require_safe
@@ -62,6 +64,43 @@ def new(request: HttpRequest, folder_id: uuid.UUID) -> HttpResponse:
     if access is None or not access.may_add:
         return may_not(request, folder, "make folders in it")
     return _new(request, folder)
+
+
+@require_POST
+@login_required
+def make_path_in_root(request: HttpRequest) -> HttpResponse:
+    """Make the folders of a path among one's own files."""
+    return _make_path(request, placing.root_of(user_of(request)))
+
+
+@require_POST
+@login_required
+def make_path(request: HttpRequest, folder_id: uuid.UUID) -> HttpResponse:
+    """Make the folders of a path below another one."""
+    return _make_path(request, visible_folder(request, folder_id))
+
+
+def _make_path(request: HttpRequest, below: Folder) -> HttpResponse:
+    """204 with its address in `Location`; what is refused in plain words: a script asks."""
+    user = user_of(request)
+    try:
+        way = way_of(request.POST.get("path", ""))
+        if not way:
+            raise BadDestination("The field `path` is empty: send the names of folders in it.")
+        made = making.make_path(below, way, by=Person(user), actor=user)
+    except MayNotAdd as error:
+        denied_folder(request, below.pk, denials.NO_PERMISSION)
+        return _in_words(error)
+    except BadDestination as error:
+        return _in_words(error)
+    except REFUSALS as error:
+        return _in_words(error)
+    return HttpResponse(status=204, headers={"Location": made.get_absolute_url()})
+
+
+def _in_words(error: Exception) -> HttpResponse:
+    kind = "text/plain; charset=utf-8"
+    return HttpResponse(f"{error}\n", status=status_of(error), content_type=kind)
 
 
 def _new(request: HttpRequest, parent: Folder | None) -> HttpResponse:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 
 from django.contrib import messages
@@ -34,6 +34,9 @@ from files.web.key_pages import DOWNLOAD, key_context, keys_page, locked
 from files.web.requested import ids_of, may_not_download, user_of, visible
 from files.web.transfers import unlocking
 from files.web.transfers.downloads import as_attachment
+
+KEYS_FILE = "securestore.keys"
+"""The name of the file in which the keys of several files are saved."""
 
 REFUSED = (NotAKey, WrongFileKey, FileDamaged, limits.LimitReached)
 
@@ -152,8 +155,30 @@ def key_file(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
 
 @require_POST
 @login_required
-def saved(request: HttpRequest) -> HttpResponse:
-    """Who uploaded the files `file` says that the keys were saved: the server forgets them."""
+@sensitive_variables()
+def keys_file(request: HttpRequest) -> HttpResponse:
+    """The keys of the files `file` in one file to be kept, as far as they are offered.
+
+    One line for each: its name, its id and its key, with tabs between; no name has one in it.
+    """
+    records = _all_sent_held(request)
+    if any(_must_prove(request, record) for record in records):
+        return reauthentication.ask(request, back_to=reverse("files:list"))
+    lines = []
+    for record in records:
+        with suppress(OfferOver):
+            key = held.show(record, actor=user_of(request))
+            lines.append(f"{record.name}\t{record.pk}\t{key}\n")
+    if not lines:
+        messages.warning(request, str(OfferOver()))
+        return redirect("files:list")
+    response = HttpResponse("".join(lines), content_type="text/plain; charset=utf-8")
+    as_attachment(response, KEYS_FILE)
+    return response
+
+
+def _all_sent_held(request: HttpRequest) -> list[FileRecord]:
+    """The held files `file` that the user uploaded; 404 where one is none of these."""
     user = user_of(request)
     wanted = ids_of(request.POST.getlist("file"))
     # Who encrypted a file anew is not on record as its uploader.
@@ -162,6 +187,15 @@ def saved(request: HttpRequest) -> HttpResponse:
     records = list(files.filter(pk__in=wanted).select_related("current__held_key"))
     if not records or len(records) < len(wanted):
         raise Http404
+    return records
+
+
+@require_POST
+@login_required
+def saved(request: HttpRequest) -> HttpResponse:
+    """Who uploaded the files `file` says that the keys were saved: the server forgets them."""
+    user = user_of(request)
+    records = _all_sent_held(request)
     if not request.POST.get("saved"):
         messages.error(request, "Tick the box to say that you have saved the keys.")
         return redirect("files:key", records[0].pk)

@@ -139,6 +139,10 @@ DOORS: dict[str, list[Door]] = {
         _of_folder("POST", 302, add=True, data={"name": "b"}),
         _of_folder("POST", 400, add=True),
     ],
+    "folders:path": [
+        _of_folder("POST", 204, add=True, data={"path": "b/c"}),
+        _of_folder("POST", 400, add=True),
+    ],
     # As those of files.
     "folders:grants": [
         *_page(403, takes=FOLDER, manage=True),
@@ -162,6 +166,7 @@ DOORS: dict[str, list[Door]] = {
     "files:key_file": [Door("POST", 404)],
     "files:set_passphrase": [Door("POST", 404)],
     "files:reencrypt": [Door(ok=404), Door("HEAD", 404), Door("POST", 404)],
+    "files:keys_file": [Door("POST", 404, named_by="file")],
     "files:keys_saved": [Door("POST", 404, named_by="file")],
     "upload": [
         Door("HEAD", 200, UPLOAD, headers=TUS),
@@ -200,10 +205,12 @@ NO_FILE: dict[str, str] = {
     "home": OPEN,
     "healthz": OPEN,
     "readyz": OPEN,
+    "jsi18n": OPEN,
     "metrics": OPEN,  # It has a token of its own, and does not exist without one.
     "files:list": SIGNED_IN,
     "files:upload": SIGNED_IN,
     "folders:new_in_root": SIGNED_IN,
+    "folders:path_in_root": SIGNED_IN,
     "shared": SIGNED_IN,
     "recent": SIGNED_IN,
     "trash": SIGNED_IN,

@@ -462,6 +462,12 @@ def _create_folder(world: World) -> Call:
     return partial(making.create_folder, root, "new", by=Person(world.alice), actor=world.alice)
 
 
+def _make_path(world: World) -> Call:
+    root = placing.root_of(world.alice)
+    by: dict[str, Any] = {"by": Person(world.alice), "actor": world.alice}
+    return partial(making.make_path, root, ["a", "b"], **by)
+
+
 def _rename(world: World) -> Call:
     return partial(making.rename, world.record, "b", by=Person(world.alice), actor=world.alice)
 
@@ -941,6 +947,7 @@ WRITES: dict[str, list[Case]] = {
         Case(Event.WRONG_KEY, _wrong_key),
     ],
     "files.folders.making.create_folder": [Case(Event.FOLDER_CREATED, _create_folder)],
+    "files.folders.making.make_path": [Case(Event.FOLDER_CREATED, _make_path)],
     "files.folders.making.rename": [Case(Event.RENAMED, _rename)],
     "files.folders.moving.move": [
         Case(Event.MOVED, _move),

@@ -1,4 +1,4 @@
-"""Where a client says that an upload is to go: `folder` and `conflict`, in metadata and in forms.
+"""Where a client says that an upload is to go: `folder`, `path` and `conflict`.
 
 A folder is only ever fetched through the rule, so that one which is not the user's to see is the
 404 of one that does not exist. Must never decide what becomes of an upload.
@@ -33,6 +33,27 @@ def destination(user: User, *, folder: str = "", conflict: str = "") -> Destinat
             "refuse as `conflict`, or leave it out for rename. Nothing was stored."
         )
     return Destination(_folder(user, folder), Conflict(conflict or Conflict.RENAME))
+
+
+def way_of(text: str) -> list[str]:
+    """The names of folders in a `path`: relative, `/` between them; empty says nothing.
+
+    Raises BadDestination; what is wrong with a name itself is said where folders are made.
+    """
+    if not text:
+        return []
+    names = text.split("/")
+    if not all(names):
+        raise BadDestination(
+            f"“{text[:80]}” is no path to a folder: send the names of the folders with one “/” "
+            "between them, and none before the first or after the last. Nothing was stored."
+        )
+    if wrong := {".", ".."} & set(names):
+        raise BadDestination(
+            f"A path to a folder goes down only, and “{min(wrong)}” is no name of a folder: send "
+            "the path without it. Nothing was stored."
+        )
+    return names
 
 
 def _folder(user: User, text: str) -> Folder | None:

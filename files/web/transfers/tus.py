@@ -12,12 +12,14 @@ import hashlib
 import re
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, cast
 from urllib.parse import quote
 
 from django.conf import settings
 from django.core.exceptions import BadRequest
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from django.urls import reverse
 from django.utils import timezone
@@ -31,20 +33,24 @@ from files.errors import (
     FileTooLarge,
     MayNotAdd,
     NameTaken,
+    NoSuchFolder,
     OtherContent,
+    TooDeep,
     TooManyUploads,
     UploadBusy,
     UploadLost,
     WrongLength,
     WrongOffset,
 )
+from files.folders import making
 from files.models import Custody, FileRecord, KeptVersion, StoredObject, UploadSession
 from files.records.names import BadName
 from files.sharing import denials
+from files.tree import placing
 from files.vault import held, resumable, upload_state, versions
 from files.web.transfers import structured
 from files.web.transfers.bodies import declared_length
-from files.web.transfers.destinations import destination
+from files.web.transfers.destinations import destination, way_of
 from files.web.transfers.moments import parse_moment
 from runtime import slowness
 
@@ -104,7 +110,7 @@ def answering(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
             response = _plain(413, str(error))
         except TooManyUploads as error:
             response = _plain(429, str(error))
-        except (BadName, BadRequest, WrongLength) as error:
+        except (BadName, BadRequest, TooDeep, WrongLength) as error:
             response = _plain(400, str(error))
         except WrongOffset as error:
             response = _plain(409, str(error))
@@ -123,7 +129,7 @@ def answering(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
             response = _plain(409, str(error))
         except MayNotAdd as error:
             response = _plain(403, str(error))
-        except Http404 as error:
+        except (Http404, NoSuchFolder) as error:
             response = _plain(404, str(error) or "There is no such upload.")
         response["Tus-Resumable"] = VERSION
         response["Cache-Control"] = "no-store"
@@ -203,19 +209,27 @@ def create(request: HttpRequest) -> HttpResponse:
         if header in request.headers and not at_once:
             raise Refusal(400, f"{header} belongs to bytes, and none were sent.")
     user = cast("User", request.user)
-    session = resumable.create(
-        user,
-        name=metadata.get("filename", "unnamed"),
-        content_type=metadata.get("filetype"),
-        length=length,
-        metadata=raw,
-        in_custody=Custody(in_custody),
-        modified_at=modified_at,
-        destination=destination(
-            user, folder=metadata.get("folder", ""), conflict=metadata.get("conflict", "")
-        ),
-        leased=at_once,
+    meant = destination(
+        user, folder=metadata.get("folder", ""), conflict=metadata.get("conflict", "")
     )
+    way = way_of(metadata.get("path", ""))
+    # An upload that is refused makes no folders.
+    with transaction.atomic():
+        if way:
+            below = meant.folder or placing.root_of(user)
+            folder = making.make_path(below, way, by=Person(user), actor=user)
+            meant = replace(meant, folder=folder)
+        session = resumable.create(
+            user,
+            name=metadata.get("filename", "unnamed"),
+            content_type=metadata.get("filetype"),
+            length=length,
+            metadata=raw,
+            in_custody=Custody(in_custody),
+            modified_at=modified_at,
+            destination=meant,
+            leased=at_once,
+        )
     if at_once:
         try:
             response = _receive(request, session, 0, status=201, first=True)
@@ -354,8 +368,9 @@ def _tell_place(response: HttpResponse, session: UploadSession, stored: FileReco
     response["Securestore-File"] = str(stored.pk)
     if stored.name != session.name:
         response["Securestore-Name"] = quote(stored.name, safe="")
-    wanted = _parse_metadata(session.metadata).get("folder")
-    if wanted and stored.folder_id not in {None, uuid.UUID(wanted)}:
+    told = _parse_metadata(session.metadata)
+    meant = told.get("folder") or told.get("path")
+    if meant and stored.folder_id not in {None, session.folder_id}:
         response["Securestore-Folder"] = str(stored.folder_id)
 
 

@@ -8,9 +8,10 @@ import pytest
 
 from accounts.models import User
 from files.access import Person
-from files.errors import ItemGone, MayNotAdd, NameTaken
-from files.folders import making
+from files.errors import ItemGone, MayNotAdd, NameTaken, NotAFolder, TooDeep
+from files.folders import making, trash
 from files.models import Entry, FileRecord, Folder
+from files.models.folders import DEEPEST
 from files.records.names import BadName
 from files.tree import placing
 from tests.files.conftest import give
@@ -88,3 +89,94 @@ def test_who_manages_renames(alice: User, bob: User, level: str, may: bool) -> N
 def test_a_root_has_no_name_to_change(alice: User) -> None:
     with pytest.raises(ItemGone):
         making.rename(placing.root_of(alice), "x", by=Person(alice), actor=alice)
+
+
+# --- Paths ----------------------------------------------------------------------------------------
+
+
+def made(parent: Folder, path: str, by: User) -> Folder:
+    return making.make_path(parent, path.split("/"), by=Person(by), actor=by)
+
+
+def path(folder: Folder) -> str:
+    return "/".join(one.name for one in placing.path_of(folder)[1:])
+
+
+def test_of_a_path_what_is_missing_is_made(alice: User, events: Any) -> None:
+    case = new(placing.root_of(alice), "Case 12", alice)
+    deepest = made(placing.root_of(alice), "CASE 12/Scans/Ünïcödé", alice)
+    assert path(deepest) == "Case 12/Scans/Ünïcödé"
+    assert [one.pk for one in placing.path_of(deepest)][1] == case.pk
+    # One event for each that was made, the first one for the one that was there.
+    assert len(events("folder_created")) == 3
+    assert made(placing.root_of(alice), "case 12/scans/ünïcödé", alice) == deepest
+    assert len(events("folder_created")) == 3
+
+
+def test_a_path_of_no_names_is_the_folder_itself(alice: User) -> None:
+    root = placing.root_of(alice)
+    assert making.make_path(root, [], by=Person(alice), actor=alice) == root
+
+
+def test_a_path_that_is_there_costs_its_names_and_no_lock(
+    alice: User, django_assert_num_queries: Any
+) -> None:
+    root = placing.root_of(alice)
+    made(root, "a/b/c", alice)
+    with django_assert_num_queries(4):  # A transaction would be a fifth.
+        made(root, "a/b/c", alice)
+
+
+def test_a_path_does_not_lead_through_a_file(alice: User, record: FileRecord) -> None:
+    root = placing.root_of(alice)
+    for way in ("FOX.txt", "fox.txt/below"):
+        with pytest.raises(NotAFolder, match="is a file there"):
+            made(root, way, alice)
+    assert not Folder.objects.filter(parent__isnull=False).exists()
+
+
+def test_of_a_path_that_is_refused_nothing_is_made(alice: User) -> None:
+    root = placing.root_of(alice)
+    for way in ("a/" * DEEPEST + "b", f"a/{'x' * 256}", "a/ ", "a/b\\c"):
+        with pytest.raises((BadName, TooDeep)):
+            made(root, way, alice)
+    assert not Folder.objects.filter(parent__isnull=False).exists()
+    deepest = made(root, "a/" * (DEEPEST - 1) + "b", alice)
+    with pytest.raises(TooDeep):
+        made(deepest, "c", alice)
+    half = made(root, "half", alice)
+    with pytest.raises(TooDeep):
+        made(half, "c/" * (DEEPEST - 1) + "d", alice)
+    # All or none of it.
+    assert not Folder.objects.filter(parent=half).exists()
+
+
+@pytest.mark.parametrize("level", [None, "download"])
+def test_a_path_is_made_and_followed_only_by_who_may_add(
+    alice: User, bob: User, level: str | None
+) -> None:
+    case = new(placing.root_of(alice), "Case", alice)
+    new(case, "there", alice)
+    if level:
+        give(case, bob, level=level)
+    for way in ("there", "there/x", "x"):
+        with pytest.raises(MayNotAdd):
+            made(case, way, bob)
+    assert Folder.objects.filter(parent=case).count() == 1
+
+
+def test_a_path_below_anothers_folder_is_given(alice: User, bob: User) -> None:
+    case = new(placing.root_of(alice), "Case", alice)
+    give(case, bob, level="add")
+    deepest = made(case, "x/y", bob)
+    assert (deepest.owner, deepest.added_by) == (alice, bob)
+    Folder.objects.filter(pk=case.pk).delete()
+    with pytest.raises(MayNotAdd):
+        made(case, "z", bob)
+
+
+def test_what_was_put_away_is_not_on_the_way(alice: User) -> None:
+    root = placing.root_of(alice)
+    away = made(root, "a", alice)
+    trash.put_away(away, by=Person(alice), actor=alice)
+    assert made(root, "a/b", alice).parent != away
