@@ -66,8 +66,8 @@ def new(request: HttpRequest, folder_id: uuid.UUID) -> HttpResponse:
     return _new(request, folder)
 
 
-@require_POST
 @login_required
+@require_POST
 def make_path_in_root(request: HttpRequest) -> HttpResponse:
     """Make the folders of a path among one's own files."""
     return _make_path(request, placing.root_of(user_of(request)))
@@ -77,7 +77,12 @@ def make_path_in_root(request: HttpRequest) -> HttpResponse:
 @login_required
 def make_path(request: HttpRequest, folder_id: uuid.UUID) -> HttpResponse:
     """Make the folders of a path below another one."""
-    return _make_path(request, visible_folder(request, folder_id))
+    folder = visible_folder(request, folder_id)
+    access = access_of(Person(user_of(request)), folder)
+    if access is None or not access.may_add:
+        denied_folder(request, folder.pk, denials.NO_PERMISSION)
+        return _in_words(MayNotAdd())
+    return _make_path(request, folder)
 
 
 def _make_path(request: HttpRequest, below: Folder) -> HttpResponse:
@@ -88,9 +93,6 @@ def _make_path(request: HttpRequest, below: Folder) -> HttpResponse:
         if not way:
             raise BadDestination("The field `path` is empty: send the names of folders in it.")
         made = making.make_path(below, way, by=Person(user), actor=user)
-    except MayNotAdd as error:
-        denied_folder(request, below.pk, denials.NO_PERMISSION)
-        return _in_words(error)
     except BadDestination as error:
         return _in_words(error)
     except REFUSALS as error:

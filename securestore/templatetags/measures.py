@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from django import template
+from django.conf import settings
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.template.defaultfilters import filesizeformat, pluralize
 from django.utils.dateformat import format as date_format
@@ -23,6 +24,12 @@ def as_size(size: int) -> SafeString:
     """A number of bytes as a `data` element: `1.2 MB`, and to the byte in its title."""
     exact = f"{intcomma(size)} byte{pluralize(size)}"
     return format_html('<data value="{}" title="{}">{}</data>', size, exact, filesizeformat(size))
+
+
+@register.simple_tag
+def largest_upload() -> str:
+    """Bytes that a file may have, in digits, for scripts."""
+    return str(settings.MAX_UPLOAD_SIZE)
 
 
 @register.filter(expects_localtime=True)

@@ -19,6 +19,7 @@ from tests.browser.test_upload import (
     form,
     line,
     press,
+    problem,
     remembered,
     row,
     send,
@@ -197,7 +198,7 @@ def test_a_file_whose_end_changes_while_it_is_sent_is_not_stored(
         file.write(os.urandom(MIB))
     os.utime(one, (WHEN, WHEN))
     line.limit(0)
-    alert = form.get_by_role("alert")
+    alert = problem(form)
     expect(alert).to_contain_text("changed while it was uploaded", timeout=2 * WAIT)
     expect(alert).to_contain_text("Nothing of it was stored")
     expect(stored(form, one)).to_have_count(0)
@@ -219,7 +220,7 @@ def test_a_file_that_the_browser_refuses_to_read_is_said_and_chosen_again(
     os.utime(one, (WHEN + 100, WHEN + 100))
     line.limit(0)
     press(form, "Resume", one)
-    alert = form.get_by_role("alert")
+    alert = problem(form)
     expect(alert).to_contain_text("changed, moved or deleted after it was chosen")
     expect(alert).to_contain_text("Choose it again")
     sent = offsets_of(form)
@@ -283,7 +284,7 @@ def press_first(page: Page, action: str) -> None:
     page.get_by_role("button", name=re.compile(f"^{action} ")).first.click()
 
 
-SPEED = re.compile(r"([\d.,]+)\s(KB|MB|GB)/s")
+SPEED = re.compile(r"([\d.,]+)\s(kB|MB|GB)/s")
 
 
 def test_the_speed_after_a_resume_is_that_of_what_is_sent(
@@ -299,7 +300,7 @@ def test_the_speed_after_a_resume_is_that_of_what_is_sent(
     expect(row(form, one)).to_contain_text("/s, ", timeout=WAIT)
     found = SPEED.search(row(form, one).inner_text())
     assert found is not None
-    speed = float(found[1].replace(",", "")) * {"KB": 1 << 10, "MB": MIB, "GB": 1 << 30}[found[2]]
+    speed = float(found[1].replace(",", "")) * {"kB": 1 << 10, "MB": MIB, "GB": 1 << 30}[found[2]]
     assert speed < 4 * MIB
     line.limit(0)
     assert contents(form, one) == [one.read_bytes()]

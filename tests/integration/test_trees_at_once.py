@@ -10,7 +10,9 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,8 @@ from django.db.migrations.executor import MigrationExecutor
 from pytest_django import DjangoDbBlocker
 
 from accounts.models import User
-from audit import chain
+from audit import Event, chain
+from audit.models import AuditEvent
 from files.access import Person
 from files.folders import making
 from files.models import Ancestry, Entry, FileRecord, Folder, Grant, Usage
@@ -98,7 +101,8 @@ def test_trees_stay_trees_whoever_changes_them_and_whoever_is_killed(
                 for pipe in (one.stdin, one.stdout, one.stderr):
                     if pipe is not None:
                         pipe.close()
-        assert done.keys() >= {"make", "add", "move", "put away", "restore"}
+        assert done.keys() >= {"make", "path", "add", "move", "put away", "restore"}
+        assert "path: NameTaken" not in done
         check()
         chain.verify()
         # What looks for trees that were changed past the vault finds nothing here.
@@ -133,3 +137,34 @@ def check() -> None:
     assert not entries
     stored = Counter(FileRecord.objects.values_list("owner_id", flat=True))
     assert dict(Usage.objects.exclude(files=0).values_list("owner_id", "files")) == dict(stored)
+
+
+def test_whoever_needs_the_same_new_folders_at_once_gets_the_same(
+    empty_database: dict[str, Any], django_db_blocker: DjangoDbBlocker
+) -> None:
+    """As when a folder is dropped, and its files are sent three at a time."""
+    with django_db_blocker.unblock(), as_default(empty_database):
+        executor = MigrationExecutor(connection)
+        executor.migrate(executor.loader.graph.leaf_nodes())
+        alice = User.objects.create_user("alice")
+        root = placing.root_of(alice)
+        start = threading.Barrier(WORKERS)
+
+        def make(_: int) -> list[str]:
+            ends = []
+            with as_default(empty_database):
+                for step in range(10):
+                    start.wait(timeout=60)
+                    names = ["Case", f"Step {step}", "Scans"]
+                    made = making.make_path(root, names, by=Person(alice), actor=alice)
+                    ends.append(f"{step} {made.pk}")
+            return ends
+
+        with ThreadPoolExecutor(WORKERS) as pool:
+            ends = [end for each in pool.map(make, range(WORKERS)) for end in each]
+        assert len(ends) == 10 * WORKERS
+        assert len(set(ends)) == 10
+        check()
+        chain.verify()
+        created = AuditEvent.objects.filter(event=Event.FOLDER_CREATED)
+        assert created.count() == Folder.objects.filter(parent__isnull=False).count() == 21

@@ -43,10 +43,13 @@ def _step(steps: random.Random, number: int) -> str:
     items: list[FileRecord | Folder] = [one for one in folders if not one.is_root]
     items += FileRecord.objects.select_related("owner")
     folder = steps.choice(folders)
-    what = steps.choice(["make", "add", "rename", "move", "move", "move", "put away", "restore"])
+    moves = ["move"] * 3
+    what = steps.choice(["make", "path", "add", "rename", *moves, "put away", "restore"])
     try:
         if what == "make":
             making.create_folder(folder, steps.choice("abc"), **by)
+        elif what == "path":
+            making.make_path(folder, steps.choices("abc", k=3), **by)
         elif what == "add":
             _add(folder, steps.choice("abc"))
         elif not items:
@@ -61,7 +64,8 @@ def _step(steps: random.Random, number: int) -> str:
             away = [one for one in items if one.trashed_at]
             trash.restore(steps.choice(away or items), **by)
     except VaultError as error:
-        return type(error).__name__
+        # A path goes on through what another has made: none is ever told that the name is taken.
+        return f"{what}: {type(error).__name__}" if what == "path" else type(error).__name__
     return what
 
 

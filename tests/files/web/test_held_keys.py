@@ -6,6 +6,7 @@ import re
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -322,6 +323,40 @@ def test_the_key_as_a_file(owner: Client, held_record: FileRecord) -> None:
     assert owner.post(page(held_record, "key", "file")).status_code == 302
 
 
+def test_the_keys_of_several_in_one_file(
+    owner: Client, held_record: FileRecord, store: Store, alice: User, events: Events
+) -> None:
+    key = UserKey.generated()
+    other = store(alice, name="tab\tand line\nin it.txt", key=key)
+    wanted = {"file": [held_record.pk, other.pk]}
+    answer = owner.post("/files/keys/file/", wanted)
+    assert sorted(answer.content.decode().splitlines()) == [
+        f"secret.txt\t{held_record.pk}\t{KEY}",
+        f"tab and line in it.txt\t{other.pk}\t{key.text}",
+    ]
+    assert answer["Content-Disposition"] == 'attachment; filename="securestore.keys"'
+    assert answer["Cache-Control"] == "private, no-store"
+    assert len(events("key_shown")) == 2
+    # Those alone that are offered still; nothing is confirmed by it.
+    assert not HeldKey.objects.exclude(saved_at=None).exists()
+    custody.confirm(held_record.current)
+    assert str(held_record.pk) not in owner.post("/files/keys/file/", wanted).content.decode()
+    custody.confirm(other.current)
+    assert owner.post("/files/keys/file/", wanted)["Location"] == "/files/"
+    assert owner.post("/files/keys/file/", {}).status_code == 404
+    assert owner.get("/files/keys/file/").status_code == 405
+
+
+def test_the_page_of_several_keys_offers_them_in_one_go(
+    owner: Client, s3: object, alice: User
+) -> None:
+    form = {"custody": "held", "files": [BytesIO(b"1"), BytesIO(b"2")]}
+    answer = owner.post("/files/upload/", form)
+    assert 'action="/files/keys/file/"' in answer.text
+    one = owner.post("/files/upload/", {"custody": "held", "files": BytesIO(b"1")})
+    assert 'action="/files/keys/file/"' not in one.text
+
+
 def test_without_the_tick_nothing_is_confirmed(owner: Client, held_record: FileRecord) -> None:
     answer = owner.post("/files/keys/saved/", {"file": held_record.pk})
     assert answer["Location"] == page(held_record, "key")
@@ -372,6 +407,8 @@ def test_later_the_owner_proves_first_who_it_is(
     assert answer.status_code == 302
     assert answer["Location"].startswith("/accounts/reauthenticate/?next=%2Ffiles%2F")
     assert owner.post(page(held_record, "key", "file")).status_code == 302
+    both = owner.post("/files/keys/file/", {"file": held_record.pk})
+    assert both["Location"].startswith("/accounts/reauthenticate/")
     typed = {"passphrase": PASSPHRASE, "passphrase_again": PASSPHRASE}
     assert owner.post(page(held_record, "key", "passphrase"), typed).status_code == 302
     monkeypatch.setattr(reauthentication, "is_recent", lambda request: True)
@@ -388,7 +425,8 @@ def test_the_key_is_shown_to_nobody_but_the_owner(
     for steps in (("key", "file"), ("key", "passphrase"), ("reencrypt",)):
         assert client.post(page(held_record, *steps), {"key": KEY}).status_code == 404
     fields = {"file": held_record.pk, "saved": "yes"}
-    assert client.post("/files/keys/saved/", fields).status_code == 404
+    for door in ("saved", "file"):
+        assert client.post(f"/files/keys/{door}/", fields).status_code == 404
     assert custody.offered_key(held_record.current, held_record.owner) == KEY
 
 

@@ -54,14 +54,14 @@ def test_own_files_are_listed_by_name_and_beside_them_what_was_shared_lately(
     for name in ("zebra", "Alpha", "beta"):
         placed(alice, name=name)
     granted = placed(bob, name="granted")
-    placed(bob, name="secret")
+    placed(bob, name="hushed")
     ended = placed(bob, name="ended")
     give(granted, alice, granted_by=bob)
     give(ended, alice, expires_at=now)
     response = session.get(LIST)
     assert names(response) == ["Alpha", "beta", "zebra"]
     assert [row.item for row in response.context["newest_shared"]] == [granted]
-    assert "secret" not in response.text
+    assert "hushed" not in response.text
     assert "ended" not in response.text
 
 

@@ -1,4 +1,4 @@
-"""`path` of an upload, and the doors that make the folders of one: structure comes along, or words."""
+"""`path` of an upload, and the doors that make the folders of one: all comes along, or words."""
 
 from __future__ import annotations
 
