@@ -180,13 +180,19 @@ node_modules/stamp: package.json package-lock.json .npmrc
 	@npm ci --ignore-scripts --silent
 	@touch $@
 
-# Only what the pages use, with its licence; the source map because tus.min.js names it.
+# Only what the pages use, with its licence; the source map because tus.min.js names it. Of pdf.js no
+# WebAssembly, which the viewer's policy does not let run, nor what runs a document's scripts.
 $(VENDOR)/stamp: node_modules/stamp
 	@mkdir -p $(VENDOR)
 	@cp node_modules/@picocss/pico/css/pico.min.css $(VENDOR)/
 	@cp node_modules/@picocss/pico/LICENSE.md $(VENDOR)/pico.LICENSE.txt
 	@cp node_modules/tus-js-client/dist/tus.min.js node_modules/tus-js-client/dist/tus.min.js.map $(VENDOR)/
 	@cp node_modules/tus-js-client/LICENSE $(VENDOR)/tus.LICENSE.txt
+	@rm -rf $(VENDOR)/pdfjs && mkdir -p $(VENDOR)/pdfjs/wasm
+	@cp node_modules/pdfjs-dist/legacy/build/pdf.min.mjs node_modules/pdfjs-dist/legacy/build/pdf.worker.min.mjs \
+	    node_modules/pdfjs-dist/LICENSE $(VENDOR)/pdfjs/
+	@cp -R node_modules/pdfjs-dist/cmaps node_modules/pdfjs-dist/standard_fonts $(VENDOR)/pdfjs/
+	@cp node_modules/pdfjs-dist/wasm/*_nowasm_fallback.js node_modules/pdfjs-dist/wasm/LICENSE_* $(VENDOR)/pdfjs/wasm/
 	@echo "$(VENDOR_OF)" > $@
 
 .PHONY: FORCE

@@ -13,6 +13,7 @@ from files.web import (
     trash,
     upload_form,
     versions,
+    viewing,
 )
 
 app_name = "files"
@@ -24,7 +25,9 @@ urlpatterns = [
     path("keys/file/", held_keys.keys_file, name="keys_file"),
     path("keys/saved/", held_keys.saved, name="keys_saved"),
     path("passphrase/", held_keys.judge_passphrase, name="judge_passphrase"),
+    path("viewer/", viewing.frame, name="viewer"),
     path("<uuid:file_id>/", details.detail, name="detail"),
+    path("<uuid:file_id>/view/", viewing.view, name="view"),
     path("<uuid:file_id>/download/", downloads.download, name="download"),
     path("<uuid:file_id>/unlock/", held_keys.unlock, name="unlock"),
     path("<uuid:file_id>/reencrypt/", held_keys.reencrypt, name="reencrypt"),

@@ -52,6 +52,9 @@ PERMISSIONS_POLICY = ", ".join(
     [f"{feature}=()" for feature in REFUSED_FEATURES]
     + [f"{feature}=(self)" for feature in OWN_FEATURES]
 )
+WITH_FULLSCREEN = PERMISSIONS_POLICY.replace("fullscreen=()", "fullscreen=(self)")
+"""For the viewer, which plays films: the page itself, not the frame in it."""
+VIEWER = "files:view"
 
 
 # What an answer says unless something further in has said it. The middlewares of Django and
@@ -62,6 +65,7 @@ DEFAULTS = {
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "private, no-store",
 }
 INERT_POLICY = "default-src 'none'; frame-ancestors 'none'"
@@ -78,8 +82,9 @@ class SecurityHeadersMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
-        response["Permissions-Policy"] = PERMISSIONS_POLICY
-        response["Cross-Origin-Resource-Policy"] = "same-origin"
+        match = getattr(request, "resolver_match", None)
+        plays = match is not None and match.view_name == VIEWER
+        response["Permissions-Policy"] = WITH_FULLSCREEN if plays else PERMISSIONS_POLICY
         for name, value in DEFAULTS.items():
             response.headers.setdefault(name, value)
         if not settings.DEBUG:  # Django's debug pages bring their own styles, and no header.

@@ -28,6 +28,7 @@ from runtime.configuration import (
     whole,
 )
 from securestore.logs import Console
+from securestore.static_headers import open_to_the_viewer
 
 # Lets generic classes of Django (`ModelAdmin[File]`) be written as the type checker reads them.
 django_stubs_ext.monkeypatch()
@@ -405,8 +406,9 @@ STATIC_URL = "/static/"
 # Where `collectstatic` puts what is served: each installation's own, since it is written anew.
 STATIC_ROOT = BASE_DIR / env.str("STATIC_ROOT", default="var/static")
 STATICFILES_DIRS = [BASE_DIR / "static"]
-# No other site has a use for our scripts and styles.
+# No other site has a use for our scripts and styles. The viewer's frame is of no site.
 WHITENOISE_ALLOW_ALL_ORIGINS = False
+WHITENOISE_ADD_HEADERS_FUNCTION = open_to_the_viewer
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = env.str("TIME_ZONE", default="UTC")
 USE_TZ = True

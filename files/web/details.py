@@ -19,6 +19,7 @@ from accounts.models import User
 from files.access import Access, Permission, Person, access_of, may_share, removable_by
 from files.lists import places
 from files.models import FileRecord
+from files.records.kinds import kind_of
 from files.sharing.history import page_of
 from files.vault import opening
 from files.web import readers
@@ -46,6 +47,7 @@ def detail(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
         "access": access,
         "can": "" if access.is_owner else can(access.level, folder=access.folder is not None),
         "may_download": may_download,
+        "is_viewable": kind_of(record.content_type, record.name) is not None,
         "digests": _digests(request, record) if may_download else None,
         "may_manage": access.may_manage,
         "may_share": may_share(user),

@@ -55,7 +55,7 @@ def send(request: HttpRequest, record: FileRecord, *, then: str = "") -> HttpRes
     user = user_of(request)
     if not user.has_perm(Permission.DOWNLOAD):
         return may_not_download(request, record)
-    if downloads.is_part_of_a_page(request):
+    if downloads.is_part_of_a_page(request, record):
         raise PermissionDenied
     key = unlocking.key_of(request, record)
     try:

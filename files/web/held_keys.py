@@ -30,7 +30,7 @@ from files.models import FileRecord
 from files.rotation import reencryption
 from files.vault import held
 from files.web.forms import PassphraseForm
-from files.web.key_pages import DOWNLOAD, key_context, keys_page, locked
+from files.web.key_pages import DOWNLOAD, VIEW, key_context, keys_page, locked
 from files.web.requested import ids_of, may_not_download, user_of, visible
 from files.web.transfers import unlocking
 from files.web.transfers.downloads import as_attachment
@@ -54,13 +54,14 @@ def unlock(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
     if not record.is_held:
         messages.info(request, "This file needs no key: whoever may see it may download it.")
         return redirect(record)
-    then = DOWNLOAD if request.POST.get("then") == DOWNLOAD else ""
+    then = request.POST.get("then", "")
+    then = then if then in {DOWNLOAD, VIEW} else ""
     try:
         with wrong_keys_counted(request, record):
             key = held.unlock(record, request.POST.get("key", ""), actor=user)
     except REFUSED as refused:
         return key_refused(request, record, refused, partial(locked, request, record, then=then))
-    response = redirect("files:download", record.pk) if then else redirect(record)
+    response = redirect(f"files:{then}", record.pk) if then else redirect(record)
     unlocking.unlock(response, request, record, key)
     return response
 

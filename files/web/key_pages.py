@@ -20,7 +20,8 @@ from files.web.requested import user_of
 from files.web.transfers import unlocking
 
 DOWNLOAD = "download"
-"""What goes on once a file's key was entered."""
+VIEW = "view"
+"""What goes on once a file's key was entered: the names of these pages."""
 
 
 def key_context(request: HttpRequest, record: FileRecord) -> dict[str, Any]:
@@ -46,7 +47,7 @@ def locked(
 ) -> HttpResponse:
     """The page that asks for a held file's key, instead of its bytes.
 
-    `then` is DOWNLOAD where these were asked for: the right key goes on with them.
+    `then` is DOWNLOAD or VIEW where these were asked for: the right key goes on with them.
     """
     context = {"record": record, "problem": problem, "then": then}
     context |= key_context(request, record)

@@ -96,6 +96,7 @@ def _admin(takes: str, *permissions: str) -> dict[str, list[Door]]:
 DOORS: dict[str, list[Door]] = {
     "files:detail": [Door(), Door("HEAD")],
     "files:download": [Door(), Door("HEAD")],
+    "files:view": [Door(), Door("HEAD")],
     "files:download_several": [Door("POST", named_by="file")],
     # Members may not share at all; test_grants.py has those who may.
     "files:grants": [
@@ -208,6 +209,7 @@ NO_FILE: dict[str, str] = {
     "jsi18n": OPEN,
     "metrics": OPEN,  # It has a token of its own, and does not exist without one.
     "files:list": SIGNED_IN,
+    "files:viewer": OPEN,  # The frame's document: empty, and the same for everybody.
     "files:upload": SIGNED_IN,
     "folders:new_in_root": SIGNED_IN,
     "folders:path_in_root": SIGNED_IN,

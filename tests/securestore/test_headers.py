@@ -239,6 +239,38 @@ def test_static_files_and_nothing_else_may_be_kept(stranger: Visitor) -> None:
     part.close()
 
 
+@pytest.mark.parametrize(
+    ("url", "open_to_all"),
+    [
+        ("/static/viewer/frame.js", True),
+        ("/static/viewer/frame.css", True),
+        ("/static/js/viewer/page.js", False),
+        ("/static/css/viewer.css", False),
+        ("/static/vendor/pico.min.css", False),
+    ],
+)
+def test_the_viewers_own_files_are_for_a_frame_of_no_origin(
+    stranger: Visitor, url: str, open_to_all: bool
+) -> None:
+    response = stranger("GET", url)
+    assert response.status_code == 200
+    response.close()
+    assert response.get("Access-Control-Allow-Origin") == ("*" if open_to_all else None)
+    expected = "cross-origin" if open_to_all else "same-origin"
+    assert response["Cross-Origin-Resource-Policy"] == expected
+    assert "Access-Control-Allow-Credentials" not in response
+
+
+def test_the_viewer_may_fill_the_screen_and_no_more(owner: Visitor, record: FileRecord) -> None:
+    response = owner("GET", f"/files/{record.id}/view/")
+    assert response.status_code == 200
+    allowed = response["Permissions-Policy"].split(", ")
+    assert set(allowed) ^ set(PERMISSIONS_POLICY.split(", ")) == {
+        "fullscreen=(self)",
+        "fullscreen=()",
+    }
+
+
 # --- Cookies ----------------------------------------------------------------------------------
 
 

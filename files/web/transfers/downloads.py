@@ -26,6 +26,7 @@ from accounts.models import User
 from files.crypto import portable
 from files.errors import FileDamaged
 from files.models import FileRecord
+from files.records.kinds import PLAYED, kind_of
 from files.records.names import UNKNOWN_TYPE, portable_name
 from files.storage import StoreError
 from files.vault import downloading, opening
@@ -169,12 +170,16 @@ def served_type(content_type: str) -> str:
     return UNKNOWN_TYPE if _LOADABLE.fullmatch(content_type) else content_type
 
 
-def is_part_of_a_page(request: HttpRequest) -> bool:
+def is_part_of_a_page(request: HttpRequest, record: FileRecord) -> bool:
     """Whether a browser asks for it as a script, image, frame ... (W3C Fetch Metadata).
 
-    A link and a script's `fetch` are no such part; other clients do not say.
+    A link and a script's `fetch` are no such part; other clients do not say. Nor is what the
+    viewer plays: a listed type, in a page of this site, of which no other's policy lets any play.
     """
-    return request.headers.get("Sec-Fetch-Dest", "document") not in {"document", "empty"}
+    use = request.headers.get("Sec-Fetch-Dest", "document")
+    if use in {"audio", "video"} and request.headers.get("Sec-Fetch-Site") == "same-origin":
+        return kind_of(record.content_type, record.name) not in PLAYED
+    return use not in {"document", "empty"}
 
 
 def as_attachment(response: HttpResponseBase, name: str) -> None:
