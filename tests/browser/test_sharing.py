@@ -189,7 +189,7 @@ def test_buttons_wrap_on_a_narrow_screen(page: Page, shared_file: str) -> None:
     page.goto(shared_file)
     buttons = page.get_by_role("group", name="What you can do with it").get_by_role("link")
     names = [name.split()[0] for name in buttons.all_inner_texts()]
-    assert names == ["Download", "Share", "Move", "Versions", "Rename", "History", "Delete"]
+    assert names == ["Download", "Share", "View", "Move", "Versions", "Rename", "History", "Delete"]
     for button in buttons.all():
         box = button.bounding_box()
         assert box is not None

@@ -204,8 +204,8 @@ def test_the_buttons_are_what_one_may_do_and_each_is_there_once(
     record = filed(alice, size=5)
     give(record, bob)
     alice.user_permissions.add(Permission.objects.get(codename="add_grant"))
-    own = ["download", "grants", "move", "versions", "rename", "history", "delete"]
-    for person, expected in ((alice, own), (bob, ["download"])):
+    own = ["download", "grants", "view", "move", "versions", "rename", "history", "delete"]
+    for person, expected in ((alice, own), (bob, ["download", "view"])):
         client.force_login(person)
         page = client.get(f"/files/{record.id}/").text
         links = re.findall(rf'href="/files/{record.id}/([a-z]+)/"', page)
