@@ -101,6 +101,71 @@ def test_chips_by_keyboard(page: Page, shared_file: str, team: str) -> None:
     expect(page.get_by_text("Shared with mallory.")).to_be_visible()
 
 
+@pytest.fixture
+def suggesting(page: Page, shared_file: str, team: str) -> Locator:
+    """The field of a page that shares, where names are suggested."""
+    page.goto(f"{shared_file}grants/")
+    if page.request.get("/people/suggest/?q=bo").status == 404:
+        pytest.skip("nobody is suggested yet")
+    return the_field(page)
+
+
+def test_names_are_suggested_after_two_letters(suggesting: Locator, page: Page, team: str) -> None:
+    suggesting.press_sequentially("q")
+    expect(suggesting).to_have_attribute("aria-expanded", "false")
+    suggesting.press_sequentially("u")
+    expect(suggesting).to_have_attribute("aria-expanded", "true")
+    options = page.get_by_role("listbox", name="Suggestions").get_by_role("option")
+    expect(options).to_have_count(1)
+    expect(options).to_have_text(re.compile(f"group\\s+{team}\\s+2 people"))
+    expect(options).to_have_attribute("aria-selected", "true")
+    active = suggesting.get_attribute("aria-activedescendant")
+    assert active == options.get_attribute("id")
+    expect(page.locator("[data-said]")).to_have_text("Choose with the arrow keys. Found: 1")
+    page.keyboard.press("Escape")
+    expect(suggesting).to_have_attribute("aria-expanded", "false")
+    expect(suggesting).to_have_value("qu")
+    suggesting.press_sequentially("a")
+    expect(options).to_have_count(1)
+    page.keyboard.press("Enter")
+    expect(chips(page)).to_have_text([team])
+    expect(page.locator(".chips li")).to_contain_text("2 people")
+    # Who was chosen is suggested no more.
+    suggesting.press_sequentially("qu")
+    expect(page.locator("[data-said]")).to_have_text("Nobody is called so.")
+    suggesting.fill("")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text(f"Shared with group “{team}”.")).to_be_visible()
+
+
+def test_suggestions_are_walked_with_the_arrow_keys(
+    suggesting: Locator, page: Page, site: RunningSite
+) -> None:
+    site.run(
+        "from accounts.models import User\n"
+        "for name in ('walker1', 'walker2', 'walker3'):\n"
+        "    User.objects.get_or_create(username=name, defaults={'last_name': 'Walker'})\n"
+    )
+    suggesting.press_sequentially("walk")
+    options = page.get_by_role("listbox", name="Suggestions").get_by_role("option")
+    expect(options).to_have_count(3)
+    for key, chosen in (("ArrowDown", 1), ("ArrowDown", 2), ("ArrowDown", 0), ("ArrowUp", 2)):
+        page.keyboard.press(key)
+        expect(options.nth(chosen)).to_have_attribute("aria-selected", "true")
+        expect(suggesting).to_have_attribute(
+            "aria-activedescendant", options.nth(chosen).get_attribute("id") or ""
+        )
+        expect(suggesting).to_be_focused()
+    page.keyboard.press("Enter")
+    suggesting.press_sequentially("walk")
+    expect(options).to_have_count(2)
+    options.first.click()
+    expect(chips(page)).to_have_count(2)
+    # All have the same name: it is the user name that is sent.
+    page.get_by_role("button", name="Share", exact=True).click()
+    expect(page.get_by_text(re.compile("^Shared with Walker .walker"))).to_be_visible()
+
+
 def test_what_cannot_be_found_is_named_and_stays(page: Page, shared_file: str) -> None:
     page.goto(f"{shared_file}grants/")
     the_field(page).fill("bob, nobody at all")
@@ -152,6 +217,57 @@ def test_without_javascript(
         expect(plain.get_by_text(re.compile("^Shared with bob, mallory, group"))).to_be_visible()
 
 
+UNFOLD = "() => document.querySelectorAll('main details').forEach((one) => (one.open = true))"
+AXE = Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js"
+VIOLATIONS = """async () => (await axe.run(document, {
+    rules: { "target-size": { enabled: true } },
+  })).violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)])"""
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed")
+@pytest.mark.parametrize("scheme", ["light", "dark", "forced"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_pages_of_sharing_are_accessible(
+    page: Page, shared_file: str, team: str, scheme: str, width: int
+) -> None:
+    page.emulate_media(
+        color_scheme="dark" if scheme == "dark" else "light",
+        forced_colors="active" if scheme == "forced" else "none",
+        reduced_motion="reduce",
+    )
+    page.set_viewport_size({"width": width, "height": 800})
+
+    def look() -> None:
+        page.evaluate(UNFOLD)
+        page.evaluate(AXE.read_text())
+        assert page.evaluate(VIOLATIONS) == [], page.url
+
+    page.goto(f"{shared_file}grants/")
+    look()
+    the_field(page).fill(f"bob; nobody at all; {team}")
+    page.get_by_role("button", name="Share", exact=True).click()
+    expect(page.get_by_text("There is no person and no group")).to_be_visible()
+    page.get_by_label("Until", exact=True).select_option("on a date…")
+    look()
+    page.goto(f"{shared_file}grants/")
+    the_field(page).fill(f"bob; {team}")
+    page.get_by_role("button", name="Share", exact=True).click()
+    expect(page.get_by_text(re.compile("^Shared with bob"))).to_be_visible()
+    look()
+    page.get_by_role("button", name="Stop sharing with bob", exact=True).click()
+    expect(page.get_by_role("heading", name="bob can still read it")).to_be_visible()
+    look()
+    number = shared_file.split("/")[2]
+    for path in (shared_file, f"{shared_file}versions/", f"{shared_file}history/"):
+        page.goto(path)
+        look()
+    page.goto(f"/files/share/?file={number}&back=/files/")
+    page.keyboard.type("mallory")
+    page.keyboard.press("Enter")
+    expect(the_field(page)).to_have_value("")
+    look()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_pages_of_sharing_fit_a_narrow_screen_and_read_well(
     page: Page, shared_file: str, team: str, scheme: str, picture: Picture
@@ -172,8 +288,7 @@ def test_pages_of_sharing_fit_a_narrow_screen_and_read_well(
             page.keyboard.type("bob")
             page.keyboard.press("Enter")
             expect(the_field(page)).to_have_value("")
-        for closed in page.locator("main details:not([open]) > summary").all():
-            closed.click()
+        page.evaluate(UNFOLD)
         assert page.evaluate("document.documentElement.scrollWidth") <= NARROWEST, path
         assert page.evaluate(LOW_CONTRAST) == [], path
     page.set_viewport_size({"width": 390, "height": 800})

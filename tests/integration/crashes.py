@@ -516,7 +516,7 @@ class Granting(Operation):
 
     def run(self) -> None:
         path = f"/files/{self.file_id}/grants/"
-        fields = {"recipient": "bob", "level": "download", "days": "7"}
+        fields = {"to": "bob", "level": "download", "until": "7"}
         assert self.site.post(path, **fields) == 302
         assert self.site.ask("look_up", name=self.named)["grants"] == 1
 
