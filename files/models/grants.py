@@ -37,6 +37,10 @@ class GrantQuerySet(models.QuerySet["Grant"]):
         over_never = Q(expires_at__isnull=True) | Q(expires_at__gt=timezone.now())
         return self.filter(over_never, revoked_at__isnull=True)
 
+    def ended(self) -> GrantQuerySet:
+        """Grants that count no more: all that are not `lasting`."""
+        return self.filter(Q(revoked_at__isnull=False) | Q(expires_at__lte=timezone.now()))
+
     def held_by(self, user: User | AnonymousUser) -> GrantQuerySet:
         """Grants to that user in person or to one of the user's groups, live or not."""
         return self.naming(user) if user.is_active else self.none()

@@ -70,8 +70,7 @@ def readers_of(
     Seven queries at most.
     """
     living = _page(item.grants.lasting(), page)
-    over = item.grants.exclude(pk__in=item.grants.lasting().order_by().values("pk"))
-    ended = _page(over, ended_page)
+    ended = _page(item.grants.ended(), ended_page)
     above = from_above(item)
     sizes = sizes_of(one.group_id for one in [*living, *above])
 

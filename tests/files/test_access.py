@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import count
+from itertools import count, product
 from unittest.mock import patch
 
 import pytest
@@ -317,6 +317,19 @@ def test_a_grant_lives_from_its_start_until_just_before_its_expiry(
     at = start + timedelta(seconds=offset)
     assert Grant.objects.live(at).exists() is live
     assert (grant.status_at(at) == "live") is live
+
+
+def test_every_grant_lasts_or_has_ended(alice: User, bob: User) -> None:
+    now = timezone.now()
+    moments = (None, now - timedelta(days=1), now, now + timedelta(days=1))
+    record = filed(alice)
+    for expires_at, revoked_at in product(moments, (None, now)):
+        Grant.objects.create(file=record, user=bob, expires_at=expires_at, revoked_at=revoked_at)
+    lasting, ended = set(Grant.objects.lasting()), set(Grant.objects.ended())
+    assert not lasting & ended
+    assert lasting | ended == set(Grant.objects.all())
+    assert {grant.status for grant in lasting} == {"live"}
+    assert {grant.status for grant in ended} == {"expired", "revoked"}
 
 
 def test_access_is_explained_by_the_widest_and_longest_grant(alice: User, bob: User) -> None:
