@@ -16,16 +16,21 @@ from django.db.models.lookups import GreaterThan, LessThan
 from accounts.models import User
 from files.access import Principal, folders_visible_to, visible_to
 from files.models import FileRecord, Folder, Item
+from files.records.pictures import picture_of
 
 
 @dataclass(frozen=True)
 class Row:
-    """One file or folder of a list; `at` and `by` say since when it is there, and whose doing."""
+    """One file or folder of a list; `at` and `by` say since when it is there, and whose doing.
+
+    `until` is when it ends to be there by itself, where that is known.
+    """
 
     item: Item
     at: datetime | None = None
     by: User | None = None
     note: str = ""
+    until: datetime | None = None
 
     @property
     def goes_at(self) -> datetime | None:
@@ -36,6 +41,13 @@ class Row:
     def is_folder(self) -> bool:
         """Whether it is a folder."""
         return isinstance(self.item, Folder)
+
+    @property
+    def picture(self) -> str:
+        """Which of the pictures in `img/kinds.svg` stands before it."""
+        if isinstance(self.item, Folder):
+            return "folder"
+        return picture_of(self.item.content_type, self.item.name)
 
 
 @dataclass(frozen=True)

@@ -90,7 +90,7 @@ def _rows(
         if item is None or item.owner_id == who.user.pk or newest.get(item.pk) != position:
             continue
         through = grant.group.name if grant.group else ""
-        rows.append(Row(item, grant.created_at, grant.granted_by, through))
+        rows.append(Row(item, grant.created_at, grant.granted_by, through, grant.expires_at))
     return rows, last
 
 

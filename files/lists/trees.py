@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef
@@ -12,7 +12,7 @@ from django.db.models import Exists, OuterRef
 from files.access import Principal, folders_visible_to, visible_to
 from files.crypto.portable import told_apart
 from files.lists.rows import shown_files
-from files.models import Ancestry, FileRecord, Folder
+from files.models import Ancestry, FileRecord, Folder, Item
 from files.records.names import entry_key
 
 AT_MOST = 5_000
@@ -20,6 +20,8 @@ AT_MOST = 5_000
 sent."""
 
 LIST_NAME = "NOT INCLUDED.txt"
+
+_Children = defaultdict[UUID | None, list[Item]]
 
 
 @dataclass(frozen=True)
@@ -48,30 +50,61 @@ class Tree:
 
 def tree_of(who: Principal, folder: Folder) -> Tree:
     """What the principal may see at and below that folder. Two queries."""
-    tree = Ancestry.objects.filter(ancestor=folder)
+    children = _children(who, [folder])
+    return Tree(is_whole=False) if children is None else _named(children, folder.pk)
+
+
+def tree_of_chosen(who: Principal, folders: Sequence[Folder], files: Sequence[FileRecord]) -> Tree:
+    """These files, and these folders with all that the principal may see below them.
+
+    What is below another of the folders is there once, in its place. Three queries.
+    """
+    ids = [one.pk for one in folders]
+    stand_in = [*ids, *(one.folder_id for one in files if one.folder_id)]
+    inside = Ancestry.objects.filter(ancestor__in=ids, descendant__in=stand_in)
+    covered: set[UUID] = set()  # Folders all of which is in the archive already.
+    for ancestor, descendant in inside.values_list("ancestor", "descendant"):
+        covered |= {descendant} if ancestor != descendant else set()
+    children = _children(who, [one for one in folders if one.pk not in covered])
+    if children is None:
+        return Tree(is_whole=False)
+    own = covered | set(ids)
+    children[None] = [
+        *(one for one in folders if one.pk not in covered),
+        *(one for one in files if one.folder_id not in own),
+    ]
+    return _named(children, None)
+
+
+def _children(who: Principal, folders: Sequence[Folder]) -> _Children | None:
+    """What is in these folders and in those below them, by folder; None where that is too much."""
+    tree = Ancestry.objects.filter(ancestor__in=[one.pk for one in folders])
     below = Exists(tree.filter(descendant=OuterRef("pk"), distance__gt=0))
-    folders = list(folders_visible_to(who).filter(below)[: AT_MOST + 1])
+    found = list(folders_visible_to(who).filter(below)[: AT_MOST + 1])
     at_or_below = Exists(tree.filter(descendant=OuterRef("folder")))
     records = shown_files(visible_to(who).filter(at_or_below)).order_by()
-    files = list(records[: max(AT_MOST + 1 - len(folders), 0)])
-    if len(folders) + len(files) > AT_MOST:
-        return Tree(is_whole=False)
-    children: defaultdict[UUID | None, list[Folder | FileRecord]] = defaultdict(list)
-    for one in folders:
+    files = list(records[: max(AT_MOST + 1 - len(found), 0)])
+    if len(found) + len(files) > AT_MOST:
+        return None
+    children: _Children = defaultdict(list)
+    for one in found:
         children[one.parent_id].append(one)
     for record in files:
         children[record.folder_id].append(record)
+    return children
+
+
+def _named(children: _Children, top: UUID | None) -> Tree:
     found = Tree()
-    if not any(_why_not(record) for record in files):
-        _walk(found, children, folder.pk, "", [])
-        return found
+    files = [one for some in children.values() for one in some if isinstance(one, FileRecord)]
     # The list comes first, so that it has its name whatever else is called so.
-    _walk(found, children, folder.pk, "", [LIST_NAME])
+    reserved = [LIST_NAME] if any(_why_not(record) for record in files) else []
+    _walk(found, children, top, "", reserved)
     return found
 
 
 def _walk(
-    tree: Tree, children: dict[Any, Any], parent: UUID, above: str, reserved: list[str]
+    tree: Tree, children: _Children, parent: UUID | None, above: str, reserved: list[str]
 ) -> None:
     """Add what is in that folder and below, beside names that are taken there."""
     items = sorted(children[parent], key=lambda one: entry_key(one.name))

@@ -14,6 +14,7 @@ for anew when it goes on. How many may be unfinished has a bound of its own, wha
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -174,6 +175,20 @@ class Allowance:
             # What else the owner of the folder has is nobody else's business.
             raise QuotaExceeded(left, of_another=True)
         raise QuotaExceeded(left, pending, trash_bytes(self._owner))
+
+
+@dataclass(frozen=True)
+class Taken:
+    """Bytes that somebody's files take, with former versions and the trash, and their quota."""
+
+    bytes: int
+    quota: int | None
+
+
+def taken_by(owner: User) -> Taken:
+    """What somebody's files take by now. One query."""
+    stored = Usage.objects.filter(pk=owner.pk).values_list("bytes", flat=True).first()
+    return Taken(stored or 0, settings.USER_QUOTA if owner.quota is None else owner.quota)
 
 
 def trash_bytes(owner: User) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from functools import partial
 
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
@@ -15,16 +14,18 @@ from django.http import (
     HttpResponseBase,
 )
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.models import User
 from files.access import Permission, Person, managed_by, visible_to
 from files.errors import AccessEnded, FileDamaged, KeyNeeded, WrongFileKey
-from files.lists.trees import AT_MOST, tree_of
+from files.lists.trees import AT_MOST, tree_of, tree_of_chosen
 from files.models import FileRecord
 from files.records.names import shortened
 from files.sharing import denials
+from files.web.chosen import back_of, chosen
 from files.web.key_pages import DOWNLOAD, locked
 from files.web.requested import (
     denied,
@@ -72,31 +73,37 @@ def send(request: HttpRequest, record: FileRecord, *, then: str = "") -> HttpRes
 @require_POST
 @login_required
 def download_several(request: HttpRequest) -> HttpResponseBase:
-    """The files named by the form's `file` fields, as one ZIP; 404 if one is not visible."""
+    """What the form's `file` and `folder` name, as one ZIP; 404 if one is not visible.
+
+    What cannot be in it is named first; with `anyway` the ZIP comes without it.
+    """
     user = user_of(request)
-    wanted = ids_of(request.POST.getlist("file")[: settings.DATA_UPLOAD_MAX_NUMBER_FIELDS])
     if not user.has_perm(Permission.DOWNLOAD):
-        denied(request, wanted, denials.NO_PERMISSION)
+        denied(request, ids_of(request.POST.getlist("file")), denials.NO_PERMISSION)
         raise PermissionDenied
-    if not wanted:
+    picked = chosen(request, request.POST)
+    back = back_of(request.POST, reverse("files:list"))
+    if not picked.items:
         messages.error(request, "Choose at least one file.")
-        return redirect("files:list")
-    files = visible_to(Person(user)).select_related("current", "owner")
-    records = list(files.filter(pk__in=wanted).order_by("name", "pk"))
-    if len(records) < len(wanted):
-        denied(request, wanted - {record.pk for record in records}, denials.NOT_VISIBLE)
-        raise Http404
-    # What unlocks a held file is sent to its own pages alone.
-    if held := [record for record in records if record.is_held]:
-        return render(request, "files/zip_held.html", {"held": held}, status=403)
+        return redirect(back)
+    tree = tree_of_chosen(Person(user), picked.folders, picked.files)
+    context = {"tree": tree, "chosen": picked, "back": back, "at_most": AT_MOST}
+    if not tree.is_whole:
+        return render(request, "files/zip_chosen.html", context, status=400)
+    if tree.left_out and not request.POST.get("anyway"):
+        # What unlocks a locked file is sent to its own pages alone.
+        status = 502 if any(one.is_damaged for _, one, _ in tree.left_out) else 403
+        return render(request, "files/zip_chosen.html", context, status=status)
     try:
-        members = archive.members_of(records)
-        return archive.answer(members, partial(_still_allowed, user.pk), user=user)
+        return archive.answer(
+            archive.members_of_tree(tree), partial(_still_allowed, user.pk), user=user
+        )
     except AccessEnded:
         raise Http404 from None
     except FileDamaged:
-        damaged = next((record for record in records if record.is_damaged), records[0])
-        return render(request, "files/damaged.html", {"record": damaged}, status=502)
+        # Found just now: the next attempt leaves it out.
+        context |= {"changed": True}
+        return render(request, "files/zip_chosen.html", context, status=502)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

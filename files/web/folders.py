@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from files.access import Person, access_of, may_share
+from files.access import Person, access_of
 from files.errors import MayNotAdd, NoSuchFolder
 from files.folders import making
 from files.lists import places
@@ -42,7 +42,6 @@ def detail(request: HttpRequest, folder_id: uuid.UUID) -> HttpResponse:
         "folder": folder,
         "access": access,
         "way": places.way_to(Person(user), folder.parent_id),
-        "may_share": may_share(user),
         **contents_of(request, folder),
     }
     return render(request, "folders/detail.html", context)

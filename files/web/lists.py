@@ -15,17 +15,24 @@ from django.shortcuts import render
 from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
-from files.access import Access, Person
+from files.access import Access, Person, may_share
 from files.lists import contents, paging, recent, shared, trash
 from files.lists.contents import Order
 from files.lists.rows import Page
 from files.models import Folder
+from files.vault.quota import taken_by
 from files.web.requested import user_of
 
 NEWEST_SHARED = 5
 """Of what was shared with one, so much stands beside one's own files."""
 
 BY_TIME = ("time",)
+
+TRAIL = 20
+"""Pages that one can go back one by one; from further on, to the first one at once."""
+
+BETWEEN = "~"
+"""Between two cursors of an address; none has it, and it stands in an address as it is."""
 
 
 @require_safe
@@ -41,6 +48,7 @@ def file_list(request: HttpRequest) -> HttpResponse:
     context = contents_of(request, root) if root is not None else listing(request, Page(), Order())
     if not context["first_url"]:
         context["newest_shared"] = shared.page_of(who, length=NEWEST_SHARED).rows
+        context["taken"] = taken_by(user)
     context |= {"folder": root, "access": Access(is_owner=True, level="owner")}
     return render(request, "files/list.html", context)
 
@@ -119,6 +127,7 @@ def listing(
     kept = {"q": q} if q else {}
     if order != (default or Order()):
         kept["sort"] = str(order)
+    trail, after = _trail_of(request), request.GET.get("after", "")
     return {
         "rows": page.rows,
         "records": page.records,
@@ -126,9 +135,24 @@ def listing(
         "left_out": page.left_out,
         "order": order,
         "orders": {by: _order_link(order, by) for by in ("name", "size", "time")},
-        "next_url": _query({**kept, "after": page.next_cursor}) if page.next_cursor else "",
-        "first_url": _query(kept) if request.GET.get("after") else "",
+        "next_url": _page(kept, page.next_cursor, [*trail, after]) if page.next_cursor else "",
+        "previous_url": _page(kept, trail[-1], trail[:-1]) if after and trail else "",
+        "first_url": _query(kept) if after else "",
+        "here": request.get_full_path(),
+        "may_share": may_share(request.user),
     }
+
+
+def _trail_of(request: HttpRequest) -> list[str]:
+    """The cursors of the pages before this one; that of the first is empty."""
+    text = request.GET.get("before")
+    return [] if text is None else text.split(BETWEEN)[-TRAIL:]
+
+
+def _page(kept: dict[str, str], cursor: str, trail: list[str]) -> str:
+    """The address of another page of a list, which knows the way back."""
+    there = {"after": cursor, "before": BETWEEN.join(trail[-TRAIL:])} if trail else {}
+    return _query({**kept, **there})
 
 
 def _order_link(order: Order, by: str) -> dict[str, str]:

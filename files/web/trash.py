@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -11,19 +12,24 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.html import format_html
-from django.views.decorators.http import require_http_methods
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.reauthentication import recently_authenticated
 from files.access import (
     Person,
     folders_removable_by,
     folders_visible_to,
+    removable_by,
     trashed_files_of,
     trashed_folders_of,
 )
 from files.errors import NoSuchFolder, TooDeep
-from files.folders import purging, trash
+from files.folders import purging, several, trash
 from files.models import Item
+from files.web import undoing
+from files.web.chosen import back_of, chosen, chosen_in_trash, refused_some
 from files.web.forms import ForGoodForm
 from files.web.refusals import refused
 from files.web.requested import (
@@ -58,8 +64,61 @@ def delete_folder(request: HttpRequest, folder_id: uuid.UUID) -> HttpResponseBas
     folder = visible_folder(request, folder_id)
     own = folders_removable_by(Person(user)).filter(pk=folder.pk)
     if folder.is_root or not own.exists():
-        return may_not(request, folder, "delete it")
+        return may_not(request, folder, _("delete it"))
     return _put_away(request, folder)
+
+
+@require_POST
+@login_required
+def delete_several(request: HttpRequest) -> HttpResponse:
+    """Put several files and folders into the trash, all or none; the next page can undo it."""
+    picked = chosen(request, request.POST)
+    back = back_of(request.POST, reverse("files:list"))
+    if not picked.items:
+        messages.error(request, _("Choose what to delete first."))
+        return redirect(back)
+    rules: Any = {"files": removable_by, "folders": folders_removable_by}
+    if page := refused_some(request, picked, _("delete"), back=back, **rules):
+        return page
+    user = user_of(request)
+    try:
+        done = several.put_away(picked.items, by=Person(user), actor=user)
+    except several.NotAll as error:
+        return refused(request, error, back=back)
+    told = ngettext(
+        "One thing is in the <a href='{trash}'>trash</a>.",
+        "{count} things are in the <a href='{trash}'>trash</a>.",
+        len(done),
+    )
+    text = format_html(told, trash=reverse("trash"), count=len(done))
+    messages.success(request, text, extra_tags=undoing.offer_put_away(request, done))
+    return redirect(back)
+
+
+@require_POST
+@login_required
+def restore_several(request: HttpRequest) -> HttpResponse:
+    """Bring several files and folders back out of the trash, all or none."""
+    picked = chosen_in_trash(request, request.POST)
+    if not picked.items:
+        messages.error(request, _("Choose what to bring back first."))
+        return redirect("trash")
+    user = user_of(request)
+    try:
+        done = several.restore(picked.items, by=Person(user), actor=user)
+    except several.NotAll as error:
+        return refused(request, error, back=reverse("trash"))
+    elsewhere = sum(one.moved for one in done)
+    told = ngettext("One thing is back.", "%(count)s things are back.", len(done))
+    told %= {"count": len(done)}
+    if elsewhere:
+        told += " " + ngettext(
+            "One went to the files of its owner: the folder that it was in is gone.",
+            "%(count)s went to the files of their owners: the folders that they were in are gone.",
+            elsewhere,
+        ) % {"count": elsewhere}
+    messages.success(request, told)
+    return redirect(back_of(request.POST, reverse("trash")))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -86,8 +145,9 @@ def _put_away(request: HttpRequest, item: Item) -> HttpResponse:
         trash.put_away(item, by=Person(user), actor=user)
     except NoSuchFolder as gone:
         return refused(request, gone, back=reverse("files:list"))
-    text = "“{}” is in the <a href='{}'>trash</a>, and can be brought back from there."
-    messages.success(request, format_html(text, item.name, reverse("trash")))
+    text = _("“{}” is in the <a href='{}'>trash</a>, and can be brought back from there.")
+    undoable = undoing.offer_put_away(request, [item])
+    messages.success(request, format_html(text, item.name, reverse("trash")), extra_tags=undoable)
     if parent is not None and folders_visible_to(Person(user)).filter(pk=parent.pk).exists():
         return redirect(parent)
     return redirect("files:list")
@@ -101,12 +161,14 @@ def _restore(request: HttpRequest, item: Item) -> HttpResponse:
         done = trash.restore(item, by=Person(user), actor=user)
     except (NoSuchFolder, TooDeep) as error:
         return refused(request, error, back=reverse("trash"))
-    where = f"“{done.folder.name}”" if done.folder.name else "the files of its owner"
-    text = f"“{name}” is back in {where}."
+    where = f"“{done.folder.name}”" if done.folder.name else _("the files of its owner")
+    text = _("“%(name)s” is back in %(where)s.")
     if done.moved:
-        text = f"“{name}” is now in {where}: the folder that it was in is not there any more."
+        text = _("“%(name)s” is now in %(where)s: the folder that it was in is not there any more.")
+    text %= {"name": name, "where": where}
     if done.name != name:
-        text += f" It is called “{done.name}” now: something else has its name."
+        now = _("It is called “%(name)s” now: something else has its name.")
+        text += " " + now % {"name": done.name}
     messages.success(request, text)
     return redirect(item)
 
@@ -123,5 +185,5 @@ def _for_good(request: HttpRequest, item: Item) -> HttpResponse:
         purging.delete_for_good(item, by=Person(user), actor=user)
     except purging.NotInTheTrash as error:
         return refused(request, error, back=reverse("trash"))
-    messages.success(request, f"“{item.name}” was deleted for good.")
+    messages.success(request, _("“%(name)s” was deleted for good.") % {"name": item.name})
     return redirect("trash")

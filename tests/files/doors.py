@@ -53,6 +53,7 @@ class Door:
     manage: bool = False
     add: bool = False
     trashed: bool = False
+    several: bool = False
     permissions: tuple[str, ...] = ()
     named_by: str = ""
     data: Mapping[str, str] = field(default_factory=dict)
@@ -98,6 +99,9 @@ DOORS: dict[str, list[Door]] = {
     "files:download": [Door(), Door("HEAD")],
     "files:view": [Door(), Door("HEAD")],
     "files:download_several": [Door("POST", named_by="file")],
+    "files:move_several": [Door("POST", 302, manage=True, several=True, named_by="file")],
+    "files:delete_several": [Door("POST", 302, manage=True, several=True, named_by="file")],
+    "files:restore_several": [Door("POST", 302, manage=True, trashed=True, named_by="file")],
     # Members may not share at all; test_grants.py has those who may.
     "files:grants": [
         Door(ok=403, manage=True),
@@ -217,6 +221,7 @@ NO_FILE: dict[str, str] = {
     "recent": SIGNED_IN,
     "trash": SIGNED_IN,
     "files:judge_passphrase": SIGNED_IN,
+    "files:undo": SIGNED_IN,
     "uploads": SIGNED_IN,
     # Accounts
     "account_login": OPEN,

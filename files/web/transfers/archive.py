@@ -23,7 +23,6 @@ from zipstream import ZIP_STORED, ZipStream
 import audit
 from accounts.models import User
 from files.crypto.errors import KeyServiceError
-from files.crypto.portable import told_apart
 from files.errors import AccessEnded, VaultError
 from files.lists.trees import LIST_NAME, Tree
 from files.models import FileRecord
@@ -149,17 +148,6 @@ def answer(
     response["Content-Length"] = str(length)
     as_attachment(response, name)
     return response
-
-
-def members_of(records: Sequence[FileRecord]) -> list[Member]:
-    """Files beside each other, their names told apart by a number where some system could not."""
-    named = zip(unique_names(records), records, strict=True)
-    return [_file(name, record) for name, record in named]
-
-
-def unique_names(records: Iterable[FileRecord]) -> Iterator[str]:
-    """The files' names as members, told apart by a number where some system could not."""
-    yield from told_apart(record.name for record in records)
 
 
 def members_of_tree(tree: Tree) -> list[Member]:

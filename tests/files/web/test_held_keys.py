@@ -285,13 +285,11 @@ def test_a_zip_refuses_held_files_by_name(
     assert "fox.txt" not in answer.text
 
 
-def test_the_list_leads_to_the_key_and_offers_no_zip_of_it(
-    owner: Client, held_record: FileRecord
-) -> None:
+def test_the_list_leads_to_the_key(owner: Client, held_record: FileRecord) -> None:
     text = owner.get("/files/").text
-    assert "own key" in text
+    assert "locked" in text
     assert "Enter key" in text
-    assert f'value="{held_record.pk}"' not in text
+    assert f"/files/{held_record.pk}/download/" not in text
 
 
 # --- The key once more, and the confirmation ----------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -14,6 +15,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
 from files.models import FileRecord, Grant, StoredObject
+from files.web import lists
 from tests.files.test_models import filed, placed, stored
 
 LIST = "/files/"
@@ -220,3 +222,71 @@ def test_the_number_of_queries_does_not_depend_on_the_number_of_files(
     with django_assert_max_num_queries(most):
         assert len(names(session.get(LIST, {"q": query}))) == {"": 31, "a": 50, "txt": 1}[query]
     assert FileRecord.objects.count() == 61
+
+
+# --- From page to page ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("where", ["/files/?sort=-size", "/files/?q=file", "/shared/", "/trash/"])
+def test_one_goes_on_and_back_page_by_page(
+    session: Client,
+    alice: User,
+    bob: User,
+    settings: LazySettings,
+    give: Callable[..., Grant],
+    where: str,
+) -> None:
+    settings.FILES_PER_PAGE = 3
+    shared = where == "/shared/"
+    for number in range(8):
+        record = placed(bob if shared else alice, name=f"file {number}", size=number)
+        if shared:
+            give(record, alice)
+        if where == "/trash/":
+            FileRecord.objects.filter(pk=record.pk).update(trashed_at=timezone.now())
+    base = where.partition("?")[0]
+    pages, address = [], where
+    while address:
+        page = session.get(address)
+        pages.append([row.item.pk for row in page.context["rows"]])
+        at, address = address, base + page.context["next_url"] if page.context["next_url"] else ""
+    assert [len(page) for page in pages] == [3, 3, 2]
+    assert len({pk for page in pages for pk in page}) == 8
+    for expected in pages[-2::-1]:
+        at = base + session.get(at).context["previous_url"]
+        assert [row.item.pk for row in session.get(at).context["rows"]] == expected
+    assert not session.get(at).context["previous_url"]
+    assert "after" not in at
+
+
+def test_an_address_without_the_way_back_leads_to_the_first_page(
+    session: Client, alice: User, settings: LazySettings
+) -> None:
+    settings.FILES_PER_PAGE = 1
+    for number in range(lists.TRAIL + 3):
+        placed(alice, name=f"{number:02}")
+    address, longest = "/files/", 0
+    for _ in range(lists.TRAIL + 2):
+        address = "/files/" + session.get(address).context["next_url"]
+        longest = max(longest, len(address))
+    assert longest < 2_000
+    page = session.get(address)
+    assert page.context["previous_url"]
+    bare = re.sub("&before=.*", "", address)
+    page = session.get(bare)
+    assert not page.context["previous_url"]
+    assert "Back to the first page" in page.text
+
+
+# --- What one's files take ------------------------------------------------------------------------
+
+
+def test_what_ones_files_take_is_shown(session: Client, alice: User) -> None:
+    placed(alice, size=2_000)
+    page = session.get(LIST).text
+    assert "Your files take <data" in page or "Your files take 2" in page
+    assert "<meter" not in page
+    User.objects.filter(pk=alice.pk).update(quota=10_000)
+    page = session.get(LIST).text
+    assert '<meter min="0" max="10000" value="2000"' in page
+    assert session.get("/files/?after=x").status_code == 200

@@ -6,7 +6,6 @@ import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,11 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django.fixtures import Settings
 
+from files.crypto.portable import told_apart
 from files.models import FileRecord, Grant
 from files.records.names import MAX_NAME_BYTES, portable_name, same_file
 from files.vault import storing
 from files.web.transfers import downloads
-from files.web.transfers.archive import unique_names
 from tests.files.conftest import Store
 from tests.hostile import NASTY, hostile
 
@@ -33,19 +32,15 @@ FRAME = 262_144
 URL = "/files/download/"
 
 
-def _named(names: list[str]) -> Any:
-    return [SimpleNamespace(name=name) for name in names]
-
-
 @given(st.lists(st.sampled_from(["a.txt", "A.TXT", "a (2).txt", "b", "straße", "STRASSE"])))
 def test_names_are_told_apart_whatever_their_case(names: list[str]) -> None:
-    found = list(unique_names(_named(names)))
+    found = told_apart(names)
     assert len({name.casefold() for name in found}) == len(names)
 
 
 @given(st.lists(hostile | st.sampled_from(["a" * 255, "A" * 255, "." * 255, "x." + "y" * 253])))
 def test_hostile_names_are_told_apart_and_fit(names: list[str]) -> None:
-    found = list(unique_names(_named(names)))
+    found = told_apart(names)
     assert len({same_file(name) for name in found}) == len(names)
     for name in found:
         assert len(name.encode()) <= MAX_NAME_BYTES
