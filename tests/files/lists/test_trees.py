@@ -8,7 +8,7 @@ from pytest_django import DjangoAssertNumQueries
 from accounts.models import User
 from files.access import Person
 from files.lists import trees
-from files.lists.trees import tree_of
+from files.lists.trees import tree_of, tree_of_chosen
 from files.models import Folder, StoredObject
 from files.tree import placing
 from tests.files.test_models import placed, stored
@@ -82,3 +82,39 @@ def test_it_takes_two_queries(
         placed(alice, placing.add_folder(case, str(number), added_by=alice))
     with django_assert_num_queries(2):
         assert len(tree_of(Person(alice), case).files) == 9
+
+
+def test_what_was_chosen_is_one_tree_and_nothing_is_in_it_twice(
+    alice: User, bob: User, case: Folder, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    below = placing.add_folder(case, "Below", added_by=alice)
+    inside = placed(alice, below, name="inside.txt")
+    beside = placed(alice, case, name="beside.txt")
+    alone = placed(alice, name="alone.txt")
+    other = placed(alice, placing.add_folder(placing.root_of(alice), "Other", added_by=None))
+    placed(alice, name="not chosen.txt")
+    with django_assert_max_num_queries(3):
+        tree = tree_of_chosen(Person(alice), [case, below], [alone, beside, inside, other])
+    assert [path for path, _ in tree.folders] == ["Case", "Case/Below"]
+    assert sorted(path for path, _ in tree.files) == [
+        "Case/Below/inside.txt",
+        "Case/beside.txt",
+        "a.txt",
+        "alone.txt",
+    ]
+
+
+def test_chosen_files_of_one_name_are_told_apart(alice: User, case: Folder) -> None:
+    records = [placed(alice), placed(alice, case), placed(alice, custody="held", name="locked")]
+    tree = tree_of_chosen(Person(alice), [], records)
+    assert sorted(path for path, _ in tree.files) == ["a (2).txt", "a.txt"]
+    assert [path for path, _, _ in tree.left_out] == ["locked"]
+
+
+def test_too_much_that_was_chosen_is_no_tree(
+    alice: User, case: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trees, "AT_MOST", 2)
+    for number in range(3):
+        placed(alice, case, name=f"{number}")
+    assert not tree_of_chosen(Person(alice), [case], []).is_whole

@@ -114,3 +114,22 @@ def test_too_much_is_said_with_the_number(
 def test_other_methods_are_refused(client: Client, alice: User, case: Folder, method: str) -> None:
     client.force_login(alice)
     assert getattr(client, method)(f"/folders/{case.pk}/zip/").status_code == 405
+
+
+def test_what_was_chosen_comes_with_its_folders_and_without_what_is_locked(
+    client: Client, alice: User, case: Folder, store: Store
+) -> None:
+    client.force_login(alice)
+    record = trees.put(store(alice, name="beside.txt"), placing.root_of(alice))
+    chosen = {"file": record.pk, "folder": case.pk, "back": "/files/?sort=-size"}
+    page = client.post("/files/download/", chosen)
+    assert page.status_code == 403
+    assert "held.txt" in page.text
+    assert 'href="/files/?sort=-size"' in page.text
+    assert "Download the other 3 files" in page.text
+    with zip_of(client.post("/files/download/", {**chosen, "anyway": "yes"})) as archive:
+        assert sorted(archive.namelist()) == [
+            *("Case_ 12/", "Case_ 12/Deep/", "Case_ 12/Deep/a.txt", "Case_ 12/Empty/"),
+            *("Case_ 12/none", "NOT INCLUDED.txt", "beside.txt"),
+        ]
+        assert archive.read("Case_ 12/Deep/a.txt") == CONTENT
