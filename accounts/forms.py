@@ -15,13 +15,15 @@ from allauth.mfa.totp import forms as totp
 from allauth.mfa.totp.internal import auth as totp_auth
 from allauth.mfa.webauthn import forms as webauthn
 from django import forms
+from django.conf import settings
 from django.contrib.auth.forms import SetPasswordMixin
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.forms.fields import InvalidJSONInput
+from django.utils.translation import gettext_lazy as _
 
 import audit
-from accounts import members
+from accounts import members, preferences, profiles
 from accounts.models import User
 from accounts.names import is_seen
 from files.crypto.portable import clean_line
@@ -43,6 +45,38 @@ class LoginForm(account.LoginForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["login"].widget.attrs["autocomplete"] = "username webauthn"
+
+
+class ProfileForm(forms.Form):
+    """One's own name, language and time zone."""
+
+    full_name = forms.CharField(
+        label=_("Full name"),
+        required=False,
+        max_length=profiles.LONGEST_NAME,
+        widget=forms.TextInput(attrs={"autocomplete": "name", "dir": "auto"}),
+        help_text=_("Others see it beside your user name when they share with you."),
+    )
+    language = forms.ChoiceField(
+        label=_("Language"),
+        required=False,
+        choices=lambda: [("", _("As the browser says")), *settings.LANGUAGES],
+    )
+    time_zone = forms.ChoiceField(
+        label=_("Time zone"),
+        required=False,
+        choices=lambda: [
+            ("", _("As the browser says")),
+            *((name, name.replace("_", " ")) for name in sorted(preferences.zones())),
+        ],
+    )
+
+    def clean_full_name(self) -> str:
+        """The name on one line, without what cannot be seen."""
+        name = clean_line(self.cleaned_data["full_name"])
+        if name and not is_seen(name):
+            raise ValidationError(_("Type a name that can be seen, or leave it empty."))
+        return name
 
 
 class AcceptForm(BasePasswordMixin, forms.Form):

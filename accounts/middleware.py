@@ -17,13 +17,15 @@ from django.conf import settings
 from django.contrib.auth.middleware import (
     AuthenticationMiddleware as DjangoAuthenticationMiddleware,
 )
+from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.functional import SimpleLazyObject
 
-from accounts import reauthentication, session_activity, sessions
+from accounts import preferences, reauthentication, session_activity, sessions
+from accounts.models import User
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -37,7 +39,7 @@ class AuthenticationMiddleware(DjangoAuthenticationMiddleware):
     def process_request(self, request: HttpRequest) -> None:
         super().process_request(request)
         session_activity.follow_body(request)
-        request.user = SimpleLazyObject(partial(sessions.user_of, request))  # type: ignore[assignment]
+        request.user = SimpleLazyObject(partial(_user_of, request))  # type: ignore[assignment]
 
     def process_response(
         self, request: HttpRequest, response: HttpResponseBase
@@ -46,6 +48,12 @@ class AuthenticationMiddleware(DjangoAuthenticationMiddleware):
         sessions.note_again(request)
         session_activity.follow_answer(request, response)
         return response
+
+
+def _user_of(request: HttpRequest) -> User | AnonymousUser:
+    user = sessions.user_of(request)
+    preferences.apply(user)
+    return user
 
 
 class LockOutMiddleware:

@@ -38,6 +38,12 @@ class User(AbstractUser):
         help_text="Bytes that this person's files may take; empty: the site's default.",
     )
 
+    language = models.CharField(max_length=12, blank=True, default="", db_default="")
+    """The code of the language that the person reads in; empty: as the browser says."""
+
+    time_zone = models.CharField(max_length=64, blank=True, default="", db_default="")
+    """An IANA name; empty: the browser's."""
+
     objects: ClassVar[UserManager] = UserManager()
 
     class Meta(AbstractUser.Meta):

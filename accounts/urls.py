@@ -5,6 +5,7 @@ from django.urls import include, path
 from accounts import views
 
 urlpatterns = [
+    path("", views.own_account, name="account"),
     path("", include("allauth.account.urls")),
     path("2fa/", include("allauth.mfa.urls")),
     path("sessions/", views.own_sessions, name="usersessions_list"),

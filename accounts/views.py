@@ -10,21 +10,55 @@ import re
 from contextlib import suppress
 from typing import cast
 
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
 from django.contrib import messages
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import translation
+from django.utils.translation import get_language_from_request, ngettext
+from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts import invitations, lockouts, sessions
-from accounts.forms import AcceptForm
+from accounts import invitations, lockouts, profiles, sessions
+from accounts.forms import AcceptForm, ProfileForm
 from accounts.limits import Limit, LimitReached
 from accounts.models import User
 
 _ROW_NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
+
+
+SESSIONS_SHOWN = 5
+"""Sessions on the page of the account; all of them are on a page of their own."""
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def own_account(request: HttpRequest) -> HttpResponse:
+    """All of one's own account on one page; the profile is changed here."""
+    user = cast("User", request.user)
+    initial = {"full_name": user.get_full_name()}
+    initial |= {"language": user.language, "time_zone": user.time_zone}
+    form = ProfileForm(request.POST if request.method == "POST" else None, initial=initial)
+    if form.is_valid():
+        profiles.change(user, **form.cleaned_data)
+        with translation.override(user.language or get_language_from_request(request)):
+            messages.success(request, _("Your profile was saved."))
+        return redirect("account")
+    rows = sessions.of(user)
+    context = {
+        "form": form,
+        "sessions": rows[:SESSIONS_SHOWN],
+        "more_sessions": max(len(rows) - SESSIONS_SHOWN, 0),
+        "current": sessions.current(request),
+        "addresses": EmailAddress.objects.filter(user=user).order_by("-primary", "email"),
+        "factors": Authenticator.objects.filter(user=user).exclude(type="recovery_codes").count(),
+    }
+    return render(request, "accounts/account.html", context, status=400 if form.errors else 200)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -38,11 +72,15 @@ def own_sessions(request: HttpRequest) -> HttpResponse:
     chosen = request.POST.get("end", "others")
     if chosen == "others":
         count = sessions.revoke_others(request, user)
-        messages.success(request, f"Sessions ended: {count}.")
+        messages.success(
+            request,
+            ngettext("%(n)s session was ended.", "%(n)s sessions were ended.", count)
+            % {"n": count},
+        )
     elif not _ROW_NUMBER.fullmatch(chosen) or not sessions.revoke(user, int(chosen)):
         raise Http404
     else:
-        messages.success(request, "The session was ended.")
+        messages.success(request, _("The session was ended."))
     return redirect("usersessions_list")
 
 
@@ -105,9 +143,9 @@ def _accepted(request: HttpRequest, form: AcceptForm, token_hash: str) -> bool:
         form.refuse(refused)
         return False
     except invitations.NotOpen:  # Accepted or revoked while the page was open.
-        form.add_error(None, "This invitation was used or taken back meanwhile.")
+        form.add_error(None, _("This invitation was used or taken back meanwhile."))
         return False
     request.session.pop(_INVITATION, None)
     login(request, user, backend="accounts.backends.PasswordBackend")
-    messages.success(request, "Your account is ready.")
+    messages.success(request, _("Your account is ready."))
     return True

@@ -11,6 +11,7 @@ class Event(StrEnum):
     LOCKED_OUT = auto()
     PASSWORD_CHANGED = auto()
     EMAIL_CHANGED = auto()
+    PROFILE_CHANGED = auto()
     MFA_CHANGED = auto()
     PASSWORD_RESET_ASKED = auto()
     SESSION_REVOKED = auto()

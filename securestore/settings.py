@@ -87,6 +87,9 @@ MIDDLEWARE = [
     # Before all that need the database.
     "securestore.middleware.ServiceMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    # What the browser says; the account's choice comes with its user.
+    "django.middleware.locale.LocaleMiddleware",
+    "accounts.preferences.ZoneMiddleware",
     "securestore.probes.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "accounts.middleware.AuthenticationMiddleware",
@@ -410,6 +413,9 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_ALLOW_ALL_ORIGINS = False
 WHITENOISE_ADD_HEADERS_FUNCTION = open_to_the_viewer
 LANGUAGE_CODE = "en-gb"
+# Each in its own words: whoever looks for a language reads that one.
+LANGUAGES = [("en-gb", "English"), ("de", "Deutsch"), ("fr", "Français")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = env.str("TIME_ZONE", default="UTC")
 USE_TZ = True
 

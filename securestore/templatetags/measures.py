@@ -1,7 +1,7 @@
 """Sizes and moments on pages: short for people, exact for who looks closer and for programs.
 
-Filters, and no included templates, since a list shows a hundred of them. What is shown never
-depends on who looks: everybody reads the same English, and the site's own time zone.
+Filters, and no included templates, since a list shows a hundred of them. Words and numbers are
+those of the language, and moments those of the time zone, that `accounts.preferences` has found.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from datetime import datetime
 from django import template
 from django.conf import settings
 from django.contrib.humanize.templatetags.humanize import intcomma
-from django.template.defaultfilters import filesizeformat, pluralize
-from django.utils.dateformat import format as date_format
+from django.template.defaultfilters import filesizeformat
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import ngettext
 
 register = template.Library()
 
@@ -22,7 +23,7 @@ register = template.Library()
 @register.filter
 def as_size(size: int) -> SafeString:
     """A number of bytes as a `data` element: `1.2 MB`, and to the byte in its title."""
-    exact = f"{intcomma(size)} byte{pluralize(size)}"
+    exact = ngettext("%(size)s byte", "%(size)s bytes", size) % {"size": intcomma(size)}
     return format_html('<data value="{}" title="{}">{}</data>', size, exact, filesizeformat(size))
 
 
@@ -34,10 +35,11 @@ def largest_upload() -> str:
 
 @register.filter(expects_localtime=True)
 def as_moment(moment: datetime) -> SafeString:
-    """A moment as a `time` element: to the minute, and to the second in its title."""
+    """A moment as a `time` element: to the minute, and by ISO 8601 to the second in its title."""
     return format_html(
-        '<time datetime="{}" title="{}">{}</time>',
+        '<time datetime="{}" title="{}">{}, {}</time>',
         moment.isoformat(),
-        date_format(moment, "l j F Y, H:i:s e"),
-        date_format(moment, "j M Y, H:i"),
+        moment.isoformat(sep=" ", timespec="seconds"),
+        date_format(moment, "DATE_FORMAT"),
+        date_format(moment, "H:i"),
     )

@@ -1,4 +1,4 @@
-"""Choosing in a list and acting on all of it: with the pointer, the keyboard, and without a script."""
+"""Choosing in a list and acting on all of it: by pointer, by keyboard, and without a script."""
 
 from __future__ import annotations
 

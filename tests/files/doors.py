@@ -236,6 +236,7 @@ NO_FILE: dict[str, str] = {
     "account_reset_password_from_key": OPEN,
     "account_reset_password_from_key_done": OPEN,
     "account_reauthenticate": SIGNED_IN,
+    "account": SIGNED_IN,
     "account_email": SIGNED_IN,
     "account_change_password": SIGNED_IN,
     "account_set_password": SIGNED_IN,

@@ -28,7 +28,7 @@ from django.contrib.auth.models import Group, Permission
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import invitations, lockouts, members, powers, sessions, signals
+from accounts import invitations, lockouts, members, powers, profiles, sessions, signals
 from accounts.models import Invitation, User
 from audit import Event, exports
 from audit.models import AuditEvent
@@ -88,6 +88,8 @@ MODULES: dict[str, str] = {
     "accounts.models": WALKED,
     "accounts.names": RULES,
     "accounts.powers": WALKED,
+    "accounts.preferences": READS,
+    "accounts.profiles": WALKED,
     "accounts.reauthentication": RULES,
     "files.keys.second_factors": WALKED,
     "accounts.session_store": "keeps sessions; what begins and ends them is in accounts.sessions",
@@ -888,6 +890,14 @@ WRITES: dict[str, list[Case]] = {
             _person_deleted,
             "in the transaction that Django makes for a deletion",
         ),
+    ],
+    "accounts.profiles.change": [
+        Case(
+            Event.PROFILE_CHANGED,
+            lambda w: partial(
+                profiles.change, w.alice, full_name="Alice", language="de", time_zone=""
+            ),
+        )
     ],
     "accounts.sessions.revoke": [Case(Event.SESSION_REVOKED, _end_session)],
     "accounts.sessions.revoke_all": [Case(Event.SESSION_REVOKED, _end_all_sessions)],

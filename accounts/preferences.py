@@ -1,0 +1,63 @@
+"""In which language and which time zone a person reads: the account's choice, else the browser's.
+
+What a browser says decides nothing but how pages look: a language that we do not have, or a zone
+that does not exist, is as if nothing was said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from zoneinfo import ZoneInfo, available_timezones
+
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils import timezone, translation
+
+from accounts.models import User
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+
+ZONE_COOKIE = "zone"
+"""What `zone.js` found the browser's time zone to be: an IANA name, and no secret."""
+
+
+@cache
+def zones() -> frozenset[str]:
+    """The names of time zones that one can choose: places, and UTC."""
+    return frozenset(one for one in available_timezones() if "/" in one or one == "UTC")
+
+
+def languages() -> frozenset[str]:
+    """The codes of the languages that pages are in."""
+    return frozenset(code for code, _ in settings.LANGUAGES)
+
+
+class ZoneMiddleware:
+    """Times on pages are those of the browser's zone, or else of the site's, until `apply`."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        with timezone.override(_zone(request.COOKIES.get(ZONE_COOKIE, ""))):
+            return self.get_response(request)
+
+
+def apply(user: User | AnonymousUser) -> None:
+    """Go on with the request as its person has chosen, once it is known who that is.
+
+    Not before: a page that asks for no user reads no session. Both end with the request.
+    """
+    if not user.is_authenticated:
+        return
+    if user.language in languages():
+        translation.activate(user.language)
+    if zone := _zone(user.time_zone):
+        timezone.activate(zone)
+
+
+def _zone(name: str) -> ZoneInfo | None:
+    return ZoneInfo(name) if name in zones() else None
