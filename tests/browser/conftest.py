@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 from launcher import environment
 from launcher.ports import free_port
@@ -145,6 +145,21 @@ def context(browser: Browser, site: RunningSite) -> Iterator[BrowserContext]:
 def page(context: BrowserContext) -> Page:
     """A tab of nobody's: not signed in."""
     return context.new_page()
+
+
+@pytest.fixture
+def plain(browser: Browser, site: RunningSite) -> Iterator[Page]:
+    """A tab in which no script runs. Whatever the browser complains about fails the test."""
+    complaints: list[str] = []
+
+    def note(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            complaints.append(message.text)
+
+    with browser.new_context(base_url=site.url, java_script_enabled=False) as context:
+        context.on("console", note)
+        yield context.new_page()
+    assert complaints == []
 
 
 @pytest.fixture

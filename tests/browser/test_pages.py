@@ -5,14 +5,12 @@ The site is one for all tests, so every test names its files for itself.
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect
-
-from tests.browser.conftest import RunningSite
+from playwright.sync_api import Page, expect
 
 SignIn = Callable[[Page, str], None]
 Picture = Callable[[Page, str], None]
@@ -72,21 +70,6 @@ def file_link(page: Page, path: Path) -> str:
     address = page.get_by_role("link", name=path.name, exact=True).get_attribute("href")
     assert address is not None
     return address
-
-
-@pytest.fixture
-def plain(browser: Browser, site: RunningSite) -> Iterator[Page]:
-    """A tab in which no script runs. Whatever the browser complains about fails the test."""
-    complaints: list[str] = []
-
-    def note(message: ConsoleMessage) -> None:
-        if message.type == "error":
-            complaints.append(message.text)
-
-    with browser.new_context(base_url=site.url, java_script_enabled=False) as context:
-        context.on("console", note)
-        yield context.new_page()
-    assert complaints == []
 
 
 def test_a_file_goes_in_and_comes_back_without_javascript(
@@ -197,9 +180,9 @@ def test_the_keyboard_is_enough(page: Page) -> None:
             break
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
-    expect(page.get_by_role("link", name="Change password")).to_be_focused()
+    expect(page.get_by_role("link", name="Account")).to_be_focused()
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", level=1)).to_have_text("Change your password")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Account")
 
 
 SIGNED_OUT = (
@@ -220,6 +203,7 @@ SIGNED_IN = (
     "/recent/",
     "/trash/",
     "/files/upload/",
+    "/accounts/",
     "/accounts/password/change/",
     "/accounts/email/",
     "/accounts/logout/",
