@@ -92,7 +92,7 @@ def test_a_tree_is_walked_from_end_to_end(
 
     page.goto("/files/")
     open_(page, "Cases of the walk")
-    page.get_by_role("link", name="Share it").click()
+    page.get_by_role("link", name="Share this folder").click()
     page.get_by_label("Share with", exact=True).fill("bob")
     page.get_by_label("They can", exact=True).select_option("add")
     page.get_by_role("button", name="Share", exact=True).click()
