@@ -5,6 +5,11 @@
 
 for (const form of document.querySelectorAll("form[data-chosen]")) choosing(form);
 
+// A list that was loaded anew beside uploads.
+addEventListener("refreshed", (event) => {
+  for (const form of event.target.querySelectorAll("form[data-chosen]")) choosing(form);
+});
+
 function choosing(form) {
   const acts = form.querySelector("[data-acts]");
   const count = form.querySelector("[data-count]");
