@@ -151,6 +151,34 @@ def test_the_file_of_a_key_is_named_by_the_rule_of_names(
     context.close()
 
 
+def test_the_keys_of_several_files_are_saved_in_one_go(
+    page: Page, sign_in: SignIn, tmp_path: Path
+) -> None:
+    files = [written(tmp_path, f"one-go-{number}.bin") for number in range(3)]
+    page.context.grant_permissions(["clipboard-write"])
+    sign_in(page, "alice")
+    send_held(page, *files)
+    page.locator("[data-key]").nth(2).wait_for(timeout=30_000)
+    with page.expect_download() as started:
+        page.get_by_role("button", name="Download all keys as one file").click()
+    assert started.value.suggested_filename == "securestore.keys"
+    saved = started.value.path().read_text()
+    lines = [line.split("\t") for line in saved.splitlines()]
+    assert sorted(name for name, _, _ in lines) == sorted(path.name for path in files)
+    for name, file_id, key in lines:
+        item = page.locator(f'.key[data-file="{file_id}"]')
+        expect(item.locator("[data-key]")).to_have_text(key)
+        expect(item.locator(".name")).to_have_text(name)
+    page.get_by_role("button", name="Copy all").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    page.get_by_label("I have saved every key above in a safe place.").check()
+    page.get_by_role("button", name="Confirm").click()
+    expect(page.locator("#new-keys")).to_be_hidden()
+    _, file_id, key = lines[0]
+    page.goto(f"/files/{file_id}/")
+    expect(page.get_by_text("Nobody has confirmed")).to_have_count(0)
+
+
 def test_a_lost_answer_costs_no_key(page: Page, sign_in: SignIn, tmp_path: Path) -> None:
     original = written(tmp_path, "lost-answer.bin")
     sign_in(page, "alice")
@@ -214,6 +242,10 @@ def test_without_javascript(
     with page.expect_download() as started:
         page.get_by_role("button", name="Download as .key file of plain-0.bin").click()
     assert started.value.path().read_text() == f"{keys[0]}\n"
+    with page.expect_download() as started:
+        page.get_by_role("button", name="Download all keys as one file").click()
+    lines = [line.split("\t") for line in started.value.path().read_text().splitlines()]
+    assert {name: key for name, _, key in lines} == {f"plain-{n}.bin": keys[n] for n in range(2)}
     # Left without a confirmation: the page of the file says so, and shows the key once more.
     find(page, "plain-1.bin")
     page.get_by_role("link", name="Show the key, save it, and confirm").click()

@@ -1,11 +1,13 @@
 /* All uploads of this page: which run, how far they are together, and what is done with all of them. */
 
 import { announce, tellsOverview } from "./announcer.js";
+import { terminate } from "./client.js";
 import { Meter } from "./meter.js";
 import * as offers from "./offers.js";
 import { panel } from "./requests.js";
 import { keepFocus, list } from "./row.js";
-import { Transfer, terminate } from "./transfer.js";
+import { Transfer } from "./transfer.js";
+import { describe } from "./wording.js";
 import { duration, fill, gettext, integer, ngettext, rate, size, together } from "./words.js";
 
 /** Browsers open six connections to one site; some must stay free for pages. */
@@ -164,7 +166,7 @@ export class Batch {
 
   tick() {
     if (!this.count("running")) return;
-    for (const transfer of this.transfers) if (transfer.state === "running") transfer.render();
+    for (const transfer of this.transfers) if (transfer.state === "running") describe(transfer);
     this.render();
   }
 

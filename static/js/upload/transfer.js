@@ -7,63 +7,18 @@
 
 import { FileChain, possible } from "../chain.js";
 import { announce } from "./announcer.js";
+import { CHAIN, LetGo, Unreadable, common, modified, shouldRetry, terminate } from "./client.js";
 import { HELD, keep, keyFileName } from "./kept.js";
 import { Meter } from "./meter.js";
 import { fingerprint, forget, rememberedAt, unfinished, withdraw } from "./offers.js";
-import { Refused, SignedOut, ask, csrf, page, refuse, renewSession } from "./requests.js";
+import { Refused, SignedOut, ask, page, refuse, renewSession } from "./requests.js";
 import { Row } from "./row.js";
-import { duration, fill, gettext, rate, size, together } from "./words.js";
+import { describe, storedLine } from "./wording.js";
+import { fill, gettext, size } from "./words.js";
 
-/** Waits between two attempts, in milliseconds: ten minutes in all, and anew after any progress. */
-const RETRY_DELAYS = [0, 1_000, 3_000, 5_000, 10_000, ...Array(30).fill(20_000)];
 /** The last request, which says what the whole file is, has a part of the store's at most. */
 const PART = 32 * 262_144;
-const CHAIN = "Upload-Content-Chain";
 const EXPECTED = "Upload-Expected-Chain";
-
-/** The file is no longer what was chosen: browsers refuse to read it then. */
-class Unreadable extends Error {}
-/** The upload was let go of while something was waited for. */
-class LetGo extends Error {}
-
-const FINAL = [SignedOut, Refused, Unreadable, LetGo];
-
-function shouldRetry(error) {
-  if (FINAL.some((kind) => error.causingError instanceof kind) || !navigator.onLine) return false;
-  const status = error.originalResponse?.getStatus() ?? 0;
-  if (status === 409 && error.originalResponse.getHeader(CHAIN)) return false;
-  // A name that is taken, and was to be refused then: no request can mend it.
-  if (status === 409 && error.originalRequest?.getMethod() === "POST") return false;
-  return status === 0 || status >= 500 || [408, 409, 423, 429].includes(status);
-}
-
-const common = {
-  endpoint: new URL(page.tus, location.href).href,
-  chunkSize: Infinity,
-  retryDelays: RETRY_DELAYS,
-  removeFingerprintOnSuccess: true,
-  onShouldRetry: shouldRetry,
-  // Read anew for each request: it changes when one signs in again.
-  onBeforeRequest: (request) => request.setHeader("X-CSRFToken", csrf()),
-  onAfterResponse: (_, response) =>
-    refuse(response.getStatus(), response.getBody() ?? "", response.getHeader("Tus-Resumable")),
-};
-
-/** Make the server forget an upload; it matters not whether it still knew it. */
-export async function terminate(address) {
-  try {
-    await tus.Upload.terminate(address, { ...common, retryDelays: [0, 1_000] });
-  } catch (error) {
-    if (![404, 410].includes(error.originalResponse?.getStatus())) throw error;
-  }
-}
-
-/** When the file was last changed, where its computer says so in a way that others understand. */
-function modified(file) {
-  const moment = new Date(file.lastModified);
-  const year = moment.getUTCFullYear();
-  return year > 100 && year < 9999 ? { modified: moment.toISOString() } : {};
-}
 
 /** One file on its way. States: waiting, running, paused, offline, failed, done, cancelled. */
 export class Transfer {
@@ -101,7 +56,7 @@ export class Transfer {
     } else if (state === "paused") {
       this.offerResume();
     }
-    this.render();
+    describe(this);
     const over = ["done", "cancelled"].includes(state);
     this.uploads.moved(before, over ? null : state);
   }
@@ -114,46 +69,6 @@ export class Transfer {
   rest() {
     this.meter.rest();
     this.told = null;
-  }
-
-  // --- Words ------------------------------------------------------------------------------------
-
-  render() {
-    const { size: total } = this.file;
-    const both = { done: size(this.sent), total: size(total) };
-    if (this.state === "running" && this.comparing) return this.renderComparing();
-    const words = {
-      waiting: () => fill(gettext("%(total)s, waiting for its turn"), both),
-      running: () => this.pace(fill(gettext("%(done)s of %(total)s"), both)),
-      paused: () => fill(gettext("Paused at %(done)s of %(total)s"), both),
-      offline: () =>
-        fill(
-          gettext("No connection at %(done)s of %(total)s. It goes on when the connection is back."),
-          both,
-        ),
-      failed: () => fill(gettext("Stopped at %(done)s of %(total)s"), both),
-    }[this.state]?.();
-    if (!words) return;
-    this.row.say(this.state, words);
-    this.row.show(this.sent, total, words);
-  }
-
-  renderComparing() {
-    const { chain, until, why } = this.comparing;
-    const done = Math.min(chain.read, until);
-    const values = { why, done: size(done), total: size(until) };
-    const words = fill(gettext("%(why)s: %(done)s of %(total)s read"), values);
-    this.row.say(this.state, words);
-    this.row.show(done, until, words);
-  }
-
-  pace(bytes) {
-    if (this.sent >= this.file.size) return together([bytes, gettext("finishing")]);
-    if (this.retrying) return together([bytes, gettext("connecting again")]);
-    const { speed } = this.meter;
-    if (!speed) return bytes;
-    const time = duration((this.file.size - this.sent) / speed);
-    return together([bytes, rate(speed), fill(gettext("%(time)s left"), { time })]);
   }
 
   // --- Which bytes they are ------------------------------------------------------------------------
@@ -512,29 +427,23 @@ export class Transfer {
     const elsewhere = Boolean(response.getHeader("Securestore-Folder"));
     this.row.remove();
     this.enter("done");
-    this.uploads.finished(
-      this,
-      this.line(id, name ? decodeURIComponent(name) : this.file.name, kept, elsewhere),
-    );
+    const shown = name ? decodeURIComponent(name) : this.file.name;
+    this.uploads.finished(this, this.line(id, shown, kept, elsewhere));
   }
 
   /** What is said of it once it is stored. */
   line(id, name, kept, elsewhere) {
-    const link = document.createElement("a");
-    link.href = `${page.files}${id}/`;
-    link.className = "name";
-    link.append(document.createElement("bdi"));
-    link.firstChild.textContent = name;
-    const item = document.createElement("li");
-    const about = together(["", size(this.file.size), ...(kept ? [kept] : [])]);
-    item.append(link, about);
-    const lost = gettext(
-      "It is in your own files: the folder that it was meant for is gone, or you may not add to it " +
-        "any more.",
-    );
-    if (elsewhere) announce(`${name}: ${lost}`);
-    const notes = [...(elsewhere ? [lost] : []), ...(this.noted ? [this.noted] : [])];
-    if (notes.length) item.append(`. ${notes.join(" ")}`);
-    return item;
+    const notes = this.noted ? [this.noted] : [];
+    if (elsewhere) {
+      notes.unshift(
+        gettext(
+          "It is in your own files: the folder that it was meant for is gone, or you may not add to " +
+            "it any more.",
+        ),
+      );
+      announce(`${name}: ${notes[0]}`);
+    }
+    const about = [size(this.file.size), ...(kept ? [kept] : [])];
+    return storedLine(`${page.files}${id}/`, name, about, notes);
   }
 }
