@@ -11,9 +11,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 # Imported for what they register, so that it can be replaced below.
+import allauth.account.admin
 import allauth.mfa.admin
-import allauth.usersessions.admin  # noqa: F401
+import allauth.usersessions.admin
 from allauth.account.decorators import secure_admin_login
+from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.contrib import admin, messages
@@ -21,27 +23,33 @@ from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import ProtectedError, QuerySet
+from django.db.models import Count, ProtectedError, Q, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts import invitations, lockouts, members, names, powers
 from accounts.forms import InviteForm
 from accounts.limits import Limit, LimitReached
 from accounts.models import Invitation, User
 from files.crypto.portable import clean_line
+from runtime.administration import status
 
 if TYPE_CHECKING:
     BaseUserAdmin = DjangoUserAdmin[User]
     BaseFactorAdmin = admin.ModelAdmin[Authenticator]
     BaseInvitationAdmin = admin.ModelAdmin[Invitation]
     BaseAnyAdmin = admin.ModelAdmin[Any]
+    BaseAddressAdmin = admin.ModelAdmin[EmailAddress]
     BaseGroupForm = ModelForm[Group]
 else:
     BaseGroupForm = ModelForm
     BaseAnyAdmin = object
+    BaseAddressAdmin = allauth.account.admin.EmailAddressAdmin
     BaseFactorAdmin = BaseInvitationAdmin = admin.ModelAdmin
     BaseUserAdmin = DjangoUserAdmin  # Generic for the type checker only.
 
@@ -108,11 +116,11 @@ class ToldObstacles(BaseAnyAdmin):
 
 @admin.register(User)
 class UserAdmin(Audited, ToldObstacles, BaseUserAdmin):
-    list_display = ("username", "email", "first_name", "last_name", "is_active", "is_staff")
+    list_display = ("username", "status", "role", "full_name", "email", "last_login")
     list_filter = ("is_active", "is_staff", "is_superuser", "groups")
     search_fields = ("username", "email", "first_name", "last_name")
     readonly_fields = ("last_login", "date_joined")
-    fieldsets = (*(DjangoUserAdmin.fieldsets or ()), ("Storage", {"fields": ("quota",)}))
+    fieldsets = (*(DjangoUserAdmin.fieldsets or ()), (_("Storage"), {"fields": ("quota",)}))
     add_fieldsets = (
         (
             None,
@@ -122,6 +130,22 @@ class UserAdmin(Audited, ToldObstacles, BaseUserAdmin):
             },
         ),
     )
+
+    @admin.display(description=_("status"), ordering="is_active")
+    def status(self, user: User) -> str:
+        if not user.is_active:
+            return status(_("deactivated"), "over")
+        return status(_("active"), "well") if user.last_login else status(_("never signed in"))
+
+    @admin.display(description=_("role"), ordering="is_staff")
+    def role(self, user: User) -> str:
+        if user.is_superuser:
+            return gettext("superuser")
+        return gettext("staff") if user.is_staff else gettext("member")
+
+    @admin.display(description=_("full name"), ordering="last_name")
+    def full_name(self, user: User) -> str:
+        return user.get_full_name()
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
@@ -135,7 +159,7 @@ class UserAdmin(Audited, ToldObstacles, BaseUserAdmin):
         try:
             return super().delete_view(request, object_id, extra_context)
         except ProtectedError:  # An upload of theirs became a file just now.
-            messages.error(request, "This account owns files meanwhile: nothing was deleted.")
+            messages.error(request, _("This account owns files meanwhile: nothing was deleted."))
             return redirect("admin:accounts_user_change", object_id)
 
 
@@ -148,7 +172,7 @@ class GroupForm(BaseGroupForm):
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
         if not names.is_seen(name):
-            raise ValidationError("Nothing of this name can be seen: give it letters or digits.")
+            raise ValidationError(_("Nothing of this name can be seen: give it letters or digits."))
         # As it will be kept, so that two that look alike are one.
         return clean_line(name)
 
@@ -158,13 +182,36 @@ class GroupAdmin(Audited, ToldObstacles, DjangoGroupAdmin):
     """Groups, whose changes are audited."""
 
     form = GroupForm
+    list_display = ("name", "people")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:
+        groups: QuerySet[Group] = super().get_queryset(request)
+        return groups.annotate(people=Count("user"))
+
+    @admin.display(description=_("people"), ordering="people")
+    def people(self, group: Any) -> int:
+        number: int = group.people
+        return number
+
+
+admin.site.unregister(EmailAddress)
+
+
+@admin.register(EmailAddress)
+class EmailAddressAdmin(BaseAddressAdmin):
+    """allauth's, that asks for a person by name and not by number."""
+
+    list_display = ("email", "verified", "primary", "user")
+    list_select_related = ("user",)
+    raw_id_fields = ()
+    autocomplete_fields = ("user",)
 
 
 @admin.register(Authenticator)
 class SecondFactorAdmin(BaseFactorAdmin):
     """For people who lost their phone or key: superusers may remove a factor, and see no seed."""
 
-    list_display = ("user", "type", "created_at", "last_used_at")
+    list_display = ("user", "type", "last_used_at", "created_at")
     list_filter = ("type",)
     list_select_related = ("user",)
     search_fields = ("user__username", "user__email")
@@ -178,11 +225,41 @@ class SecondFactorAdmin(BaseFactorAdmin):
         return False
 
 
+STATES = {
+    "open": (_("not used yet"), "soon"),
+    "expired": (_("expired"), "over"),
+    "accepted": (_("accepted"), "well"),
+    "revoked": (_("taken back"), "over"),
+}
+"""The states of an invitation, as words and how they look."""
+
+
+class InvitationFilter(admin.SimpleListFilter):
+    title = _("status")
+    parameter_name = "state"
+
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[Any, Any]]:
+        named = [(state, word) for state, (word, _tone) in STATES.items()]
+        return [("waiting", _("unused")), *named]
+
+    def queryset(self, request: Any, queryset: QuerySet[Invitation]) -> QuerySet[Invitation] | None:
+        now = timezone.now()
+        conditions = {
+            "waiting": Q(accepted_at=None, revoked_at=None),
+            "open": Q(accepted_at=None, revoked_at=None, expires_at__gt=now),
+            "expired": Q(accepted_at=None, revoked_at=None, expires_at__lte=now),
+            "accepted": Q(accepted_at__isnull=False),
+            "revoked": Q(revoked_at__isnull=False),
+        }
+        return queryset.filter(conditions.get(self.value() or "", Q()))
+
+
 @admin.register(Invitation)
 class InvitationAdmin(BaseInvitationAdmin):
     """Invite by mail, send again, revoke. What was sent stays as history."""
 
-    list_display = ("email", "state", "to_groups", "invited_by", "sent_at", "expires_at")
+    list_display = ("email", "shown_state", "expires_at", "invited_by", "to_groups", "sent_at")
+    list_filter = (InvitationFilter,)
     list_select_related = ("invited_by",)
     search_fields = ("email", "invited_by__username")
     fields = (*list_display, "accepted_at", "accepted_by", "revoked_at", "revoked_by")
@@ -192,7 +269,11 @@ class InvitationAdmin(BaseInvitationAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Invitation]:
         return super().get_queryset(request).prefetch_related("groups")
 
-    @admin.display(description="groups")
+    @admin.display(description=_("status"))
+    def shown_state(self, invitation: Invitation) -> str:
+        return status(*STATES[invitation.state])
+
+    @admin.display(description=_("groups"))
     def to_groups(self, invitation: Invitation) -> str:
         return ", ".join(group.name for group in invitation.groups.all())
 
@@ -229,7 +310,7 @@ class InvitationAdmin(BaseInvitationAdmin):
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
-            "title": "Invite by e-mail",
+            "title": _("Invite by e-mail"),
             "form": form,
         }
         return TemplateResponse(request, "admin/accounts/invitation/add_form.html", context)
@@ -254,16 +335,16 @@ class InvitationAdmin(BaseInvitationAdmin):
 
     def _tell(self, request: HttpRequest, sent: invitations.Sent) -> None:
         if sent.delivered:
-            text = f"The invitation to {sent.invitation.email} was sent."
+            text = _("The invitation to %(email)s was sent.") % {"email": sent.invitation.email}
             self.message_user(request, text, messages.SUCCESS)
         else:
-            text = (
-                f"The mail server did not take the invitation to {sent.invitation.email}. "
+            text = _(
+                "The mail server did not take the invitation to %(email)s. "
                 "Send it again when it works; the log has the reason."
-            )
+            ) % {"email": sent.invitation.email}
             self.message_user(request, text, messages.ERROR)
 
-    @admin.action(description="Send the chosen invitations again", permissions=["invite"])
+    @admin.action(description=_("Send the chosen invitations again"), permissions=["invite"])
     def send_again(self, request: HttpRequest, chosen: QuerySet[Invitation]) -> None:
         for invitation in chosen:
             try:
@@ -271,15 +352,19 @@ class InvitationAdmin(BaseInvitationAdmin):
                     invitation, actor=cast("User", request.user), request=request
                 )
             except invitations.NotOpen:
-                text = f"{invitation.email}: was {invitation.state} already; invite anew."
+                text = _("%(email)s: %(state)s already; invite anew.") % {
+                    "email": invitation.email,
+                    "state": STATES[invitation.state][0],
+                }
                 self.message_user(request, text, messages.ERROR)
             except LimitReached as reached:
                 self.message_user(request, f"{invitation.email}: {reached}", messages.ERROR)
             else:
                 self._tell(request, sent)
 
-    @admin.action(description="Revoke the chosen invitations", permissions=["invite"])
+    @admin.action(description=_("Take back the chosen invitations"), permissions=["invite"])
     def revoke(self, request: HttpRequest, chosen: QuerySet[Invitation]) -> None:
         actor = cast("User", request.user)
         revoked = sum(invitations.revoke(invitation, actor=actor) for invitation in chosen)
-        self.message_user(request, f"Invitations revoked: {revoked}.", messages.SUCCESS)
+        text = ngettext("%(n)s invitation taken back.", "%(n)s invitations taken back.", revoked)
+        self.message_user(request, text % {"n": revoked}, messages.SUCCESS)

@@ -16,6 +16,7 @@ from django.db.models import ForeignKey, Model, QuerySet
 from django.db.models.constants import LOOKUP_SEP
 from django.forms import ModelChoiceField
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
 
 from accounts import authority
 from runtime.administration import (
@@ -92,7 +93,9 @@ class Guarded(SoundPresets, DiscreetHistory, SoundChoices, SoundSelections):
                 chosen = _selected(request, queryset)
             for one in chosen:
                 if not self._lets_write(request, one):
-                    text = f"{one} has powers that you do not have: nothing was done."
+                    text = _("%(person)s has powers that you do not have: nothing was done.") % {
+                        "person": one
+                    }
                     self.message_user(request, text, messages.ERROR)
                     return None
         return super().response_action(request, queryset, *args, **kwargs)

@@ -11,9 +11,10 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.urls import URLPattern, path
 from django.utils.decorators import method_decorator
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from audit import exports, filters
+from audit import details, exports, filters
 from audit.context import Actor
 from audit.events import label
 from audit.models import AuditEvent
@@ -27,18 +28,34 @@ else:
 
 @admin.register(AuditEvent)
 class AuditEventAdmin(BaseAdmin):
-    list_display = ("id", "at", "event_label", "actor_name", "address", "file_id", "data")
+    list_display = ("at", "event_label", "actor_name", "details", "subject", "address", "id")
     list_filter = (*filters.ALL, "at")
     search_fields = ("=actor_name", "=address", "=request_id", "=file_id")
-    search_help_text = "A user name, an address, a request or a file, written in full"
+    search_help_text = _("A user name, an address, a request or a file, written in full")
     ordering = ("-id",)
     show_full_result_count = False
     paginator = BoundedPaginator
     actions = ("export_csv", "export_json")
+    fields = (
+        *("id", "at", "event_label", "actor_name", "subject", "details", "address"),
+        *("user_agent", "request_id", "actor_id", "file_id", "grant_id", "data"),
+        *("previous_mac", "mac"),
+    )
+    readonly_fields = ("event_label", "subject", "details")
 
-    @admin.display(description="event", ordering="event")
+    @admin.display(description=_("event"), ordering="event")
     def event_label(self, event: AuditEvent) -> str:
         return label(event.event)
+
+    @admin.display(description=_("details"))
+    def details(self, event: AuditEvent) -> str:
+        """All that it says, in words."""
+        return details.shown(event.data)
+
+    @admin.display(description=_("file"))
+    def subject(self, event: AuditEvent) -> str:
+        """What it is about; by its id, where nobody here knows a name."""
+        return str(event.file_id or "")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -74,11 +91,11 @@ class AuditEventAdmin(BaseAdmin):
             chosen_by=request.GET.urlencode(),
         )
 
-    @admin.action(description="Export the selected events as CSV", permissions=["view"])
+    @admin.action(description=_("Export the selected events as CSV"), permissions=["view"])
     def export_csv(self, request: HttpRequest, queryset: QuerySet[AuditEvent]) -> HttpResponseBase:
         return self._export_selected(request, queryset, "csv")
 
-    @admin.action(description="Export the selected events as JSON", permissions=["view"])
+    @admin.action(description=_("Export the selected events as JSON"), permissions=["view"])
     def export_json(self, request: HttpRequest, queryset: QuerySet[AuditEvent]) -> HttpResponseBase:
         return self._export_selected(request, queryset, "json")
 

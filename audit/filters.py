@@ -15,11 +15,18 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.dateparse import parse_date
+from django.utils.translation import gettext_lazy as _
 
 from audit.events import Event, label
 from audit.models import AuditEvent
 
-OUTCOMES = ("complete", "aborted", "revoked", "failed", "stopped")
+OUTCOMES = {
+    "complete": _("complete"),
+    "aborted": _("aborted"),
+    "revoked": _("revoked"),
+    "failed": _("failed"),
+    "stopped": _("stopped"),
+}
 
 Events = QuerySet[AuditEvent]
 
@@ -27,7 +34,7 @@ Events = QuerySet[AuditEvent]
 class EventFilter(admin.SimpleListFilter):
     """Lists the events that there are, without asking a large table which occurred."""
 
-    title = "event"
+    title = _("event")
     parameter_name = "event"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
@@ -40,11 +47,11 @@ class EventFilter(admin.SimpleListFilter):
 class OutcomeFilter(admin.SimpleListFilter):
     """How a download or a command ended."""
 
-    title = "outcome"
+    title = _("outcome")
     parameter_name = "outcome"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(outcome, outcome) for outcome in OUTCOMES]
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return list(OUTCOMES.items())
 
     def queryset(self, request: HttpRequest, queryset: Events) -> Events:
         return queryset.filter(data__outcome=self.value()) if self.value() else queryset
@@ -55,7 +62,7 @@ class TypedFilter(admin.SimpleListFilter):
 
     template = "admin/audit/typed_filter.html"
     input_type = "text"
-    hint = ""
+    hint: Any = ""
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         # There must be some, or Django leaves the filter out.
@@ -90,9 +97,9 @@ def _several(values: Any) -> list[str]:
 
 
 class UserFilter(TypedFilter):
-    title = "user"
+    title = _("user")
     parameter_name = "user"
-    hint = "user name, or command:sweep"
+    hint = _("user name, or command:sweep")
 
     def filtered(self, queryset: Events, typed: str) -> Events:
         # No name holds a NUL, and PostgreSQL refuses to be asked for one.
@@ -100,9 +107,9 @@ class UserFilter(TypedFilter):
 
 
 class FileFilter(TypedFilter):
-    title = "file"
+    title = _("file")
     parameter_name = "file"
-    hint = "a file's id"
+    hint = _("a file's id")
 
     def filtered(self, queryset: Events, typed: str) -> Events:
         try:
@@ -134,7 +141,7 @@ class DayFilter(TypedFilter):
 
 
 class FromFilter(DayFilter):
-    title = "first day"
+    title = _("first day")
     parameter_name = "from"
 
     def around(self, queryset: Events, midnight: datetime) -> Events:
@@ -142,7 +149,7 @@ class FromFilter(DayFilter):
 
 
 class ToFilter(DayFilter):
-    title = "last day"
+    title = _("last day")
     parameter_name = "to"
 
     def around(self, queryset: Events, midnight: datetime) -> Events:

@@ -6,10 +6,12 @@ from django.contrib import admin
 from django.contrib.auth.models import Group
 
 from accounts.models import User
-from files.administration import files, folders, grants, people
+from audit.models import AuditEvent
+from files.administration import events, files, folders, grants, people
 from files.models import FileRecord, Folder, Grant
 
-admin.site.unregister((User, Group))
+admin.site.unregister((User, Group, AuditEvent))
+admin.site.register(AuditEvent, events.EventsOfFiles)
 admin.site.register(User, people.PeopleOfFiles)
 admin.site.register(Group, people.GroupsOfFiles)
 admin.site.register(FileRecord, files.FileRecordAdmin)

@@ -5,19 +5,22 @@ Knows no model of ours. Must never decide who may do what: that is `accounts.aut
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from django import forms
 from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import FieldDoesNotExist, PermissionDenied, ValidationError
 from django.core.paginator import Paginator
-from django.db.models import Field, ForeignKey, ManyToManyField, QuerySet
+from django.db.models import DateTimeField, Field, ForeignKey, ManyToManyField, QuerySet
 from django.db.utils import DataError, ProgrammingError
 from django.forms import ModelChoiceField, ModelMultipleChoiceField
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import cached_property
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
 
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin
@@ -51,6 +54,28 @@ class DiscreetHistory(Base):
         return super().history_view(request, object_id, extra_context)
 
 
+class Moment(forms.DateTimeInput):
+    """The browser's own field for a day and a time: one label, and nothing that a script adds."""
+
+    input_type = "datetime-local"
+
+    def __init__(self, attrs: dict[str, Any] | None = None) -> None:
+        super().__init__(attrs, format="%Y-%m-%dT%H:%M:%S")
+
+
+class OneFieldMoments(Base):
+    """Pages and inlines whose moments are one field each, where Django makes two without labels."""
+
+    formfield_overrides: ClassVar[Any] = {
+        DateTimeField: {"form_class": forms.DateTimeField, "widget": Moment},
+    }
+
+
+def status(word: Any, tone: str = "") -> str:
+    """A word for the state of a row. `tone`: `well`, `ill`, `soon`, `over`, or none of them."""
+    return format_html('<span class="status {}">{}</span>', tone, word)
+
+
 _NONSENSE = (ValueError, TypeError, OverflowError, DataError, ProgrammingError)
 """What comes of values that a field, or the database, cannot compare with."""
 
@@ -77,7 +102,7 @@ class SoundSelections(Base):
                 require_id(selected, self.opts.pk)
         except ValidationError:
             self.message_user(
-                request, "That selection makes no sense: nothing was done.", messages.ERROR
+                request, _("That selection makes no sense: nothing was done."), messages.ERROR
             )
             return None
         return super().response_action(request, queryset, *args, **kwargs)
@@ -95,7 +120,7 @@ class SoundAutocomplete(AutocompleteSelect):
 def require_id(value: Any, field: Field[Any, Any]) -> None:
     """Raise ValidationError where a value cannot be one of the field, its range included."""
     if value in {"", None}:  # A key that counts by itself takes these, to be filled in.
-        raise ValidationError("Nothing is no id.")
+        raise ValidationError(_("Nothing is no id."))
     field.clean(value, None)
 
 
@@ -121,7 +146,7 @@ class SoundMultipleChoiceField(ModelMultipleChoiceField[Any]):
         return super()._check_values(value)  # type: ignore[misc, no-any-return]
 
 
-class SoundChoices(Base):
+class SoundChoices(OneFieldMoments):
     """Pages and inlines whose `autocomplete_fields` take any value without a traceback."""
 
     def formfield_for_foreignkey(
@@ -149,8 +174,11 @@ class SoundPresets(Base):
             except (ValidationError, ValueError, TypeError, OverflowError, FieldDoesNotExist):
                 self.message_user(
                     request,
-                    f"The link that led here had no value for “{name[:50]}” that makes sense: it "
-                    "was left out.",
+                    _(
+                        "The link that led here had no value for “%(name)s” that makes sense: it "
+                        "was left out."
+                    )
+                    % {"name": name[:50]},
                     messages.WARNING,
                 )
         return sound

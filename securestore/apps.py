@@ -8,7 +8,7 @@ class AdministrationConfig(admin.AdminConfig):
     """Django's administration on a site of ours, to which what is registered is closed at first."""
 
     default = False  # Not the one of this package.
-    default_site = "accounts.administration.Site"
+    default_site = "securestore.administration.Site"
 
 
 class SecurestoreConfig(AppConfig):

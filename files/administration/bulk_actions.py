@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.contrib.admin.widgets import AdminSplitDateTime, FilteredSelectMultiple
+from django.contrib.admin.widgets import FilteredSelectMultiple
 from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Q, QuerySet
@@ -20,6 +20,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.models import User
 from files.folders import ownership
@@ -27,7 +29,7 @@ from files.models import FileRecord, Folder, Grant, Item
 from files.sharing import granting
 from files.tree import placing
 from files.web.forms import computable
-from runtime.administration import SoundMultipleChoiceField
+from runtime.administration import Moment, SoundMultipleChoiceField
 
 if TYPE_CHECKING:
     Admin = admin.ModelAdmin[Any]
@@ -45,19 +47,20 @@ GRANTS_AT_ONCE = 1000
 SHOWN = 20
 
 
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
-
-
-def _nouns(model_admin: Admin) -> str:
-    return "folders" if model_admin.model is Folder else "files"
+def _counted(files: int, folders: int) -> str:
+    """`3 files`, `1 folder`, or both; empty where there is neither."""
+    of_folders = ngettext("%(n)s folder", "%(n)s folders", folders) % {"n": folders}
+    of_files = ngettext("%(n)s file", "%(n)s files", files) % {"n": files}
+    if files and folders:
+        return _("%(folders)s and %(files)s") % {"folders": of_folders, "files": of_files}
+    return of_folders if folders else of_files if files else ""
 
 
 def _kinds(items: Sequence[Item]) -> str:
     """`3 files`, `1 folder`, or both."""
     folders = sum(isinstance(item, Folder) for item in items)
-    counted = ((folders, "folder"), (len(items) - folders, "file"))
-    return " and ".join(_plural(n, noun) for n, noun in counted if n) or "0 files"
+    none = ngettext("%(n)s file", "%(n)s files", 0) % {"n": 0}
+    return _counted(len(items) - folders, folders) or none
 
 
 def _actor(request: HttpRequest) -> User:
@@ -78,49 +81,56 @@ class GrantManyForm(forms.Form):
     users = SoundMultipleChoiceField(
         User.objects.filter(is_active=True).order_by("username"),
         required=False,
-        widget=FilteredSelectMultiple("users", is_stacked=False),
+        label=gettext_lazy("Users"),
+        widget=FilteredSelectMultiple(gettext_lazy("users"), is_stacked=False),
     )
     groups = SoundMultipleChoiceField(
         Group.objects.order_by("name"),
         required=False,
-        widget=FilteredSelectMultiple("groups", is_stacked=False),
+        label=gettext_lazy("Groups"),
+        widget=FilteredSelectMultiple(gettext_lazy("groups"), is_stacked=False),
     )
-    level = forms.ChoiceField(choices=Grant.Level)
-    starts_at = forms.SplitDateTimeField(
+    level = forms.ChoiceField(label=gettext_lazy("They may"), choices=Grant.Level)
+    starts_at = forms.DateTimeField(
         required=False,
-        widget=AdminSplitDateTime,
+        label=gettext_lazy("From"),
+        widget=Moment,
         validators=[computable],
-        help_text="Empty: at once.",
+        help_text=gettext_lazy("Empty: at once."),
     )
-    expires_at = forms.SplitDateTimeField(
+    expires_at = forms.DateTimeField(
         required=False,
-        widget=AdminSplitDateTime,
+        label=gettext_lazy("Until"),
+        widget=Moment,
         validators=[computable],
-        help_text="Empty: never.",
+        help_text=gettext_lazy("Empty: no end."),
     )
-    reason = forms.CharField(max_length=255, required=False)
+    reason = forms.CharField(label=gettext_lazy("Reason"), max_length=255, required=False)
 
     def __init__(self, *args: Any, items: Sequence[Item], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.count = len(items)
         self.kind = "folder" if any(isinstance(item, Folder) for item in items) else "file"
         if self.kind == "file":
-            self.fields["level"] = forms.ChoiceField(choices=levels_of_files())
+            self.fields["level"].choices = levels_of_files()  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
         """Add `recipients`."""
         cleaned = {**self.cleaned_data}
         recipients = [*cleaned.get("users", ()), *cleaned.get("groups", ())]
         if not recipients and not {"users", "groups"} & self.errors.keys():
-            raise ValidationError("Choose at least one user or group.")
+            raise ValidationError(_("Choose at least one user or group."))
         if len(recipients) * self.count > GRANTS_AT_ONCE:
             raise ValidationError(
-                f"That would be {len(recipients) * self.count} grants: choose fewer {self.kind}s "
-                f"or recipients, so that one step makes {GRANTS_AT_ONCE} at most."
+                _(
+                    "That would be %(n)s shares: choose less to share or fewer recipients, so "
+                    "that one step makes %(most)s at most."
+                )
+                % {"n": len(recipients) * self.count, "most": GRANTS_AT_ONCE}
             )
         expires_at = cleaned.get("expires_at")
         if expires_at is not None and expires_at <= timezone.now():
-            self.add_error("expires_at", "Choose a moment that is still to come.")
+            self.add_error("expires_at", _("Choose a moment that is still to come."))
         cleaned["recipients"] = recipients
         return cleaned
 
@@ -154,13 +164,20 @@ def grant_many(
         except ValidationError as error:
             form.add_error(None, error)
         else:
-            text = f"{_plural(done.made, 'grant')} made."
-            if done.extended == 1:
-                text += " 1 that is there already now lasts longer."
-            elif done.extended:
-                text += f" {done.extended} that are there already now last longer."
+            told = [
+                ngettext("%(n)s share made.", "%(n)s shares made.", done.made) % {"n": done.made}
+            ]
+            if done.extended:
+                text = ngettext(
+                    "%(n)s that is there already now lasts longer.",
+                    "%(n)s that are there already now last longer.",
+                    done.extended,
+                )
+                told.append(text % {"n": done.extended})
             if done.skipped:
-                text += f" {done.skipped} skipped: the same grant is there already."
+                text = _("%(n)s skipped: the same share is there already.")
+                told.append(text % {"n": done.skipped})
+            text = " ".join(told)
             model_admin.message_user(request, text, messages.SUCCESS)
             return None
     return _page(
@@ -168,8 +185,8 @@ def grant_many(
         model_admin,
         form,
         records,
-        title=f"Grant {form.kind}s",
-        button="Grant",
+        title=_("Share folders") if form.kind == "folder" else _("Share files"),
+        button=_("Share"),
         action="grant_many",
     )
 
@@ -181,11 +198,9 @@ def _few_enough(
     records = list(queryset.select_related("owner")[: AT_ONCE + 1])
     selected = request.POST.getlist(ACTION_CHECKBOX_NAME)
     if len(records) > AT_ONCE:
-        why = f"Select {AT_ONCE} {_nouns(model_admin)} at most: nothing was done."
+        why = _("Select %(most)s at most: nothing was done.") % {"most": AT_ONCE}
     elif "confirmed" in request.POST and len(records) < len(set(selected)):
-        why = (
-            f"Some of the selected {_nouns(model_admin)} are gone: nothing was done. Select again."
-        )
+        why = _("Some of what was selected is gone: nothing was done. Select again.")
     else:
         return records
     model_admin.message_user(request, why, messages.ERROR)
@@ -198,7 +213,9 @@ def _few_enough(
 class TransferForm(forms.Form):
     """Who is to own the files or folders."""
 
-    new_owner = forms.ModelChoiceField(User.objects.filter(is_active=True).order_by("username"))
+    new_owner = forms.ModelChoiceField(
+        User.objects.filter(is_active=True).order_by("username"), label=gettext_lazy("New owner")
+    )
 
 
 def transfer_many(
@@ -251,7 +268,10 @@ def transfer_all(request: HttpRequest, user_id: int, model_admin: Admin) -> Http
         left = still_owned(person)
         if not left:
             return redirect("admin:accounts_user_change", person.pk)
-        text = f"Not everything yet: {person} still owns {left}."
+        text = _("Not everything yet: %(person)s still owns %(left)s.") % {
+            "person": person,
+            "left": left,
+        }
         model_admin.message_user(request, text, messages.WARNING)
         return redirect("admin:accounts_user_transfer", person.pk)
     return _transfer_page(request, model_admin, form, records, original=person)
@@ -274,8 +294,7 @@ def still_owned(person: User) -> str:
     """What that person owns, in words; empty where it is nothing but an empty root."""
     files = FileRecord.objects.filter(owner=person).count()
     folders = Folder.objects.filter(owner=person, parent__isnull=False).count()
-    counted = ((folders, "folder"), (files, "file"))
-    return " and ".join(_plural(count, noun) for count, noun in counted if count)
+    return _counted(files, folders)
 
 
 def _transferred(
@@ -293,15 +312,22 @@ def _transferred(
     except ownership.NotTransferred as error:
         form.add_error(None, str(error))
         if done:
-            text = f"{_kinds(done)} handed over to {new_owner} before that, with all that is below."
+            text = _("%(what)s handed over to %(who)s before that, with all that is below.")
+            text %= {"what": _kinds(done), "who": new_owner}
             model_admin.message_user(request, text, messages.WARNING)
         return False
     done += files[:count]
-    text = f"{_kinds(done)} handed over to {new_owner}"
-    text += ", with all that is below." if trees else "."
+    text = (
+        _("%(what)s handed over to %(who)s, with all that is below.")
+        if trees
+        else _("%(what)s handed over to %(who)s.")
+    )
+    text %= {"what": _kinds(done), "who": new_owner}
     if len(done) < len(records):
-        left = len(records) - len(done)
-        text += f" {left} left out: {new_owner} owns it already, or it is gone."
+        text += " " + _("%(n)s left out: %(who)s owns it already, or it is gone.") % {
+            "n": len(records) - len(done),
+            "who": new_owner,
+        }
     model_admin.message_user(request, text, messages.SUCCESS)
     return True
 
@@ -320,8 +346,8 @@ def _transfer_page(
         model_admin,
         form,
         records,
-        title="Transfer ownership",
-        button="Transfer",
+        title=_("Transfer ownership"),
+        button=_("Transfer"),
         action=action,
         original=original,
     )

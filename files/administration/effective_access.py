@@ -19,6 +19,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.models import User
 from files.models import FileRecord, Folder
@@ -75,15 +76,21 @@ def folder_access(request: HttpRequest, object_id: uuid.UUID, model_admin: Admin
 def _of_item(request: HttpRequest, record: FileRecord | Folder, model_admin: Admin) -> HttpResponse:
     now = timezone.now()
     sides = [
-        Side("now", "can read it now", readers(record, now), live=True),
-        Side("not", "named, but shut out", shut_out(record, now), live=False),
+        Side("now", _("can read it now"), readers(record, now), live=True),
+        Side("not", _("named, but shut out"), shut_out(record, now), live=False),
     ]
 
     def explain(people: Page[Any], *, live: bool) -> list[Explained]:
         return explain_readers(record, people, now=now, live=live)
 
     return _answer(
-        request, model_admin, record, sides, explain, title="Who can read it", order=("username",)
+        request,
+        model_admin,
+        record,
+        sides,
+        explain,
+        title=_("Who can read it"),
+        order=("username",),
     )
 
 
@@ -94,8 +101,8 @@ def user_access(request: HttpRequest, user_id: int, model_admin: Admin) -> HttpR
     person = get_object_or_404(User, pk=user_id)
     now = timezone.now()
     sides = [
-        Side("now", "can read now", readable(person), live=True),
-        Side("not", "named, but shut out", withheld(person), live=False),
+        Side("now", _("can read now"), readable(person), live=True),
+        Side("not", _("named, but shut out"), withheld(person), live=False),
     ]
 
     def explain(records: Page[Any], *, live: bool) -> list[Explained]:
@@ -107,7 +114,7 @@ def user_access(request: HttpRequest, user_id: int, model_admin: Admin) -> HttpR
         person,
         sides,
         explain,
-        title="Which files this person can read",
+        title=_("Which files this person can read"),
         order=("-place",),
     )
 

@@ -11,13 +11,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.template.defaultfilters import filesizeformat
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.decorators import method_decorator
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
 from accounts import members
@@ -26,7 +29,7 @@ from files.administration import bulk_actions, effective_access, folders
 from files.lists import name_search, paging
 from files.models import FileRecord, StoredObject
 from files.vault import removing
-from runtime.administration import BoundedPaginator
+from runtime.administration import BoundedPaginator, status
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
@@ -39,36 +42,57 @@ FOUND = 1000
 
 
 class StateFilter(admin.SimpleListFilter):
-    title = "state in the store"
+    """By what is in the store; a damaged former version counts, too."""
+
+    title = _("status")
     parameter_name = "state"
 
     def lookups(self, request: Any, model_admin: Any) -> list[tuple[Any, str | _StrPromise]]:
-        return [(StoredObject.State.LIVE, "live"), (StoredObject.State.DAMAGED, "damaged")]
+        return [(StoredObject.State.LIVE, _("intact")), (StoredObject.State.DAMAGED, _("damaged"))]
 
     def queryset(self, request: Any, queryset: QuerySet[FileRecord]) -> QuerySet[FileRecord] | None:
-        return queryset.filter(current__state=self.value()) if self.value() else queryset
+        if self.value() != StoredObject.State.DAMAGED:
+            return queryset.filter(current__state=self.value()) if self.value() else queryset
+        # From the few that are damaged to their files, never the other way round.
+        damaged = StoredObject.objects.filter(state__in=StoredObject.SPOILT)
+        return queryset.filter(pk__in=damaged.values("file_id"))
+
+
+class CustodyFilter(admin.SimpleListFilter):
+    title = _("who keeps the key")
+    parameter_name = "custody"
+
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[Any, str | _StrPromise]]:
+        return list(KEEPERS.items())
+
+    def queryset(self, request: Any, queryset: QuerySet[FileRecord]) -> QuerySet[FileRecord] | None:
+        return queryset.filter(custody=self.value()) if self.value() else queryset
+
+
+KEEPERS = {"managed": _("the server"), "held": _("the owner: locked")}
+"""Custody, in words."""
 
 
 class FileRecordAdmin(admin.ModelAdmin[FileRecord]):
     # The file's own page is for those who were granted the file.
     view_on_site = False
-    list_display = ("name", "size", "owner", "custody", "state", "created_at")
-    list_filter = (StateFilter, "custody", "created_at")
-    list_select_related = ("owner", "current")
+    list_display = ("name", "status", "owner", "where", "keeper", "shown_size", "created_at")
+    list_filter = (StateFilter, CustodyFilter, "created_at")
+    list_select_related = ("owner", "current", "folder")
     asked_for = ("owner", "folder")
     search_fields = ("name", "folded_name", "id", "owner__username", "owner__email")
-    search_help_text = "A part of a name; or of an owner's name or address; or an id in full"
+    search_help_text = _("A part of a name; or of an owner's name or address; or an id in full")
     inlines = (GrantOfFileInline,)
     fields = (
-        "id",
         "name",
-        "size",
-        "content_type",
+        "status",
         "owner",
         "shown_folder",
         "put_away",
-        "custody",
-        "state",
+        "keeper",
+        "exact_size",
+        "content_type",
+        "id",
         "master_key",
         "object_name",
         "object_size",
@@ -122,20 +146,24 @@ class FileRecordAdmin(admin.ModelAdmin[FileRecord]):
             raise PermissionDenied
         if request.method == "POST":
             members.let_share(on="on" in request.POST)
-            state = (
-                "may share what they own" if members.may_share() else "do not share by themselves"
+            text = (
+                _("Members may share what they own from now on.")
+                if members.may_share()
+                else _("Members do not share by themselves from now on.")
             )
-            self.message_user(request, f"Members {state} from now on.", messages.SUCCESS)
+            self.message_user(request, text, messages.SUCCESS)
             return redirect("admin:files_filerecord_sharing")
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
-            "title": "Sharing by members",
+            "title": _("Sharing by members"),
             "is_on": members.may_share(),
         }
         return TemplateResponse(request, "admin/files/filerecord/sharing.html", context)
 
-    @admin.action(description="Grant the selected files to people or groups", permissions=["grant"])
+    @admin.action(
+        description=_("Share the selected files with people or groups"), permissions=["grant"]
+    )
     def grant_many(
         self, request: HttpRequest, queryset: QuerySet[FileRecord]
     ) -> HttpResponse | None:
@@ -145,7 +173,7 @@ class FileRecordAdmin(admin.ModelAdmin[FileRecord]):
         return actor_of(request).has_perm("files.add_grant")
 
     @admin.action(
-        description="Transfer the selected files to another owner", permissions=["transfer"]
+        description=_("Transfer the selected files to another owner"), permissions=["transfer"]
     )
     def transfer_many(
         self, request: HttpRequest, queryset: QuerySet[FileRecord]
@@ -162,27 +190,47 @@ class FileRecordAdmin(admin.ModelAdmin[FileRecord]):
         context["may_transfer"] = bulk_actions.may_transfer(request)
         return super().render_change_form(request, context, *args, **kwargs)
 
-    @admin.display(description="folder")
+    @admin.display(description=_("folder"))
     def shown_folder(self, record: FileRecord) -> str:
         return folders.path_links(record.folder)
 
-    @admin.display(description="put away")
+    @admin.display(description=_("in the trash"))
     def put_away(self, record: FileRecord) -> str:
         return folders.put_away_since(record)
 
-    @admin.display(description="state", ordering="current__state")
-    def state(self, record: FileRecord) -> str:
-        return record.current.get_state_display()
+    @admin.display(description=_("status"), ordering="current__state")
+    def status(self, record: FileRecord) -> str:
+        if record.current.state in StoredObject.SPOILT:
+            return status(_("damaged"), "ill")
+        if record.trashed_at is not None:
+            return status(_("in the trash"), "over")
+        return status(_("intact"), "well")
 
-    @admin.display(description="wrapped by master key")
+    @admin.display(description=_("where"))
+    def where(self, record: FileRecord) -> str:
+        return folders.folder_link(record.folder)
+
+    @admin.display(description=_("who keeps the key"), ordering="custody")
+    def keeper(self, record: FileRecord) -> str:
+        return str(KEEPERS[record.custody])
+
+    @admin.display(description=_("size"), ordering="size")
+    def shown_size(self, record: FileRecord) -> str:
+        return filesizeformat(record.size)
+
+    @admin.display(description=_("size"))
+    def exact_size(self, record: FileRecord) -> str:
+        return _("%(n)s bytes") % {"n": intcomma(record.size)}
+
+    @admin.display(description=_("wrapped by master key"))
     def master_key(self, record: FileRecord) -> str:
         return record.current.master_key_id
 
-    @admin.display(description="object in the store")
+    @admin.display(description=_("object in the store"))
     def object_name(self, record: FileRecord) -> str:
         return record.current.object_name
 
-    @admin.display(description="bytes in the store")
+    @admin.display(description=_("bytes in the store"))
     def object_size(self, record: FileRecord) -> int:
         return record.current.object_size
 

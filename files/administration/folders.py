@@ -20,12 +20,14 @@ from django.template.defaultfilters import date, filesizeformat
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.timezone import localtime
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
 
 from files.administration import bulk_actions, effective_access
 from files.administration.grants import GrantInline, actor_of, save_all
 from files.models import Ancestry, FileRecord, Folder, Item
 from files.tree import placing
-from runtime.administration import BoundedPaginator
+from runtime.administration import BoundedPaginator, status
 
 SHOWN = 200
 """Folders that the page of one shows of those that are in it, by name."""
@@ -69,22 +71,41 @@ def path_links(folder: Folder | None) -> str:
     return format_html_join(" / ", '<a href="{}"><bdi>{}</bdi></a>', links)
 
 
+def folder_link(folder: Folder | None) -> str:
+    """The folder with a link to its page; the root of its owner is no page."""
+    if folder is None or folder.is_root:
+        return gettext("top level")
+    link = reverse("admin:files_folder_change", args=[folder.pk])
+    return format_html('<a href="{}"><bdi>{}</bdi></a>', link, folder.name)
+
+
+def within_words(below: Below) -> str:
+    """How much is below a folder, as `3 files, 1 folder, 2 MB`."""
+    return ", ".join(
+        (
+            ngettext("%(n)s file", "%(n)s files", below.files) % {"n": below.files},
+            ngettext("%(n)s folder", "%(n)s folders", below.folders) % {"n": below.folders},
+            filesizeformat(below.size),
+        )
+    )
+
+
 def put_away_since(item: Item) -> str:
     """Since when it is nobody's to read, and whether that is because of a folder above it."""
     if item.trashed_at is not None:
-        return f"since {date(localtime(item.trashed_at), 'j M Y, H:i e')}"
+        return _("since %(moment)s") % {"moment": date(localtime(item.trashed_at), "j M Y, H:i e")}
     parent = item.container
     if parent is not None and placing.is_asleep(parent):
-        return "with a folder above it"
-    return "no"
+        return gettext("with a folder above it")
+    return gettext("no")
 
 
 class PutAwayFilter(admin.SimpleListFilter):
-    title = "put away"
+    title = _("status")
     parameter_name = "away"
 
     def lookups(self, request: Any, model_admin: Any) -> list[tuple[Any, Any]]:
-        return [("yes", "itself put away")]
+        return [("yes", _("in the trash itself"))]
 
     def queryset(self, request: Any, queryset: QuerySet[Folder]) -> QuerySet[Folder] | None:
         return queryset.filter(trashed_at__isnull=False) if self.value() == "yes" else queryset
@@ -92,18 +113,21 @@ class PutAwayFilter(admin.SimpleListFilter):
 
 class FolderAdmin(admin.ModelAdmin[Folder]):
     view_on_site = False
-    list_display = ("name", "where", "owner", "files", "folders", "size", "created_at")
+    list_display = (
+        *("name", "status", "owner", "where"),
+        *("files", "folders", "size", "created_at"),
+    )
     list_filter = (PutAwayFilter, "created_at")
     list_select_related = ("owner", "parent")
     asked_for = ("parent",)
     list_per_page = 50
     ordering = ("-created_at",)
     search_fields = ("name", "id", "owner__username", "owner__email")
-    search_help_text = "A part of a name; or of an owner's name or address; or an id in full"
+    search_help_text = _("A part of a name; or of an owner's name or address; or an id in full")
     inlines = (GrantInline,)
     fields = (
-        *("id", "name", "where", "owner", "files", "folders", "size", "within"),
-        *("put_away", "added_by", "created_at"),
+        *("name", "put_away", "where", "owner", "files", "folders", "size", "within"),
+        *("added_by", "created_at", "id"),
     )
     readonly_fields = fields
     actions = ("grant_many",)
@@ -149,7 +173,7 @@ class FolderAdmin(admin.ModelAdmin[Folder]):
         ]
 
     @admin.action(
-        description="Grant the selected folders to people or groups", permissions=["grant"]
+        description=_("Share the selected folders with people or groups"), permissions=["grant"]
     )
     def grant_many(self, request: HttpRequest, queryset: QuerySet[Folder]) -> HttpResponse | None:
         return bulk_actions.grant_many(self, request, queryset)
@@ -164,27 +188,29 @@ class FolderAdmin(admin.ModelAdmin[Folder]):
         context["may_transfer"] = bulk_actions.may_transfer(request)
         return super().render_change_form(request, context, *args, **kwargs)
 
-    @admin.display(description="in")
-    def where(self, folder: Folder) -> str:
-        parent: Any = folder.parent
-        if parent.is_root:
-            return "the owner's root"
-        link = reverse("admin:files_folder_change", args=[parent.pk])
-        return format_html('<a href="{}"><bdi>{}</bdi></a>', link, parent.name)
+    @admin.display(description=_("status"), ordering="trashed_at")
+    def status(self, folder: Folder) -> str:
+        if folder.trashed_at is not None:
+            return status(_("in the trash"), "over")
+        return status(_("in use"), "well")
 
-    @admin.display(description="files below")
+    @admin.display(description=_("where"))
+    def where(self, folder: Folder) -> str:
+        return folder_link(folder.parent)
+
+    @admin.display(description=_("files below"))
     def files(self, folder: Any) -> int:
         return self._below(folder).files
 
-    @admin.display(description="folders below")
+    @admin.display(description=_("folders below"))
     def folders(self, folder: Any) -> int:
         return self._below(folder).folders
 
-    @admin.display(description="size")
+    @admin.display(description=_("size"))
     def size(self, folder: Any) -> str:
         return filesizeformat(self._below(folder).size)
 
-    @admin.display(description="what is in it")
+    @admin.display(description=_("what is in it"))
     def within(self, folder: Folder) -> str:
         """Its folders, with the numbers of what is below these; its files are in another list."""
         inner = list(Folder.objects.filter(parent=folder).order_by("name", "pk")[: SHOWN + 1])
@@ -193,27 +219,26 @@ class FolderAdmin(admin.ModelAdmin[Folder]):
             (
                 reverse("admin:files_folder_change", args=[one.pk]),
                 one.name,
-                counted[one.pk].files,
-                counted[one.pk].folders,
-                filesizeformat(counted[one.pk].size),
-                " (put away)" if one.trashed_at else "",
+                within_words(counted[one.pk]),
+                _(" (in the trash)") if one.trashed_at else "",
             )
             for one in inner[:SHOWN]
         )
-        row = '<li><a href="{}"><bdi>{}</bdi></a>: {} files, {} folders, {}{}</li>'
+        row = '<li><a href="{}"><bdi>{}</bdi></a>: {}{}</li>'
         by_folder = f"?folder__id__exact={folder.pk}"
         return format_html(
-            '<ul>{}</ul><a href="{}">its files</a>{}',
+            '<ul>{}</ul><a href="{}">{}</a>{}',
             format_html_join("", row, rows),
             reverse("admin:files_filerecord_changelist") + by_folder,
+            _("its files"),
             self._more(folder) if len(inner) > SHOWN else "",
         )
 
     def _more(self, folder: Folder) -> str:
         address = reverse("admin:files_folder_changelist") + f"?parent__id__exact={folder.pk}"
-        return format_html(', <a href="{}">all its folders</a>', address)
+        return format_html(', <a href="{}">{}</a>', address, _("all its folders"))
 
-    @admin.display(description="put away")
+    @admin.display(description=_("in the trash"))
     def put_away(self, folder: Folder) -> str:
         return put_away_since(folder)
 

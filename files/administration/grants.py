@@ -6,7 +6,6 @@ Every change goes through a use case, which audits it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
@@ -17,26 +16,45 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.http import urlencode
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from accounts.models import User
 from files.administration.bulk_actions import levels_of_files
 from files.models import Grant
 from files.sharing import granting
+from files.upkeep import attention
 from files.web.forms import computable
-from runtime.administration import BoundedPaginator, SoundChoices
+from runtime.administration import BoundedPaginator, SoundChoices, status
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
 
-
-EXPIRING = timedelta(days=7)
-"""What the filter of grants counts as expiring soon."""
 
 INLINE = 50
 """Grants on the page of a file, the newest; the list of grants has them all."""
 
 TOLD = 20
 """Grants that were revoked in one step of which is said what remains; the list has the others."""
+
+
+STATES = {
+    "live": (_("active"), "well"),
+    "scheduled": (_("not begun"), "soon"),
+    "expired": (_("ended"), "over"),
+    "revoked": (_("revoked"), "over"),
+}
+"""The states of a share, as words and how they look."""
+
+
+def status_of(grant: Grant) -> str:
+    """What is the matter with it now; what ends soon looks so."""
+    now = timezone.now()
+    name = grant.status_at(now)
+    word, tone = STATES[name]
+    if name == "live" and grant.expires_at and grant.expires_at <= now + attention.ENDING:
+        word, tone = _("ends soon"), "soon"
+    return status(word, tone)
 
 
 def actor_of(request: HttpRequest) -> User:
@@ -49,7 +67,7 @@ class GrantForm(forms.ModelForm[Grant]):
 
     of_files = False
 
-    revoke = forms.BooleanField(required=False, label="Revoke now")
+    revoke = forms.BooleanField(required=False, label=_("Revoke now"))
 
     class Meta:
         model = Grant
@@ -87,15 +105,18 @@ def tell_left(request: HttpRequest, ended: Sequence[Grant]) -> None:
             messages.warning(
                 request,
                 format_html(
-                    '“{}”: {} <a href="{}?{}">Show what is left</a>.',
+                    '“{}”: {} <a href="{}?{}">{}</a>.',
                     grant.target,
                     granting.describe_left(left, grant.recipient_name),
                     reverse("admin:files_grant_changelist"),
                     query,
+                    _("Show what is left"),
                 ),
             )
     if len(ended) > TOLD:
-        text = f"Of the other {len(ended) - TOLD}, “Effective access” of each says who reads it."
+        text = _("Of the other %(n)s, “Effective access” of each says who reads it.") % {
+            "n": len(ended) - TOLD
+        }
         messages.warning(request, text)
 
 
@@ -128,7 +149,10 @@ def grant_once(new: Grant, request: HttpRequest) -> None:
         for field in Grant._meta.concrete_fields:
             setattr(new, field.attname, getattr(made, field.attname))
         new._state.adding = False
-        text = f"{made.recipient_name} had that already: it is one grant, number {made.pk}."
+        text = _("%(who)s had that already: it is one share, number %(number)s.") % {
+            "who": made.recipient_name,
+            "number": made.pk,
+        }
         messages.info(request, text)
 
 
@@ -171,9 +195,9 @@ class GrantInline(SoundChoices, admin.TabularInline[Any, Any]):
     )
     readonly_fields = ("shown_status", "granted_by")
 
-    @admin.display(description="status")
+    @admin.display(description=_("status"))
     def shown_status(self, grant: Grant) -> str:
-        return grant.status if grant.pk else ""
+        return status_of(grant) if grant.pk else ""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Grant]:
         return super().get_queryset(request).select_related("user", "group", "granted_by")
@@ -186,11 +210,11 @@ class GrantOfFileInline(GrantInline):
 
 
 class KindFilter(admin.SimpleListFilter):
-    title = "what it is for"
+    title = _("what is shared")
     parameter_name = "for"
 
     def lookups(self, request: Any, model_admin: Any) -> list[tuple[Any, str | _StrPromise]]:
-        return [("file", "a file"), ("folder", "a folder")]
+        return [("file", _("a file")), ("folder", _("a folder"))]
 
     def queryset(self, request: Any, queryset: QuerySet[Grant]) -> QuerySet[Grant] | None:
         conditions = {"file": Q(folder=None), "folder": Q(folder__isnull=False)}
@@ -198,19 +222,19 @@ class KindFilter(admin.SimpleListFilter):
 
 
 class StatusFilter(admin.SimpleListFilter):
-    title = "status"
+    title = _("status")
     parameter_name = "status"
 
     def lookups(self, request: Any, model_admin: Any) -> list[tuple[Any, str | _StrPromise]]:
-        names = ("live", "scheduled", "expired", "revoked")
-        return [*((name, name) for name in names), ("expiring", "expiring within 7 days")]
+        named = [(name, word) for name, (word, _tone) in STATES.items()]
+        return [*named, ("expiring", _("ends within 7 days"))]
 
     def queryset(self, request: Any, queryset: QuerySet[Grant]) -> QuerySet[Grant] | None:
         now = timezone.now()
         live = Q(pk__in=Grant.objects.live(now).values("pk"))
         conditions = {
             "live": live,
-            "expiring": live & Q(expires_at__lte=now + EXPIRING),
+            "expiring": Q(pk__in=Grant.objects.ending(now, within=attention.ENDING).values("pk")),
             "scheduled": Q(revoked_at=None, starts_at__gt=now),
             "expired": Q(revoked_at=None, expires_at__lte=now),
             "revoked": Q(revoked_at__isnull=False),
@@ -220,7 +244,7 @@ class StatusFilter(admin.SimpleListFilter):
 
 class GrantAdmin(admin.ModelAdmin[Grant]):
     form = GrantForm
-    list_display = ("what", "recipient", "level", "shown_status", "expires_at", "granted_by")
+    list_display = ("what", "recipient", "shown_status", "until", "short_level", "granted_by")
     list_filter = (StatusFilter, KindFilter, "level")
     list_select_related = ("file", "folder", "user", "group", "granted_by")
     search_fields = (
@@ -248,23 +272,35 @@ class GrantAdmin(admin.ModelAdmin[Grant]):
     show_full_result_count = False
     paginator = BoundedPaginator
 
-    @admin.display(description="of", ordering="file")
+    @admin.display(description=_("what"), ordering="file")
     def what(self, grant: Grant) -> str:
-        return f"the folder “{grant.folder}”" if grant.folder is not None else str(grant.file)
+        if grant.folder is None:
+            return str(grant.file)
+        return _("the folder “%(name)s”") % {"name": grant.folder}
 
-    @admin.display(description="for")
+    @admin.display(description=_("for"))
     def recipient(self, grant: Grant) -> str:
         return grant.recipient_name
 
-    @admin.display(description="status")
+    @admin.display(description=_("status"))
     def shown_status(self, grant: Grant) -> str:
-        return grant.status
+        return status_of(grant)
 
-    @admin.action(description="Revoke the selected grants", permissions=["change"])
+    @admin.display(description=_("until"), ordering="expires_at")
+    def until(self, grant: Grant) -> Any:
+        return grant.expires_at or _("no end")
+
+    @admin.display(description=_("may"), ordering="level")
+    def short_level(self, grant: Grant) -> str:
+        """Its first word: the rest explains it, where it is chosen."""
+        return str(grant.get_level_display()).split(":", 1)[0]
+
+    @admin.action(description=_("Revoke the selected shares"), permissions=["change"])
     def revoke_selected(self, request: HttpRequest, queryset: QuerySet[Grant]) -> None:
         chosen = list(queryset)
         ended = [grant for grant in chosen if granting.revoke(grant, actor=actor_of(request))]
-        self.message_user(request, f"{len(ended)} revoked.", messages.SUCCESS)
+        text = ngettext("%(n)s share revoked.", "%(n)s shares revoked.", len(ended))
+        self.message_user(request, text % {"n": len(ended)}, messages.SUCCESS)
         tell_left(request, ended)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Grant | None = None) -> Any:

@@ -9,6 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
+from django.utils.translation import gettext as _
 
 from files.models import MasterKey
 from files.rotation.key_report import report
@@ -29,7 +30,7 @@ class MasterKeyAdmin(admin.ModelAdmin[MasterKey]):
             raise PermissionDenied
         context = {
             **self.admin_site.each_context(request),
-            "title": "Master keys",
+            "title": _("Master keys"),
             "opts": self.opts,
             "lines": report(),
         }

@@ -16,6 +16,8 @@ from django.db.models import Count, Model
 from django.http import HttpRequest
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from accounts.admin import GroupAdmin, UserAdmin
 from accounts.models import User
@@ -77,25 +79,42 @@ def obstacles(things: Collection[Model]) -> list[str]:
     for user in users:
         reasons = []
         if user.pk in owned:
-            reasons.append(f"owns {owned[user.pk]} file(s)")
+            n = owned[user.pk]
+            reasons.append(ngettext("owns %(n)s file", "owns %(n)s files", n) % {"n": n})
         if user.pk in folders:
-            reasons.append(f"owns {folders[user.pk]} folder(s)")
+            n = folders[user.pk]
+            reasons.append(ngettext("owns %(n)s folder", "owns %(n)s folders", n) % {"n": n})
         if user.pk in granted:
-            reasons.append(f"is named by {granted[user.pk]} grant(s), which are kept as history")
+            reasons.append(_named(granted[user.pk]))
         if reasons:
-            advice = "deactivate the account instead"
             if user.pk in owned or user.pk in folders:
-                what = "files" if user.pk in owned else "folders"
-                advice = f"transfer the {what} to somebody else, or " + advice
-            found.append(f"{user} {' and '.join(reasons)}: {advice}.")
+                advice = _(
+                    "transfer what it owns to somebody else, or deactivate the account instead"
+                )
+            else:
+                advice = _("deactivate the account instead")
+            why = _(" and ").join(reasons)
+            text = _("%(person)s %(why)s: %(advice)s.")
+            found.append(text % {"person": user, "why": why, "advice": advice})
     named = _count(Grant.objects.filter(group__in=groups), "group")
     found += [
-        f"{group} is named by {named[group.pk]} grant(s), which are kept as history: revoke them, "
-        "or take everybody out of the group instead."
+        _(
+            "%(group)s %(why)s: revoke what is shared with it, or take everybody out of the "
+            "group instead."
+        )
+        % {"group": group, "why": _named(named[group.pk])}
         for group in groups
         if group.pk in named
     ]
     return found
+
+
+def _named(number: int) -> str:
+    return ngettext(
+        "is named by %(n)s share, which is kept as history",
+        "is named by %(n)s shares, which are kept as history",
+        number,
+    ) % {"n": number}
 
 
 def _count(rows: Any, field: str) -> dict[int, int]:
@@ -107,10 +126,10 @@ def note_left_files(request: HttpRequest, person: User) -> None:
     owned = bulk_actions.still_owned(person)
     if owned and not person.is_active:
         text = format_html(
-            "The account {} can no longer sign in. It owns {}: "
-            '<a href="{}">transfer what it owns to somebody else</a>.',
-            person,
-            owned,
+            '{} <a href="{}">{}</a>',
+            _("The account %(person)s can no longer sign in. It owns %(owned)s.")
+            % {"person": person, "owned": owned},
             reverse("admin:accounts_user_transfer", args=[person.pk]),
+            _("Transfer what it owns to somebody else."),
         )
         messages.warning(request, text)

@@ -6,7 +6,7 @@ is `files.access`.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from django.conf import settings
@@ -15,6 +15,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from files.models.folders import Folder
@@ -40,6 +41,10 @@ class GrantQuerySet(models.QuerySet["Grant"]):
     def ended(self) -> GrantQuerySet:
         """Grants that count no more: all that are not `lasting`."""
         return self.filter(Q(revoked_at__isnull=False) | Q(expires_at__lte=timezone.now()))
+
+    def ending(self, now: datetime, *, within: timedelta) -> GrantQuerySet:
+        """Grants that count now and end within that time. An index has them by their end."""
+        return self.live(now).filter(expires_at__gt=now, expires_at__lte=now + within)
 
     def held_by(self, user: User | AnonymousUser) -> GrantQuerySet:
         """Grants to that user in person or to one of the user's groups, live or not."""
@@ -125,6 +130,8 @@ class Grant(models.Model):
     objects = GrantQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("share")
+        verbose_name_plural = _("shares")
         ordering: ClassVar[list[str]] = ["-created_at", "-id"]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.CheckConstraint(
@@ -181,6 +188,12 @@ class Grant(models.Model):
                 fields=["group", "-created_at", "-id"],
                 condition=Q(revoked_at__isnull=True, group__isnull=False),
                 name="grant_group_given",
+            ),
+            # What ends soon, for the front page of the administration.
+            models.Index(
+                fields=["expires_at"],
+                condition=Q(revoked_at__isnull=True, expires_at__isnull=False),
+                name="grant_ending",
             ),
             # What a list is made of. By the times a grant is skipped without a look at its row.
             models.Index(

@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from files.models.folders import Folder, TreeItem
 from files.models.stored_objects import Custody, StoredObject
@@ -79,6 +80,8 @@ class FileRecord(TreeItem):
     """The KeptVersion, where this is the file as it was (`files.vault.versions.as_it_was`)."""
 
     class Meta:
+        verbose_name = _("file")
+        verbose_name_plural = _("files")
         ordering: ClassVar[list[str]] = ["-place"]
         permissions = (
             ("download_filerecord", "Can download files"),

@@ -51,8 +51,8 @@ def change_url(record: FileRecord) -> str:
 
 
 def moment(name: str, value: Any) -> dict[str, str]:
-    """A date and a time as the admin's two boxes take them."""
-    return {f"{name}_0": f"{value:%Y-%m-%d}", f"{name}_1": f"{value:%H:%M:%S}"} if value else {}
+    """A date and a time as the browser sends them."""
+    return {name: f"{value:%Y-%m-%dT%H:%M:%S}"} if value else {}
 
 
 def inline(*rows: dict[str, Any]) -> dict[str, Any]:
@@ -409,7 +409,7 @@ def test_selected_grants_are_revoked_at_once_and_once(
     grants = [give(record, bob), give(record, bob), give(record, bob, revoked_at=timezone.now())]
     data = {"action": "revoke_selected", "_selected_action": [grant.pk for grant in grants]}
     response = admin.post(reverse(GRANTS), data, follow=True)
-    assert "2 revoked." in response.text
+    assert "2 shares revoked." in response.text
     assert {grant.status for grant in Grant.objects.all()} == {"revoked"}
     assert len(events("grant_revoked")) == 2
 

@@ -51,6 +51,8 @@ class Command(BaseCommand):
             run.tell(
                 rewrapped=done.rewrapped,
                 unreadable=done.unreadable + done.unreadable_secrets,
+                left=done.left,
+                primary=done.primary_id,
             )
         self._report(done, time.monotonic() - begun, options)
         unreadable = done.unreadable + done.unreadable_secrets

@@ -52,7 +52,7 @@ def test_the_action_asks_first(admin: Client, alice: User, bob: User) -> None:
     page = act(admin, "grant_many", records)
     assert page.status_code == 200
     assert "&lt;i&gt;one" in page.text
-    for name in ("users", "groups", "level", "starts_at_0", "expires_at_1", "reason"):
+    for name in ("users", "groups", "level", "starts_at", "expires_at", "reason"):
         assert f'name="{name}"' in page.text
     assert not Grant.objects.exists()
 
@@ -73,7 +73,7 @@ def test_many_files_are_granted_to_many_in_one_step(
         reason="the audit",
         **moment("expires_at", end),
     )
-    assert "6 grants made." in answer.text
+    assert "6 shares made." in answer.text
     assert Grant.objects.count() == 6
     for grant in Grant.objects.all():
         assert (grant.level, grant.expires_at, grant.reason) == ("manage", end, "the audit")
@@ -93,9 +93,9 @@ def test_the_same_grant_is_not_made_twice(
     give(records[1], mallory, expires_at=NOW() + timedelta(days=1))
     fields = {"users": [bob.pk, mallory.pk], "level": "download"}
     answer = act(admin, "grant_many", records, **fields)
-    assert "2 grants made. 1 that is there already now lasts longer. 1 skipped" in answer.text
+    assert "2 shares made. 1 that is there already now lasts longer. 1 skipped" in answer.text
     assert Grant.objects.live().filter(level="download").count() == 4
-    assert "0 grants made. 4 skipped" in act(admin, "grant_many", records, **fields).text
+    assert "0 shares made. 4 skipped" in act(admin, "grant_many", records, **fields).text
     later = moment("starts_at", (NOW() + timedelta(days=1)).replace(microsecond=0))
     ending = moment("expires_at", (NOW() + timedelta(days=2)).replace(microsecond=0))
     assert "4 skipped" in act(admin, "grant_many", records, **fields, **later, **ending).text
@@ -108,7 +108,7 @@ def test_the_same_grant_is_not_made_twice(
         ({"users": ["{bob}"], "level": "all"}, "Select a valid choice"),
         ({"users": ["999999"], "level": "download"}, "Select a valid choice"),
         ({"users": ["{gone}"], "level": "download"}, "Select a valid choice"),
-        ({"users": ["{bob}"], "level": "download", "starts_at_0": "soon"}, "Enter a valid date"),
+        ({"users": ["{bob}"], "level": "download", "starts_at": "soon"}, "Enter a valid date"),
         ({"users": ["{bob}"], "level": "download", "reason": "x" * 256}, "at most 255"),
         (
             {"users": ["{bob}"], "level": "download", **moment("expires_at", NOW())},
@@ -143,7 +143,7 @@ def test_a_moment_that_cannot_be_computed_with_is_refused_in_words(
 ) -> None:
     settings.TIME_ZONE = zone
     record = filed(alice)
-    far = {f"{field}_0": "9999-12-31", f"{field}_1": "23:59:59", "level": "download"}
+    far = {field: "9999-12-31T23:59:59", "level": "download"}
     row = {"file": record.pk, "user": bob.pk, **far}
     for page in (
         act(admin, "grant_many", [record], users=[bob.pk], **far),
@@ -176,7 +176,7 @@ def test_all_or_nothing_where_a_file_is_gone(admin: Client, alice: User, bob: Us
     records = [filed(alice), filed(alice)]
     FileRecord.objects.filter(pk=records[0].pk).delete()
     answer = act(admin, "grant_many", records, users=[bob.pk], level="download")
-    assert "Some of the selected files are gone: nothing was done." in answer.text
+    assert "Some of what was selected is gone: nothing was done." in answer.text
     assert not Grant.objects.exists()
 
 
@@ -186,10 +186,10 @@ def test_one_step_has_bounds(
     records = [filed(alice), filed(alice), filed(alice)]
     monkeypatch.setattr(bulk_actions, "GRANTS_AT_ONCE", 5)
     fields = {"users": [bob.pk, mallory.pk], "level": "download"}
-    assert "That would be 6 grants" in act(admin, "grant_many", records, **fields).text
+    assert "That would be 6 shares" in act(admin, "grant_many", records, **fields).text
     monkeypatch.setattr(bulk_actions, "AT_ONCE", 2)
     for action in ("grant_many", "transfer_many"):
-        assert "Select 2 files at most: nothing was done." in act(admin, action, records).text
+        assert "Select 2 at most: nothing was done." in act(admin, action, records).text
     assert not Grant.objects.exists()
 
 

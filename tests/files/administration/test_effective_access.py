@@ -59,7 +59,7 @@ def test_a_file_says_who_can_read_it_and_why(
     assert "<b>plan" not in admin.get(of(record)).text
     shut = text(admin, of(record), show="not")
     assert "mallory" in shut
-    assert "expired" in shut
+    assert "ended" in shut
     assert "bob" not in shut
 
 
@@ -182,4 +182,4 @@ def test_grants_are_filtered_by_what_ends_within_seven_days(
     give(record, bob, starts_at=later, expires_at=later + timedelta(days=1))
     found = admin.get(reverse("admin:files_grant_changelist"), {"status": "expiring"})
     assert list(found.context["cl"].result_list) == [soon]
-    assert "expiring within 7 days" in found.text
+    assert "ends within 7 days" in found.text

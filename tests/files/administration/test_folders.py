@@ -60,7 +60,7 @@ def cases(alice: User) -> Folder:
 def test_the_list_says_how_much_is_below_each(admin: Client, cases: Folder, alice: User) -> None:
     shown = text(admin, reverse(LIST))
     assert "2 folders" in shown
-    assert "the owner&#x27;s rootalice212.0 KB" in shown.replace("\xa0", " ")
+    assert "Casesin usealicetop level212.0 KB" in shown.replace("\xa0", " ")
     assert "12</i>" not in admin.get(reverse(LIST)).text.replace("&lt;/i&gt;", "")
     assert "0 folders" in text(admin, reverse(LIST), q="nothing")
     assert "2 folders" in text(admin, reverse(LIST), q="alice")
@@ -83,7 +83,7 @@ def test_a_page_shows_the_tree_and_no_content(
     assert "since " in text(admin, page(cases))
     files = reverse("admin:files_filerecord_changelist")
     inner = trees.folder(alice, "Cases", "<i>12</i>")
-    assert "2 file records" in text(admin, files, folder__id__exact=str(inner.pk))
+    assert "2 files" in text(admin, files, folder__id__exact=str(inner.pk))
 
 
 def test_a_root_has_no_page(admin: Client, alice: User, cases: Folder) -> None:
@@ -118,10 +118,10 @@ def test_a_grant_on_a_folder_has_its_own_page(admin: Client, cases: Folder, bob:
     grant = Grant.objects.get()
     assert grant.folder == cases
     listed = text(admin, reverse("admin:files_grant_changelist"))
-    assert "the folder \u201cCases\u201dbobManage" in listed
+    assert "the folder \u201cCases\u201dbobactiveno endManage" in listed
     for name, number in (("file", 0), ("folder", 1)):
         found = text(admin, reverse("admin:files_grant_changelist"), **{"for": name})
-        assert f"{number} grant" in found
+        assert f"{number} share" in found
     assert "bob" in text(admin, reverse("admin:files_grant_changelist"), q="Cas")
     change = reverse("admin:files_grant_change", args=[grant.pk])
     admin.post(change, {"level": "manage", "revoke": "on"})
@@ -174,14 +174,14 @@ def test_several_are_granted_in_one_step(
     asked = act(admin, "grant_many", folders)
     assert "2 folders" in asked.text
     answer = act(admin, "grant_many", folders, users=[bob.pk], groups=[team.pk], level="add")
-    assert "3 grants made. 1 skipped" in answer.text
+    assert "3 shares made. 1 skipped" in answer.text
     assert set(access.addable_by(Person(bob)).filter(owner=alice)) == set(folders)
     assert {event["folder_id"] for event in events("grant_created")} == {
         str(one.pk) for one in folders
     }
     Folder.objects.filter(pk=folders[1].pk).delete()
     gone = act(admin, "grant_many", folders, users=[root.pk], level="add")
-    assert "Some of the selected folders are gone: nothing was done." in gone.text
+    assert "Some of what was selected is gone: nothing was done." in gone.text
 
 
 def test_a_tree_is_handed_over(
@@ -235,7 +235,7 @@ def test_who_owns_folders_is_not_deleted(admin: Client, bob: User) -> None:
     trees.folder(bob, "Cases", "12")
     address = reverse("admin:accounts_user_delete", args=[bob.pk])
     answer = admin.post(address, {"post": "yes"})
-    assert "bob owns 2 folder(s): transfer the folders to somebody else" in answer.text
+    assert "bob owns 2 folders: transfer what it owns to somebody else" in answer.text
     assert User.objects.filter(pk=bob.pk).exists()
 
 

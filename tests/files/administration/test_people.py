@@ -35,7 +35,7 @@ def test_deactivating_an_account_ends_access_and_says_what_to_do_with_its_files(
     assert alice_at_home.get(f"/files/{record.pk}/").status_code == 200
     fields = {"username": "alice", "email": alice.email}
     answer = admin.post(page(alice), fields, follow=True)
-    assert "The account alice can no longer sign in. It owns 1 file: " in answer.text
+    assert "The account alice can no longer sign in. It owns 1 file." in answer.text
     assert page(alice, "transfer") in answer.text
     assert alice_at_home.get(f"/files/{record.pk}/").status_code == 302
     alice.refresh_from_db()
@@ -61,7 +61,7 @@ def test_who_owns_files_is_not_deleted_and_the_page_says_why(
             answer = admin.get(page(alice, "delete"))
         assert answer.status_code == 200
         assert (
-            "alice owns 2 file(s): transfer the files to somebody else, or deactivate the account"
+            "alice owns 2 files: transfer what it owns to somebody else, or deactivate the account"
             in answer.text
         )
         assert "one.txt" not in answer.text
@@ -71,7 +71,7 @@ def test_who_owns_files_is_not_deleted_and_the_page_says_why(
 def test_who_is_named_by_grants_is_not_deleted(admin: Client, alice: User, bob: User) -> None:
     give(filed(alice), bob)
     answer = admin.post(page(bob, "delete"), {"post": "yes"})
-    assert "bob is named by 1 grant(s), which are kept as history: deactivate" in answer.text
+    assert "bob is named by 1 share, which is kept as history: deactivate" in answer.text
     assert User.objects.filter(pk=bob.pk).exists()
 
 
@@ -83,7 +83,7 @@ def test_a_group_that_grants_name_is_not_deleted_and_the_page_says_why(
     for group in (team, other):
         address = reverse("admin:auth_group_delete", args=[group.pk])
         answer = admin.post(address, {"post": "yes"}, follow=True)
-        said = "Team is named by 1 grant(s), which are kept as history: revoke them" in answer.text
+        said = "Team is named by 1 share, which is kept as history: revoke" in answer.text
         assert said is (group == team)
     assert set(Group.objects.filter(name__in=["Team", "Other"])) == {team}
 

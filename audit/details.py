@@ -1,0 +1,129 @@
+"""The details of an event as a person reads them: words and names, sizes and moments.
+
+What an event holds is exact and stays so (`audit.models`); this is how a page shows it. Must never
+look up a name itself: whoever shows events knows which names the reader may see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.template.defaultfilters import filesizeformat
+from django.utils.dateformat import format as date_format
+from django.utils.dateparse import parse_datetime
+from django.utils.html import format_html, format_html_join
+from django.utils.timezone import localtime
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+LONGEST = 60
+"""Characters of one value that are shown; all of it is in its title."""
+
+WORDS = {
+    "again": _("again"),
+    "backups_until": _("in backups until"),
+    "bytes": _("sent"),
+    "change": _("change"),
+    "confirmed": _("confirmed"),
+    "custody": _("who keeps the key"),
+    "door": _("page"),
+    "email": _("address"),
+    "exists": _("exists"),
+    "expires_at": _("until"),
+    "factor": _("factor"),
+    "file": _("file"),
+    "folder_id": _("folder"),
+    "from_user_id": _("former owner"),
+    "group": _("group"),
+    "group_id": _("group"),
+    "groups": _("groups"),
+    "level": _("may"),
+    "may": _("permissions"),
+    "ms": _("milliseconds"),
+    "outcome": _("outcome"),
+    "owner_id": _("owner"),
+    "parent_id": _("in"),
+    "permissions": _("permissions"),
+    "phase": _("phase"),
+    "previous": _("before"),
+    "ranges": _("requests"),
+    "reason": _("reason"),
+    "seconds": _("seconds"),
+    "size": _("size"),
+    "starts_at": _("from"),
+    "to_user_id": _("new owner"),
+    "user_id": _("person"),
+    "username": _("person"),
+}
+"""What a detail is called. One that is not here is called as in the event."""
+
+VALUES = {"managed": _("the server"), "held": _("the owner")}
+SIZES = frozenset({"bytes", "size"})
+TOLD_BY = {"user_id": "username", "group_id": "group", "group_ids": "groups"}
+"""Details that say nothing more where another one has the name."""
+
+KINDS = {
+    "folder_id": "folder",
+    "from_user_id": "user",
+    "group_id": "group",
+    "owner_id": "user",
+    "parent_id": "folder",
+    "to_user_id": "user",
+    "user_id": "user",
+}
+"""Details that are an id, and of what."""
+
+Names = Mapping[tuple[str, str], str]
+"""Names by kind and id."""
+
+
+def ids_in(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The kinds and ids of which a name would be shown."""
+    for name, value in data.items():
+        if name in KINDS and value is not None and TOLD_BY.get(name) not in data:
+            yield KINDS[name], str(value)
+
+
+def shown(data: Mapping[str, Any], names: Names | None = None) -> str:
+    """All details in one line, each with its word. `names` are those that the reader may see."""
+    parts = []
+    for name, value in data.items():
+        if value is None or value == "" or TOLD_BY.get(name) in data:
+            continue
+        whole = _value(name, value, names or {})
+        short = whole if len(whole) <= LONGEST else f"{whole[: LONGEST - 1]}…"
+        word = WORDS.get(name, name.replace("_", " "))
+        parts.append((word, whole if short != whole else "", short))
+    lines = format_html_join("", '<span><b>{}:</b> <bdi title="{}">{}</bdi></span>', parts)
+    return format_html('<p class="details-of">{}</p>', lines)
+
+
+def _value(name: str, value: Any, names: Names) -> str:
+    if isinstance(value, bool):
+        return gettext("yes") if value else gettext("no")
+    if (kind := KINDS.get(name)) is not None:
+        return names.get((kind, str(value)), str(value))
+    if name in SIZES and isinstance(value, int):
+        return filesizeformat(value)
+    if isinstance(value, int):
+        return intcomma(value)
+    text = str(value)
+    if name == "custody":
+        return str(VALUES.get(text, text))
+    return _moment(text) or text
+
+
+def _moment(text: str) -> str:
+    """A moment as events hold it (ISO 8601), in words; empty where it is none."""
+    if len(text) < len("2026-01-01T00:00"):
+        return ""
+    try:
+        moment: datetime | None = parse_datetime(text)
+    except ValueError:
+        return ""
+    if moment is None or moment.tzinfo is None:
+        return ""
+    return date_format(localtime(moment), "j M Y, H:i")

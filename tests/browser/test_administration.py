@@ -1,0 +1,229 @@
+"""Every page of the administration: it fits, nothing moves, axe finds nothing, in every theme.
+
+The pages are walked over as they are registered, so that a new model is looked at, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Literal
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from tests.browser.accessibility import (
+    STEADY,
+    beside_the_window,
+    moved,
+    note_shifts,
+    violations,
+)
+from tests.browser.conftest import RunningSite
+
+SignIn = Callable[[Page, str], None]
+Picture = Callable[[Page, str], None]
+
+THINGS = """
+from datetime import timedelta
+from django.contrib import admin
+from django.contrib.auth.models import Group
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+from allauth.mfa.models import Authenticator
+from accounts.models import Invitation, User
+from audit.models import AuditEvent
+from files.access import Person
+from files.folders import making
+from files.models import FileRecord, Folder, Grant, StoredObject
+from files.sharing import granting
+from files.tree import placing
+from files.vault import storing
+import audit
+
+alice, bob, root = (User.objects.get(username=name) for name in ("alice", "bob", "root"))
+now = timezone.now()
+name = "Administered: a report whose name is long enough to need a second line in any list.pdf"
+files = [storing.store(alice, [b"content"], name=f"{number} {name}") for number in range(3)]
+case = making.create_folder(
+    placing.root_of(alice), "Administered case", by=Person(alice), actor=alice
+)
+team = Group.objects.create(name="Administered team")
+team.user_set.add(alice, bob)
+for item, to in ((files[0], {"user": bob}), (files[1], {"group": team}), (case, {"user": bob})):
+    where = {"folder" if isinstance(item, Folder) else "file": item}
+    until = now + timedelta(days=3)
+    grant = granting.grant(Grant(**where, **to, level="download", expires_at=until), actor=root)
+StoredObject.objects.filter(pk=files[2].current_id).update(state="damaged")
+invitation = Invitation.objects.create(
+    email="administered@example.org", token_hash="administered", invited_by=root, sent_at=now,
+    expires_at=now + timedelta(days=1),
+)
+factor = Authenticator.objects.create(user=bob, type="totp", data={})
+audit.record(audit.Event.LOCKED_OUT, user_id=bob.pk, username="bob")
+event = AuditEvent.objects.filter(file_id=files[0].pk).first()
+
+ROWS = {FileRecord: files[0], Folder: case, Grant: grant, User: bob, Group: team}
+ROWS |= {Invitation: invitation, Authenticator: factor, AuditEvent: event}
+PAGES = ("changelist", "add", "change", "history", "delete", "access", "transfer")
+for model in admin.site._registry:
+    row = ROWS.get(model) or model.objects.first()
+    for page in PAGES:
+        if page not in ("changelist", "add") and row is None:
+            continue
+        arguments = [] if page in ("changelist", "add") else [row.pk]
+        route = f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}"
+        try:
+            print("page", reverse(route, args=arguments))
+        except NoReverseMatch:
+            pass
+for route in ("index", "password_change", "files_filerecord_sharing"):
+    print("page", reverse(f"admin:{route}"))
+print("page", reverse("admin:app_list", args=["files"]))
+print("page", reverse("admin:auth_user_password_change", args=[bob.pk]))
+for query in ("status=expiring", "status=revoked", "q=nothing-is-called-so"):
+    print("page", reverse("admin:files_grant_changelist") + "?" + query)
+print("page", reverse("admin:files_filerecord_changelist") + "?state=damaged")
+print("page", reverse("admin:accounts_user_access", args=[bob.pk]) + "?show=not")
+"""
+"""Makes one row of each model, and prints the addresses of all pages there are."""
+
+CLOSED = {403, 404}
+"""Nobody adds a file here, or deletes an event: those pages are no pages."""
+
+
+@pytest.fixture(scope="module")
+def pages(site: RunningSite) -> list[str]:
+    """The addresses of all pages of the administration."""
+    lines = site.run(THINGS).splitlines()
+    return [line.removeprefix("page ") for line in lines if line.startswith("page ")]
+
+
+Way = Literal["light", "dark", "forced"]
+
+
+@pytest.fixture
+def staff(browser: Browser, site: RunningSite) -> Iterator[Callable[..., BrowserContext]]:
+    """A superuser's profile, of a width and in a theme."""
+    contexts: list[BrowserContext] = []
+
+    def open_(width: int, theme: Way) -> BrowserContext:
+        context = browser.new_context(
+            base_url=site.url,
+            locale="en-GB",
+            viewport={"width": width, "height": 900},
+            color_scheme="dark" if theme == "dark" else "light",
+            forced_colors="active" if theme == "forced" else "none",
+        )
+        note_shifts(context)
+        contexts.append(context)
+        return context
+
+    yield open_
+    for context in contexts:
+        context.close()
+
+
+def walk(context: BrowserContext, sign_in: SignIn, pages: list[str]) -> tuple[int, list[str]]:
+    """Look at every page; how many there were, and what is wrong."""
+    page = context.new_page()
+    sign_in(page, "root")
+    seen, wrong = 0, []
+    for address in pages:
+        response = page.goto(address)
+        assert response is not None
+        if response.status in CLOSED:
+            continue
+        assert response.status == 200, address
+        seen += 1
+        shift, nodes = moved(page)
+        if shift >= STEADY:
+            wrong.append(f"{address} shifts by {shift:.3f}: {nodes}")
+        wrong += [f"{address} is too wide: {one}" for one in beside_the_window(page)]
+        wrong += [f"{address}: {one}" for one in violations(page)]
+    return seen, wrong
+
+
+@pytest.mark.parametrize("theme", ["light", "dark", "forced"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_every_page_fits_stays_and_is_clean(
+    staff: Callable[..., BrowserContext], sign_in: SignIn, pages: list[str], width: int, theme: Way
+) -> None:
+    seen, wrong = walk(staff(width, theme), sign_in, pages)
+    assert seen > 40
+    assert wrong == []
+
+
+def test_at_1280_no_list_scrolls_sideways(
+    staff: Callable[..., BrowserContext], sign_in: SignIn, pages: list[str]
+) -> None:
+    """Also within itself: every column is seen at once."""
+    page = staff(1280, "light").new_page()
+    sign_in(page, "root")
+    for address in pages:
+        page.goto(address)
+        inner = page.locator(".results, .tabular")
+        for number in range(inner.count()):
+            wide = inner.nth(number).evaluate("(one) => one.scrollWidth - one.clientWidth")
+            assert wide <= 1, address
+
+
+def test_what_moves_or_is_wrong_is_noticed(
+    staff: Callable[..., BrowserContext], sign_in: SignIn
+) -> None:
+    """The looking itself can fail."""
+    page = staff(1280, "light").new_page()
+    sign_in(page, "root")
+    page.goto("/admin/")
+    page.evaluate(
+        """() => {
+          const main = document.querySelector("main");
+          main.insertAdjacentHTML("afterbegin", "<input class=wide><select></select>");
+          document.querySelector(".wide").style.cssText = "width: 1500px; height: 300px";
+        }"""
+    )
+    assert moved(page)[0] > STEADY
+    assert beside_the_window(page)
+    assert {one.split(":")[0] for one in violations(page)} >= {"label", "select-name"}
+
+
+def test_menus_of_filters_close_and_say_what_is_chosen(page: Page, sign_in: SignIn) -> None:
+    sign_in(page, "root")
+    page.goto("/admin/files/grant/?status=live")
+    menu = page.locator("details.filter").first
+    expect(menu.locator("summary")).to_contain_text("active")
+    menu.locator("summary").press("Enter")
+    expect(menu.get_by_role("link", name="ends within 7 days")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(menu).not_to_have_attribute("open", "")
+    expect(menu.locator("summary")).to_be_focused()
+    menu.locator("summary").click()
+    page.get_by_role("heading", level=1).click()
+    expect(menu).not_to_have_attribute("open", "")
+
+
+def test_the_front_page_leads_to_what_needs_attention(
+    page: Page, sign_in: SignIn, pages: list[str], picture: Picture
+) -> None:
+    sign_in(page, "root")
+    page.goto("/admin/")
+    picture(page, "administration")
+    page.get_by_role("link", name="damaged file").click()
+    expect(page.locator("#result_list .status.ill")).to_have_text("damaged")
+    page.goto("/admin/")
+    page.get_by_role("link", name="end within 7 days").click()
+    expect(page.locator("#result_list .status").first).to_have_text("ends soon")
+
+
+def test_the_administration_works_without_a_script(
+    browser: Browser, site: RunningSite, sign_in: SignIn, pages: list[str]
+) -> None:
+    with browser.new_context(base_url=site.url, java_script_enabled=False) as context:
+        page = context.new_page()
+        sign_in(page, "root")
+        page.goto("/admin/files/grant/")
+        page.locator("details.filter summary").first.click()
+        page.get_by_role("link", name="ends within 7 days").click()
+        page.locator("#result_list tbody th a").first.click()
+        page.locator("#id_expires_at").fill("2031-02-03T04:05")
+        page.get_by_role("button", name="Save", exact=True).click()
+        expect(page.locator(".messagelist .success")).to_be_visible()
