@@ -84,9 +84,8 @@ def _fits(item: Item, new_owner: User) -> None:
         _, _, size = placing.counts_below(item)
     else:
         size = item.size + item.kept_bytes
-    User.objects.select_for_update(no_key=True).get(pk=new_owner.pk)
     try:
-        Allowance(new_owner).check_quota(size)
+        Allowance(new_owner).admit_complete(size)
     except QuotaExceeded as error:
         error.args = (
             f"What you move takes {size} bytes, and {error.limit} are left to the owner of that "

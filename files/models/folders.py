@@ -53,8 +53,8 @@ class TreeItem(models.Model):
 
     @property
     def covered_from_id(self) -> uuid.UUID | None:
-        """The lowest folder of which a grant covers it; a folder's is its own."""
-        raise NotImplementedError
+        """The lowest folder of which a grant covers it: where it stands; of a folder, itself."""
+        return self.container_id
 
 
 class Folder(TreeItem):

@@ -27,15 +27,12 @@ class GrantQuerySet(models.QuerySet["Grant"]):
     def live(self, at: datetime | None = None) -> GrantQuerySet:
         """Grants that count at that moment, by default now."""
         moment = at or timezone.now()
-        return self.filter(
-            Q(starts_at__isnull=True) | Q(starts_at__lte=moment),
-            Q(expires_at__isnull=True) | Q(expires_at__gt=moment),
-            revoked_at__isnull=True,
-        )
+        begun = Q(starts_at__isnull=True) | Q(starts_at__lte=moment)
+        return self.lasting(moment).filter(begun)
 
-    def lasting(self) -> GrantQuerySet:
-        """Grants that count now, or will: neither revoked nor over."""
-        over_never = Q(expires_at__isnull=True) | Q(expires_at__gt=timezone.now())
+    def lasting(self, at: datetime | None = None) -> GrantQuerySet:
+        """Grants that count at that moment, or will: neither revoked nor over."""
+        over_never = Q(expires_at__isnull=True) | Q(expires_at__gt=at or timezone.now())
         return self.filter(over_never, revoked_at__isnull=True)
 
     def ended(self) -> GrantQuerySet:

@@ -121,10 +121,6 @@ class FileRecord(TreeItem):
         return self.folder_id
 
     @property
-    def covered_from_id(self) -> uuid.UUID | None:
-        return self.folder_id
-
-    @property
     def key_file_name(self) -> str:
         """The name of the file that its key is saved in, where it is held."""
         return key_file_name(self.name)

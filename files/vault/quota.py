@@ -93,10 +93,10 @@ class Allowance:
             raise TooManyUploads(limit)
         self.check(size)
 
-    def admit_complete(self, size: int, row: StoredObject) -> None:
-        """Let a complete upload come to another owner than it began with. For the transaction.
+    def admit_complete(self, size: int, row: StoredObject | None = None) -> None:
+        """Let what is complete come to another owner: an upload, or what is moved.
 
-        Raises QuotaExceeded.
+        `row` is the upload's. For the transaction. Raises QuotaExceeded.
         """
         self._lock({self._owner.pk})
         self.check_quota(size, row=row)

@@ -38,6 +38,12 @@ def migrate(target: str | None = "0002_append_only") -> None:
     MigrationExecutor(connection).migrate([("audit", target)])
 
 
+def migrate_all() -> None:
+    """Bring every app of the default database to its newest migration."""
+    executor = MigrationExecutor(connection)
+    executor.migrate(executor.loader.graph.leaf_nodes())
+
+
 def write_at_once(configuration: Configuration, *, threads: int, events: int) -> None:
     """Let several threads append so many events each, all starting together."""
     start = Barrier(threads)

@@ -7,8 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
 
-from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 from pytest_django import DjangoDbBlocker
 
 from accounts.models import User
@@ -16,7 +14,7 @@ from audit import chain
 from audit.models import AuditEvent
 from files.models import DownloadSession, FileRecord
 from files.vault import downloading
-from tests.audit.databases import as_default
+from tests.audit.databases import as_default, migrate_all
 
 PIECES, LENGTH, ROUNDS = 6, 1000, 5
 
@@ -25,8 +23,7 @@ def test_pieces_at_once_are_one_event(
     empty_database: dict[str, Any], django_db_blocker: DjangoDbBlocker
 ) -> None:
     with django_db_blocker.unblock(), as_default(empty_database):
-        executor = MigrationExecutor(connection)
-        executor.migrate(executor.loader.graph.leaf_nodes())
+        migrate_all()
         # Never saved: the owner's access takes no query.
         user = User(pk=1, username="alice")
         size = PIECES * LENGTH

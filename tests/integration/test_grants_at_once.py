@@ -8,8 +8,6 @@ from datetime import datetime, timedelta
 from threading import Barrier
 from typing import Any
 
-from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 from pytest_django import DjangoDbBlocker
 
@@ -18,7 +16,7 @@ from audit import Event
 from audit.models import AuditEvent
 from files.models import FileRecord, Grant
 from files.sharing import granting
-from tests.audit.databases import as_default
+from tests.audit.databases import as_default, migrate_all
 from tests.files.test_models import filed
 
 AT_ONCE = 10
@@ -48,8 +46,7 @@ def test_the_same_from_ten_at_once_is_one(
     empty_database: dict[str, Any], django_db_blocker: DjangoDbBlocker
 ) -> None:
     with django_db_blocker.unblock(), as_default(empty_database):
-        executor = MigrationExecutor(connection)
-        executor.migrate(executor.loader.graph.leaf_nodes())
+        migrate_all()
         alice, bob = (
             User.objects.create_user(name, f"{name}@example.org") for name in ("alice", "bob")
         )

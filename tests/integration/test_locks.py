@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 from django.db import connection, transaction
-from django.db.migrations.executor import MigrationExecutor
 from pytest_django import DjangoDbBlocker
 
 from accounts.models import User
@@ -22,7 +21,7 @@ from files.sharing import granting
 from files.tree import placing
 from files.vault import versions
 from files.vault.quota import Allowance
-from tests.audit.databases import as_default
+from tests.audit.databases import as_default, migrate_all
 from tests.files.test_models import placed
 from tests.integration.postgresql import server
 
@@ -32,8 +31,7 @@ pytestmark = pytest.mark.integration
 @pytest.fixture
 def database(django_db_blocker: DjangoDbBlocker) -> Iterator[dict[str, Any]]:
     with server() as configuration, django_db_blocker.unblock(), as_default(configuration):
-        executor = MigrationExecutor(connection)
-        executor.migrate(executor.loader.graph.leaf_nodes())
+        migrate_all()
         yield configuration
 
 

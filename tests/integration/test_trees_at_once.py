@@ -18,7 +18,6 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 from pytest_django import DjangoDbBlocker
 
 from accounts.models import User
@@ -32,7 +31,7 @@ from files.records import derived
 from files.records.names import entry_key
 from files.tree import placing
 from files.upkeep import whereabouts
-from tests.audit.databases import as_default
+from tests.audit.databases import as_default, migrate_all
 
 pytestmark = pytest.mark.integration
 ROOT = Path(__file__).parents[2]
@@ -70,8 +69,7 @@ def test_trees_stay_trees_whoever_changes_them_and_whoever_is_killed(
     empty_database: dict[str, Any], django_db_blocker: DjangoDbBlocker
 ) -> None:
     with django_db_blocker.unblock(), as_default(empty_database):
-        executor = MigrationExecutor(connection)
-        executor.migrate(executor.loader.graph.leaf_nodes())
+        migrate_all()
         begin()
         connection.close()
         workers = [worker(empty_database, seed, STEPS) for seed in range(WORKERS)]

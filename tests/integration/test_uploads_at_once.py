@@ -15,8 +15,6 @@ from threading import Barrier
 from typing import Any
 
 import pytest
-from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 from pytest_django import DjangoDbBlocker, Settings
 
 from accounts.models import User
@@ -39,7 +37,7 @@ from files.rotation import reencryption
 from files.tree import placing
 from files.vault import opening, storing, versions
 from files.vault.destinations import Destination
-from tests.audit.databases import as_default
+from tests.audit.databases import as_default, migrate_all
 
 AT_ONCE = 10
 State = StoredObject.State
@@ -111,8 +109,7 @@ def crowd(
 ) -> Iterator[Crowd]:
     settings.KEEP_VERSIONS, settings.KEEP_VERSIONS_TIME = 1000, timedelta(days=1)
     with django_db_blocker.unblock(), as_default(empty_database):
-        executor = MigrationExecutor(connection)
-        executor.migrate(executor.loader.graph.leaf_nodes())
+        migrate_all()
         yield Crowd(empty_database)
 
 
