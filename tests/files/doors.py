@@ -199,6 +199,7 @@ NO_FILE: dict[str, str] = {
     "recent": SIGNED_IN,
     "trash": SIGNED_IN,
     "files:judge_passphrase": SIGNED_IN,
+    "suggest_people": SIGNED_IN,
     "uploads": SIGNED_IN,
     # Accounts
     "account_login": OPEN,
