@@ -78,25 +78,26 @@ POSTGRESQL_INDEX = """
     CREATE INDEX CONCURRENTLY filerecord_plain_names ON files_filerecord
         USING gin (plain_name gin_trgm_ops) WITH (fastupdate = off)
 """
-POSTGRESQL_FUNCTION = """
+POSTGRESQL_FUNCTIONS = """
     CREATE OR REPLACE FUNCTION files_plain_name() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
+        IF TG_OP = 'INSERT' THEN
+            IF NEW.plain_name IS NOT NULL THEN RETURN NEW; END IF;
+        ELSIF NEW.name IS NOT DISTINCT FROM OLD.name
+            OR NEW.plain_name IS DISTINCT FROM OLD.plain_name
+        THEN
+            RETURN NEW;
+        END IF;
         NEW.plain_name := CASE WHEN octet_length(NEW.name) = length(NEW.name)
             THEN lower(NEW.name COLLATE "C") END;
         RETURN NEW;
     END
     $$;
 """
-_ADDED = "BEFORE INSERT ON {} FOR EACH ROW WHEN (NEW.plain_name IS NULL) EXECUTE FUNCTION files_plain_name()"
-_KEPT = (
-    "BEFORE UPDATE OF name ON {} FOR EACH ROW WHEN (NEW.name IS DISTINCT FROM OLD.name"
-    " AND NEW.plain_name IS NOT DISTINCT FROM OLD.plain_name) EXECUTE FUNCTION files_plain_name()"
-)
+_KEPT = "BEFORE INSERT OR UPDATE OF name ON {} FOR EACH ROW EXECUTE FUNCTION files_plain_name()"
 POSTGRESQL_TRIGGERS = {
-    "filerecord_plain_added": _ADDED.format("files_filerecord"),
-    "filerecord_plain_kept": _KEPT.format("files_filerecord"),
-    "folder_plain_added": _ADDED.format("files_folder"),
-    "folder_plain_kept": _KEPT.format("files_folder"),
+    "filerecord_plain": _KEPT.format("files_filerecord"),
+    "folder_plain": _KEPT.format("files_folder"),
 }
 
 _STORED = (
@@ -116,7 +117,7 @@ def install(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
         def replace() -> None:
             schema_editor.execute(names_and_usage.POSTGRESQL_FUNCTIONS)
             schema_editor.execute(folders.POSTGRESQL_FUNCTIONS)
-            schema_editor.execute(POSTGRESQL_FUNCTION)
+            schema_editor.execute(POSTGRESQL_FUNCTIONS)
             triggers = {
                 **names_and_usage.POSTGRESQL_TRIGGERS,
                 **folders.POSTGRESQL_TRIGGERS,

@@ -24,8 +24,7 @@ POSTGRESQL = frozenset(
     {
         *("filerecord_place_fixed", "grant_place"),
         *("filerecord_usage_added", "filerecord_usage_changed", "filerecord_usage_removed"),
-        *("filerecord_plain_added", "filerecord_plain_kept"),
-        *("folder_plain_added", "folder_plain_kept"),
+        *("filerecord_plain", "folder_plain"),
         "filerecord_plain_names",  # An index.
     }
 )

@@ -86,7 +86,7 @@ def suggest(principal: Principal, text: str, limit: int = AT_MOST) -> list[Sugge
     """People and groups with a word in their name that begins with each that was typed.
 
     For who may share at all, after two letters; oneself is left out. By the index of words alone,
-    three queries, whoever there is.
+    four queries at most, whoever there is.
     """
     user = principal.user
     if not isinstance(user, User) or not may_share(user) or len(text.strip()) < SHORTEST:

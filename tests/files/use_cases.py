@@ -287,6 +287,7 @@ NO_EVENT: dict[str, str] = {
     "accounts.sessions.why_over": READS,
     "accounts.members.ensure_members_group": "what it gives is an event of `accounts.powers`",
     "accounts.models.User.has_perm": READS,
+    "accounts.models.WordField.db_parameters": RULES,
     "accounts.models.UserManager.normalize_email": RULES,
     "accounts.members.may_share": READS,
     "accounts.powers.as_one": "the changes inside of it are the events",

@@ -33,8 +33,8 @@ def test_people_and_groups_are_suggested(sharer: Client, bob: User) -> None:
     assert answer.headers["Content-Type"] == "application/json"
     assert answer.json() == {
         "suggestions": [
-            {"kind": "group", "id": group.pk, "label": "Museum", "detail": "1 person"},
             {"kind": "user", "id": bob.pk, "label": "M\u00fcller", "detail": "bob"},
+            {"kind": "group", "id": group.pk, "label": "Museum", "detail": "1 person"},
         ]
     }
     assert b"example.org" not in answer.content
