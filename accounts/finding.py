@@ -113,6 +113,9 @@ def refresh(
     """
     changed = 0
     for model in models:
+        known = model._base_manager.using(using)
+        of_nobody = words._base_manager.using(using).filter(**{f"{_kind(model)}__isnull": False})
+        of_nobody.exclude(**{f"{_kind(model)}__in": known.values("pk")}).delete()
         last = 0
         rows = model._base_manager.using(using).order_by("pk")
         while some := list(rows.filter(pk__gt=last)[:_AT_ONCE]):

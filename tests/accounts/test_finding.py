@@ -73,3 +73,16 @@ def test_every_part_of_a_word_is_in_one_of_them(names: list[str], at: int, lengt
         for typed in finding.words_typed(name[at : at + length]):
             if len(plain(name)) <= LONGEST_WORD:
                 assert any(typed in word for word in words)
+
+
+def test_words_of_who_is_gone_are_nobodys_and_go(alice: User, bob: User) -> None:
+    """The release before deletes people and groups without a look at their words."""
+    bob.groups.clear()
+    group = Group.objects.create(name="Bobs")
+    User.objects.filter(pk=bob.pk)._raw_delete("default")
+    Group.objects.filter(pk=group.pk)._raw_delete("default")
+    assert words_about(user=bob.pk) == {"bob"}
+    assert finding.beginning("bo", but=alice) == ([], [group.pk])
+    finding.refresh()
+    assert words_about(user=bob.pk) == words_about(group=group.pk) == set()
+    assert finding.beginning("al", but=bob) == ([alice.pk], [])
