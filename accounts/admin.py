@@ -32,7 +32,7 @@ from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts import invitations, lockouts, members, names, powers
+from accounts import finding, invitations, lockouts, members, names, powers
 from accounts.forms import InviteForm
 from accounts.limits import Limit, LimitReached
 from accounts.models import Invitation, User
@@ -114,8 +114,20 @@ class ToldObstacles(BaseAnyAdmin):
         return super().get_deleted_objects(objs, request)
 
 
+class FoundByName(BaseAnyAdmin):
+    """Searches, and suggestions in forms, find people and groups without case and accents, too."""
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        found, may_repeat = super().get_search_results(request, queryset, search_term)
+        if finding.words_typed(search_term):
+            found = found | finding.with_parts(queryset, search_term)
+        return found, may_repeat
+
+
 @admin.register(User)
-class UserAdmin(Audited, ToldObstacles, BaseUserAdmin):
+class UserAdmin(FoundByName, Audited, ToldObstacles, BaseUserAdmin):
     list_display = ("username", "status", "role", "full_name", "email", "last_login")
     list_filter = ("is_active", "is_staff", "is_superuser", "groups")
     search_fields = ("username", "email", "first_name", "last_name")
@@ -178,7 +190,7 @@ class GroupForm(BaseGroupForm):
 
 
 @admin.register(Group)
-class GroupAdmin(Audited, ToldObstacles, DjangoGroupAdmin):
+class GroupAdmin(FoundByName, Audited, ToldObstacles, DjangoGroupAdmin):
     """Groups, whose changes are audited."""
 
     form = GroupForm

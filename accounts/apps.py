@@ -11,7 +11,15 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         # Models exist only from here on.
-        from accounts import email_addresses, limits, names, powers, signals, totp  # noqa: F401
+        from accounts import (  # noqa: F401
+            email_addresses,
+            finding,
+            limits,
+            names,
+            powers,
+            signals,
+            totp,
+        )
 
 
 class UserSessionsConfig(AllauthUserSessionsConfig):

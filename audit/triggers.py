@@ -16,7 +16,11 @@ SQLITE = frozenset({"audit_no_update", "audit_no_delete", "audit_no_replace"})
 POSTGRESQL = frozenset({"audit_no_change", "audit_no_truncate"})
 
 _LOG = "audit.migrations.0002_append_only"
-_FILES = ("files.migrations.0009_names_and_usage", "files.migrations.0017_folders")
+_FILES = (
+    "files.migrations.0009_names_and_usage",
+    "files.migrations.0017_folders",
+    "files.migrations.0022_plain_names",
+)
 _STATE = "files.migrations.0015_database_state"
 _CLOSING = "files.recovery.database_closing"
 """Where triggers come from, a later one in place of an earlier one of the same name. A migration

@@ -221,6 +221,7 @@ class _Folders:
         self, source: str, number: str, parent: str, name: str, fixed: dict[str, str]
     ) -> str:
         values = {"id": _folder_id(number), "parent_id": parent, "name": name, **fixed}
+        values["plain_name"] = f"lower({name})"
         return _insert("files_folder", values, source)
 
     def _row(self, ancestor: str, descendant: str, distance: str) -> dict[str, str]:
@@ -267,8 +268,9 @@ def _files(size: int, owner: int, folders: _Folders) -> tuple[str, ...]:
         **dict.fromkeys(("created_at", "state_changed_at"), now),
     }
     records = {
-        **{"id": "o.file_id", "name": name, "folded_name": name, "size": "1000"},
-        **{"content_type": "'application/pdf'", "custody": "'managed'", "version": new_id},
+        **{"id": "o.file_id", "name": name, "folded_name": name, "plain_name": name},
+        **{"size": "1000", "content_type": "'application/pdf'"},
+        **{"custody": "'managed'", "version": new_id},
         **{"created_at": moment, "place": f"o.stream_created_at * {SECOND}", "updated_at": now},
         **{"owner_id": str(owner), "uploaded_by_id": str(owner), "current_id": "o.id"},
         **{"folder_id": folders.of_file(number)},
@@ -299,7 +301,7 @@ def _indexed_at_the_end() -> Iterator[None]:
 
     And PostgreSQL asks afterwards of every row whether what it names is there.
     """
-    migration = import_module("files.migrations.0009_names_and_usage")
+    migration = import_module("files.migrations.0022_plain_names")
     with connection.cursor() as cursor:
         if _on_sqlite():
             cursor.execute("PRAGMA cache_size = -400000")
@@ -310,7 +312,7 @@ def _indexed_at_the_end() -> Iterator[None]:
             cursor.execute(f"CREATE TRIGGER filerecord_name_added {trigger}")
             cursor.execute("PRAGMA cache_size = -2000")
         else:
-            cursor.execute("DROP INDEX filerecord_names")
+            cursor.execute("DROP INDEX filerecord_plain_names")
             # Ten million rows that are named by others, each looked for: several minutes.
             cursor.execute("SET session_replication_role = replica")
             yield
@@ -319,4 +321,4 @@ def _indexed_at_the_end() -> Iterator[None]:
                 "INSERT INTO files_usage (owner_id, files, bytes)"
                 " SELECT owner_id, count(*), sum(size) FROM files_filerecord GROUP BY owner_id"
             )
-            cursor.execute(migration.POSTGRESQL_INDEX)
+            cursor.execute(migration.POSTGRESQL_INDEX.replace("CONCURRENTLY", ""))

@@ -24,6 +24,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 from accounts import accounting as powers
+from accounts import finding
 from audit import triggers
 from audit.models import AuditEvent
 from files.records import clock, derived
@@ -69,6 +70,7 @@ def probes() -> Iterator[tuple[str, Probe]]:
     yield "accounting", check_accounts
     yield "search index", check_upkeep
     yield "folders", check_tree
+    yield "names of people", check_names_of_people
     yield "database disk", check_disk
     yield "cache", check_cache
     yield "e-mail", check_mail
@@ -269,7 +271,7 @@ def check_accounts() -> Iterator[Line]:
 def check_upkeep() -> Iterator[Line]:
     """Does the database keep the index of names, and what people store, in step?"""
     part = "search index"
-    remedy = "Run `manage.py migrate files 0008` and `manage.py migrate`, which make it anew."
+    remedy = "Run `manage.py migrate files 0021` and `manage.py migrate`, which make it anew."
     if missing := sorted(derived.missing()):
         said = f"missing or off: {', '.join(missing)}."
         yield Line(Level.FAIL, part, said, remedy)
@@ -291,6 +293,16 @@ def check_tree() -> Iterator[Line]:
         yield Line(Level.FAIL, "folders", said, remedy)
         return
     yield Line(Level.OK, "folders", "what stands in which folder, and whose it is, is in step.")
+
+
+def check_names_of_people() -> Iterator[Line]:
+    """Is everybody found by the names that they have?"""
+    part = "names of people"
+    if number := finding.out_of_step():
+        said = f"{number} people and groups are not found by their names."
+        yield Line(Level.WARN, part, said, "Run `manage.py sweep`, which sees to it.")
+        return
+    yield Line(Level.OK, part, "people and groups are found by the names that they have.")
 
 
 def _database_file() -> Path | None:

@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
 
-from files.web import lists, uploads
+from files.web import lists, people, uploads
 from securestore import health, metrics, scripts
 from securestore.errors import closed
 
@@ -15,6 +15,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("shared/", lists.shared_with_me, name="shared"),
     path("recent/", lists.recent_files, name="recent"),
     path("trash/", lists.trash_list, name="trash"),
+    path("people/suggest/", people.suggest, name="suggest_people"),
     path("uploads/", uploads.collection, name="uploads"),
     path("uploads/<uuid:upload_id>", uploads.member, name="upload"),
     # Django's redirect to "view on site" would tell any staff which ids exist.

@@ -197,6 +197,7 @@ def _person(name: str) -> "User":
     people.objects.bulk_create([user])
     joined = people.groups.through
     joined.objects.bulk_create([joined(user=user, group=_members())])
+    user.name_words.create(word=name)  # As saving an account does.
     return user
 
 

@@ -23,7 +23,7 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
-from accounts import members
+from accounts import finding, members
 from accounts.models import User
 from files.administration import bulk_actions, effective_access, folders
 from files.lists import name_search, paging
@@ -73,14 +73,14 @@ KEEPERS = {"managed": _("the server"), "held": _("the owner: locked")}
 """Custody, in words."""
 
 
-class FileRecordAdmin(admin.ModelAdmin[FileRecord]):
+class FileRecordAdmin(folders.FoundByPlainName, admin.ModelAdmin[FileRecord]):
     # The file's own page is for those who were granted the file.
     view_on_site = False
     list_display = ("name", "status", "owner", "where", "keeper", "shown_size", "created_at")
     list_filter = (StateFilter, CustodyFilter, "created_at")
     list_select_related = ("owner", "current", "folder")
     asked_for = ("owner", "folder")
-    search_fields = ("name", "folded_name", "id", "owner__username", "owner__email")
+    search_fields = ("name", "plain_name", "id", "owner__username", "owner__email")
     search_help_text = _("A part of a name; or of an owner's name or address; or an id in full")
     inlines = (GrantOfFileInline,)
     fields = (
@@ -121,7 +121,9 @@ class FileRecordAdmin(admin.ModelAdmin[FileRecord]):
             return super().get_search_results(request, queryset, search_term)
         places = name_search.newest(words, before=None, at_most=FOUND)
         term = search_term.strip().replace("\0", "")
-        owners = User.objects.filter(Q(username__icontains=term) | Q(email__icontains=term))
+        owners = User.objects.filter(email__icontains=term) | finding.with_parts(
+            User.objects.all(), term
+        )
         found = Q(place__in=places) | Q(owner__in=list(owners.values_list("pk", flat=True)[:FOUND]))
         with suppress(ValueError):
             found |= Q(pk=uuid.UUID(term))

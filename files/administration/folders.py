@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.contrib import admin
@@ -26,8 +26,14 @@ from django.utils.translation import gettext_lazy as _
 from files.administration import bulk_actions, effective_access
 from files.administration.grants import GrantInline, actor_of, save_all
 from files.models import Ancestry, FileRecord, Folder, Item
+from files.records.names import plain_name
 from files.tree import placing
 from runtime.administration import BoundedPaginator, status
+
+if TYPE_CHECKING:
+    BaseAnyAdmin = admin.ModelAdmin[Any]
+else:
+    BaseAnyAdmin = object
 
 SHOWN = 200
 """Folders that the page of one shows of those that are in it, by name."""
@@ -111,7 +117,20 @@ class PutAwayFilter(admin.SimpleListFilter):
         return queryset.filter(trashed_at__isnull=False) if self.value() == "yes" else queryset
 
 
-class FolderAdmin(admin.ModelAdmin[Folder]):
+class FoundByPlainName(BaseAnyAdmin):
+    """A search finds names without case and accents, too."""
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        found, may_repeat = super().get_search_results(request, queryset, search_term)
+        plain = plain_name(search_term)
+        if plain != search_term.lower():
+            found = found | super().get_search_results(request, queryset, plain)[0]
+        return found, may_repeat
+
+
+class FolderAdmin(FoundByPlainName, admin.ModelAdmin[Folder]):
     view_on_site = False
     list_display = (
         *("name", "status", "owner", "where"),
@@ -122,7 +141,7 @@ class FolderAdmin(admin.ModelAdmin[Folder]):
     asked_for = ("parent",)
     list_per_page = 50
     ordering = ("-created_at",)
-    search_fields = ("name", "id", "owner__username", "owner__email")
+    search_fields = ("name", "plain_name", "id", "owner__username", "owner__email")
     search_help_text = _("A part of a name; or of an owner's name or address; or an id in full")
     inlines = (GrantInline,)
     fields = (

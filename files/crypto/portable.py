@@ -186,3 +186,8 @@ def told_apart(names: Iterable[str]) -> list[str]:
         taken.setdefault(same_file(name), 1)
         found.append(name)
     return found
+
+
+def plain(text: str) -> str:
+    """The form in which names are found: no case, no accents. Here for who may use nothing else."""
+    return unicode14.plain(text)

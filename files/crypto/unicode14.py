@@ -117,3 +117,51 @@ def caseless(text: str) -> str:
 
 def _caseless(text: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
+
+
+# Blocks of marks that scripts share, and those of Cyrillic; and what they are taken from: Latin,
+# with digits, Greek and Cyrillic. In all other scripts marks are letters, or make other ones.
+_MARKS: Final = "\u0300-\u036f\u0483-\u0487\u1ab0-\u1ac0\u1dc0-\u1dff\ufe20-\ufe2f"
+_BASES: Final = (
+    "0-9a-z\u00df-\u02af\u0370-\u052f\u1c80-\u1c88\u1d00-\u1dbf\u1e00-\u1fff\ua640-\ua69f"
+)
+_ACCENTS: Final = re.compile(f"(^|[{_BASES}])[{_MARKS}]+")
+# Letters that Unicode does not take apart, as people type them who do not have them.
+_PLAIN: Final = str.maketrans(
+    {
+        **{"\u00e6": "ae", "\u0153": "oe", "\u00fe": "th", "\u0133": "ij", "\u00df": "ss"},
+        **dict.fromkeys("\u00f8\u0275", "o"),
+        **dict.fromkeys("\u0111\u00f0\u0256\u0257", "d"),
+        **dict.fromkeys("\u0131\u0268\u0269", "i"),
+        **dict.fromkeys("\u0142\u019a\u026b", "l"),
+        **dict.fromkeys("\u014b\u0272\u019e", "n"),
+        **dict.fromkeys("\u0180\u0253", "b"),
+        **dict.fromkeys("\u0188\u023c", "c"),
+        **dict.fromkeys("\u01dd\u0259\u025b\u0247", "e"),
+        **dict.fromkeys("\u01e5\u0260", "g"),
+        **dict.fromkeys("\u0199\u0138", "k"),
+        **dict.fromkeys("\u0167\u01ad\u0288", "t"),
+        **dict.fromkeys("\u0289\u028b", "u"),
+        **dict.fromkeys("\u01b4\u024f", "y"),
+        **dict.fromkeys("\u01b6\u0225", "z"),
+        **{"\u0127": "h", "\u2c65": "a", "\u0249": "j", "\u024d": "r", "\u0282": "s"},
+    }
+)
+
+
+def plain(text: str) -> str:
+    """As `fold`, and without accents, so that `muller` and `Müller` are the same.
+
+    Marks go from Latin, Greek and Cyrillic letters alone: elsewhere they are vowels, or letters of
+    their own. Letters that are none with an accent become those that are typed for them: `l` for
+    `ł`, `ae` for `æ`, `i` for both of Turkish. `ä` is `a` and never `ae`. What is
+    taken apart on the way is composed again (NFC), so that Hangul stays what it is.
+    """
+    if text.isascii():
+        return text.lower()
+    return "".join(_by_runs(text, _plain))
+
+
+def _plain(text: str) -> str:
+    bare = _ACCENTS.sub(r"\1", unicodedata.normalize("NFD", _fold(text)))
+    return unicodedata.normalize("NFC", bare.translate(_PLAIN))

@@ -31,7 +31,7 @@ def served(words: Iterable[str]) -> list[str]:
 def newest(words: Sequence[str], *, before: int | None, at_most: int) -> list[int]:
     """The places of the newest files, before that place, whose names may contain all the words.
 
-    `words` are folded (`names.fold_name`) and `served`. One query.
+    `words` are plain (`names.plain_name`) and `served`. One query.
     """
     end = LAST if before is None else before
     if connection.vendor == "sqlite":
@@ -44,7 +44,7 @@ def newest(words: Sequence[str], *, before: int | None, at_most: int) -> list[in
             return [place for (place,) in cursor.fetchall()]
     files = FileRecord.objects.filter(place__lt=end)
     for word in words:
-        files = files.filter(folded_name__contains=word)
+        files = files.filter(plain_name__contains=word)
     return list(files.order_by("-place").values_list("place", flat=True)[:at_most])
 
 

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Exists, F, OuterRef, QuerySet, Value
-from django.db.models.functions import Concat
+from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models.functions import Coalesce
 from django.db.models.lookups import Contains
 
 from accounts.models import User
@@ -26,7 +26,7 @@ from files.access import Person
 from files.lists import name_search
 from files.lists.rows import Page, Row, merged, shown_files
 from files.models import Ancestry, FileRecord, Folder, Grant, GrantQuerySet
-from files.records.names import fold_name
+from files.records.names import plain_name
 from files.records.ordering import FIRST
 from files.tree import placing
 
@@ -52,15 +52,15 @@ FOLDERS_SHOWN = 20
 
 
 def words_of(query: str) -> list[str]:
-    """The words that a name must contain, as `FileRecord.folded_name` has them."""
+    """The words that a name must contain, as `FileRecord.plain_name` has them."""
     # No name holds a NUL, and PostgreSQL refuses to be asked for one.
-    return sorted(set(fold_name(query.replace("\0", "")).split()))
+    return sorted(set(plain_name(query.replace("\0", "")).split()))
 
 
 def matching(files: QuerySet[FileRecord], words: Collection[str]) -> QuerySet[FileRecord]:
     """Files whose name contains every word."""
     # An expression, which no index serves: PostgreSQL would look for these words among all files.
-    name = Concat("folded_name", Value(""))
+    name = Coalesce("plain_name", "folded_name")
     for word in words:
         files = files.filter(Contains(name, word))
     return files
@@ -267,8 +267,8 @@ def _folders_proposed(
 
 
 def _contains(name: str, words: list[str]) -> bool:
-    folded = name.lower() if name.isascii() else fold_name(name)
-    return all(word in folded for word in words)
+    plain = plain_name(name)
+    return all(word in plain for word in words)
 
 
 def _among(reach: _Reach, places: Sequence[int] | QuerySet[Any, int]) -> QuerySet[FileRecord]:

@@ -9,7 +9,7 @@ from runtime import online
 
 
 class Migration(online.Migration):
-    dependencies = [("files", "0021_names_in_folders")]
+    dependencies = [("files", "0022_plain_names")]
 
     operations = [
         online.AddIndex(

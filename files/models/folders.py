@@ -8,7 +8,7 @@ at any depth. `files.tree.placing` alone writes the two.
 from __future__ import annotations
 
 import uuid
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
@@ -16,10 +16,17 @@ from django.db.models import F, Q
 from django.urls import reverse
 from django.utils import timezone
 
-from files.records.names import MAX_NAME_BYTES
+from files.records.names import MAX_NAME_BYTES, plain_name
 
 DEEPEST = 32
 """How many folders may stand above one another, the root not counted."""
+
+
+def with_derived(kwargs: dict[str, Any], field: str, derived: set[str]) -> None:
+    """Let a `save` of some fields save with one of them what is derived from it."""
+    fields = kwargs.get("update_fields")
+    if fields is not None and field in fields:
+        kwargs["update_fields"] = {*fields, *derived}
 
 
 class TreeItem(models.Model):
@@ -67,6 +74,10 @@ class Folder(TreeItem):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=MAX_NAME_BYTES, blank=True)
+    # As a file's.
+    plain_name = models.CharField(  # noqa: DJ001  nothing is not an empty name
+        max_length=6 * MAX_NAME_BYTES, null=True, editable=False
+    )
     parent = models.ForeignKey(
         "self", on_delete=models.CASCADE, null=True, related_name="folders", editable=False
     )
@@ -101,10 +112,18 @@ class Folder(TreeItem):
             # Not only of those that were put away: SQLite would begin each question of whether a
             # folder sleeps at all of these.
             models.Index(fields=["owner", "trashed_at", "id"], name="folder_trashed"),
+            models.Index(
+                fields=["id"], condition=Q(plain_name__isnull=True), name="folder_not_plain"
+            ),
         ]
 
     def __str__(self) -> str:
         return self.name or f"the files of {self.owner}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.plain_name = plain_name(self.name)
+        with_derived(kwargs, "name", {"plain_name"})
+        super().save(*args, **kwargs)
 
     def get_absolute_url(self) -> str:
         if self.is_root:

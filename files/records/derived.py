@@ -6,23 +6,26 @@ For `doctor`, and before a database is moved. Reads whole tables, so no page ask
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from django.db import connection
 
-from files.records.names import entry_key
+from files.records.names import entry_key, plain_name
 
 SQLITE = frozenset(
     {
         *("filerecord_name_added", "filerecord_name_changed", "filerecord_name_removed"),
         *("filerecord_place_fixed", "grant_place_added", "grant_place_changed"),
         *("filerecord_usage_added", "filerecord_usage_changed", "filerecord_usage_removed"),
+        *("filerecord_plain_kept", "folder_plain_added", "folder_plain_kept"),
     }
 )
 POSTGRESQL = frozenset(
     {
         *("filerecord_place_fixed", "grant_place"),
         *("filerecord_usage_added", "filerecord_usage_changed", "filerecord_usage_removed"),
-        "filerecord_names",  # An index.
+        *("filerecord_plain", "folder_plain"),
+        "filerecord_plain_names",  # An index.
     }
 )
 _AT_ONCE = 1000
@@ -95,6 +98,10 @@ _TREE = {
 }
 _BYTES = {"sqlite": "length(CAST(name AS BLOB))", "postgresql": "octet_length(name)"}
 _LOWER = {"sqlite": "lower(name)", "postgresql": 'lower(name COLLATE "C")'}
+_DIFFERS = {
+    vendor: f"({_BYTES[vendor]} <> length(name) OR {_LOWER[vendor]} <> kept)" for vendor in _BYTES
+}
+"""Whether a name is more than ASCII, or what is kept of it is not the name in small letters."""
 
 
 def missing() -> set[str]:
@@ -105,9 +112,10 @@ def missing() -> set[str]:
             return set(SQLITE - {row[0] for row in cursor.fetchall()})
         cursor.execute(
             "SELECT tgname FROM pg_trigger WHERE tgenabled IN ('O', 'A') AND tgrelid IN"
-            " (to_regclass('files_filerecord'), to_regclass('files_grant'))"
-            " UNION ALL SELECT 'filerecord_names' FROM pg_index"
-            " WHERE indexrelid = to_regclass('filerecord_names') AND indisvalid"
+            " (to_regclass('files_filerecord'), to_regclass('files_folder'),"
+            " to_regclass('files_grant'))"
+            " UNION ALL SELECT 'filerecord_plain_names' FROM pg_index"
+            " WHERE indexrelid = to_regclass('filerecord_plain_names') AND indisvalid"
         )
         return set(POSTGRESQL - {row[0] for row in cursor.fetchall()})
 
@@ -122,6 +130,8 @@ def kept_out_of_step() -> Iterator[tuple[str, int]]:
     """The same of what the database keeps by itself."""
     on_sqlite = connection.vendor == "sqlite"
     yield from _differing({**_IN_STEP, **(_IN_STEP_ON_SQLITE if on_sqlite else {})})
+    if number := sum(plain_name(name) != plain for name, plain in _plain_names_in_question()):
+        yield "names, and what a search compares", number
 
 
 def tree_out_of_step() -> Iterator[tuple[str, int]]:
@@ -140,15 +150,30 @@ def _differing(queries: dict[str, str]) -> Iterator[tuple[str, int]]:
             yield what, number
 
 
+def _plain_names_in_question() -> Iterator[tuple[str, str | None]]:
+    """Names and their plain ones, but for those that any database knows to be right.
+
+    And those that wait for a sweep: they have none, and are more than ASCII.
+    """
+    yield from _in_question(
+        "SELECT name, plain_name AS kept FROM files_filerecord"
+        " UNION ALL SELECT name, plain_name FROM files_folder",
+        f"(kept IS NULL AND {_BYTES[connection.vendor]} = length(name))"
+        f" OR (kept IS NOT NULL AND {_DIFFERS[connection.vendor]})",
+    )
+
+
 def _keys_in_question() -> Iterator[tuple[str, str]]:
     """Names and keys of entries, but for those that any database knows to be right."""
-    vendor = connection.vendor
     named = " UNION ALL ".join(
-        f"SELECT i.name, e.key FROM files_entry e JOIN {table} i ON i.id = e.{item}_id"  # noqa: S608
+        f"SELECT i.name, e.key AS kept FROM files_entry e JOIN {table} i ON i.id = e.{item}_id"  # noqa: S608
         for item, table in (("file", "files_filerecord"), ("folder", "files_folder"))
     )
-    in_question = f"{_BYTES[vendor]} <> length(name) OR {_LOWER[vendor]} <> key"
+    yield from _in_question(named, _DIFFERS[connection.vendor])
+
+
+def _in_question(named: str, condition: str) -> Iterator[tuple[str, Any]]:
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT name, key FROM ({named}) AS named WHERE {in_question}")  # noqa: S608
+        cursor.execute(f"SELECT name, kept FROM ({named}) AS named WHERE {condition}")  # noqa: S608
         while rows := cursor.fetchmany(_AT_ONCE):
             yield from rows

@@ -31,6 +31,7 @@ __all__ = [
     "fold_name",
     "key_file_name",
     "numbered",
+    "plain_name",
     "portable_name",
     "same_file",
     "shortened",
@@ -92,10 +93,20 @@ def numbered(name: str, number: int) -> str:
     return shortened(stem, f" ({number}){ending}")
 
 
-def fold_name(name: str) -> str:
-    """The form that a search compares: no case, compatibility forms made equal.
+def plain_name(name: str) -> str:
+    """The form that a search compares: no case, no accents, compatibility forms made equal.
 
-    It is kept, so it must be the same on any later Python: as of Unicode 14.
+    `Müller` is `muller`, `Łódź` is `lodz`. It is kept, so it must be the same on any later Python:
+    as of Unicode 14. Where a name is ASCII it is the name in small letters, which triggers of the
+    database rely on.
+    """
+    return unicode14.plain(name)
+
+
+def fold_name(name: str) -> str:
+    """What a search compared before `plain_name`, with accents: kept for processes of that release.
+
+    As of Unicode 14.
     """
     return unicode14.fold(name)
 

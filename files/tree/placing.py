@@ -15,7 +15,7 @@ from accounts.models import User
 from files.errors import IntoItself, NameTaken, NoSuchFolder, TooDeep
 from files.models import Ancestry, Entry, FileRecord, Folder, Item
 from files.models.folders import DEEPEST
-from files.records.names import entry_key, fold_name, numbered
+from files.records.names import entry_key, fold_name, numbered, plain_name
 
 TRIED_AT_ONCE = 200
 """Numbered names that are looked for in one query."""
@@ -146,11 +146,14 @@ def put(item: Item, parent: Folder, name: str, **fields: Any) -> None:
     if isinstance(item, Folder):
         if item.parent_id != parent.pk:
             graft(item, parent)
-        Folder.objects.filter(pk=item.pk).update(name=name, **fields)
     else:
-        FileRecord.objects.filter(pk=item.pk).update(
-            folder=parent, name=name, folded_name=fold_name(name), **fields
-        )
+        fields |= {"folder": parent, "folded_name": fold_name(name)}
+    plain = plain_name(name)
+    row = type(item)._base_manager.filter(pk=item.pk)
+    row.update(name=name, plain_name=plain, **fields)
+    if not name.isascii():
+        # Where only accents change, the database takes it for a name that was changed alone.
+        row.filter(plain_name=None).update(plain_name=plain)
     enter(item, parent)
 
 

@@ -17,11 +17,12 @@ from django.conf import settings
 from django.db.models import Q, QuerySet
 
 import audit
+from accounts import finding
 from audit import Event
 from files.keys import custody
 from files.models import Item, StoredObject, UploadSession
 from files.records import clock
-from files.tree import adoption, placing
+from files.tree import adoption, placing, plain_names
 from files.vault import emptying, removing, stored_objects, versions
 from files.vault.quota import standing_still
 
@@ -143,6 +144,8 @@ def _empty(now: datetime, swept: Swept, each: Each, *, dry_run: bool) -> None:
         swept.pruned = versions.prunable(now).count()
         return
     swept.adopted = adoption.adopt()
+    plain_names.fill()
+    finding.refresh()
     swept.expired = sum(emptying.expire(now))
     swept.pruned = sum(versions.prune_all(now))
 

@@ -222,6 +222,7 @@ NO_FILE: dict[str, str] = {
     "trash": SIGNED_IN,
     "files:judge_passphrase": SIGNED_IN,
     "files:undo": SIGNED_IN,
+    "suggest_people": SIGNED_IN,
     "uploads": SIGNED_IN,
     # Accounts
     "account_login": OPEN,

@@ -132,8 +132,8 @@ def test_one_folder_costs_no_more_for_what_is_in_it_or_its_grants(
 
 def test_a_rare_name_is_found_by_trigrams(population: Population) -> None:
     owner = User.objects.get(pk=population.owner)
-    found = FileRecord.objects.filter(folded_name__contains="0012345").order_by("-place")
-    assert "filerecord_names" in found.explain()
+    found = FileRecord.objects.filter(plain_name__contains="0012345").order_by("-place")
+    assert "filerecord_plain_names" in found.explain()
     page = paging.page_of(owner, query="0012345", length=50)
     assert page.records == list(found)
     assert len(page.records) == 1

@@ -142,8 +142,7 @@ def test_whoever_needs_the_same_new_folders_at_once_gets_the_same(
 ) -> None:
     """As when a folder is dropped, and its files are sent three at a time."""
     with django_db_blocker.unblock(), as_default(empty_database):
-        executor = MigrationExecutor(connection)
-        executor.migrate(executor.loader.graph.leaf_nodes())
+        migrate_all()
         alice = User.objects.create_user("alice")
         root = placing.root_of(alice)
         start = threading.Barrier(WORKERS)

@@ -85,6 +85,7 @@ def test_a_good_database_passes() -> None:
         diagnosis.check_audit_log,
         diagnosis.check_upkeep,
         diagnosis.check_tree,
+        diagnosis.check_names_of_people,
         diagnosis.check_disk,
         diagnosis.check_clock,
     )

@@ -52,3 +52,61 @@ def test_what_is_younger_stays_as_it_is(young: str) -> None:
     assert unicode14.fold(f"A{young}E\u0301") == f"a{young}\u00e9"
     assert unicode14.nfc(f"A{young}E\u0301") == f"A{young}\u00c9"
     assert normalise(f" {young}E\u0301 ") == f"{young}\u00c9"
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("M\u00fcller MU\u0308LLER", "muller muller"),
+        ("\u0130stanbul ISTANBUL \u0131s\u0131", "istanbul istanbul isi"),
+        ("Stra\u00dfe STRA\u1e9eE", "strasse strasse"),
+        ("\u0141\u00f3d\u017a", "lodz"),
+        (
+            "\u00c6r\u00f8sk\u00f8bing, \u0152uvre, \u01fdon, \u00de\u00f3r",
+            "aeroskobing, oeuvre, aeon, thor",
+        ),
+        ("\u0110\u00e0 N\u1eb5ng, Vi\u1ec7t Nam", "da nang, viet nam"),
+        ("\u0126al, \u0166, \u014aorth", "hal, t, north"),
+        (
+            "\u039f\u03b4\u03c5\u03c3\u03c3\u03b5\u03cd\u03c2",
+            "\u03bf\u03b4\u03c5\u03c3\u03c3\u03b5\u03c5\u03c3",
+        ),
+        ("\u0401\u043b\u043a\u0438\u0439", "\u0435\u043b\u043a\u0438\u0438"),
+        ("\uff26\uff55\uff4c\uff4c \ufb01n", "full fin"),
+    ],
+)
+def test_what_people_type_who_have_no_accents_is_the_same(text: str, plain: str) -> None:
+    assert unicode14.plain(text) == plain
+    assert unicode14.plain(unicodedata.normalize("NFD", text)) == plain
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\ud55c\uae00 \uac00\ub098\ub2e4",  # Hangul, whose syllables are taken apart on the way
+        "\u0939\u093f\u0928\u094d\u0926\u0940",  # Vowel signs of Devanagari
+        "\u0e20\u0e32\u0e29\u0e32\u0e44\u0e17\u0e22\u0e49",  # Tones of Thai
+        "\u30ac\u30d1\u3073",  # Sounds of Kana
+        "\u05e9\u05c1\u05b8\u05dc\u05d5\u05b9\u05dd",  # Points of Hebrew
+        "\u0639\u064e\u0631\u064e\u0628",  # Those of Arabic
+        "\u2260 \u2209",  # Signs that are struck through
+    ],
+)
+def test_marks_that_make_another_letter_stay(text: str) -> None:
+    assert unicode14.plain(text) == unicode14.fold(text)
+    assert len(unicodedata.normalize("NFC", unicode14.plain(text))) == len(unicode14.plain(text))
+
+
+@given(every)
+def test_what_is_plain_stays_so_and_no_case_is_left(text: str) -> None:
+    plain = unicode14.plain(text)
+    assert unicode14.plain(plain) == plain
+    assert unicode14.plain(unicodedata.normalize("NFC", text)) == plain
+
+
+@given(st.text(st.characters(max_codepoint=0x24F), max_size=12), st.integers(0, 12))
+def test_a_part_of_a_text_is_in_it_however_it_is_typed(text: str, cut: int) -> None:
+    for part in (text[:cut], text[cut:]):
+        for typed in (part, part.upper(), unicode14.plain(part)):
+            for word in unicode14.plain(typed).split():
+                assert word in unicode14.plain(text)

@@ -22,8 +22,10 @@ from files.access import Person
 from files.lists import paging
 from files.lists.paging import _decode, _encode, matching, page_of, words_of
 from files.models import FileRecord, Grant
-from files.records.names import BadName, clean_name, fold_name
+from files.records.names import BadName, clean_name, plain_name
 from files.records.ordering import FIRST, LAST
+from files.tree import placing
+from tests.files import trees
 from tests.files.lists.pages import every_page
 from tests.files.test_models import filed
 
@@ -79,6 +81,44 @@ def test_a_search_for_nothing_finds_everything(alice: User) -> None:
         assert page_of(alice, query=query, length=5).records == [record]
 
 
+SPELT = [
+    ("M\u00fcller.pdf", "muller", "M\u00dcLLER"),
+    ("\u0130stanbul.txt", "istanbul", "\u0131STANBUL"),
+    ("Stra\u00dfe 1", "strasse", "STRA\u1e9eE"),
+    ("\u0141\u00f3d\u017a", "lodz", "\u0142\u00f3d\u017a"),
+    ("\u00c6r\u00f8sk\u00f8bing", "aeroskobing", "\u00e6r\u00f8"),
+    ("re\u0301sume\u0301", "resume", "r\u00e9sum"),
+    ("\ud55c\uae00.hwp", "\ud55c", "\u1112\u1161\u11ab\uae00"),
+]
+"""A name, and two ways in which people look for it."""
+
+
+@pytest.mark.parametrize(("name", "bare", "other"), SPELT)
+@pytest.mark.parametrize("walked", [0, 1000])
+def test_a_search_forgives_accents_and_case(
+    alice: User, name: str, bare: str, other: str, walked: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of files by the index and without it, and of folders."""
+    folder = trees.folder(alice, name)
+    monkeypatch.setattr(paging, "WALKED", walked or 1)
+    record = filed(alice, name=name)
+    newer = filed(alice, name="unlike")
+    for query in (bare, other, name):
+        assert all_pages(alice, query, 5) == [record]
+        assert page_of(alice, query=query, length=5).rows[0].item == folder
+    placing.put(newer, folder, name)
+    assert all_pages(alice, bare, 5) == [newer, record]
+
+
+def test_a_name_of_which_accents_alone_change_is_found(alice: User) -> None:
+    folder = trees.folder(alice, "Muller")
+    record = trees.put(filed(alice, name="Muller"), folder)
+    for item in (record, folder):
+        placing.put(item, placing.root_of(alice) if item == folder else folder, "M\u00fcller")
+    found = page_of(alice, query="muller", length=5)
+    assert [row.item for row in found.rows] == [folder, record]
+
+
 LETTERS = "ab1\u00e4\u6f22. -%_\\\"'"
 NAMES = st.lists(st.text(LETTERS, min_size=1, max_size=9), max_size=9)
 QUERIES = st.text(LETTERS + "A ", max_size=6)
@@ -119,7 +159,9 @@ class TheQuickWay(TestCase):
         plain = matching(access.visible_to(Person(reader)), words_of(query))
         expected = list(plain.order_by("-place"))
         mine = access.visible_to(Person(reader))
-        said = {r for r in mine if all(w in r.folded_name for w in fold_name(query).split())}
+        said = {
+            r for r in mine if all(w in (r.plain_name or "") for w in plain_name(query).split())
+        }
         assert set(expected) == said
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(paging, "WALKED", walked)

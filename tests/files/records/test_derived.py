@@ -7,6 +7,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from django.core.management import call_command
@@ -17,16 +18,18 @@ from django.utils import timezone
 from accounts.models import User
 from files.lists import name_search
 from files.lists.paging import page_of
-from files.models import Entry, FileRecord, Grant, StoredObject, Usage
+from files.models import Entry, FileRecord, Folder, Grant, StoredObject, Usage
 from files.records import derived
+from files.records.names import plain_name
 from files.recovery.backups import check_sqlite
+from files.tree import plain_names
 from runtime.findings import Level
 from securestore.diagnosis import check_tree, check_upkeep
 from tests.audit.databases import as_default
 from tests.files import trees
 from tests.files.test_models import filed
 
-migration = import_module("files.migrations.0009_names_and_usage")
+MAKERS = ("0009_names_and_usage", "0017_folders", "0022_plain_names")
 pytestmark = pytest.mark.django_db
 
 
@@ -36,8 +39,11 @@ def sql(statement: str) -> None:
 
 
 def test_what_the_migration_makes_is_what_is_looked_for() -> None:
-    assert set(migration.SQLITE_TRIGGERS) == derived.SQLITE
-    assert set(migration.POSTGRESQL_TRIGGERS) | {"filerecord_names"} == derived.POSTGRESQL
+    before = [import_module(f"files.migrations.{name}") for name in MAKERS]
+    on_sqlite = {name for module in before for name in module.SQLITE_TRIGGERS}
+    on_postgresql = {name for module in before for name in module.POSTGRESQL_TRIGGERS}
+    assert on_sqlite == derived.SQLITE
+    assert on_postgresql | {"filerecord_plain_names"} == derived.POSTGRESQL
     # Also after the migrations that came later, which may have remade a table.
     assert derived.missing() == set()
 
@@ -146,7 +152,7 @@ def test_an_index_that_lags_behind_is_noticed(alice: User) -> None:
     assert set(found) == set(derived._IN_STEP_ON_SQLITE)
     [line] = check_upkeep()
     assert line.level == Level.FAIL
-    assert "migrate files 0008" in line.remedy
+    assert "migrate files 0021" in line.remedy
 
 
 def test_a_wrong_count_is_noticed(alice: User) -> None:
@@ -166,7 +172,7 @@ def test_a_backup_whose_index_is_of_other_names_is_not_sound(alice: User) -> Non
 
     assert problems() == ""
     sql(
-        "INSERT INTO files_name_index (files_name_index, rowid, folded_name)"  # noqa: S608
+        "INSERT INTO files_name_index (files_name_index, rowid, plain_name)"  # noqa: S608
         f" VALUES ('delete', {record.place}, 'abcdef')"
     )
     assert "index of names" in problems()
@@ -200,3 +206,79 @@ def test_what_was_there_before_the_migrations_is_taken_along(
         past = FileRecord.objects.values_list("current__past_master_key_ids", flat=True)
         assert sorted(past) == ["", "", "", " b a "]
         assert not StoredObject.objects.exclude(etags=[], tails=[]).exists()
+
+
+# --- Plain names ------------------------------------------------------------------------------
+
+OF_BEFORE = {
+    "Report.PDF": "report.pdf",
+    "M\u00fcller.pdf": None,
+    "\u0414\u043e\u0433\u043e\u0432\u043e\u0440": None,
+}
+"""What code of the release before names, and what the database makes of it until a sweep."""
+
+
+@pytest.mark.parametrize("name", OF_BEFORE)
+@pytest.mark.parametrize("table", ["files_filerecord", "files_folder"])
+def test_what_the_release_before_names_is_found_after_a_sweep(
+    alice: User, name: str, table: str
+) -> None:
+    folder = trees.folder(alice, "Stra\u00dfe")
+    record = trees.put(filed(alice, name="\u00c4rger.txt"), folder)
+    sql(f"UPDATE {table} SET name = '{name}' WHERE name <> ''")  # noqa: S608
+    item = record if table == "files_filerecord" else folder
+    item.refresh_from_db()
+    assert item.plain_name == OF_BEFORE[name]
+    assert list(derived.kept_out_of_step()) == []
+    assert plain_names.fill() == (OF_BEFORE[name] is None)
+    assert plain_names.fill() == 0
+    item.refresh_from_db()
+    assert item.plain_name == plain_name(name)
+    assert list(derived.kept_out_of_step()) == []
+    sound = "INSERT INTO files_name_index (files_name_index, rank) VALUES ('integrity-check', 1)"
+    if connection.vendor == "sqlite":
+        sql(sound)
+
+
+@pytest.mark.parametrize("name", OF_BEFORE)
+def test_what_it_adds_is_found_after_a_sweep(alice: User, name: str) -> None:
+    record = filed(alice, name=name)
+    folder = trees.folder(alice, "old")
+    of_its_own = {"id", "plain_name", "place", "current_id", "parent_id"}
+    columns = {
+        model: ", ".join({str(field.column) for field in model._meta.concrete_fields} - of_its_own)
+        for model in (FileRecord, Folder)
+    }
+    copy = filed(alice, name="other")
+    current, place = copy.current_id, copy.place + 1
+    FileRecord.objects.filter(pk=copy.pk).delete()
+    some = columns[FileRecord]
+    sql(
+        f"INSERT INTO files_filerecord (id, place, current_id, {some})"  # noqa: S608
+        f" SELECT '{uuid4().hex}', {place}, {current}, {some} FROM files_filerecord"
+        f" WHERE id = '{record.pk.hex if connection.vendor == 'sqlite' else record.pk}'"
+    )
+    some = columns[Folder]
+    sql(
+        f"INSERT INTO files_folder (id, parent_id, {some})"  # noqa: S608
+        f" SELECT '{uuid4().hex}', parent_id, {some} FROM files_folder WHERE name = 'old'"
+    )
+    assert folder.name == "old"
+    added = FileRecord.objects.get(place=place)
+    assert added.plain_name == OF_BEFORE[name]
+    assert set(Folder.objects.filter(name="old").values_list("plain_name", flat=True)) == {"old"}
+    plain_names.fill()
+    added.refresh_from_db()
+    assert added.plain_name == plain_name(name)
+    assert list(derived.kept_out_of_step()) == []
+    if connection.vendor == "sqlite":
+        sql("INSERT INTO files_name_index (files_name_index, rank) VALUES ('integrity-check', 1)")
+
+
+@pytest.mark.parametrize("wrong", ["'other'", "NULL"])
+def test_a_plain_name_that_is_not_the_names_is_noticed(alice: User, wrong: str) -> None:
+    filed(alice, name="\u00c4rger.txt" if wrong == "'other'" else "trouble.txt")
+    sql(f"UPDATE files_filerecord SET plain_name = {wrong}")  # noqa: S608
+    assert dict(derived.kept_out_of_step()) == {"names, and what a search compares": 1}
+    [line] = check_upkeep()
+    assert line.level == Level.FAIL

@@ -8,7 +8,7 @@ from runtime import online
 class Migration(online.Migration):
 
     dependencies = [
-        ('accounts', '0004_sessions_by_digest'),
+        ('accounts', '0005_words_of_names'),
     ]
 
     operations = [
