@@ -87,7 +87,8 @@ integration: packages $(VENV)/dev.stamp $(VENDOR)/stamp ## Tests against the rea
 
 .PHONY: browser
 browser: packages $(VENV)/dev.stamp $(VENDOR)/stamp ## Tests in Chromium against the running site
-	CHROMIUM="$(CHROMIUM)" $(PYTEST) -m browser || CHROMIUM="$(CHROMIUM)" $(PYTEST) -m browser $(ALONE)
+	CHROMIUM="$(CHROMIUM)" $(PYTEST) -m "browser and not soak" || \
+	    CHROMIUM="$(CHROMIUM)" $(PYTEST) -m "browser and not soak" $(ALONE)
 
 NO_LIMIT := -o timeout=0 -o faulthandler_timeout=0
 

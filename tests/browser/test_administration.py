@@ -40,16 +40,19 @@ from files.tree import placing
 from files.vault import storing
 import audit
 
-alice, bob, root = (User.objects.get(username=name) for name in ("alice", "bob", "root"))
+alice, root = (User.objects.get(username=name) for name in ("alice", "root"))
+# One of their own: whoever has a second factor is asked for it at every sign-in of other tests.
+dora = User.objects.create_user("dora", "dora@example.org")
 now = timezone.now()
 name = "Administered: a report whose name is long enough to need a second line in any list.pdf"
-files = [storing.store(alice, [b"content"], name=f"{number} {name}") for number in range(3)]
+names = [f"0 {name}", "Administered_" + 100 * "x", f"2 {name}"]
+files = [storing.store(alice, [b"content"], name=name) for name in names]
 case = making.create_folder(
     placing.root_of(alice), "Administered case", by=Person(alice), actor=alice
 )
 team = Group.objects.create(name="Administered team")
-team.user_set.add(alice, bob)
-for item, to in ((files[0], {"user": bob}), (files[1], {"group": team}), (case, {"user": bob})):
+team.user_set.add(alice, dora)
+for item, to in ((files[0], {"user": dora}), (files[1], {"group": team}), (case, {"user": dora})):
     where = {"folder" if isinstance(item, Folder) else "file": item}
     until = now + timedelta(days=3)
     grant = granting.grant(Grant(**where, **to, level="download", expires_at=until), actor=root)
@@ -58,11 +61,11 @@ invitation = Invitation.objects.create(
     email="administered@example.org", token_hash="administered", invited_by=root, sent_at=now,
     expires_at=now + timedelta(days=1),
 )
-factor = Authenticator.objects.create(user=bob, type="totp", data={})
-audit.record(audit.Event.LOCKED_OUT, user_id=bob.pk, username="bob")
+factor = Authenticator.objects.create(user=dora, type="totp", data={})
+audit.record(audit.Event.LOCKED_OUT, user_id=dora.pk, username="dora")
 event = AuditEvent.objects.filter(file_id=files[0].pk).first()
 
-ROWS = {FileRecord: files[0], Folder: case, Grant: grant, User: bob, Group: team}
+ROWS = {FileRecord: files[0], Folder: case, Grant: grant, User: dora, Group: team}
 ROWS |= {Invitation: invitation, Authenticator: factor, AuditEvent: event}
 PAGES = ("changelist", "add", "change", "history", "delete", "access", "transfer")
 for model in admin.site._registry:
@@ -79,11 +82,11 @@ for model in admin.site._registry:
 for route in ("index", "password_change", "files_filerecord_sharing"):
     print("page", reverse(f"admin:{route}"))
 print("page", reverse("admin:app_list", args=["files"]))
-print("page", reverse("admin:auth_user_password_change", args=[bob.pk]))
+print("page", reverse("admin:auth_user_password_change", args=[dora.pk]))
 for query in ("status=expiring", "status=revoked", "q=nothing-is-called-so"):
     print("page", reverse("admin:files_grant_changelist") + "?" + query)
 print("page", reverse("admin:files_filerecord_changelist") + "?state=damaged")
-print("page", reverse("admin:accounts_user_access", args=[bob.pk]) + "?show=not")
+print("page", reverse("admin:accounts_user_access", args=[dora.pk]) + "?show=not")
 """
 """Makes one row of each model, and prints the addresses of all pages there are."""
 

@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Error, Page, Route, expect
 
 from tests.browser.conftest import RunningSite
+from tests.browser.test_pages import submit
 
 SignIn = Callable[[Page, str], None]
 Picture = Callable[[Page, str], None]
@@ -32,12 +33,12 @@ def keep_the_key(page: Page) -> None:
     page.get_by_label("I keep it", exact=True).check()
 
 
-def send_held(page: Page, *files: Path) -> None:
+def send_held(page: Page, *files: Path, scripted: bool = True) -> None:
     """With scripts choosing them is all that it takes."""
     keep_the_key(page)
     page.get_by_label("Files", exact=True).set_input_files(files)
-    if (button := page.get_by_role("button", name="Encrypt and store")).is_visible():
-        button.click()
+    if not scripted:
+        submit(page)
 
 
 def shown_keys(page: Page) -> list[str]:
@@ -138,7 +139,8 @@ def test_the_file_of_a_key_is_named_by_the_rule_of_names(
     context = browser.new_context(base_url=site.url, java_script_enabled=javascript)
     page = context.new_page()
     sign_in(page, "alice")
-    send_held(page, written(tmp_path, 'con "50%" a*b?.txt'), written(tmp_path, "é" * 127))
+    files = [written(tmp_path, 'con "50%" a*b?.txt'), written(tmp_path, "é" * 127)]
+    send_held(page, *files, scripted=javascript)
     page.locator("[data-key]").nth(1).wait_for(timeout=30_000)
     saved = set()
     for button in page.get_by_role("button", name=re.compile("^Download as .key file")).all():
@@ -234,7 +236,7 @@ def test_without_javascript(
     context = browser.new_context(base_url=site.url, java_script_enabled=False)
     page = context.new_page()
     sign_in(page, "alice")
-    send_held(page, *originals)
+    send_held(page, *originals, scripted=False)
     expect(page.get_by_role("heading", name="Your files are stored")).to_be_visible()
     keys = shown_keys(page)
     assert len(set(keys)) == 2

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Error, FilePayload, Page, expect
 
 from tests.browser.conftest import RunningSite
+from tests.browser.test_folders import make_folder, open_
 
 SignIn = Callable[[Page, str], None]
 
@@ -149,17 +150,21 @@ def test_hostile_names_are_text_wherever_they_are_shown(
     dialogs: list[str] = []
     page.on("dialog", lambda dialog: dialogs.append(dialog.message))
     sign_in(page, "mallory")
-    page.goto("/files/upload/")
+    # In a folder of its own, since the list may have other tests' files.
+    make_folder(page, "Hostile names")
+    open_(page, "Hostile names")
+    folder = page.url
+    page.get_by_role("link", name="Upload files").click()
     files = [FilePayload(name=name, mimeType="text/plain", buffer=b"x") for name in NAMES]
     page.get_by_label("Files", exact=True).set_input_files(files)
     expect(page.locator("#stored li")).to_have_count(len(NAMES))
-    page.goto("/files/")
+    page.goto(folder)
     rows = page.get_by_role("rowheader")
     expect(rows).to_have_count(len(NAMES))
     shown = [name.strip() for name in rows.all_inner_texts()]
     assert set(shown) == {name.replace("\u202e", "") for name in NAMES}
     for name in shown:
-        page.goto("/files/")
+        page.goto(folder)
         page.get_by_role("link", name=name, exact=True).click()
         expect(page.get_by_role("heading", level=1)).to_have_text(name)
         assert name in page.title()
