@@ -246,7 +246,7 @@ def test_static_files_and_nothing_else_may_be_kept(stranger: Visitor) -> None:
         ("/static/viewer/frame.css", True),
         ("/static/js/viewer/page.js", False),
         ("/static/css/viewer.css", False),
-        ("/static/vendor/pico.min.css", False),
+        ("/static/css/site.css", False),
     ],
 )
 def test_the_viewers_own_files_are_for_a_frame_of_no_origin(
