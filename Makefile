@@ -116,6 +116,10 @@ bench: peers $(VENV)/bench.stamp $(VENDOR)/stamp ## Measure throughput and memor
 screenshots: packages $(VENV)/dev.stamp $(VENDOR)/stamp ## Take the pictures in docs/images anew
 	SCREENSHOTS=docs/images CHROMIUM="$(CHROMIUM)" $(PYTEST) -m browser
 
+.PHONY: messages
+messages: $(VENV)/dev.stamp ## Bring the German and French catalogues up to the source
+	$(BIN)/python -m tests.languages
+
 .PHONY: format
 format: $(VENV)/dev.stamp ## Rewrite the code in the house style
 	$(BIN)/ruff check --fix .

@@ -41,7 +41,7 @@ def test_it_has_the_whole_tree_and_says_what_it_has_not(
 ) -> None:
     client.force_login(alice)
     page = client.get(f"/folders/{case.pk}/zip/").text
-    assert "2 files in 2 folders" in page
+    assert "2 files, 2 folders below it" in page
     assert "held.txt" in page
     response = client.post(f"/folders/{case.pk}/zip/")
     assert 'filename="Case: 12.zip"' in response["Content-Disposition"]
