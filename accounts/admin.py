@@ -32,10 +32,10 @@ from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts import finding, invitations, lockouts, members, names, powers
+from accounts import finding, invitations, lockouts, members, names, powers, tokens
 from accounts.forms import InviteForm
 from accounts.limits import Limit, LimitReached
-from accounts.models import Invitation, User
+from accounts.models import Invitation, Token, User
 from files.crypto.portable import clean_line
 from runtime.administration import status
 
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     BaseUserAdmin = DjangoUserAdmin[User]
     BaseFactorAdmin = admin.ModelAdmin[Authenticator]
     BaseInvitationAdmin = admin.ModelAdmin[Invitation]
+    BaseTokenAdmin = admin.ModelAdmin[Token]
     BaseAnyAdmin = admin.ModelAdmin[Any]
     BaseAddressAdmin = admin.ModelAdmin[EmailAddress]
     BaseGroupForm = ModelForm[Group]
@@ -50,7 +51,7 @@ else:
     BaseGroupForm = ModelForm
     BaseAnyAdmin = object
     BaseAddressAdmin = allauth.account.admin.EmailAddressAdmin
-    BaseFactorAdmin = BaseInvitationAdmin = admin.ModelAdmin
+    BaseFactorAdmin = BaseInvitationAdmin = BaseTokenAdmin = admin.ModelAdmin
     BaseUserAdmin = DjangoUserAdmin  # Generic for the type checker only.
 
 # Sessions are their owners' business, and their rows say who used the site and from where.
@@ -379,4 +380,54 @@ class InvitationAdmin(BaseInvitationAdmin):
         actor = cast("User", request.user)
         revoked = sum(invitations.revoke(invitation, actor=actor) for invitation in chosen)
         text = ngettext("%(n)s invitation taken back.", "%(n)s invitations taken back.", revoked)
+        self.message_user(request, text % {"n": revoked}, messages.SUCCESS)
+
+
+TOKEN_STATES = {
+    "live": (_("live"), "well"),
+    "expired": (_("expired"), "over"),
+    "revoked": (_("revoked"), "over"),
+}
+"""The states of a token, as words and how they look."""
+
+
+@admin.register(Token)
+class TokenAdmin(BaseTokenAdmin):
+    """Whose programs may what, to be looked at and revoked. None is made here: its person does."""
+
+    list_display = (
+        *("name", "user", "shown_state", "scopes", "expires_at", "last_used_at", "last_used_from"),
+        "shown_fingerprint",
+    )
+    list_filter = ("revoked_at", "expires_at")
+    list_select_related = ("user",)
+    search_fields = ("user__username", "name", "=digest")
+    search_help_text = _("A person, a name, or the SHA-256 of a token")
+    fields = (
+        *("name", "user", "shown_state", "scopes", "folder_id", "networks", "created_at"),
+        *("expires_at", "last_used_at", "last_used_from", "revoked_at", "revoked_by"),
+        "shown_fingerprint",
+    )
+    readonly_fields = fields
+    actions = ("revoke",)
+
+    @admin.display(description=_("status"))
+    def shown_state(self, token: Token) -> str:
+        return status(*TOKEN_STATES[token.state])
+
+    @admin.display(description=_("fingerprint"), ordering="digest")
+    def shown_fingerprint(self, token: Token) -> str:
+        return token.fingerprint
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Token | None = None) -> bool:
+        return False
+
+    @admin.action(description=_("Revoke the chosen tokens"), permissions=["change"])
+    def revoke(self, request: HttpRequest, chosen: QuerySet[Token]) -> None:
+        actor = cast("User", request.user)
+        revoked = sum(tokens.revoke(token, actor=actor) for token in chosen.select_related("user"))
+        text = ngettext("%(n)s token revoked.", "%(n)s tokens revoked.", revoked)
         self.message_user(request, text % {"n": revoked}, messages.SUCCESS)

@@ -97,6 +97,13 @@ RULES: Mapping[str, Rule] = MappingProxyType(
             why="without the factor the password is enough",
             person="user",
         ),
+        "accounts.token": Rule(
+            Who.NOT_BELOW,
+            power=False,
+            identity=True,
+            why="it acts in a person's place: to end one is to lock a program of theirs out",
+            person="user",
+        ),
         "files.filerecord": Rule(
             Who.STAFF,
             power=True,

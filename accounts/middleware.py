@@ -24,19 +24,34 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.functional import SimpleLazyObject
 
-from accounts import preferences, reauthentication, session_activity, sessions
+from accounts import preferences, reauthentication, session_activity, sessions, tokens
+from accounts.limits import LimitReached
 from accounts.models import User
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
+API = "/api/"
+"""Below it a token is the only way in, and a session none."""
+
+UPLOADS = "/uploads/"
+"""Where both are: browsers come with a session, programs with a token."""
+
+
 class AuthenticationMiddleware(DjangoAuthenticationMiddleware):
     """As Django's, and the session must still stand: see `sessions.user_of`.
 
-    As lazy as Django's, too: a page that asks for no user reads no session.
+    As lazy as Django's, too: a page that asks for no user reads no session. Programs come with a
+    token, at the doors that are theirs: `request.token` is it, and no cookie is looked at.
     """
 
     def process_request(self, request: HttpRequest) -> None:
+        by_session = not request.path_info.startswith(API)
+        if request.path_info.startswith(UPLOADS):
+            by_session = tokens.presented(request) is None
+        if not by_session:
+            _take_token(request)
+            return
         super().process_request(request)
         session_activity.follow_body(request)
         request.user = SimpleLazyObject(partial(_user_of, request))  # type: ignore[assignment]
@@ -48,6 +63,24 @@ class AuthenticationMiddleware(DjangoAuthenticationMiddleware):
         sessions.note_again(request)
         session_activity.follow_answer(request, response)
         return response
+
+
+def _take_token(request: HttpRequest) -> None:
+    """Let the request be that of the token's person, or nobody's. Never raises for a wrong one.
+
+    A page of elsewhere can have a browser send no token: nothing needs one against forgery.
+    """
+    request.user = AnonymousUser()
+    request._dont_enforce_csrf_checks = True  # type: ignore[attr-defined]
+    text = tokens.presented(request)
+    if text is None:
+        return
+    try:
+        token = tokens.authenticate(request, text)
+    except (tokens.Refused, LimitReached) as refused:
+        request.token_refused = refused  # type: ignore[attr-defined]
+        return
+    request.user, request.token = token.user, token  # type: ignore[attr-defined]
 
 
 def _user_of(request: HttpRequest) -> User | AnonymousUser:

@@ -14,6 +14,7 @@ from django.contrib.auth.models import UserManager as DjangoUserManager
 from django.db import models, transaction
 from django.db.models.functions import Lower
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 import audit
 
@@ -94,6 +95,7 @@ class User(AbstractUser):
             )
             if password_changed:
                 audit.record(audit.Event.PASSWORD_CHANGED, user_id=self.pk, username=self.username)
+                self._end_tokens()
             if former is not None and former != self.email:
                 audit.record(
                     audit.Event.EMAIL_CHANGED,
@@ -102,6 +104,15 @@ class User(AbstractUser):
                     email=self.email,
                     previous=former,
                 )
+
+    def _end_tokens(self) -> None:
+        """Whoever had the old password may have made some, as may whoever knew it besides."""
+        from accounts import tokens
+
+        open_now = Token.objects.filter(user=self, revoked_at=None)
+        for token in open_now.select_related("user"):
+            Token.objects.filter(pk=token.pk).update(revoked_at=timezone.now())
+            tokens.note_revoked(token, reason="password changed")
 
     def _saved_email(self) -> str | None:
         saved = User.objects.filter(pk=self.pk)
@@ -231,3 +242,85 @@ class NameWord(models.Model):
 
     def __str__(self) -> str:
         return self.word
+
+
+class TokenQuerySet(models.QuerySet["Token"]):
+    def live(self) -> TokenQuerySet:
+        """Neither revoked nor expired, of people whose account is active."""
+        return self.filter(revoked_at=None, expires_at__gt=timezone.now(), user__is_active=True)
+
+
+class Token(models.Model):
+    """What a program presents in a person's place. See `accounts.tokens`.
+
+    Of the token itself only a digest is here. Kept as history: revoked, never deleted.
+    """
+
+    class Scope(models.TextChoices):
+        """What a token may be used for at all; never more than its person may."""
+
+        READ = "read", _("read: list, search and download")
+        ADD = "add", _("add: upload, and make folders")
+        SHARE = "share", _("share: see who can read, share and stop sharing")
+        MANAGE = "manage", _("manage: rename, move, put into the trash and bring back")
+        AUDIT = "audit", _("audit: read the log and the report of master keys")
+
+    # Not held by the database: code of the release before deletes people, and knows no tokens. One
+    # without a person is nobody's, and opens nothing.
+    user = models.ForeignKey(
+        User, models.CASCADE, related_name="tokens", db_index=False, db_constraint=False
+    )
+    name = models.CharField(_("name"), max_length=60)
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    scopes = models.CharField(_("scopes"), max_length=60, help_text="With spaces between them.")
+    # An id alone, for accounts know no folders: where it is gone, the token reaches nothing.
+    folder_id = models.UUIDField(_("folder"), null=True, blank=True)
+    networks = models.TextField(
+        _("addresses"), blank=True, help_text="CIDR, with spaces between them; empty: anywhere."
+    )
+    created_at = models.DateTimeField(_("made"), auto_now_add=True)
+    expires_at = models.DateTimeField(_("until"))
+    last_used_at = models.DateTimeField(_("last used"), null=True, blank=True)
+    last_used_from = models.CharField(_("from"), max_length=45, blank=True, default="")
+    revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True)
+    revoked_by = models.ForeignKey(
+        User,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+    )
+
+    objects = TokenQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-created_at", "-id")
+        verbose_name = _("token")
+        verbose_name_plural = _("tokens")
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["user", "-created_at"], name="token_of_user")
+        ]
+        # `view` and `delete` would say something else than to revoke: that is `change`.
+        default_permissions = ("view", "change")
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def fingerprint(self) -> str:
+        """The beginning of its SHA-256, by which people find the one that leaked."""
+        return self.digest[:8]
+
+    @property
+    def scope_set(self) -> frozenset[str]:
+        """Its scopes, one by one."""
+        return frozenset(self.scopes.split())
+
+    @property
+    def state(self) -> str:
+        """`revoked`, `expired` or `live`, whatever its person's account is."""
+        if self.revoked_at is not None:
+            return "revoked"
+        return "live" if self.expires_at > timezone.now() else "expired"

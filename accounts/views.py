@@ -27,7 +27,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts import invitations, lockouts, profiles, sessions
 from accounts.forms import AcceptForm, ProfileForm
 from accounts.limits import Limit, LimitReached
-from accounts.models import User
+from accounts.models import Token, User
 
 _ROW_NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 
@@ -56,6 +56,7 @@ def own_account(request: HttpRequest) -> HttpResponse:
         "more_sessions": max(len(rows) - SESSIONS_SHOWN, 0),
         "current": sessions.current(request),
         "addresses": EmailAddress.objects.filter(user=user).order_by("-primary", "email"),
+        "live_tokens": Token.objects.live().filter(user=user).count(),
         "factors": Authenticator.objects.filter(user=user).exclude(type="recovery_codes").count(),
     }
     return render(request, "accounts/account.html", context, status=400 if form.errors else 200)

@@ -81,7 +81,8 @@ def record(
 ) -> AuditEvent:
     """Append one event to the chain, and return it.
 
-    Address, user agent, request id and, without `actor`, the user come from `audit.context`.
+    Address, user agent, request id, the program's token where there is one and, without `actor`,
+    the user come from `audit.context`.
     Joins the caller's transaction, or makes one of its own: the event stands if and only if that
     transaction commits. Writers queue from here to the end of the transaction, so record last.
 
@@ -93,6 +94,9 @@ def record(
     if len(details) > MAX_DETAILS:
         raise ValueError(f"an event takes at most {MAX_DETAILS} details, not {len(details)}")
     around = context.current()
+    if around.token_id is not None:
+        # Whatever a program does, its token is named.
+        details |= {"by_token_id": around.token_id, "by_token": as_detail(around.token_name)}
     with transaction.atomic(savepoint=False):
         wait_for_turn()
         last = AuditEvent.objects.order_by("-id").values_list("id", "mac").first()

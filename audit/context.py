@@ -27,6 +27,18 @@ from typing import Any, Protocol, Self
 from django.http import HttpRequest
 
 
+class Means(Protocol):
+    """By what somebody acts who does not act in person: a program's token."""
+
+    @property
+    def pk(self) -> Any:
+        """Its number."""
+
+    @property
+    def name(self) -> Any:
+        """What its person calls it."""
+
+
 class Actor(Protocol):
     """Whoever did it, as the log names them: an account."""
 
@@ -47,6 +59,9 @@ class Context:
     address: str = ""
     user_agent: str = ""
     request_id: str = ""
+    # Of a program's token: its number, and what its person calls it.
+    token_id: int | None = None
+    token_name: str = ""
 
     def settled(self) -> Context:
         """The context as it stands now, needing nothing else to be read later."""
@@ -73,7 +88,10 @@ class RequestContext(Context):
         user = getattr(self.request, "user", None)
         if user is None or not user.is_authenticated:
             user = None
+        means: Means | None = getattr(self.request, "token", None) if user else None
         return Context(
+            token_id=means.pk if means else None,
+            token_name=str(means.name) if means else "",
             actor_id=user.pk if user else None,
             actor_name=user.get_username() if user else "",
             address=self.address,

@@ -25,6 +25,7 @@ LONGEST = 60
 WORDS = {
     "again": _("again"),
     "backups_until": _("in backups until"),
+    "by_token": _("by the token"),
     "bytes": _("sent"),
     "change": _("change"),
     "confirmed": _("confirmed"),
@@ -40,9 +41,12 @@ WORDS = {
     "group": _("group"),
     "group_id": _("group"),
     "groups": _("groups"),
+    "fingerprint": _("fingerprint"),
+    "label": _("called"),
     "level": _("may"),
     "may": _("permissions"),
     "ms": _("milliseconds"),
+    "networks": _("addresses"),
     "outcome": _("outcome"),
     "owner_id": _("owner"),
     "parent_id": _("in"),
@@ -51,6 +55,7 @@ WORDS = {
     "previous": _("before"),
     "ranges": _("requests"),
     "reason": _("reason"),
+    "scopes": _("scopes"),
     "seconds": _("seconds"),
     "size": _("size"),
     "starts_at": _("from"),
@@ -62,7 +67,13 @@ WORDS = {
 
 VALUES = {"managed": _("the server"), "held": _("the owner")}
 SIZES = frozenset({"bytes", "size"})
-TOLD_BY = {"user_id": "username", "group_id": "group", "group_ids": "groups"}
+TOLD_BY = {
+    "user_id": "username",
+    "group_id": "group",
+    "group_ids": "groups",
+    "by_token_id": "by_token",
+    "token_id": "label",
+}
 """Details that say nothing more where another one has the name."""
 
 KINDS = {

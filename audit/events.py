@@ -20,6 +20,9 @@ class Event(StrEnum):
     INVITATION_REVOKED = auto()
     ACCOUNT_CHANGED = auto()  # By an administrator: what it may do, and in which groups.
     GROUP_CHANGED = auto()
+    TOKEN_CREATED = auto()  # For a program. No event has the token itself.
+    TOKEN_REVOKED = auto()
+    TOKEN_REFUSED = auto()  # Why, is told here alone: its client learns nothing.
 
     # Files
     FILE_UPLOADED = auto()

@@ -6,17 +6,19 @@ away. Nothing below takes away what a grant on a folder gives. Being a superuser
 content is for those who were granted it. Every view, command and admin page that touches content
 fetches through the querysets here; a second copy of the rule anywhere else is a bug.
 
-Who asks is a principal, made by the door: a person. Kinds of principals are added, rules are not.
+Who asks is a principal, made by the door: a person, or a program with a token of a person's. Kinds
+of principals are added, rules are not: a program has its person's access, less what its token takes
+away from it by its scopes and its folder.
 """
 
 from __future__ import annotations
 
 import enum
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from django.contrib.auth.backends import BaseBackend
@@ -24,7 +26,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
-from accounts.models import User
+from accounts.models import Token, User
 from files.models import Ancestry, FileRecord, Folder, Grant, GrantQuerySet, Item
 
 LEVELS: Final = {"download": 0, "add": 1, "manage": 2}
@@ -54,8 +56,34 @@ class Person:
     user: User | AnonymousUser
 
 
-Principal = Person
-"""Who asks. Programs, links and requests will stand beside people."""
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A program with a token: its person, within the token's scopes and, if it has one, its folder.
+
+    It reaches that folder and all below it.
+    """
+
+    user: User
+    scopes: frozenset[str]
+    folder: UUID | None = None
+
+    @classmethod
+    def of(cls, token: Token) -> Program:
+        """Who asks that presents this token."""
+        return cls(token.user, token.scope_set, token.folder_id)
+
+
+Principal = Person | Program
+"""Who asks. Links and requests will stand beside people and programs."""
+
+Scope = Token.Scope
+_READS: Final = frozenset({Scope.READ, Scope.SHARE, Scope.MANAGE})
+_GOES_IN: Final = frozenset({Scope.READ, Scope.ADD, Scope.SHARE, Scope.MANAGE})
+_ADDS: Final = frozenset({Scope.ADD, Scope.MANAGE})
+_DECIDES: Final = frozenset({Scope.SHARE, Scope.MANAGE})
+_BRINGS_BACK: Final = frozenset({Scope.READ, Scope.MANAGE})
+"""The scopes of which a token needs one for a part of the rule. What each operation takes besides,
+its door asks."""
 
 
 def may_share(user: User | AnonymousUser) -> bool:
@@ -69,13 +97,15 @@ def may_share(user: User | AnonymousUser) -> bool:
 def visible_to(principal: Principal) -> QuerySet[FileRecord]:
     """Files that the principal may see and, with the function's permission, download."""
     user = principal.user
-    return _awake_files(user).filter(Q(owner_id=user.pk) | _granted(user, None))
+    files = _awake_files(user).filter(Q(owner_id=user.pk) | _granted(user, None))
+    return _narrowed(files, principal, _READS, "folder")
 
 
 def managed_by(principal: Principal) -> QuerySet[FileRecord]:
     """Files that the principal may share, rename and put away: the owner's, `manage` grants."""
     user = principal.user
-    return _awake_files(user).filter(Q(owner_id=user.pk) | _granted(user, _MANAGE))
+    files = _awake_files(user).filter(Q(owner_id=user.pk) | _granted(user, _MANAGE))
+    return _narrowed(files, principal, _DECIDES, "folder")
 
 
 def removable_by(principal: Principal) -> QuerySet[FileRecord]:
@@ -85,7 +115,11 @@ def removable_by(principal: Principal) -> QuerySet[FileRecord]:
     """
     user = principal.user
     managed = Q(owner_id=user.pk) | _granted(user, _MANAGE)
-    return _awake_files(user).filter(managed | (Q(uploaded_by=user.pk) & _granted(user, TO_ADD)))
+    added = Q(uploaded_by=user.pk) & _granted(user, TO_ADD)
+    if isinstance(principal, Program) and Scope.MANAGE not in principal.scopes:
+        # To add takes back what was added, among one's own files as well, and nothing else.
+        managed = Q(owner_id=user.pk, uploaded_by=user.pk)
+    return _narrowed(_awake_files(user).filter(managed | added), principal, _ADDS, "folder")
 
 
 def replaceable_by(principal: Principal) -> QuerySet[FileRecord]:
@@ -128,20 +162,23 @@ def _through(user: User | AnonymousUser, levels: Iterable[str] | None, folder: s
 def folders_visible_to(principal: Principal) -> QuerySet[Folder]:
     """Folders that the principal may see, with all that is in them."""
     user = principal.user
-    return _awake_folders(user).filter(Q(owner_id=user.pk) | _through(user, None, "pk"))
+    folders = _awake_folders(user).filter(Q(owner_id=user.pk) | _through(user, None, "pk"))
+    return _narrowed(folders, principal, _GOES_IN, "pk")
 
 
 def addable_by(principal: Principal) -> QuerySet[Folder]:
     """Folders that the principal may put files into, and make folders in."""
     user = principal.user
-    return _awake_folders(user).filter(Q(owner_id=user.pk) | _through(user, TO_ADD, "pk"))
+    folders = _awake_folders(user).filter(Q(owner_id=user.pk) | _through(user, TO_ADD, "pk"))
+    return _narrowed(folders, principal, _ADDS, "pk")
 
 
 def folders_managed_by(principal: Principal) -> QuerySet[Folder]:
     """Folders that the principal may share, rename and put away; never somebody's root."""
     user = principal.user
     managed = Q(owner_id=user.pk) | _through(user, _MANAGE, "pk")
-    return _awake_folders(user).filter(managed, parent__isnull=False)
+    folders = _awake_folders(user).filter(managed, parent__isnull=False)
+    return _narrowed(folders, principal, _DECIDES, "pk")
 
 
 def folders_removable_by(principal: Principal) -> QuerySet[Folder]:
@@ -157,7 +194,8 @@ def folders_removable_by(principal: Principal) -> QuerySet[Folder]:
         ~Exists(of_others), ~Exists(files.exclude(uploaded_by=user.pk)), added_by=user.pk
     ) & _through(user, TO_ADD, "parent")
     managed = Q(owner_id=user.pk) | _through(user, _MANAGE, "pk")
-    return _awake_folders(user).filter(managed | added, parent__isnull=False)
+    folders = _awake_folders(user).filter(managed | added, parent__isnull=False)
+    return _narrowed(folders, principal, frozenset({Scope.MANAGE}), "pk")
 
 
 def _awake_folders(user: User | AnonymousUser) -> QuerySet[Folder]:
@@ -171,6 +209,10 @@ def covered_by_one_grant(principal: Principal, one: Folder, other: Folder) -> bo
     user = principal.user
     if not user.is_active:
         return False
+    if isinstance(principal, Program):
+        within = _narrowed(Folder.objects.all(), principal, frozenset({Scope.MANAGE}), "pk")
+        if within.filter(pk__in={one.pk, other.pk}).count() < len({one.pk, other.pk}):
+            return False
     # By name: a database that was asked in one would begin at all grants of the person.
     above = Ancestry.objects.filter(descendant__in={one.pk, other.pk}).order_by("ancestor")
     shared = above.values_list("ancestor").annotate(ends=Count("descendant"))
@@ -192,7 +234,8 @@ def trashed_files_of(principal: Principal) -> QuerySet[FileRecord]:
     if not user.is_active:
         return FileRecord.objects.none()
     put_away = FileRecord.objects.filter(trashed_at__isnull=False)
-    return put_away.filter(Q(owner_id=user.pk) | _brings_back(user, "folder"))
+    found = put_away.filter(Q(owner_id=user.pk) | _brings_back(user, "folder"))
+    return _narrowed(found, principal, _BRINGS_BACK, "folder")
 
 
 def trashed_folders_of(principal: Principal) -> QuerySet[Folder]:
@@ -201,7 +244,8 @@ def trashed_folders_of(principal: Principal) -> QuerySet[Folder]:
     if not user.is_active:
         return Folder.objects.none()
     put_away = Folder.objects.filter(trashed_at__isnull=False, purged_at=None)
-    return put_away.filter(Q(owner_id=user.pk) | _brings_back(user, "parent"))
+    found = put_away.filter(Q(owner_id=user.pk) | _brings_back(user, "parent"))
+    return _narrowed(found, principal, _BRINGS_BACK, "parent")
 
 
 def _brings_back(user: User | AnonymousUser, parent: str) -> Q:
@@ -210,6 +254,26 @@ def _brings_back(user: User | AnonymousUser, parent: str) -> Q:
 
 
 # --- The parts of the rule ---------------------------------------------------------------------
+
+
+Rows = TypeVar("Rows", FileRecord, Folder)
+
+
+def _narrowed(
+    rows: QuerySet[Rows], principal: Principal, scopes: frozenset[str], folder: str
+) -> QuerySet[Rows]:
+    """What is left of a person's rows to a program with one of those scopes.
+
+    `folder` is the field that says in which folder they are.
+    """
+    if isinstance(principal, Person):
+        return rows
+    if not principal.scopes & scopes:
+        return rows.none()
+    if principal.folder is None:
+        return rows
+    over = Ancestry.objects.filter(ancestor=principal.folder, descendant=OuterRef(folder))
+    return rows.filter(Exists(over))
 
 
 def _live(levels: Iterable[str] | None) -> GrantQuerySet:
@@ -267,7 +331,9 @@ def accesses_of(principal: Principal, items: Collection[Item]) -> dict[UUID, Acc
     seen = [
         item
         for item in items
-        if item.trashed_at is None and not any(above[item.covered_from_id].values())
+        if item.trashed_at is None
+        and not any(above[item.covered_from_id].values())
+        and _is_reached(principal, above[item.covered_from_id])
     ]
     found = {item.pk: Access(True, "owner") for item in seen if item.owner_id == user.pk}
     rest = [item for item in seen if item.pk not in found]
@@ -277,6 +343,14 @@ def accesses_of(principal: Principal, items: Collection[Item]) -> dict[UUID, Acc
         through = best.folder if best.folder_id not in {None, item.pk} else None
         found[item.pk] = Access(False, best.level, best.expires_at, via, best.pk, through)
     return found
+
+
+def _is_reached(principal: Principal, above: Mapping[UUID, object]) -> bool:
+    """Whether a program's token lets it go where these folders are above."""
+    if isinstance(principal, Person):
+        return True
+    within = principal.folder is None or principal.folder in above
+    return within and bool(principal.scopes & _GOES_IN)
 
 
 _Above = dict[UUID | None, dict[UUID, datetime | None]]

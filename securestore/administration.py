@@ -43,6 +43,7 @@ AREAS = (
                 "accounts.invitation": _("Invitations"),
                 "account.emailaddress": _("E-mail addresses"),
                 "mfa.authenticator": _("Second factors"),
+                "accounts.token": _("Tokens for programs"),
             }
         ),
     ),

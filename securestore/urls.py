@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
 
-from files.web import lists, people, uploads
+from files.web import lists, people, tokens, uploads
 from securestore import health, metrics, scripts
 from securestore.errors import closed
 
@@ -20,6 +20,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("uploads/<uuid:upload_id>", uploads.member, name="upload"),
     # Django's redirect to "view on site" would tell any staff which ids exist.
     re_path("^admin/r/", closed, name="closed"),
+    # Of one's account, and for folders: what accounts do not know.
+    path("accounts/tokens/", tokens.own_tokens, name="tokens"),
+    path("accounts/tokens/new/", tokens.new_token, name="token_new"),
+    path("accounts/tokens/revoke/", tokens.revoke_token, name="token_revoke"),
     path("accounts/", include("accounts.urls")),
     path("admin/", admin.site.urls),
     # The words of scripts; docs/architecture.md has the paths that clients rely on.

@@ -4,6 +4,7 @@ A module for each family; Django looks for all of them here. Must never touch th
 the rooms of use cases alone join rows and objects.
 """
 
+from files.models.answers import KeptAnswer
 from files.models.database import DatabaseState, Pulse
 from files.models.entries import Entry, Item
 from files.models.folders import Ancestry, Folder
@@ -29,6 +30,7 @@ __all__ = [
     "GrantQuerySet",
     "HeldKey",
     "Item",
+    "KeptAnswer",
     "KeptVersion",
     "MasterKey",
     "Pulse",

@@ -12,7 +12,7 @@ import uuid
 from dataclasses import dataclass
 
 from accounts.models import User
-from files.access import Person, addable_by, replaceable_by
+from files.access import Person, Principal, addable_by, replaceable_by
 from files.errors import MayNotAdd, NameTaken, NoSuchFolder
 from files.models import Conflict, FileRecord, Folder, StoredObject
 from files.tree import placing
@@ -26,6 +26,8 @@ class Destination:
 
     folder: Folder | None = None
     conflict: Conflict = Conflict.RENAME
+    by: Principal | None = None
+    """Who asks for it, where that is not its uploader in person."""
 
     def payer(self, uploader: User) -> User:
         """Whose quota it counts in: the folder belongs to its owner with all that is in it."""
@@ -58,7 +60,7 @@ def begin(uploader: User, name: str, meant: Destination) -> uuid.UUID | None:
 
     Raises MayNotAdd; and NameTaken where the name is, and that was to be refused.
     """
-    who = Person(uploader)
+    who = meant.by or Person(uploader)
     if meant.folder is not None and not addable_by(who).filter(pk=meant.folder.pk).exists():
         raise MayNotAdd
     if meant.conflict == Conflict.RENAME:

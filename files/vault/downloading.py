@@ -10,9 +10,9 @@ what its first request was handed already, asks again for parts of what is compl
 complete download stays a while and takes a few of them, without another event; a request from the
 beginning is a new one.
 
-The requests of one download have user, session, address, user agent, grant and content in common,
-so that what the event says is true for all of its bytes. A second request for the whole file is
-another download. Nothing here decides who may read: it only notes which grant let them.
+The requests of one download have user, session or token, address, user agent, grant and content in
+common, so that what the event says is true for all of its bytes. A second request for the whole
+file is another download. Nothing here decides who may read: it only notes which grant let them.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ class Part:
 def begin(record: FileRecord, part: Part, *, user: User, session: str | None) -> Sending:
     """Note that a request begins to send these bytes. Call it before the first one goes out.
 
-    `session` is what the user's browser session is known by: later requests of the same one are
-    the same download. None: no other request ever is.
+    `session` is what the user's browser session, or the program's token, is known by: later
+    requests of the same one are the same download. None: no other request ever is.
 
     Raises AccessEnded, DatabaseError.
     """
@@ -89,6 +89,8 @@ def begin(record: FileRecord, part: Part, *, user: User, session: str | None) ->
         user_agent=around.user_agent,
         request_id=around.request_id,
         grant_id=access.grant_id,
+        token_id=around.token_id,
+        token_name=around.token_name,
         begun_at=now,
         seen_at=now,
         whole=(part.start, part.stop) == (0, record.size),
@@ -106,7 +108,7 @@ def begin(record: FileRecord, part: Part, *, user: User, session: str | None) ->
 def _slot(row: DownloadSession, session: str, record: FileRecord) -> str:
     parts = (
         *(row.actor_id, record.version.hex, session),
-        *(row.address, row.user_agent, row.grant_id),
+        *(row.address, row.user_agent, row.grant_id, row.token_id),
     )
     return hashlib.sha256("\0".join(map(str, parts)).encode("utf-8", "replace")).hexdigest()
 
@@ -258,6 +260,8 @@ def _settle(row: DownloadSession, outcome: str | None = None, *, keep: bool = Fa
         address=row.address,
         user_agent=row.user_agent,
         request_id=row.request_id,
+        token_id=row.token_id,
+        token_name=row.token_name,
     )
     with context.active(around):
         audit.record(event, file_id=row.file_id, grant_id=row.grant_id, **details)

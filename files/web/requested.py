@@ -19,9 +19,11 @@ from django.http import (
 )
 from django.shortcuts import get_object_or_404, render
 
-from accounts.models import User
+from accounts.models import Token, User
 from files.access import (
     Person,
+    Principal,
+    Program,
     folders_visible_to,
     managed_by,
     removable_by,
@@ -41,6 +43,12 @@ ROW_NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 def user_of(request: HttpRequest) -> User:
     """The signed-in user; for views behind `login_required`."""
     return cast("User", request.user)
+
+
+def principal_of(request: HttpRequest) -> Principal:
+    """Who asks: the signed-in person, or the program whose token the request came with."""
+    token: Token | None = getattr(request, "token", None)
+    return Person(user_of(request)) if token is None else Program.of(token)
 
 
 def visible(request: HttpRequest, file_id: uuid.UUID) -> FileRecord:

@@ -7,14 +7,28 @@ import uuid
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.views.decorators.debug import sensitive_variables
 
-from files.access import Permission
+from accounts.limits import LimitReached
+from accounts.models import Token
+from files.access import Permission, Scope
 from files.web.transfers import tus
 
 
 def _refuse_others(request: HttpRequest) -> None:
     """Clients of this protocol are programs: they get a status, not a sign-in page."""
+    refused = getattr(request, "token_refused", None)
+    if isinstance(refused, LimitReached):
+        raise tus.Refusal(429, str(refused), Retry_After=str(refused.wait))
+    if refused is not None:
+        raise tus.Refusal(401, str(refused), WWW_Authenticate='Bearer error="invalid_token"')
     if not request.user.is_authenticated:
         raise tus.Refusal(401, "Sign in first.", WWW_Authenticate="Session")
+    token: Token | None = getattr(request, "token", None)
+    if token is not None and Scope.ADD not in token.scope_set:
+        raise tus.Refusal(
+            403,
+            "This token may not upload: it lacks the scope “add”.",
+            WWW_Authenticate='Bearer error="insufficient_scope", scope="add"',
+        )
     if not request.user.has_perm(Permission.UPLOAD):
         raise tus.Refusal(403, "Your account may not upload files.")
 

@@ -17,6 +17,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import User
@@ -143,7 +145,16 @@ def used(alice: User, bob: User, root: User, password: str, settings: Settings, 
     part = browser.get(f"/files/{held.pk}/download/", headers={"Range": "bytes=0-9"})
     assert b"".join(part) == b"of nobody'"
 
+    # A program's token.
+    tomorrow = (timezone.localdate() + timedelta(days=1)).isoformat()
+    form = {"name": "nightly", "scopes": ["read", "add"], "until": tomorrow}
+    page = browser.post(reverse("token_new"), form).content.decode()
+    token = re.findall(r"ssv_[0-9A-Za-z]{36}", page)[0]
+    bearer = {"Authorization": f"Bearer {token}", "Tus-Resumable": "1.0.0"}
+    assert Client().head(f"/uploads/{held.pk}", headers=bearer).status_code == 404
+
     secrets = {
+        "token": token,
         "cookie": browser.cookies["sessionid"].value,
         "cookie of one half-way": half_way.cookies["sessionid"].value,
         "cookie of a guest": guest.cookies["sessionid"].value,
@@ -270,6 +281,7 @@ def test_nothing_in_it_opens_a_door(used: Used) -> None:
     # The doors are real: what people were given opens them.
     secrets = used.secrets
     assert "session" in doors(used, secrets["cookie"], next(addresses))
+    assert "token" in doors(used, secrets["token"], next(addresses))
     assert "invitation" in doors(used, secrets["invitation"], next(addresses))
     assert "reset" in doors(used, secrets["reset"], next(addresses))
     assert "confirmation" in doors(used, secrets["confirmation"], next(addresses))
@@ -287,6 +299,9 @@ def doors(used: Used, text: str, address: str) -> set[str]:
         thief.cookies["sessionid"] = text
         if thief.get(reverse("account_change_password")).status_code == 200:
             found.add("session")
+        bearer = {"Authorization": f"Bearer {text}", "Tus-Resumable": "1.0.0"}
+        if thief.head(f"/uploads/{used.held.pk}", headers=bearer).status_code == 404:
+            found.add("token")
         found |= links(used, text, address)
         found |= unlocks(used, text)
     if re.fullmatch(r"\d{6}|\d{8}", text):

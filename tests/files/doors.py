@@ -238,6 +238,9 @@ NO_FILE: dict[str, str] = {
     "account_reset_password_from_key_done": OPEN,
     "account_reauthenticate": SIGNED_IN,
     "account": SIGNED_IN,
+    "tokens": SIGNED_IN,
+    "token_new": SIGNED_IN,
+    "token_revoke": SIGNED_IN,
     "account_email": SIGNED_IN,
     "account_change_password": SIGNED_IN,
     "account_set_password": SIGNED_IN,
@@ -289,6 +292,7 @@ NO_FILE: dict[str, str] = {
         "audit_auditevent",
         "account_emailaddress",
         "mfa_authenticator",
+        "accounts_token",
     ),
 }
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -28,7 +29,17 @@ from django.contrib.auth.models import Group, Permission
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import invitations, lockouts, members, powers, profiles, sessions, signals
+from accounts import (
+    invitations,
+    lockouts,
+    members,
+    powers,
+    profiles,
+    sessions,
+    signals,
+    token_text,
+    tokens,
+)
 from accounts.models import Invitation, User
 from audit import Event, exports
 from audit.models import AuditEvent
@@ -96,6 +107,8 @@ MODULES: dict[str, str] = {
     "accounts.session_store": "keeps sessions; what begins and ends them is in accounts.sessions",
     "accounts.sessions": WALKED,
     "accounts.signals": WALKED,
+    "accounts.token_text": RULES,
+    "accounts.tokens": WALKED,
     "accounts.totp": RULES,
     "accounts.urls": WIRING,
     "accounts.views": PAGES,
@@ -158,6 +171,7 @@ MODULES: dict[str, str] = {
     "files.lists.paging": READS,
     "files.keys.master_keys": READS,
     "accounts.administration": RULES,
+    "files.models.answers": "rows and their constraints",
     "files.models.database": "rows and their constraints",
     "files.models.entries": "rows and their constraints",
     "files.models.folders": "rows and their constraints",
@@ -235,6 +249,7 @@ MODULES: dict[str, str] = {
     "files.web.details": PAGES,
     "files.web.folders": PAGES,
     "files.web.refusals": PAGES,
+    "files.web.tokens": PAGES,
     "files.web.trash": PAGES,
     "files.web.downloads": PAGES,
     "files.web.grants": PAGES,
@@ -303,6 +318,16 @@ NO_EVENT: dict[str, str] = {
     "accounts.sessions.note_again": "notes when a session was last seen",
     "accounts.sessions.of": READS,
     "accounts.sessions.why_over": READS,
+    "accounts.models.Token.fingerprint": READS,
+    "accounts.models.Token.scope_set": READS,
+    "accounts.models.Token.state": READS,
+    "accounts.models.TokenQuerySet.live": READS,
+    "accounts.tokens.is_live": READS,
+    "accounts.tokens.networks_of": RULES,
+    "accounts.tokens.note_revoked": "is the event",
+    "accounts.tokens.note_use": "notes when a token was last used",
+    "accounts.tokens.of": READS,
+    "accounts.tokens.presented": READS,
     "accounts.members.ensure_members_group": "what it gives is an event of `accounts.powers`",
     "accounts.models.User.has_perm": READS,
     "accounts.models.WordField.db_parameters": RULES,
@@ -859,7 +884,44 @@ def _of_factor(what: Callable[[Authenticator], object]) -> Callable[[World], Cal
     return prepare
 
 
+def _token(world: World) -> tokens.Made:
+    return tokens.make(
+        world.alice,
+        name="nightly",
+        scopes=["read"],
+        expires_at=timezone.now() + timedelta(days=1),
+        actor=world.alice,
+    )
+
+
+def _unknown_token(world: World) -> Call:
+    """Refused, and the log has it: nothing else is kept of it."""
+
+    def present() -> None:
+        with suppress(tokens.Refused):
+            tokens.authenticate(world.request, token_text.generate())
+
+    return present
+
+
 WRITES: dict[str, list[Case]] = {
+    "accounts.tokens.make": [Case(Event.TOKEN_CREATED, lambda world: partial(_token, world))],
+    "accounts.tokens.revoke": [
+        Case(
+            Event.TOKEN_REVOKED,
+            lambda world: partial(tokens.revoke, _token(world).token, actor=world.alice),
+        )
+    ],
+    "accounts.tokens.revoke_all": [
+        Case(
+            Event.TOKEN_REVOKED,
+            lambda world: (
+                _token(world),
+                partial(tokens.revoke_all, world.alice, actor=world.alice),
+            )[1],
+        )
+    ],
+    "accounts.tokens.authenticate": [Case(Event.TOKEN_REFUSED, _unknown_token)],
     "accounts.email_addresses.record_removed": [
         Case(
             Event.EMAIL_CHANGED,

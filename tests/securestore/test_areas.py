@@ -28,7 +28,10 @@ def test_every_model_stands_in_one_area() -> None:
 def test_a_superuser_sees_all_of_them_in_order(client: Client, root: User) -> None:
     client.force_login(root)
     assert areas(client) == {
-        "People": ["Users", "Groups", "Invitations", "E-mail addresses", "Second factors"],
+        "People": [
+            *("Users", "Groups", "Invitations", "E-mail addresses", "Second factors"),
+            "Tokens for programs",
+        ],
         "Files": ["Files", "Folders"],
         "Access": ["Shares"],
         "Audit": ["Events"],

@@ -7,12 +7,13 @@ A folder is only ever fetched through the rule, so that one which is not the use
 from __future__ import annotations
 
 import uuid
+from typing import cast
 
 from django.core.exceptions import BadRequest
 from django.http import Http404
 
 from accounts.models import User
-from files.access import Person, folders_visible_to
+from files.access import Principal, Program, folders_visible_to
 from files.models import Conflict, Folder
 from files.sharing import denials
 from files.vault.destinations import Destination
@@ -22,8 +23,10 @@ class BadDestination(BadRequest):
     """What was said of the folder or of a taken name makes no sense; the message says why."""
 
 
-def destination(user: User, *, folder: str = "", conflict: str = "") -> Destination:
+def destination(who: Principal, *, folder: str = "", conflict: str = "") -> Destination:
     """Where an upload is to go, from the texts of `folder` and `conflict`; empty says nothing.
+
+    A program whose token is for one folder puts things there, unless it says otherwise.
 
     Raises BadDestination, and Http404 for a folder that the user does not see.
     """
@@ -32,7 +35,15 @@ def destination(user: User, *, folder: str = "", conflict: str = "") -> Destinat
             f"“{conflict[:40]}” says nothing of a name that is taken: send version, rename or "
             "refuse as `conflict`, or leave it out for rename. Nothing was stored."
         )
-    return Destination(_folder(user, folder), Conflict(conflict or Conflict.RENAME))
+    if not folder and isinstance(who, Program) and who.folder is not None:
+        folder = str(who.folder)
+    by = who if isinstance(who, Program) else None
+    return Destination(_folder(who, folder), Conflict(conflict or Conflict.RENAME), by)
+
+
+def user_behind(who: Principal) -> User:
+    """The person who asks, or whose program does; for who has signed in."""
+    return cast("User", who.user)
 
 
 def way_of(text: str) -> list[str]:
@@ -56,7 +67,7 @@ def way_of(text: str) -> list[str]:
     return names
 
 
-def _folder(user: User, text: str) -> Folder | None:
+def _folder(who: Principal, text: str) -> Folder | None:
     if not text:
         return None
     try:
@@ -66,8 +77,8 @@ def _folder(user: User, text: str) -> Folder | None:
             f"“{text[:40]}” is no id of a folder: send the one of its address, or leave `folder` "
             "out for your own files. Nothing was stored."
         ) from None
-    found = folders_visible_to(Person(user)).select_related("owner").filter(pk=wanted).first()
+    found = folders_visible_to(who).select_related("owner").filter(pk=wanted).first()
     if found is None:
-        denials.note_folder(user, wanted, reason=denials.NOT_VISIBLE, door="upload")
+        denials.note_folder(user_behind(who), wanted, reason=denials.NOT_VISIBLE, door="upload")
         raise Http404("There is no such folder.")
     return found

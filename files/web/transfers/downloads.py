@@ -22,7 +22,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHt
 from django.utils import timezone
 from django.utils.http import parse_etags, parse_http_date_safe
 
-from accounts.models import User
+from accounts.models import Token, User
 from files.crypto import portable
 from files.errors import FileDamaged
 from files.models import FileRecord
@@ -85,14 +85,21 @@ def answer(
     if request.method == "HEAD":
         response: HttpResponseBase = HttpResponse()
     else:
-        session = request.session.session_key or None
-        body = Body(opened, part, still_allowed, user=user, session=session)
+        body = Body(opened, part, still_allowed, user=user, session=_session_of(request))
         response = StreamingHttpResponse(body, status=206 if wanted else 200)
     response["Content-Length"] = str(part.length)
     if wanted:
         response["Content-Range"] = wanted.content_range(record.size)
     _digested(response, opened)
     return _described(response, record)
+
+
+def _session_of(request: HttpRequest) -> str | None:
+    """What requests of one download have in common: the browser's session, or a program's token."""
+    token: Token | None = getattr(request, "token", None)
+    if token is not None:
+        return f"token {token.pk}"
+    return request.session.session_key or None
 
 
 def _is_another(request: HttpRequest, record: FileRecord) -> bool:

@@ -20,6 +20,7 @@ from django.http import Http404, HttpRequest, multipartparser
 from django.http.multipartparser import MultiPartParser
 
 from accounts.models import User
+from files.access import Person
 from files.errors import FileTooLarge, MayNotAdd, NameTaken, TooManyUploads, VaultError
 from files.records.names import BadName
 from files.vault.destinations import Destination
@@ -279,7 +280,7 @@ class VaultUploadHandler(FileUploadHandler):
     def _destination(self, folder: str, conflict: str) -> Destination:
         """Where that is, asked once. Raises BadDestination, Http404."""
         if (folder, conflict) not in self._said:
-            found = destination(self._owner, folder=folder, conflict=conflict)
+            found = destination(Person(self._owner), folder=folder, conflict=conflict)
             self._said[folder, conflict] = found
         return self._said[folder, conflict]
 

@@ -27,7 +27,7 @@ from django.utils.http import http_date
 
 from accounts.models import User
 from files import access
-from files.access import Permission, Person
+from files.access import Permission, Person, Program
 from files.crypto.digests import EMPTY, LENGTH
 from files.errors import (
     FileTooLarge,
@@ -48,6 +48,7 @@ from files.records.names import BadName
 from files.sharing import denials
 from files.tree import placing
 from files.vault import held, resumable, upload_state, versions
+from files.web.requested import principal_of
 from files.web.transfers import structured
 from files.web.transfers.bodies import declared_length
 from files.web.transfers.destinations import destination, way_of
@@ -179,6 +180,10 @@ def session_of(request: HttpRequest, upload_id: uuid.UUID) -> UploadSession:
     """The user's own upload; 404 for any other, 410 for one that has expired or was given up."""
     user = cast("User", request.user)
     own = UploadSession.objects.filter(owner=user).select_related("object")
+    who = principal_of(request)
+    if isinstance(who, Program) and who.folder is not None:
+        # What its person uploads elsewhere is none of its business.
+        own = own.filter(folder__in=access.addable_by(who).values("pk"))
     session: UploadSession | None = own.filter(pk=upload_id).first()
     if session is None:
         denials.note_upload(user, upload_id)
@@ -209,15 +214,16 @@ def create(request: HttpRequest) -> HttpResponse:
         if header in request.headers and not at_once:
             raise Refusal(400, f"{header} belongs to bytes, and none were sent.")
     user = cast("User", request.user)
+    who = principal_of(request)
     meant = destination(
-        user, folder=metadata.get("folder", ""), conflict=metadata.get("conflict", "")
+        who, folder=metadata.get("folder", ""), conflict=metadata.get("conflict", "")
     )
     way = way_of(metadata.get("path", ""))
     # An upload that is refused makes no folders.
     with transaction.atomic():
         if way:
             below = meant.folder or placing.root_of(user)
-            folder = making.make_path(below, way, by=Person(user), actor=user)
+            folder = making.make_path(below, way, by=who, actor=user)
             meant = replace(meant, folder=folder)
         session = resumable.create(
             user,
