@@ -32,14 +32,14 @@ help: ## Show this list
 	@echo "  Settings: make run PORT=8765 HOST=0.0.0.0, make ... PYTHON=python3.12"
 
 .PHONY: run
-run: $(VENV)/runtime.stamp $(VENDOR)/stamp ## Set everything up and serve on http://127.0.0.1:8000/
+run: $(VENV)/runtime.stamp $(VENDOR)/stamp lanes ## Set everything up and serve on http://127.0.0.1:8000/
 	@exec $(BIN)/python -m launcher --host "$(HOST)" --port "$(PORT)"
 
 # For a deployment. Only what requirements.txt pins: neither what tests need nor the embedded store.
 # Readable for the service's account whatever root's umask is; its byte code too, for it writes none.
 .PHONY: install
 install: ## Install what a deployment needs: sudo make install PYTHON=/usr/bin/python3
-	@umask 022 && $(MAKE) --no-print-directory $(VENV)/site.stamp pages
+	@umask 022 && $(MAKE) --no-print-directory $(VENV)/site.stamp lanes pages
 	@umask 022 && $(BIN)/python -m compileall -q accounts audit files runtime securestore
 
 # Node.js only builds what browsers get: on any machine, and static/vendor can be copied from there.
@@ -49,6 +49,11 @@ pages:
 
 .PHONY: static
 static: $(VENDOR)/stamp ## Build what browsers get (static/vendor, from npm), here or to be copied
+
+# Frames side by side, faster. Where it cannot be built, Python does the same, and nothing stops.
+.PHONY: lanes
+lanes: $(VENV)/created.stamp ## Build what seals and opens frames faster (others do it by themselves)
+	@$(BIN)/python -m files.crypto.lanes.build || :
 
 .PHONY: test
 test: packages lint types contracts migrations unit integration browser ## Everything that a change must pass
@@ -76,31 +81,31 @@ TWO_AT_ONCE := -n 2 --dist loadfile
 ALONE := --last-failed --last-failed-no-failures all -p no:xdist
 
 .PHONY: unit
-unit: $(VENV)/dev.stamp ## Unit tests, on every core
+unit: $(VENV)/dev.stamp lanes ## Unit tests, on every core
 	$(PYTEST) -n auto || $(PYTEST) $(ALONE)
 
 .PHONY: integration
-integration: packages $(VENV)/dev.stamp $(VENDOR)/stamp ## Tests against the real object store
+integration: packages $(VENV)/dev.stamp $(VENDOR)/stamp lanes ## Tests against the real object store
 	$(PYTEST) -m "integration and not alone" $(TWO_AT_ONCE) || \
 	    $(PYTEST) -m "integration and not alone" $(ALONE)
 	$(PYTEST) -m "integration and alone" || $(PYTEST) -m "integration and alone" $(ALONE)
 
 .PHONY: browser
-browser: packages $(VENV)/dev.stamp $(VENDOR)/stamp ## Tests in Chromium against the running site
+browser: packages $(VENV)/dev.stamp $(VENDOR)/stamp lanes ## Tests in Chromium against the running site
 	CHROMIUM="$(CHROMIUM)" $(PYTEST) -m "browser and not soak" || \
 	    CHROMIUM="$(CHROMIUM)" $(PYTEST) -m "browser and not soak" $(ALONE)
 
 NO_LIMIT := -o timeout=0 -o faulthandler_timeout=0
 
 .PHONY: soak
-soak: packages $(VENV)/dev.stamp $(VENDOR)/stamp ## Long and memory-hungry tests
+soak: packages $(VENV)/dev.stamp $(VENDOR)/stamp lanes ## Long and memory-hungry tests
 	CHROMIUM="$(CHROMIUM)" $(PYTEST) $(NO_LIMIT) -m soak
 	$(PYTEST) $(NO_LIMIT) -n auto -m "hypothesis and not integration and not browser and not soak" \
 	    --hypothesis-profile=soak
 	@$(MAKE) --no-print-directory fuzz
 
 .PHONY: fuzz
-fuzz: $(VENV)/dev.stamp ## Fuzz each parser for ten minutes (FUZZ_SECONDS=60: for one)
+fuzz: $(VENV)/dev.stamp lanes ## Fuzz each parser for ten minutes (FUZZ_SECONDS=60: for one)
 	FUZZ_SECONDS="$(FUZZ_SECONDS)" $(PYTEST) $(NO_LIMIT) -n auto tests/files/fuzz
 
 .PHONY: mutants
@@ -108,7 +113,7 @@ mutants: $(VENV)/dev.stamp ## Is a wrong module noticed? MODULE=files.access (SA
 	$(BIN)/python -m tests.mutation --sample "$(SAMPLE)" --seed "$(SEED)" -- "$(MODULE)"
 
 .PHONY: bench
-bench: peers $(VENV)/bench.stamp $(VENDOR)/stamp ## Measure throughput and memory
+bench: peers $(VENV)/bench.stamp $(VENDOR)/stamp lanes ## Measure throughput and memory
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.plots
 
@@ -137,7 +142,7 @@ lock: $(VENV)/dev.stamp ## Renew requirements*.txt and package-lock.json (UPGRAD
 .PHONY: clean
 clean: ## Remove what make installed; data (var/) and secrets (.env) stay
 	rm -rf $(VENV) node_modules $(VENDOR) .mypy_cache .ruff_cache .pytest_cache .hypothesis \
-	    .import_linter_cache
+	    .import_linter_cache files/crypto/lanes/_lanes.abi3.so files/crypto/lanes/built.txt
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- What the targets above stand on; a stamp is as old as what it was made from ----------------

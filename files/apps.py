@@ -8,9 +8,12 @@ class FilesConfig(AppConfig):
     verbose_name = "Files"
 
     def ready(self) -> None:
+        from django.conf import settings
+
         from files import checks  # noqa: F401  registers system checks
         from files.administration import master_keys  # noqa: F401  registers a page
-        from files.crypto import argon2id
+        from files.crypto import argon2id, lanes
         from files.keys import passphrases
 
+        lanes.choose(settings.CRYPTO_LANES)
         argon2id.bound_by(passphrases.slot)

@@ -9,6 +9,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError
 
+from files.crypto import lanes
 from files.crypto.errors import KeyServiceError, KeyServiceRefused, KeyServiceUnavailable
 from files.errors import KeyRetired, KeysMissing
 from files.keys.master_keys import read_keyring
@@ -55,6 +56,21 @@ def master_keys(**kwargs: Any) -> list[CheckMessage]:
     except KeyServiceUnavailable as error:
         return [Warning(f"The key service does not answer: {error}", id="files.W002")]
     return []
+
+
+@register(Tags.security)
+def lanes_as_forced(**kwargs: Any) -> list[CheckMessage]:
+    """CRYPTO_LANES must not ask for what this machine does not have."""
+    taken = lanes.choice()
+    if not taken.refused:
+        return []
+    return [
+        Error(
+            f"{taken.said}.",
+            hint="Set CRYPTO_LANES=auto, or run `make lanes`.",
+            id="files.E006",
+        )
+    ]
 
 
 @register(Tags.database)

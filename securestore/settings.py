@@ -346,6 +346,8 @@ STORAGES = {
 MAX_UPLOAD_SIZE = byte_size(env, "MAX_UPLOAD_SIZE", default="5TiB")
 # Bytes that one person's files may take, unless the person has a quota of their own.
 USER_QUOTA = byte_size(env, "USER_QUOTA", default="") if env.str("USER_QUOTA", default="") else None
+# How frames are sealed and opened: side by side where this machine can, or forced either way.
+CRYPTO_LANES = env.str("CRYPTO_LANES", default="auto")
 # How long an upload may stand still before the sweep takes it for abandoned.
 UPLOAD_EXPIRY = timedelta(hours=whole(env, "UPLOAD_EXPIRY_HOURS", 7 * 24))
 # One that has not received a byte is given up earlier: nobody loses anything with it.

@@ -14,6 +14,7 @@ from io import FileIO
 from pathlib import Path
 from typing import Final
 
+from files.crypto import lanes
 from files.crypto.bulk import Pieces, Write, decrypt_file, encrypt_file, read_fully, writer
 from files.crypto.errors import CryptoError, Damaged, MalformedKey, WrongKey
 from files.crypto.output import new_file
@@ -45,6 +46,9 @@ exit codes:
   3  wrong key or passphrase
   4  damaged, truncated, lengthened, or no encrypted file
   130, 143  stopped
+
+CRYPTO_LANES=native or =python in the environment forces the fast way of working or the one that
+runs everywhere; the result is the same. Without it the fast way is taken where it can be had.
 
 Secrets are never taken from the command line. A file gets its name when it is complete, readable
 by you alone; none is overwritten without --force. On standard output a damaged file may show its
@@ -345,6 +349,7 @@ def _run(options: Namespace) -> None:
     if options.command == "make-key":
         _make_key(options.output)
         return
+    lanes.lanes()  # Forced and not to be had is said before anything is read.
     if options.input == _STANDARD and "-" in (options.key_file, options.passphrase_file):
         raise Stop(USAGE, "Standard input cannot give both the file and its secret.")
     _check_output(options.output, force=options.force)

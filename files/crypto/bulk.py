@@ -93,12 +93,12 @@ def encrypt_file(source: FileIO, write: Write, dek: bytes, context: Context) -> 
 
     def seal(block: _Plain) -> Pieces:
         first, plaintext, out, last = block
-        end, count = 0, frame_count(len(plaintext))
-        for number in range(count):
-            payload = plaintext[number * FRAME_PAYLOAD : (number + 1) * FRAME_PAYLOAD]
-            token = out[end : end + frame_length(len(payload))]
-            sealer.seal_into(token, first + number, payload, final=last and number == count - 1)
-            end += len(token)
+        payloads = [
+            plaintext[at : at + FRAME_PAYLOAD]
+            for at in range(0, max(1, len(plaintext)), FRAME_PAYLOAD)
+        ]
+        end = sum(frame_length(len(payload)) for payload in payloads)
+        sealer.seal_all_into(out[:end], first, payloads, final=last)
         return [out[:end]]
 
     def keep(pieces: Pieces) -> None:
@@ -143,10 +143,13 @@ def decrypt_file(source: FileIO, write: Write, whole: WholeObject) -> None:
         if first + BLOCK_FRAMES > last:
             decryptor.check_trailer(bytes(tokens[-TRAILER_LENGTH:]))
             tokens = tokens[:-TRAILER_LENGTH]
-        return [
-            decryptor.open_frame_into(first + number, tokens[at : at + FRAME_LENGTH], rooms[number])
-            for number, at in enumerate(range(0, len(tokens), FRAME_LENGTH))
-        ]
+        frames = [tokens[at : at + FRAME_LENGTH] for at in range(0, len(tokens), FRAME_LENGTH)]
+        pieces = []
+        for opened in decryptor.open_frames_into(first, frames, rooms[: len(frames)]):
+            if isinstance(opened, Damaged):
+                raise opened
+            pieces.append(opened)
+        return pieces
 
     Pipeline(room, read, open_block, write).run(thread_count())
 

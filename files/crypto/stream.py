@@ -13,7 +13,7 @@ from __future__ import annotations
 import hmac
 import os
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Self
 from uuid import UUID
@@ -21,8 +21,17 @@ from uuid import UUID
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
+from files.crypto import lanes
 from files.crypto.errors import CryptoError, Damaged, StreamTooLong, WrongKey
-from files.crypto.tokens import BLOCK, SLACK, Buffer, TokenCodec, token_length
+from files.crypto.tokens import (
+    BLOCK,
+    SLACK,
+    Buffer,
+    Opening,
+    Sealing,
+    TokenCodec,
+    token_length,
+)
 
 # Layout
 
@@ -194,25 +203,39 @@ class Sealer:
 
         Raises StreamTooLong when a stream has no frame of that index.
         """
-        if index >= MAX_FRAMES:
+        self.seal_all_into(out, index, [payload], final=final)
+
+    def seal_all_into(
+        self, out: memoryview, first: int, payloads: Sequence[Buffer], *, final: bool
+    ) -> None:
+        """Write the frames from ``first`` on, one behind the other, into ``out``, and fill it.
+
+        ``final`` is for the last of them. Several at once are faster (`files.crypto.lanes`).
+        Raises as `seal_into`.
+        """
+        last = first + len(payloads) - 1
+        if last >= MAX_FRAMES:
             raise StreamTooLong(f"a stream holds at most {MAX_SIZE} bytes")
-        self._codec.seal_into(
-            out,
-            _PREFIX.pack(b"frame\0", final, index),
-            payload,
-            timestamp=self._created_at,
-            iv=self._iv_for(index),
-        )
+        frames, end = [], 0
+        for index, payload in enumerate(payloads, start=first):
+            start, end = end, end + frame_length(len(payload))
+            prefix = _PREFIX.pack(b"frame\0", final and index == last, index)
+            frames.append(Sealing(out[start:end], prefix, payload, self._iv_for(index)))
+        if len(out) != end:
+            raise ValueError(f"frames of {end} bytes do not fill {len(out)} exactly")
+        self._codec.seal_frames(frames, timestamp=self._created_at)
 
 
 class Encryptor:
     """Turns chunks of any size into the frames and the trailer of one stream.
 
-    ``reserve(n)`` gives a writable view of exactly ``n`` bytes, the next ones of the object; a
-    frame is encrypted straight into it, and complete when the next call of anything begins.
-    One frame of plaintext is held back until it is known whether more follows, for the last frame
-    says so and is empty only in an empty stream. ``size``, the whole stream's plaintext bytes, is
-    for who knows them beforehand: then no full frame waits.
+    ``reserve(n)`` gives a writable view of exactly ``n`` bytes, the next ones of the object; whole
+    frames are encrypted straight into it, and complete when the next call of anything begins. A few
+    go together, where that is faster (`files.crypto.lanes`), and never some of one part and some of
+    the next: ``part_frames`` is how many a part has. So up to ``lanes.AT_ONCE`` frames of plaintext
+    are held back, and where nothing is faster one. One is in any case, until it is known whether
+    more follows, for the last frame says so and is empty only in an empty stream. ``size``, the
+    whole stream's plaintext bytes, is for who knows them beforehand: then none waits for that.
 
     ``first_frame`` continues a stream whose earlier frames are already stored. They were not
     final, so at least one byte must follow. ``iv_for`` gives a frame's IV by its index; it exists
@@ -229,6 +252,7 @@ class Encryptor:
         *,
         first_frame: int = 0,
         size: int | None = None,
+        part_frames: int = PART_FRAMES,
         iv_for: Callable[[int], bytes] = _random_iv,
     ) -> None:
         if not 0 <= first_frame < MAX_FRAMES:
@@ -238,10 +262,14 @@ class Encryptor:
         self._index = first_frame
         self._size = first_frame * FRAME_PAYLOAD
         self._promised = size or 0
-        self._pending = memoryview(bytearray(FRAME_PAYLOAD))
-        # What is held back: in `_pending`, or a chunk as it came.
-        self._waiting = self._pending
+        self._part_frames = part_frames
+        self._at_once = lanes.at_once()
+        # The beginning of a frame, in a room of ours.
+        self._room = memoryview(bytearray(FRAME_PAYLOAD))
         self._held = 0
+        # Whole frames before it that wait: in other such rooms, or chunks as they came.
+        self._waiting: list[memoryview] = []
+        self._rooms = [self._room]
         self._usable = True
 
     @property
@@ -263,25 +291,18 @@ class Encryptor:
         self._size += len(chunk)
         more = self._size < self._promised
         while chunk:
-            if self._held == FRAME_PAYLOAD:
-                self._emit(self._waiting, final=False)
-                self._waiting, self._held = self._pending, 0
-            if not self._held and len(chunk) + more > FRAME_PAYLOAD:
-                # More follows, in the chunk itself or after it: the frame needs no holding back.
-                self._emit(chunk[:FRAME_PAYLOAD], final=False)
-                chunk = chunk[FRAME_PAYLOAD:]
-                continue
-            if not self._held and len(chunk) == FRAME_PAYLOAD and isinstance(chunk.obj, bytes):
-                # Nobody can change it while it waits: no need to copy it.
-                self._waiting, self._held = chunk, FRAME_PAYLOAD
-                break
-            taken = min(len(chunk), FRAME_PAYLOAD - self._held)
-            self._pending[self._held : self._held + taken] = chunk[:taken]
-            self._held += taken
-            chunk = chunk[taken:]
-        if more and self._held == FRAME_PAYLOAD:
-            self._emit(self._waiting, final=False)
-            self._waiting, self._held = self._pending, 0
+            taken = chunk[: FRAME_PAYLOAD - self._held]
+            chunk = chunk[len(taken) :]
+            if len(taken) == FRAME_PAYLOAD:
+                self._waiting.append(taken)
+            else:
+                self._room[self._held : self._held + len(taken)] = taken
+                self._held += len(taken)
+                if self._held == FRAME_PAYLOAD:
+                    self._waiting.append(self._room)
+                    self._room, self._held = self._free_room(), 0
+            self._emit_full(followed=bool(chunk or more))
+        self._keep()
         self._usable = True
 
     def finish(self) -> None:
@@ -291,19 +312,28 @@ class Encryptor:
         all of it: its last frame is written already, and not as the last.
         """
         self._claim()
-        if not self._held and self._index:
+        if self._held or not (self._waiting or self._index):
+            self._waiting.append(self._room[: self._held])
+        elif not self._waiting or self._size < self._promised:
             raise ValueError("the stream needs at least one more byte")
-        self._emit(self._waiting[: self._held], final=True)
+        while self._waiting:
+            self._emit(self._together(), final=True)
         self._view(TRAILER_LENGTH)[:] = self._sealer.trailer
 
     def suspend(self) -> bytes:
         """Stop between two frames; return the plaintext, one frame at most, that is in none yet.
 
-        Another encryptor continues: with `first_frame` the number of frames written so far, it
-        takes these bytes first. Whoever keeps them encrypts them (`files.crypto.carry`).
+        All frames but that are written. Another encryptor continues: with `first_frame` the number
+        of frames written so far, it takes these bytes first. Whoever keeps them encrypts them
+        (`files.crypto.carry`).
         """
         self._claim()
-        return bytes(self._waiting[: self._held])
+        last = self._room[: self._held]
+        if not self._held and self._waiting and self._size >= self._promised:
+            last = self._waiting.pop()
+        while self._waiting:
+            self._emit(self._together(), final=False)
+        return bytes(last)
 
     def _claim(self) -> None:
         """Refuse use after the end; and until the caller of this succeeds, refuse the next."""
@@ -311,10 +341,41 @@ class Encryptor:
             raise CryptoError("this encryptor has finished or failed")
         self._usable = False
 
-    def _emit(self, payload: memoryview, *, final: bool) -> None:
-        room = self._view(frame_length(len(payload)))
-        self._sealer.seal_into(room, self._index, payload, final=final)
-        self._index += 1
+    def _emit_full(self, *, followed: bool) -> None:
+        """Write as many as go together, unless the last of them may be the last of all."""
+        count = self._together()
+        if len(self._waiting) - (not followed and not self._held) >= count:
+            self._emit(count, final=False)
+
+    def _together(self) -> int:
+        """How many of the next frames are written at once, where so many wait."""
+        return min(self._at_once, self._part_frames - self._index % self._part_frames)
+
+    def _emit(self, count: int, *, final: bool) -> None:
+        """Write up to `count` of the frames that wait. With `final` the last of all is the last."""
+        payloads = self._waiting[:count]
+        room = self._view(sum(frame_length(len(payload)) for payload in payloads))
+        last = final and len(payloads) == len(self._waiting)
+        self._sealer.seal_all_into(room, self._index, payloads, final=last)
+        self._index += len(payloads)
+        del self._waiting[:count]
+
+    def _keep(self) -> None:
+        """Copy what waits in memory that its owner may change, or that is more than a frame."""
+        for number, payload in enumerate(self._waiting):
+            whole = isinstance(payload.obj, bytes) and len(payload.obj) == FRAME_PAYLOAD
+            if not whole and not any(payload is room for room in self._rooms):
+                room = self._free_room(but=self._room)
+                room[:] = payload
+                self._waiting[number] = room
+
+    def _free_room(self, *, but: memoryview | None = None) -> memoryview:
+        taken = [*self._waiting, but]
+        for room in self._rooms:
+            if not any(room is other for other in taken):
+                return room
+        self._rooms.append(memoryview(bytearray(FRAME_PAYLOAD)))
+        return self._rooms[-1]
 
     def _view(self, length: int) -> memoryview:
         view = self._reserve(length)
@@ -337,13 +398,18 @@ def encrypt(
         written.append(bytearray(length))
         return memoryview(written[-1])
 
+    def pieces() -> Iterator[bytes]:
+        for together in map(bytes, written):
+            for at in range(0, len(together), FRAME_LENGTH):
+                yield together[at : at + FRAME_LENGTH]
+        written.clear()
+
     encryptor = Encryptor(dek, context, reserve, iv_for=iv_for)
     for chunk in chunks:
         encryptor.update(chunk)
-        yield from map(bytes, written)
-        written.clear()
+        yield from pieces()
     encryptor.finish()
-    yield from map(bytes, written)
+    yield from pieces()
 
 
 # Reading
@@ -367,11 +433,26 @@ class Decryptor:
         self._context = context
         self._size = size
         self._codec = TokenCodec(keys.frame_key)
-        self._scratch = memoryview(bytearray(opening_room(min(size, FRAME_PAYLOAD))))
+        self._scratch: list[memoryview] = []
 
     def open_frame(self, index: int, token: Buffer) -> bytes:
         """Return the payload of frame ``index``. Raises Damaged, ValueError for no such frame."""
-        return bytes(self.open_frame_into(index, token, self._scratch))
+        [opened] = self.open_frames(index, [token])
+        if isinstance(opened, Damaged):
+            raise opened
+        return opened
+
+    def open_frames(self, first: int, tokens: Sequence[Buffer]) -> list[bytes | Damaged]:
+        """Of the frames from ``first`` on, each one's payload, or why nothing of it may be used.
+
+        A few at once are faster (`files.crypto.lanes`), and take as many frames of memory. Raises
+        ValueError for no such frame.
+        """
+        while len(self._scratch) < len(tokens):
+            room = bytearray(opening_room(min(self._size, FRAME_PAYLOAD)))
+            self._scratch.append(memoryview(room))
+        opened = self.open_frames_into(first, tokens, self._scratch[: len(tokens)])
+        return [one if isinstance(one, Damaged) else bytes(one) for one in opened]
 
     def open_frame_into(self, index: int, token: Buffer, room: memoryview) -> memoryview:
         """Decrypt frame ``index`` into ``room``; return the part of it that is the payload.
@@ -379,20 +460,42 @@ class Decryptor:
         ``room`` has at least ``opening_room`` bytes. Threads may share this method. Raises as
         ``open_frame``; ``room`` then holds nothing that anyone may use.
         """
-        if not 0 <= index < self._count:
-            raise ValueError(f"a stream of {self._size} bytes has no frame {index}")
+        [opened] = self.open_frames_into(index, [token], [room])
+        if isinstance(opened, Damaged):
+            raise opened
+        return opened
+
+    def open_frames_into(
+        self, first: int, tokens: Sequence[Buffer], rooms: Sequence[memoryview]
+    ) -> list[memoryview | Damaged]:
+        """As `open_frames`, each into a room of its own, as `open_frame_into`."""
+        if first < 0 or first + len(tokens) > self._count:
+            raise ValueError(f"a stream of {self._size} bytes has no frame {first}")
+        results: list[memoryview | Damaged] = []
+        frames, indices = [], []
+        for index, (token, room) in enumerate(zip(tokens, rooms, strict=True), start=first):
+            if len(token) == frame_length(self._payload(index)):
+                frames.append(Opening(token, room))
+                indices.append(index)
+            results.append(Damaged(f"frame {index} has another length"))
+        ends = self._codec.open_frames(frames, timestamp=self._context.created_at)
+        for index, frame, end in zip(indices, frames, ends, strict=True):
+            results[index - first] = self._checked(index, frame.room, end)
+        return results
+
+    def _payload(self, index: int) -> int:
         final = index == self._count - 1
-        payload = self._size - index * FRAME_PAYLOAD if final else FRAME_PAYLOAD
-        if len(token) != frame_length(payload):
-            raise Damaged(f"frame {index} has another length")
-        try:
-            end = self._codec.open_into(token, room, timestamp=self._context.created_at)
-        except Damaged as damaged:
-            raise Damaged(f"frame {index}: {damaged.reason}") from None
+        return self._size - index * FRAME_PAYLOAD if final else FRAME_PAYLOAD
+
+    def _checked(self, index: int, room: memoryview, end: int | Damaged) -> memoryview | Damaged:
+        """The payload of a frame whose token opened, if it is that frame; or what is wrong."""
+        if isinstance(end, Damaged):
+            return Damaged(f"frame {index}: {end.reason}")
+        final = index == self._count - 1
         if room[: _PREFIX.size] != _PREFIX.pack(b"frame\0", final, index):
-            raise Damaged(f"frame {index} is another frame")
-        if end != _PREFIX.size + payload:
-            raise Damaged(f"frame {index} has another payload length")
+            return Damaged(f"frame {index} is another frame")
+        if end != _PREFIX.size + self._payload(index):
+            return Damaged(f"frame {index} has another payload length")
         return room[_PREFIX.size : end]
 
     def check_trailer(self, trailer: bytes) -> None:

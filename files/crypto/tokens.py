@@ -6,17 +6,20 @@ Source: https://github.com/fernet/spec/blob/master/Spec.md
 
 Never decrypts a byte before the HMAC of the whole token has been verified, in constant time.
 Never keeps a plaintext: buffers belong to the caller. Updates of 2 KiB and more release the GIL.
+Frames, tokens of one length, go side by side through `files.crypto.lanes` where that can be had.
 """
 
 from __future__ import annotations
 
 import os
-from typing import Final, TypeAlias
+from collections.abc import Sequence
+from typing import Final, NamedTuple, TypeAlias
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, hmac
 from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
 
+from files.crypto import lanes
 from files.crypto.errors import Damaged
 
 Buffer: TypeAlias = bytes | bytearray | memoryview
@@ -41,18 +44,35 @@ def token_length(plaintext: int) -> int:
     return HEADER_LENGTH + BLOCK * (plaintext // BLOCK + 1) + MAC_LENGTH
 
 
+class Sealing(NamedTuple):
+    """A frame's token to be filled, and of its plaintext the 15 bytes of prefix and the payload."""
+
+    out: memoryview
+    prefix: bytes
+    payload: Buffer
+    iv: bytes
+
+
+class Opening(NamedTuple):
+    """A frame's token, and room for its plaintext, its padding and 15 bytes more."""
+
+    token: Buffer
+    room: memoryview
+
+
 class TokenCodec:
     """Seals and opens binary tokens under one Fernet key.
 
-    Holds the key's prepared states and nothing else, so threads may share one codec.
+    Holds the key, its prepared states and nothing else, so threads may share one codec.
     """
 
-    __slots__ = ("_aes", "_mac")
+    __slots__ = ("_aes", "_key", "_mac")
 
     def __init__(self, key: bytes) -> None:
         """Take a ``key`` of 32 bytes. Raises ValueError on any other length."""
         if len(key) != KEY_LENGTH:
             raise ValueError(f"a token key has {KEY_LENGTH} bytes, not {len(key)}")
+        self._key = key
         self._mac = hmac.HMAC(key[:16], _SHA256)
         self._aes = algorithms.AES128(key[16:])
 
@@ -91,6 +111,62 @@ class TokenCodec:
         decryptor.finalize()
         return _unpadded(out, body)
 
+    def seal_frames(self, frames: Sequence[Sealing], *, timestamp: int) -> None:
+        """Write the token of each frame, as `seal_into` would, side by side where that is faster.
+
+        Raises ValueError as that does, and on a prefix of another length; LanesUnavailable.
+        """
+        for out, prefix, payload, _ in frames:
+            length = len(prefix) + len(payload)
+            if len(prefix) != lanes.PREFIX_LENGTH:
+                raise ValueError(f"a frame's prefix has {lanes.PREFIX_LENGTH} bytes")
+            if len(out) != token_length(length):
+                raise ValueError(f"a token of {length} bytes does not fill {len(out)} exactly")
+        native = lanes.lanes()
+        if native is None:
+            for out, prefix, payload, iv in frames:
+                self.seal_into(out, prefix, payload, timestamp=timestamp, iv=iv)
+            return
+        head = _HEAD + timestamp.to_bytes(8, "big")
+        for out, _, _, iv in frames:
+            out[:HEADER_LENGTH] = head + iv
+        native.seal(self._key, [(out, prefix, payload) for out, prefix, payload, _ in frames])
+
+    def open_frames(self, frames: Sequence[Opening], *, timestamp: int) -> list[int | Damaged]:
+        """Of each frame the length of its plaintext, or why nothing of it may be used.
+
+        As `open_into` would, side by side where that is faster. Raises ValueError where there is
+        too little room; LanesUnavailable.
+        """
+        results: list[int | Damaged] = [Damaged("no token has this length")] * len(frames)
+        sound = []
+        for number, (token, room) in enumerate(frames):
+            body = len(token) - HEADER_LENGTH - MAC_LENGTH
+            if len(room) < body + SLACK:
+                raise ValueError(f"a token of {len(token)} bytes has too little room")
+            if body >= BLOCK and not body % BLOCK:
+                sound.append(number)
+        native = lanes.lanes()
+        if native is None:
+            for number in sound:
+                token, room = frames[number]
+                try:
+                    results[number] = self.open_into(token, room, timestamp=timestamp)
+                except Damaged as damaged:
+                    results[number] = damaged
+            return results
+        right = native.open(self._key, [frames[number] for number in sound])
+        for number, verified in zip(sound, right, strict=True):
+            token, room = frames[number]
+            try:
+                if not verified:
+                    raise Damaged("a token's HMAC does not match")
+                _check_head(token, timestamp)
+                results[number] = _unpadded(room, len(token) - HEADER_LENGTH - MAC_LENGTH)
+            except Damaged as damaged:
+                results[number] = damaged
+        return results
+
     def seal(self, plaintext: Buffer, *, timestamp: int, iv: bytes | None = None) -> bytes:
         """Return the token of ``plaintext``; for short ones. ``iv`` is for known answers only."""
         iv = iv or os.urandom(BLOCK)
@@ -122,13 +198,18 @@ class TokenCodec:
             mac.verify(bytes(token[-MAC_LENGTH:]))
         except InvalidSignature:
             raise Damaged("a token's HMAC does not match") from None
-        if token[0] != _VERSION:
-            raise Damaged("unknown token version")
-        if timestamp is not None and int.from_bytes(token[1:9], "big") != timestamp:
-            raise Damaged("a token has another timestamp")
+        _check_head(token, timestamp)
 
     def _decryptor(self, token: Buffer) -> CipherContext:
         return Cipher(self._aes, modes.CBC(bytes(token[9:HEADER_LENGTH]))).decryptor()
+
+
+def _check_head(token: Buffer, timestamp: int | None) -> None:
+    """Raise Damaged unless an authentic token is of this version, and of `timestamp` if given."""
+    if token[0] != _VERSION:
+        raise Damaged("unknown token version")
+    if timestamp is not None and int.from_bytes(token[1:9], "big") != timestamp:
+        raise Damaged("a token has another timestamp")
 
 
 def _unpadded(plaintext: Buffer, end: int) -> int:

@@ -14,10 +14,11 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+from files.crypto import lanes
 from files.crypto.errors import Damaged
 from files.crypto.stream import (
     FRAME_LENGTH,
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 BATCH = 3
-"""Frames that go from the thread that fetches to their reader at once: 768 KiB."""
+"""Frames that are fetched and opened together: 768 KiB."""
 
 PREFETCH_BATCHES = 2
 """Batches fetched ahead of their reader, at most."""
@@ -109,17 +110,21 @@ class ObjectReader(io.RawIOBase):
             return
         first, last = frame_at(start), frame_at(max(stop - 1, 0))
         ahead = last - first + 1 >= THREAD_FROM and _THREADS.acquire(blocking=False)
-        tokens = self._prefetched(first, last) if ahead else self._tokens(first, last)
+        # One by one where several are opened no faster than one.
+        length = min(BATCH, lanes.at_once())
+        batches = self._prefetched(first, last) if ahead else self._batches(first, last, length)
         try:
-            for index, token in enumerate(tokens, start=first):
-                payload = self._open(index, token)
-                begin = index * FRAME_PAYLOAD
-                if start > begin or stop < begin + len(payload):
-                    payload = payload[max(start - begin, 0) : stop - begin]
-                if payload:
-                    yield payload
+            index = first
+            for batch in batches:
+                for payload in self._open(index, batch):
+                    begin = index * FRAME_PAYLOAD
+                    index += 1
+                    if start > begin or stop < begin + len(payload):
+                        yield payload[max(start - begin, 0) : stop - begin]
+                    elif payload:
+                        yield payload
         finally:
-            tokens.close()
+            batches.close()
             if ahead:
                 _THREADS.release()
 
@@ -129,22 +134,37 @@ class ObjectReader(io.RawIOBase):
             pass
         return self._etag
 
-    def _open(self, index: int, token: Buffer) -> bytes:
-        """The payload of a frame as fetched; the last one comes with the trailer."""
-        try:
-            return self._authenticate(index, token)
-        except Damaged as damaged:
-            # Bits also flip on the way. A second look decides whether the store or the wire did.
-            with closing(self._tokens(index, index)) as again:
-                payload = self._authenticate(index, next(again))
-            log.warning("frame %d of %s arrived damaged once: %s", index, self._name, damaged)
-            return payload
+    def _open(self, first: int, batch: list[bytes]) -> Generator[bytes]:
+        """The payloads of frames as fetched; the last one of all comes with the trailer."""
+        opened = self._authenticate(first, batch)
+        batch.clear()
+        for index in range(first, first + len(opened)):
+            payload = opened[index - first]
+            opened[index - first] = b""
+            yield self._looked_at_again(index, payload) if isinstance(payload, Damaged) else payload
 
-    def _authenticate(self, index: int, fetched: Buffer) -> bytes:
-        if index < self._frames - 1:
-            return self._decryptor.open_frame(index, fetched)
-        self._decryptor.check_trailer(bytes(fetched[-TRAILER_LENGTH:]))
-        return self._decryptor.open_frame(index, memoryview(fetched)[:-TRAILER_LENGTH])
+    def _looked_at_again(self, index: int, damaged: Damaged) -> bytes:
+        """Bits also flip on the way. A second look decides whether the store or the wire did."""
+        with closing(self._batches(index, index, 1)) as again:
+            [payload] = self._authenticate(index, next(again))
+        if isinstance(payload, Damaged):
+            raise payload
+        log.warning("frame %d of %s arrived damaged once: %s", index, self._name, damaged)
+        return payload
+
+    def _authenticate(self, first: int, fetched: Sequence[bytes]) -> list[bytes | Damaged]:
+        tokens: list[Buffer] = list(fetched)
+        trailer: bytes | None = None
+        if first + len(fetched) == self._frames:
+            trailer = fetched[-1][-TRAILER_LENGTH:]
+            tokens[-1] = memoryview(fetched[-1])[:-TRAILER_LENGTH]
+        opened = self._decryptor.open_frames(first, tokens)
+        if trailer is not None:
+            try:
+                self._decryptor.check_trailer(trailer)
+            except Damaged as damaged:
+                opened[-1] = damaged
+        return opened
 
     def _fetched_length(self, index: int) -> int:
         """Bytes to fetch for a frame: for the last one, all that is left, trailer included."""
@@ -170,14 +190,8 @@ class ObjectReader(io.RawIOBase):
         self._etag = answer.etag
         return answer
 
-    def _tokens(self, first: int, last: int) -> Generator[bytes]:
-        """Yield the frames as they lie in the store."""
-        with closing(self._batches(first, last, 1)) as batches:
-            for batch in batches:
-                yield from batch
-
     def _batches(self, first: int, last: int, length: int) -> Generator[list[bytes]]:
-        """Yield up to `length` frames at a time; go on where a broken connection stopped.
+        """Yield up to `length` frames at a time as they lie there; go on where one broke off.
 
         Of a batch that breaks, the frames that came whole are handed on: they are the way it made.
         """
@@ -214,8 +228,8 @@ class ObjectReader(io.RawIOBase):
             return frames, broken
         return frames, None
 
-    def _prefetched(self, first: int, last: int) -> Generator[bytes]:
-        """As `_tokens`, fetched by a thread that stays at most `PREFETCH_BATCHES` ahead."""
+    def _prefetched(self, first: int, last: int) -> Generator[list[bytes]]:
+        """As `_batches`, fetched by a thread that stays at most `PREFETCH_BATCHES` ahead."""
         ready: queue.SimpleQueue[list[bytes] | BaseException] = queue.SimpleQueue()
         # Whether to go on, once for each batch that there is room for. A queue of its own: a
         # semaphore holds the interpreter's lock while it wakes the other thread.
@@ -244,7 +258,7 @@ class ObjectReader(io.RawIOBase):
                 if isinstance(item, BaseException):
                     raise item
                 index += len(item)
-                yield from item
+                yield item
         finally:
             go_on.put(False)
 

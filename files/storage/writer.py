@@ -106,6 +106,7 @@ class ObjectWriter:
             self._reserve,
             first_frame=before.frames,
             size=size if exact else None,
+            part_frames=before.part_frames,
         )
         self._digesting = self._begin_digests(before)
         self._digested: Future[None] | None = None
@@ -150,6 +151,9 @@ class ObjectWriter:
         self._digest(data)
         self._encryptor.update(data)
         self._finish_digesting()
+        if self._used >= self._part_length:
+            # Frames come a few at a time: the next ones may be long in coming.
+            self._send_part()
         if self._parts.one_has_arrived:
             # A slow client fills no other part for long: what is safe is told before that.
             self._arrive(timeout=0)
@@ -190,11 +194,12 @@ class ObjectWriter:
         """
         if not self._open:
             raise ValueError("the writer is closed")
+        # Before anything else: it writes the frames that it had kept together.
+        carry = self._encryptor.suspend()
         if self._used == self._part_length:
             # Another frame will follow, in another part: this one is complete.
             self._send_part()
         self._wait()
-        carry = self._encryptor.suspend()
         offset = self._encryptor.size
         tails = self._tails
         if self._used > self._in_tails:

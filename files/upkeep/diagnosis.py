@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 
+from files.crypto import lanes
 from files.crypto.errors import CryptoError, KeyServiceError, KeyServiceRefused
 from files.errors import VaultError
 from files.keys import wrapping
@@ -38,6 +39,7 @@ def probes() -> Iterator[tuple[str, Probe]]:
     """Everything that this module looks at. Of a store that is not reached, no more than that."""
     yield "keyring", check_keyring
     yield "master keys", check_master_keys
+    yield "lanes", check_lanes
     visit = _Visit()
     yield "store", visit.check_reached
     if not visit.reached:
@@ -57,6 +59,16 @@ def probes() -> Iterator[tuple[str, Probe]]:
         left = not visit.clean_up()
     if left:
         yield "store scratch", visit.tell_what_is_left
+
+
+def check_lanes() -> Iterator[Line]:
+    """Which way are frames sealed and opened, and why?"""
+    taken = lanes.choice()
+    if taken.refused:
+        remedy = "Set CRYPTO_LANES=auto, or run `make lanes`."
+        yield Line(Level.FAIL, "lanes", f"{taken.said}.", remedy)
+        return
+    yield Line(Level.OK, "lanes", f"frames are sealed and opened {taken.said}.")
 
 
 def check_keyring() -> Iterator[Line]:

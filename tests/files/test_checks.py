@@ -12,6 +12,7 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from files.checks import keys_for_all_files
+from files.crypto import lanes
 from files.crypto.keyring import LocalMasterKey, generate_master_key
 from files.keys import wrapping
 from files.models import FileRecord, MasterKey
@@ -49,6 +50,18 @@ def test_upload_handlers_that_keep_plaintext_are_an_error(
 def test_asgi_is_an_error(settings: LazySettings) -> None:
     settings.ASGI_APPLICATION = "securestore.asgi.application"
     assert "plaintext" in found()["files.E002"].msg
+
+
+@pytest.mark.parametrize("mode", ["native", "fast"])
+def test_lanes_that_are_forced_and_not_to_be_had_are_an_error(
+    monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    monkeypatch.setattr(lanes, "_taken", [])
+    monkeypatch.setattr(lanes, "is_for_this_machine", lambda: False)
+    lanes.choose(mode)
+    assert "CRYPTO_LANES" in found()["files.E006"].msg
+    lanes.choose("auto")
+    assert "files.E006" not in found()
 
 
 @pytest.mark.parametrize("keys", ["", "nonsense"])

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from files.crypto import lanes
 from files.crypto.errors import CryptoError, Damaged, MalformedKey, WrongKey
 from files.crypto.keyexport import Entry, KeyExport
 from files.crypto.output import new_file
@@ -271,6 +272,7 @@ def _say(text: str) -> None:
 
 
 def _run(options: Namespace) -> int:
+    lanes.lanes()  # Forced and not to be had is said before anything is read.
     if options.list:
         return _list(options)
     if options.write_entry:

@@ -19,6 +19,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from files.crypto import lanes
 from files.crypto.__main__ import main
 from files.crypto.pipeline import thread_count
 from files.crypto.rescue.__main__ import main as rescue
@@ -33,6 +34,7 @@ from files.crypto.stream import (
 )
 from tests.files.crypto.rescue.exports import make
 from tests.files.crypto.test_stream import VECTORS, known_data
+from tests.files.crypto.ways import PYTHON, in_c, taken
 
 ROOT = Path(__file__).parents[3]
 CONTENT = os.urandom(2 * FRAME_PAYLOAD + 1000)
@@ -111,6 +113,35 @@ def test_any_file_comes_back(tmp_path: Path, key: Path, frames: int, more: int) 
     assert sealed.stat().st_size == object_length(len(content))
     assert run("decrypt", sealed, "-o", out, "-k", key, "--force") == 0
     assert out.read_bytes() == content
+
+
+@pytest.mark.parametrize("one", ["python", "native"])
+def test_either_way_reads_what_the_other_wrote(
+    tmp_path: Path, plain: Path, key: Path, one: str
+) -> None:
+    sealed, out = tmp_path / "sealed", tmp_path / "out"
+    with taken(PYTHON if one == "python" else in_c()):
+        assert run("encrypt", plain, "-o", sealed, "-k", key) == 0
+    with taken(in_c() if one == "python" else PYTHON):
+        assert run("decrypt", sealed, "-o", out, "-k", key) == 0
+    assert out.read_bytes() == CONTENT
+
+
+def test_lanes_that_are_forced_and_not_to_be_had_are_an_error(
+    tmp_path: Path,
+    plain: Path,
+    key: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(lanes, "_taken", [])
+    monkeypatch.setenv("CRYPTO_LANES", "native")
+    monkeypatch.setattr(lanes, "is_for_this_machine", lambda: False)
+    assert run("encrypt", plain, "-o", tmp_path / "sealed", "-k", key) == 1
+    assert "CRYPTO_LANES=native cannot be had: lanes are for" in capsys.readouterr().err
+    assert not (tmp_path / "sealed").exists()
+    assert rescue([str(plain), "-o", str(tmp_path / "out"), "--key-file", str(key)]) == 1
+    assert "CRYPTO_LANES=native cannot be had" in capsys.readouterr().err
 
 
 def test_what_it_writes_is_its_owners_alone(tmp_path: Path, sealed: Path, key: Path) -> None:

@@ -18,6 +18,7 @@ from cryptography.fernet import Fernet
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from files.crypto import lanes
 from files.crypto.errors import CryptoError, Damaged, StreamTooLong, WrongKey
 from files.crypto.stream import (
     FRAME_LENGTH,
@@ -40,6 +41,7 @@ from files.crypto.stream import (
 )
 
 F = FRAME_PAYLOAD
+pytestmark = pytest.mark.usefixtures("each_way")
 VECTORS: dict[str, Any] = json.loads(
     (Path(__file__).parents[2] / "data" / "stream_vectors.json").read_text()
 )
@@ -68,6 +70,15 @@ def open_object(data: bytes, size: int) -> bytes:
         decryptor.open_frame(index, body[frame_offset(index) : frame_offset(index + 1)])
         for index in range(frame_count(size))
     )
+
+
+def together(end: int) -> int:
+    """How many frames are written of so many bytes, where more follow and are announced."""
+    return end // F // lanes.at_once() * lanes.at_once()
+
+
+def frames_held(encryptor: Encryptor) -> int:
+    return len(encryptor._waiting) + bool(encryptor._held)
 
 
 class Sink:
@@ -258,7 +269,7 @@ def test_chunking_does_not_change_the_object(size: int, known: bool, data: st.Da
         encryptor.update(wrap(NOISE[start:end]))
         assert encryptor.size == end
         if known and end < size:
-            assert len(sink.data) == frame_offset(end // F), "no full frame waits"
+            assert len(sink.data) == frame_offset(together(end)), "no full frame waits"
     encryptor.finish()
     assert encryptor.size == size
     assert sink.data == b"".join(encrypt(DEK, CONTEXT, [NOISE[:size]], iv_for=known_iv))
@@ -267,11 +278,12 @@ def test_chunking_does_not_change_the_object(size: int, known: bool, data: st.Da
 
 @pytest.mark.parametrize("first", [1, F - 1])
 def test_a_frame_of_two_pieces_does_not_wait_where_more_is_promised(first: int) -> None:
-    size, sink = 2 * F + 3, Sink()
+    size, sink = 5 * F + 3, Sink()
     encryptor = Encryptor(DEK, CONTEXT, sink.reserve, size=size, iv_for=known_iv)
-    for start, end in pairwise([0, first, F, F + first, 2 * F, size]):
+    edges = [number * F + more for number in range(5) for more in (0, first)]
+    for start, end in pairwise([*edges, size]):
         encryptor.update(NOISE[start:end])
-        assert len(sink.data) == frame_offset(end // F)
+        assert len(sink.data) == frame_offset(together(end))
     encryptor.finish()
     assert sink.data == b"".join(encrypt(DEK, CONTEXT, [NOISE[:size]], iv_for=known_iv))
 
@@ -315,22 +327,74 @@ def test_a_continued_stream_is_the_same_object(first: int) -> None:
 # What a writer does and refuses
 
 
-def test_one_frame_is_held_back_until_more_comes() -> None:
-    sink = Sink()
+def test_the_last_of_what_goes_together_is_held_back_until_more_comes() -> None:
+    sink, number = Sink(), lanes.at_once()
     encryptor = Encryptor(DEK, CONTEXT, sink.reserve)
-    encryptor.update(bytes(F))
+    encryptor.update(bytes(number * F))
     assert sink.views == []
     encryptor.update(b"")
     assert sink.views == []
     encryptor.update(b"x")
-    assert [len(view) for view in sink.views] == [FRAME_LENGTH]
+    assert [len(view) for view in sink.views] == [number * FRAME_LENGTH]
     encryptor.finish()
-    assert [len(view) for view in sink.views] == [FRAME_LENGTH, frame_length(1), TRAILER_LENGTH]
+    lengths = [number * FRAME_LENGTH, frame_length(1), TRAILER_LENGTH]
+    assert [len(view) for view in sink.views] == lengths
+
+
+@pytest.mark.parametrize("first", [0, 1, 2, 3])
+@pytest.mark.parametrize("part", [1, 2, 3, 5, 32])
+@pytest.mark.parametrize("known", [True, False])
+def test_frames_go_together_in_one_part_only(first: int, part: int, known: bool) -> None:
+    size, sink = 5 * F + 7, Sink()
+    encryptor = Encryptor(
+        DEK,
+        CONTEXT,
+        sink.reserve,
+        first_frame=first,
+        size=size if known else None,
+        part_frames=part,
+        iv_for=known_iv,
+    )
+    for start in range(first * F, size, 100_003):
+        encryptor.update(NOISE[start : min(start + 100_003, size)])
+        assert frames_held(encryptor) <= lanes.at_once() + 1
+    encryptor.finish()
+    index = first
+    for view in sink.views[:-1]:
+        count = -(-len(view) // FRAME_LENGTH)
+        assert index // part == (index + count - 1) // part
+        index += count
+    whole = b"".join(encrypt(DEK, CONTEXT, [NOISE[:size]], iv_for=known_iv))
+    assert sink.data == whole[frame_offset(first) :]
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("got", [0, 1, F - 1, F, F + 1, 3 * F, 4 * F, 4 * F + 1, 5 * F])
+@pytest.mark.parametrize("kind", [bytes, bytearray])
+def test_a_stream_that_was_suspended_anywhere_goes_on(
+    got: int, known: bool, kind: Callable[[bytes], bytes | bytearray]
+) -> None:
+    size, sink = 5 * F + 7, Sink()
+    promised = size if known else None
+    one = Encryptor(DEK, CONTEXT, sink.reserve, size=promised, iv_for=known_iv)
+    for start in range(0, got, F):
+        one.update(kind(NOISE[start : min(start + F, got)]))
+    carry = one.suspend()
+    assert len(carry) <= F
+    written, rest = divmod(len(sink.data), FRAME_LENGTH)
+    assert (rest, written * F + len(carry)) == (0, got)
+    other = Encryptor(
+        DEK, CONTEXT, sink.reserve, first_frame=written, size=promised, iv_for=known_iv
+    )
+    other.update(carry)
+    other.update(NOISE[got:size])
+    other.finish()
+    assert sink.data == b"".join(encrypt(DEK, CONTEXT, [NOISE[:size]], iv_for=known_iv))
 
 
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
 def test_a_buffer_is_the_callers_again_when_update_returns(kind: Callable[[bytes], Any]) -> None:
-    whole, sink = NOISE[: 3 * F], Sink()
+    whole, sink = NOISE[: 5 * F], Sink()
     encryptor = Encryptor(DEK, CONTEXT, sink.reserve, iv_for=known_iv)
     for start in range(0, len(whole), F):
         chunk = kind(whole[start : start + F])
@@ -367,7 +431,7 @@ def test_a_failed_encryptor_refuses_further_use() -> None:
 
     encryptor = Encryptor(DEK, CONTEXT, full)
     with pytest.raises(OSError, match="no room"):
-        encryptor.update(bytes(F + 1))
+        encryptor.update(bytes(lanes.at_once() * F + 1))
     with pytest.raises(CryptoError, match="finished or failed"):
         encryptor.finish()
 

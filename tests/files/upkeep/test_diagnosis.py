@@ -10,6 +10,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from django.utils import timezone
 
+from files.crypto import lanes
 from files.crypto.keyring import generate_master_key
 from files.keys.master_keys import keyring
 from files.models import FileRecord, MasterKey
@@ -17,6 +18,7 @@ from files.upkeep import diagnosis
 from files.vault import stored_objects
 from runtime.findings import Level, Line, examine
 from tests.files.conftest import UseKeys
+from tests.files.crypto.ways import in_c, taken
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -39,6 +41,31 @@ def refuse(code: str, status: int) -> Answer:
         raise ClientError(told, "Operation")
 
     return answer
+
+
+@pytest.mark.parametrize(
+    ("mode", "level", "said"),
+    [
+        ("python", Level.OK, "in Python, as CRYPTO_LANES says."),
+        ("auto", Level.OK, "in Python, for lanes are for Linux on x86-64"),
+        ("native", Level.FAIL, "CRYPTO_LANES=native cannot be had: lanes are for"),
+    ],
+)
+def test_which_way_frames_go_is_said(
+    monkeypatch: pytest.MonkeyPatch, mode: str, level: Level, said: str
+) -> None:
+    monkeypatch.setattr(lanes, "_taken", [])
+    monkeypatch.setattr(lanes, "is_for_this_machine", lambda: False)
+    lanes.choose(mode)
+    [line] = diagnosis.check_lanes()
+    assert line.level == level
+    assert said in line.said
+
+
+def test_that_frames_go_side_by_side_is_said() -> None:
+    with taken(in_c(ciphers=4, macs=2)):
+        [line] = diagnosis.check_lanes()
+    assert line.said == "frames are sealed and opened in C, for a test."
 
 
 @pytest.fixture
