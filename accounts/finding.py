@@ -78,10 +78,36 @@ def beginning(text: str, *, but: User) -> tuple[list[int], list[int]]:
             Q(Exists(theirs.filter(user=OuterRef("user"))))
             | Q(Exists(theirs.filter(group=OuterRef("group"))))
         )
-    ids = found.order_by("word", "pk").values_list("user", "group")[:LOOKED_AT]
-    found_ids: list[tuple[int | None, int | None]] = list(ids)
-    people = dict.fromkeys(user for user, _ in found_ids if user is not None)
-    groups = dict.fromkeys(group for _, group in found_ids if group is not None)
+    return _ids_of(found, LOOKED_AT)
+
+
+def with_all_words(names: Iterable[str], *, at_most: int) -> tuple[list[int], list[int]]:
+    """Ids of active people and of groups that have every word of one of these names.
+
+    Whoever asks compares the names: these may have more words, or them in another order. One query.
+    """
+    asked = {tuple(words_typed(name)) for name in names} - {()}
+    if not asked:
+        return [], []
+    wanted = Q()
+    for longest, *others in sorted(asked):
+        has_all = Q(word=longest)
+        for word in others:
+            theirs = NameWord.objects.filter(word=word)
+            has_all &= Q(Exists(theirs.filter(user=OuterRef("user")))) | Q(
+                Exists(theirs.filter(group=OuterRef("group")))
+            )
+        wanted |= has_all
+    found = NameWord.objects.filter(Q(user__isnull=True) | Q(user__is_active=True)).filter(wanted)
+    return _ids_of(found, at_most)
+
+
+def _ids_of(words: QuerySet[NameWord], at_most: int) -> tuple[list[int], list[int]]:
+    """Whose the first of these words are: people, and groups."""
+    ids = words.order_by("word", "pk").values_list("user", "group")[:at_most]
+    found: list[tuple[int | None, int | None]] = list(ids)
+    people = dict.fromkeys(user for user, _ in found if user is not None)
+    groups = dict.fromkeys(group for _, group in found if group is not None)
     return list(people), list(groups)
 
 

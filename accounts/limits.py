@@ -165,6 +165,10 @@ KEY_ENTRY = Limit(
     "key_entry", {"file+user": "5/5m", "file": "30/h", "user": "30/h", ADDRESS: "60/h"}
 )
 
+NAMES_OF_PEOPLE = Limit("names_of_people", {"user": "300/h", ADDRESS: "1500/h"})
+"""Looking for people by what one types: a suggestion, or a form that names somebody who is not
+there. Enough for who types names all day, and too few to copy the list of everybody."""
+
 
 def is_news(subject: str, wait: int) -> bool:
     """Whether nobody was told yet that attempts for `subject` are refused."""

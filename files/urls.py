@@ -45,6 +45,7 @@ urlpatterns = [
         versions.download,
         name="version_download",
     ),
+    path("<uuid:file_id>/versions/<uuid:version>/view/", versions.view, name="version_view"),
     path("<uuid:file_id>/versions/<uuid:version>/unlock/", versions.unlock, name="version_unlock"),
     path("<uuid:file_id>/history/", details.history, name="history"),
     path("<uuid:file_id>/grants/", grants.grants, name="grants"),

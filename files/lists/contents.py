@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models.functions import JSONObject
 
 from files.access import Principal
 from files.lists import cursors
+from files.lists.filters import EVERYTHING, LOOKED_AT, Facts, Filter
 from files.lists.rows import Page, Row, after, visible_among
 from files.models import Entry, FileRecord, Folder
 
@@ -47,30 +49,62 @@ class _Proposed:
     kind: str
     position: tuple[Any, ...]
     pk: UUID
+    about: tuple[Any, ...] = ()
+    """What a filter asks of it: `_OF_FOLDER`, or `_OF_FILE`."""
 
 
-def page_of(who: Principal, folder: Folder, *, order: Order, cursor: str = "", length: int) -> Page:
+_OF_FOLDER = ("added_by", "owner")
+_OF_FILE = ("content_type", "name", "custody", "uploaded_by", "owner")
+"""Columns; in a folder, what is whose says who added it, since all of it is its owner's."""
+
+
+def page_of(
+    who: Principal,
+    folder: Folder,
+    *,
+    order: Order,
+    cursor: str = "",
+    length: int,
+    keep: Filter = EVERYTHING,
+) -> Page:
     """What is in the folder, from `cursor`; the first page where that means nothing.
 
-    Four queries at most.
+    Only what `keep` keeps, of so much as a page may look at: then it says that it goes on. Four
+    queries at most.
     """
     kind, position = _decode(cursor, order)
+    window = LOOKED_AT if keep.is_set else length
     found: list[_Proposed] = []
     if kind == FOLDERS:
-        found = _folders(folder, order, position, length + 1)
+        if keep.has_folders:
+            found = _folders(folder, order, position, window + 1, keep)
         position = None
-    if len(found) <= length:
-        found += _files(folder, order, position, length + 1 - len(found))
-    shown = found[:length]
+    if len(found) <= window and keep.has_files:
+        found += _files(folder, order, position, window + 1 - len(found), keep)
+    looked_at = found[:window]
+    kept = [one for one in looked_at if _keeps(keep, one, who.user.pk)]
+    shown = kept[:length]
     seen = visible_among(
         who,
         [one.pk for one in shown if one.kind == FILES],
         [one.pk for one in shown if one.kind == FOLDERS],
     )
     rows = [Row(seen[one.pk]) for one in shown if one.pk in seen]
-    if len(found) <= length:
+    is_cut = len(kept) <= length and keep.is_set
+    if len(kept) <= length and len(found) <= window:
         return Page(rows)
-    return Page(rows, cursors.encode(str(order), shown[-1].kind, *shown[-1].position))
+    last = shown[-1] if len(kept) > length else looked_at[-1]
+    return Page(rows, cursors.encode(str(order), last.kind, *last.position), is_cut)
+
+
+def _keeps(keep: Filter, one: _Proposed, me: int | None) -> bool:
+    if not keep.is_set:
+        return True
+    if one.kind == FOLDERS:
+        added_by, owner = one.about
+        return keep.keeps_folder(added_by or owner, me)
+    content_type, name, custody, uploaded_by, owner = one.about
+    return keep.keeps_file(Facts(content_type, name, custody, uploaded_by or owner), me)
 
 
 def _decode(cursor: str, order: Order) -> tuple[str, tuple[Any, ...] | None]:
@@ -88,30 +122,32 @@ def _decode(cursor: str, order: Order) -> tuple[str, tuple[Any, ...] | None]:
 
 
 def _folders(
-    folder: Folder, order: Order, position: tuple[Any, ...] | None, at_most: int
+    folder: Folder, order: Order, position: tuple[Any, ...] | None, at_most: int, keep: Filter
 ) -> list[_Proposed]:
+    about = _OF_FOLDER if keep.is_set else ()
     by_name = Order("name", order.down and order.by == "name")
     entries = Entry.objects.filter(parent=folder, folder__isnull=False)
-    return _next(FOLDERS, entries, ("key",), "folder", by_name, position, at_most)
+    return _next(FOLDERS, entries, ("key",), "folder", by_name, position, at_most, about)
 
 
 def _files(
-    folder: Folder, order: Order, position: tuple[Any, ...] | None, at_most: int
+    folder: Folder, order: Order, position: tuple[Any, ...] | None, at_most: int, keep: Filter
 ) -> list[_Proposed]:
+    about = _OF_FILE if keep.is_set else ()
     if order.by == "name":
         entries = Entry.objects.filter(parent=folder, file__isnull=False)
-        return _next(FILES, entries, ("key",), "file", order, position, at_most)
+        return _next(FILES, entries, ("key",), "file", order, position, at_most, about)
     if order.by == "size":
         records = FileRecord.objects.filter(folder=folder, trashed_at=None)
-        return _next(FILES, records, ("size", "place"), "pk", order, position, at_most)
+        return _next(FILES, records, ("size", "place"), "pk", order, position, at_most, about)
     # As a range of folders, which is one: of a folder that it knows by an equality PostgreSQL might
     # read all files of the vault in the order of their places, and look for those of the folder.
     records = FileRecord.objects.filter(
         folder__gte=folder.pk, folder__lte=folder.pk, trashed_at=None
     )
     begin = (folder.pk, *position) if position is not None else None
-    found = _next(FILES, records, ("folder", "place"), "pk", order, begin, at_most)
-    return [_Proposed(one.kind, one.position[1:], one.pk) for one in found]
+    found = _next(FILES, records, ("folder", "place"), "pk", order, begin, at_most, about)
+    return [_Proposed(one.kind, one.position[1:], one.pk, one.about) for one in found]
 
 
 def _next(
@@ -122,9 +158,27 @@ def _next(
     order: Order,
     position: tuple[Any, ...] | None,
     at_most: int,
+    about: tuple[str, ...],
 ) -> list[_Proposed]:
     if position is not None:
         rows = after(rows, columns, position, down=order.down)
     ordered = rows.order_by(*(f"-{one}" if order.down else one for one in columns))
-    found = ordered.values_list(*columns, pk)[:at_most]
-    return [_Proposed(kind, tuple(position), pk) for *position, pk in found]
+    rows = ordered[:at_most]
+    found = rows.values_list(pk, *columns, *_facts(pk, about))
+    end = 1 + len(columns)
+    return [_Proposed(kind, row[1:end], row[0], _told(row[end:])) for row in map(tuple, found)]
+
+
+def _facts(pk: str, about: tuple[str, ...]) -> tuple[Any, ...]:
+    """These columns of a file itself, or of the file or the folder of an entry."""
+    if pk == "pk" or not about:
+        return about
+    model: Any = FileRecord if pk == "file" else Folder
+    of_it = model._default_manager.filter(pk=OuterRef(pk)).order_by()
+    # Each looked up by itself: in a join PostgreSQL might read all files there are.
+    return (Subquery(of_it.values_list(JSONObject(**{column: column for column in about}))),)
+
+
+def _told(facts: tuple[Any, ...]) -> tuple[Any, ...]:
+    one_object = len(facts) == 1 and isinstance(facts[0], dict)
+    return tuple(facts[0].values()) if one_object else facts

@@ -13,6 +13,7 @@ import binascii
 import struct
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
@@ -24,6 +25,7 @@ from accounts.models import User
 from files import access
 from files.access import Person
 from files.lists import name_search
+from files.lists.filters import EVERYTHING, Facts, Filter
 from files.lists.rows import Page, Row, merged, shown_files
 from files.models import Ancestry, FileRecord, Folder, Grant, GrantQuerySet
 from files.records.names import plain_name
@@ -73,26 +75,29 @@ def page_of(
     cursor: str = "",
     length: int,
     within: Folder | None = None,
+    keep: Filter = EVERYTHING,
 ) -> Page:
     """The user's files whose names contain every word of `query`, whatever the case, from `cursor`.
 
-    `within` a folder, those at or below it. The first page begins with the folders of such names,
-    and is the one where the cursor means nothing. At most ten queries.
+    `within` a folder, those at or below it; of all these, those that `keep` keeps. The first page
+    begins with the folders of such names, and is the one where the cursor means nothing. At most
+    twelve queries.
     """
     if not user.is_active:
         return Page()
     words, before = words_of(query), _decode(cursor)
     reach = _within(user, within) if within is not None else _reach(user)
-    if not words:
+    if not words and not keep.is_set:
         places = list(_merged(reach.pieces, before, length + 1))
         records = _newest(_among(reach, places[:length]), length)
         end = _encode(places[length - 1]) if len(places) > length else ""
         return Page(_rows(records), end, left_out=reach.rest is not None)
-    found = _search(reach, words, before, length)
-    if before is not None:
+    wanted = _Wanted(reach, words, keep, user.pk)
+    found = _search(wanted, before, length) if keep.has_files else Page()
+    if before is not None or not words or not keep.has_folders:
         return found
     folders, left_out = folders_named(user, words, within)
-    rows = [Row(folder) for folder in folders] + found.rows
+    rows = [Row(folder) for folder in folders if keep.keeps(folder, user.pk)] + found.rows
     return Page(rows, found.next_cursor, found.is_cut, left_out or found.left_out)
 
 
@@ -184,14 +189,35 @@ def _merged(
 # --- The search ---------------------------------------------------------------------------------
 
 
-def _search(reach: _Reach, words: list[str], before: int | None, length: int) -> Page:
-    served = name_search.served(words)
+@dataclass(frozen=True)
+class _Wanted:
+    """What a search is for: in the reach, with these words in the name, and kept by the filter."""
+
+    reach: _Reach
+    words: list[str]
+    keep: Filter
+    me: int | None
+
+    def newest(self, places: Sequence[int] | QuerySet[Any, int], at_most: int) -> list[FileRecord]:
+        """The newest of the files at these places that are wanted."""
+        found = matching(_among(self.reach, places), self.words)
+        if not self.keep.is_set:
+            return _newest(found, at_most)
+        # The kind is told by Python; the places are bounded, and so is what is read of each.
+        columns = ("place", "content_type", "name", "custody", "owner")
+        rows = found.order_by("-place").values_list(*columns)
+        kept = (place for place, *rest in rows if self.keep.keeps_file(Facts(*rest), self.me))
+        return _newest(_among(self.reach, list(islice(kept, at_most)) or [FIRST]), at_most)
+
+
+def _search(wanted: _Wanted, before: int | None, length: int) -> Page:
+    reach, served = wanted.reach, name_search.served(wanted.words)
     if reach.rest is not None and not served:
-        return _search_some(reach, words, before, length)
+        return _search_some(wanted, before, length)
     own = _merged(reach.pieces, before, WALKED)
     end_of_walk = None
     if reach.rest is None:
-        walked = _newest(matching(_among(reach, own), words), length + 1)
+        walked = wanted.newest(own, length + 1)
         if len(walked) > length:
             return _page(walked, length)
         # The place at which the walk ended, unless that was the end of the list.
@@ -203,25 +229,26 @@ def _search(reach: _Reach, words: list[str], before: int | None, length: int) ->
     if end_of_index is not None and end_of_walk is not None and end_of_walk <= end_of_index:
         return _page(walked, length, cut_at=end_of_walk)
     # Asked where nothing is proposed, too: that others have such files should not show.
-    found = _newest(matching(_among(reach, proposed or [FIRST]), words), length + 1)
+    found = wanted.newest(proposed or [FIRST], length + 1)
     return _page(found, length, cut_at=end_of_index)
 
 
-def _search_some(reach: _Reach, words: list[str], before: int | None, length: int) -> Page:
+def _search_some(wanted: _Wanted, before: int | None, length: int) -> Page:
     """A search that no index serves, in more folders than can be read in order.
 
     It goes through what is one's own or granted itself, as any; of what is in all those folders it
     looks at a number of files, whichever they are, and says that there is more.
     """
+    reach = wanted.reach
     own = _merged(reach.pieces, before, WALKED)
-    walked = _newest(matching(_among(reach, own), words), length + 1)
+    walked = wanted.newest(own, length + 1)
     end_of_walk = next(iter(own[WALKED - 1 : WALKED]), None)
     page = _page(walked, length, cut_at=None if len(walked) > length else end_of_walk)
     if before is not None or reach.rest is None:
         return page
     some = list(reach.rest.order_by().values_list("place", flat=True)[:WALKED])
     known = {record.pk for record in page.records}
-    found = _newest(matching(_among(reach, some or [FIRST]), words), length)
+    found = wanted.newest(some or [FIRST], length)
     rows = page.rows + [row for row in _rows(found) if row.item.pk not in known]
     return Page(rows, page.next_cursor, page.is_cut, left_out=True)
 

@@ -8,11 +8,19 @@ from __future__ import annotations
 
 from files.access import Principal
 from files.lists import cursors
+from files.lists.filters import EVERYTHING, GRANTS_LOOKED_AT, Filter
 from files.lists.rows import Page, Row, after, visible_among
 from files.models import RecentFile
 
 
-def page_of(who: Principal, *, down: bool = True, cursor: str = "", length: int) -> Page:
+def page_of(
+    who: Principal,
+    *,
+    down: bool = True,
+    cursor: str = "",
+    length: int,
+    keep: Filter = EVERYTHING,
+) -> Page:
     """The files that the principal had to do with, the last first where it is `down`."""
     if not who.user.is_active:
         return Page()
@@ -21,15 +29,18 @@ def page_of(who: Principal, *, down: bool = True, cursor: str = "", length: int)
     recent = RecentFile.objects.filter(user=who.user.pk)
     if found is not None:
         recent = after(recent, ("at", "id"), found[1:], down=down)
-    proposed = list(recent.order_by(f"{sign}at", f"{sign}id")[: length + 1])
-    shown = proposed[:length]
-    seen = visible_among(who, [one.file_id for one in shown], [])
-    rows = [
-        Row(seen[one.file_id], one.at, note=one.get_way_display())
-        for one in shown
-        if one.file_id in seen
-    ]
-    if len(proposed) <= length:
+    window = GRANTS_LOOKED_AT if keep.is_set else length
+    proposed = list(recent.order_by(f"{sign}at", f"{sign}id")[: window + 1])
+    seen = visible_among(who, [one.file_id for one in proposed[:window]], [])
+    rows: list[Row] = []
+    last = None
+    for one in proposed[:window]:
+        item = seen.get(one.file_id)
+        if item is not None and keep.keeps(item, who.user.pk):
+            if len(rows) == length:
+                break
+            rows.append(Row(item, one.at, note=one.get_way_display()))
+        last = one
+    if last is None or last == proposed[-1]:
         return Page(rows)
-    last = shown[-1]
     return Page(rows, cursors.encode(sign or "+", last.at, last.pk), is_cut=len(rows) < length)

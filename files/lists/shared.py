@@ -18,8 +18,9 @@ from django.db.models import Q, QuerySet
 
 from files.access import Principal
 from files.lists import cursors
+from files.lists.filters import EVERYTHING, GRANTS_LOOKED_AT, Filter
 from files.lists.rows import Page, Row, after, merged, visible_among
-from files.models import Grant, GrantQuerySet
+from files.models import Grant, GrantQuerySet, Item
 
 MERGED = 100
 """Ways, in person and through groups, that one query merges: who is in more takes another query."""
@@ -31,15 +32,22 @@ _COLUMNS = ("created_at", "pk")
 Position = tuple[datetime, int]
 
 
-def page_of(who: Principal, *, down: bool = True, cursor: str = "", length: int) -> Page:
+def page_of(
+    who: Principal,
+    *,
+    down: bool = True,
+    cursor: str = "",
+    length: int,
+    keep: Filter = EVERYTHING,
+) -> Page:
     """What was shared with the principal, the newest first where it is `down`, from `cursor`."""
     if not who.user.is_active:
         return Page()
     way = cursors.one_of("-" if down else "+")
     found = cursors.decode(cursor, way, cursors.moment, cursors.number)
-    window = AHEAD * length
+    window = GRANTS_LOOKED_AT if keep.is_set else AHEAD * length
     proposed = _positions(who, found and found[1:], down=down, at_most=window + 1)
-    rows, last = _rows(who, proposed[:window], length)
+    rows, last = _rows(who, proposed[:window], length, keep)
     if last is None or last == proposed[-1]:
         return Page(rows)
     cut = len(rows) < length
@@ -67,7 +75,7 @@ def _positions(
 
 
 def _rows(
-    who: Principal, proposed: Sequence[Position], length: int
+    who: Principal, proposed: Sequence[Position], length: int, keep: Filter
 ) -> tuple[list[Row], Position | None]:
     """The rows that these grants give, so many at most, and the last grant that was looked at."""
     grants = Grant.objects.select_related("granted_by", "group").in_bulk([pk for _, pk in proposed])
@@ -80,18 +88,25 @@ def _rows(
     rows: list[Row] = []
     last = None
     for position in proposed:
-        if len(rows) == length:
-            break
-        last = position
         grant = grants.get(position[1])
-        if grant is None:
-            continue
-        item = seen.get(_thing(grant))
-        if item is None or item.owner_id == who.user.pk or newest.get(item.pk) != position:
-            continue
-        through = grant.group.name if grant.group else ""
-        rows.append(Row(item, grant.created_at, grant.granted_by, through, grant.expires_at))
+        item = seen.get(_thing(grant)) if grant is not None else None
+        if (
+            grant is not None
+            and item is not None
+            and item.owner_id != who.user.pk
+            and newest.get(item.pk) == position
+            and keep.keeps(item, who.user.pk)
+        ):
+            if len(rows) == length:
+                break
+            rows.append(_row(item, grant))
+        last = position
     return rows, last
+
+
+def _row(item: Item, grant: Grant) -> Row:
+    through = grant.group.name if grant.group else ""
+    return Row(item, grant.created_at, grant.granted_by, through, grant.expires_at)
 
 
 def _newest_of(who: Principal, grants: Any) -> dict[UUID, Position]:

@@ -1,5 +1,6 @@
 """Granting and revoking: the use cases behind every door that changes who may read what.
 
+Of pages for people, `delegating` stands before it: it asks how far somebody's own access reaches.
 Each is one transaction with its audit event. Nothing here reads or writes content.
 """
 
@@ -26,7 +27,7 @@ from django.utils.translation import gettext as _
 import audit
 from accounts.models import User
 from audit import Event
-from files.access import LEVELS, Access, Person, access_of, accesses_of, may_share
+from files.access import LEVELS
 from files.models import Ancestry, FileRecord, Folder, Grant, Item
 from files.records.names import clean_line
 from files.vault import recent
@@ -37,7 +38,7 @@ ITEMS_AT_ONCE = 500
 GRANTS_AT_ONCE = 1000
 """Each is an event of its own, and nobody else writes to the log meanwhile: some seconds."""
 
-_MOMENT = "j M Y, H:i"
+MOMENT = "j M Y, H:i"
 
 
 def grant(new: Grant, *, actor: User) -> Grant:
@@ -178,14 +179,14 @@ def grant_many(
     """
     terms = Terms(level, starts_at, expires_at, reason)
     with transaction.atomic():
-        told = Counter(one.how for one in _give(items, recipients, terms, actor))
+        told = Counter(one.how for one in give(items, recipients, terms, actor))
     return Granted(told[How.MADE], told[How.SAME], told[How.EXTENDED])
 
 
-def _give(
+def give(
     items: Collection[Item], recipients: Collection[User | Group], terms: Terms, actor: User
 ) -> list[Outcome]:
-    """Every one of these to every recipient. In a transaction."""
+    """Every one of these to every recipient, whoever is asked for it. In a transaction."""
     # Two such steps at once would make the same grants twice.
     found = _all_locked(items)
     own_groups = set(actor.groups.values_list("pk", flat=True))
@@ -236,105 +237,6 @@ def _all_locked(items: Collection[Item]) -> list[Item]:
             _("All of a person's files cannot be shared at once: choose a folder.")
         )
     return found
-
-
-def share(
-    items: Collection[Item], recipients: Collection[User | Group], terms: Terms, *, actor: User
-) -> list[Outcome]:
-    """Give as somebody who may manage all of these, and no further than their own access reaches.
-
-    To every recipient every one of them: all of it, or nothing. Raises ValidationError with all
-    that is in the way, also where something would outlast what it rests on.
-    """
-    with transaction.atomic():
-        problems = _beyond_reach(items, recipients, terms, actor)
-        if problems:
-            raise ValidationError(problems)
-        return _give(items, recipients, terms, actor)
-
-
-def _beyond_reach(
-    items: Collection[Item], recipients: Collection[User | Group], terms: Terms, actor: User
-) -> list[str]:
-    """What stands in the way of sharing these, in words; each is named where they are several."""
-    if (count := len(items) * len(recipients)) > GRANTS_AT_ONCE:
-        text = _(
-            "That is %(items)d things for %(people)d people and groups, %(count)d together, and at "
-            "most %(most)d can be done at once: choose fewer, or share with a group."
-        )
-        numbers = {"items": len(items), "people": len(recipients)}
-        return [text % {**numbers, "count": count, "most": GRANTS_AT_ONCE}]
-    found = accesses_of(Person(actor), items) if may_share(actor) else {}
-    own_groups = set(actor.groups.values_list("pk", flat=True))
-    problems: list[str] = []
-    for item in items:
-        access = found.get(item.pk)
-        if access is None or not access.may_manage:
-            why = [_("You can no longer share this. Ask its owner or an administrator.")]
-        else:
-            why = [
-                *(_in_the_way(item, access, to, actor, own_groups) for to in recipients),
-                _too_long(access, terms),
-            ]
-        name = "" if len(items) == 1 else f"“{item.name}”: "
-        problems += [name + one for one in why if one]
-    return list(dict.fromkeys(problems))
-
-
-def _in_the_way(
-    item: Item, access: Access, to: User | Group, actor: User, own_groups: Collection[int]
-) -> str:
-    if isinstance(to, Group):
-        if not access.is_owner and to.pk in own_groups:
-            # The same by another way: they would keep it when what they have now ends.
-            return _(
-                "You are in the group “%(group)s” yourself, and would keep this when your own "
-                "access ends: ask its owner or an administrator."
-            ) % {"group": to.name}
-        return ""
-    if to.pk == item.owner_id:
-        return _("%(name)s owns this already: leave out that name.") % {"name": to.username}
-    if to.pk == actor.pk:
-        # In person it would outlive what it rests on, such as being in a group.
-        return _("You cannot share this with yourself: leave out your own name.")
-    return ""
-
-
-def _too_long(access: Access, terms: Terms) -> str:
-    if access.until is None:
-        return ""
-    if terms.expires_at is not None and terms.expires_at <= access.until:
-        return ""
-    return _("Your own access ends on %(moment)s: choose an earlier end.") % {
-        "moment": date_format(localtime(access.until), _MOMENT)
-    }
-
-
-def may_withdraw(target: Grant, access: Access | None, *, actor: User) -> bool:
-    """Whether somebody with that access to the target may revoke that grant of it.
-
-    The owner may revoke every grant. Who manages it through a grant may revoke every grant
-    to download or to add; of those to manage only what they gave themselves, and what they hold in
-    person. So nobody can shut out who let them in, or another manager.
-    """
-    if access is None or not access.may_manage:
-        return False
-    if access.is_owner or target.level != Grant.Level.MANAGE:
-        return True
-    return actor.pk in {target.granted_by_id, target.user_id}
-
-
-def withdraw(target: Grant, *, actor: User) -> bool:
-    """Revoke as somebody who may manage the file. False where it was revoked before.
-
-    Raises ValidationError where that is not theirs to do.
-    """
-    with transaction.atomic():
-        if not may_withdraw(target, access_of(Person(actor), target.target), actor=actor):
-            raise ValidationError(
-                _("This is not yours to stop: ask its owner or an administrator.")
-            )
-        return revoke(target, actor=actor)
 
 
 def given_by(user_id: int | None, item: Item) -> int:
@@ -419,10 +321,10 @@ def _way(one: Grant) -> str:
     if one.folder is not None:
         text += f" on the folder “{one.folder}”"
     if one.status == "scheduled" and one.starts_at is not None:
-        text += f" from {date_format(localtime(one.starts_at), _MOMENT)}"
+        text += f" from {date_format(localtime(one.starts_at), MOMENT)}"
     if one.expires_at is None:
         return f"{text}, without end"
-    return f"{text} until {date_format(localtime(one.expires_at), _MOMENT)}"
+    return f"{text} until {date_format(localtime(one.expires_at), MOMENT)}"
 
 
 def _record(event: Event, subject: Grant, actor: User) -> None:

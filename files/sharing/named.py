@@ -1,7 +1,8 @@
 """Names that somebody typed or chose to share with: each means exactly one person or group.
 
 As `recipients` finds them, and no others: active people by user name, e-mail address or full name,
-each in full, and groups by name. Never a guess: what may mean two is told, with how to write each.
+each in full, and groups by name. A full name, and a group's, may be written without its accents,
+where nobody is called just so. Never a guess: what may mean two is told, with how to write each.
 `user:…` and `group:…` are ways to write a name that can mean nothing else; pages send these.
 """
 
@@ -13,12 +14,14 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from django.contrib.auth.models import Group
-from django.db.models import Q, Value
-from django.db.models.functions import Concat, Lower
+from django.db.models import Q
+from django.db.models.functions import Lower
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from accounts import finding
 from accounts.models import User
+from files.records.names import plain_name
 from files.sharing.recipients import Recipient, describe, find
 
 AT_MOST = 50
@@ -48,7 +51,7 @@ def written(recipient: Recipient) -> str:
 def named(text: str) -> Named:
     """Who the names in the text mean: one a line, or several with commas between them.
 
-    Two queries, and some for each of the first few names that mean nobody.
+    Three queries, and some for each of the first few names that mean nobody.
     """
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     parts = [part.strip() for line in lines for part in _SEVERAL.split(line) if part.strip()]
@@ -78,19 +81,26 @@ def named(text: str) -> Named:
 
 
 def _known(names: Collection[str]) -> dict[str, list[Recipient]]:
-    """Whom each of these names means, where it means anybody. Two queries."""
+    """Whom each of these names means, where it means anybody. Three queries."""
     if not names:
         return {}
+    called = {*names, *map(_group_name, names)}
+    user_ids, group_ids = finding.with_all_words(called, at_most=10 * AT_MOST)
     by_name: defaultdict[str, list[Recipient]] = defaultdict(list)
-    for user in _people(names):
+    by_plain: defaultdict[str, list[Recipient]] = defaultdict(list)
+    for user in _people(names, user_ids):
         spellings = {user.username, user.email, user.get_full_name(), describe(user), written(user)}
         for spelling in {one.casefold() for one in spellings if one}:
             by_name[spelling].append(user)
-    groups = _groups(names)
+        by_plain[_plain(user.get_full_name())].append(user)
+    groups = _groups(names, group_ids)
+    for group in groups:
+        by_plain[_plain(group.name)].append(group)
     found: dict[str, list[Recipient]] = {}
     for name in names:
-        if meant := [*by_name[_spelling(name)], *groups[name]]:
-            found[name] = meant
+        meant = [*by_name[_spelling(name)], *_called(groups, _group_name(name))]
+        if meant := meant or by_plain.get(_plain(_group_name(name)), []):
+            found[name] = [one for one in meant if _is_of_kind(name, one)]
     return found
 
 
@@ -99,7 +109,17 @@ def _spelling(name: str) -> str:
     return f"user:{rest.strip()}" if colon and kind == "user" else name.casefold()
 
 
-def _people(names: Collection[str]) -> Iterable[User]:
+def _plain(name: str) -> str:
+    return " ".join(plain_name(name).split())
+
+
+def _is_of_kind(name: str, one: Recipient) -> bool:
+    """Whether it may be meant by the name: one that says that it is a group's means no person."""
+    return _group_name(name) == name or isinstance(one, Group)
+
+
+def _people(names: Collection[str], called: Sequence[int]) -> Iterable[User]:
+    """Those of these ids, and those of these user names and addresses."""
     lower = {name.lower() for name in names}
     # SQLite makes small letters of those of ASCII alone.
     for spelled in (str, str.lower, str.upper, str.title):
@@ -107,28 +127,22 @@ def _people(names: Collection[str]) -> Iterable[User]:
     tails = {name[:-1].rpartition("(")[2] for name in lower if name.endswith(")")}
     logins = {name.removeprefix("user:").strip() for name in lower} | tails
     people = User.objects.filter(is_active=True).annotate(
-        login=Lower("username"),
-        address=Lower("email"),
-        full_name=Lower(Concat("first_name", Value(" "), "last_name")),
+        login=Lower("username"), address=Lower("email")
     )
-    first_or_last = Q(full_name__in=[f"{name} " for name in lower] + [f" {name}" for name in lower])
-    wanted = Q(login__in=logins) | Q(address__in=lower) | Q(full_name__in=lower) | first_or_last
-    return people.filter(wanted).order_by("username")[: 10 * AT_MOST]
+    wanted = Q(login__in=logins) | Q(address__in=lower) | Q(pk__in=called)
+    return people.filter(wanted).order_by("username")[: 20 * AT_MOST]
 
 
-def _groups(names: Collection[str]) -> dict[str, list[Group]]:
-    """The groups of these names: as they were written and, in small letters, any of that name."""
-    plain = {name: _group_name(name) for name in names}
-    wanted = Q(name__in=set(plain.values()))
-    for name in set(plain.values()):
-        wanted |= Q(name__iexact=name)
-    found: dict[str, list[Group]] = {}
-    groups = list(Group.objects.filter(wanted).order_by("name")[: 10 * AT_MOST])
-    for name, of_group in plain.items():
-        exact = [group for group in groups if group.name == of_group]
-        same = [group for group in groups if group.name.casefold() == of_group.casefold()]
-        found[name] = exact or same
-    return found
+def _groups(names: Collection[str], called: Sequence[int]) -> list[Group]:
+    """Those of these ids, and those of these names."""
+    wanted = Q(name__in={_group_name(name) for name in names}) | Q(pk__in=called)
+    return list(Group.objects.filter(wanted).order_by("name")[: 20 * AT_MOST])
+
+
+def _called(groups: Iterable[Group], name: str) -> list[Group]:
+    """The groups of that name: as it was written or else, in small letters, any of that name."""
+    exact = [group for group in groups if group.name == name]
+    return exact or [group for group in groups if group.name.casefold() == name.casefold()]
 
 
 def _group_name(name: str) -> str:

@@ -58,7 +58,7 @@ def rename_folder(request: HttpRequest, folder_id: uuid.UUID) -> HttpResponse:
     """Give a folder another name."""
     folder = visible_folder(request, folder_id)
     if not _manages(request, folder):
-        return may_not(request, folder, _("rename it"))
+        return may_not(request, folder, _("You may not rename it"))
     return _rename(request, folder)
 
 
@@ -75,7 +75,7 @@ def move_folder(request: HttpRequest, folder_id: uuid.UUID) -> HttpResponse:
     """Choose where a folder goes, and move it there with all that is in it."""
     folder = visible_folder(request, folder_id)
     if not _manages(request, folder):
-        return may_not(request, folder, _("move it"))
+        return may_not(request, folder, _("You may not move it"))
     return _move(request, _Moving.one(folder))
 
 
@@ -90,7 +90,9 @@ def move_several(request: HttpRequest) -> HttpResponse:
         messages.error(request, _("Choose what to move first."))
         return redirect(back)
     rules: Any = {"files": managed_by, "folders": folders_managed_by}
-    if page := refused_some(request, picked, _("move"), back=back, **rules):
+    if page := refused_some(
+        request, picked, _("Some of what you chose you may open, but not move:"), back=back, **rules
+    ):
         return page
     moving_all = _Moving(picked.items, back, f"{picked.query}&{urlencode({'back': back})}")
     if request.method == "POST" and "to" not in data:

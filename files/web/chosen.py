@@ -27,6 +27,7 @@ from files.access import (
 from files.models import FileRecord, Folder, Item
 from files.sharing import denials
 from files.web.requested import denied, denied_folder, ids_of, user_of
+from files.web.words import Words
 
 Files = Callable[[Principal], QuerySet[FileRecord]]
 Folders = Callable[[Principal], QuerySet[Folder]]
@@ -90,11 +91,12 @@ def _refuse(request: HttpRequest, files: set[uuid.UUID], folders: set[uuid.UUID]
 
 
 def refused_some(
-    request: HttpRequest, picked: Chosen, what: str, *, files: Files, folders: Folders, back: str
+    request: HttpRequest, picked: Chosen, told: Words, *, files: Files, folders: Folders, back: str
 ) -> HttpResponse | None:
     """The page that names what the user sees and may not do that with; None where there is none.
 
-    `what` is what was asked for: `delete`. Two queries.
+    `told` says what they may not, in a sentence of its own that ends before their names. Two
+    queries.
     """
     who = Person(user_of(request))
     may = set(files(who).filter(pk__in=[one.pk for one in picked.files]).values_list("pk"))
@@ -107,7 +109,7 @@ def refused_some(
     for one in lacking:
         if isinstance(one, Folder):
             denied_folder(request, one.pk, denials.NO_PERMISSION)
-    context = {"lacking": lacking, "what": what, "back": back}
+    context = {"lacking": lacking, "told": told, "back": back}
     return render(request, "files/may_not_all.html", context, status=403)
 
 

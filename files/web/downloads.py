@@ -15,6 +15,7 @@ from django.http import (
 )
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -113,7 +114,7 @@ def download_folder(request: HttpRequest, folder_id: uuid.UUID) -> HttpResponseB
     folder = visible_folder(request, folder_id)
     user = user_of(request)
     if not user.has_perm(Permission.DOWNLOAD):
-        return may_not(request, folder, "download files")
+        return may_not(request, folder, _("You may not download files"))
     tree = tree_of(Person(user), folder)
     context = {"folder": folder, "tree": tree, "at_most": AT_MOST}
     if not tree.is_whole:

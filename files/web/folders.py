@@ -9,15 +9,18 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from files.access import Person, access_of
 from files.errors import MayNotAdd, NoSuchFolder
 from files.folders import making
 from files.lists import places
+from files.lists.filters import Filter
 from files.models import Folder
 from files.sharing import denials
 from files.tree import placing
+from files.web.filtering import OF_A_FOLDER
 from files.web.forms import NameForm
 from files.web.lists import contents_of, query_of, search_page
 from files.web.refusals import REFUSALS, refused, status_of
@@ -42,7 +45,7 @@ def detail(request: HttpRequest, folder_id: uuid.UUID) -> HttpResponse:
         "folder": folder,
         "access": access,
         "way": places.way_to(Person(user), folder.parent_id),
-        **contents_of(request, folder),
+        **contents_of(request, folder, Filter.of(request.GET), OF_A_FOLDER),
     }
     return render(request, "folders/detail.html", context)
 
@@ -61,7 +64,7 @@ def new(request: HttpRequest, folder_id: uuid.UUID) -> HttpResponse:
     folder = visible_folder(request, folder_id)
     access = access_of(Person(user_of(request)), folder)
     if access is None or not access.may_add:
-        return may_not(request, folder, "make folders in it")
+        return may_not(request, folder, _("You may not make folders in it"))
     return _new(request, folder)
 
 

@@ -23,7 +23,7 @@ from accounts.models import User
 from files.access import Access, Person, access_of, may_share
 from files.lists import places
 from files.models import FileRecord, Item
-from files.sharing import granting
+from files.sharing import delegating, granting
 from files.sharing.recipients import describe
 from files.web import readers
 from files.web.key_pages import key_context
@@ -47,7 +47,7 @@ def folder_grants(request: HttpRequest, folder_id: uuid.UUID) -> HttpResponse:
     folder = visible_folder(request, folder_id)
     access = access_of(Person(user_of(request)), folder)
     if access is None or not access.may_manage or folder.is_root:
-        return may_not(request, folder, _("share it"))
+        return may_not(request, folder, _("You may not share it"))
     return _grants(request, folder, access)
 
 
@@ -61,9 +61,9 @@ def _grants(request: HttpRequest, item: Item, access: Access | None) -> HttpResp
     if "revoke" in request.POST:
         return _stop(request, item, access)
     form = _form(item, access, request.POST if request.method == "POST" else None)
-    if form.is_valid() and _share(request, form, item, user):
+    if form.holds(request) and _share(request, form, item, user):
         return redirect(f"{address_of(item)}?shared=1")
-    return _grants_page(request, item, access, form, status=400 if form.errors else 200)
+    return _grants_page(request, item, access, form, status=form.status)
 
 
 def _form(item: Item, access: Access, data: Any = None) -> ShareForm:
@@ -131,7 +131,7 @@ def _what_is_left(
 
 def _share(request: HttpRequest, form: ShareForm, item: Item, user: User) -> bool:
     try:
-        outcomes = granting.share([item], form.named, form.terms(), actor=user)
+        outcomes = delegating.share([item], form.named, form.terms(), actor=user)
     except ValidationError as error:
         form.add_error(None, error)
         return False
@@ -146,7 +146,7 @@ def _stop(request: HttpRequest, item: Item, access: Access) -> HttpResponse:
     target = get_object_or_404(item.grants, pk=int(number))
     user = user_of(request)
     try:
-        changed = granting.withdraw(target, actor=user)
+        changed = delegating.withdraw(target, actor=user)
     except ValidationError as error:
         messages.error(request, error.messages[0])
         return _grants_page(request, item, access, _form(item, access), status=403)

@@ -9,6 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 
+from accounts import limits
 from files.access import Person, may_share
 from files.sharing import recipients
 from files.web.requested import user_of
@@ -20,10 +21,14 @@ LONGEST = 254
 @require_safe
 @login_required
 def suggest(request: HttpRequest) -> JsonResponse:
-    """People and groups for what was typed, as JSON. 403 for who may share nothing at all."""
+    """People and groups for what was typed, as JSON. 403 for who may share nothing at all.
+
+    429 in words for who asked too often: a form that names people who are not there counts, too.
+    """
     user = user_of(request)
     if not may_share(user):
         raise PermissionDenied
+    limits.NAMES_OF_PEOPLE.take(request, user=user.pk)
     # The same text finds others tomorrow, and what was found is nobody's business afterwards.
     found = recipients.suggest(Person(user), request.GET.get("q", "")[:LONGEST])
     answer = JsonResponse({"suggestions": [asdict(one) for one in found]})

@@ -1,7 +1,7 @@
 """Who can read a file or a folder and why, as its pages show it: one line for each grant.
 
 Living access and what has ended are told apart. What is said here decides nothing: that is
-`files.access`, and what may be stopped `files.sharing.granting`.
+`files.access`, and what may be stopped `files.sharing.delegating`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from django.db.models import Count, QuerySet
 from accounts.models import User
 from files.access import Access
 from files.models import Folder, Grant, Item
-from files.sharing import granting
+from files.sharing import delegating
 from files.sharing.inheritance import from_above
 from files.sharing.recipients import describe
 from files.web.words import Words, can
@@ -101,7 +101,7 @@ def lines_of(
             is_above=_is_above(one, item),
             may_stop=not _is_above(one, item)
             and one.status in {"live", "scheduled"}
-            and granting.may_withdraw(one, access, actor=user),
+            and delegating.may_withdraw(one, access, actor=user),
         )
         for one in grants
     ]

@@ -93,10 +93,13 @@ def denied_folder(request: HttpRequest, folder_id: uuid.UUID, reason: str) -> No
     denials.note_folder(user_of(request), folder_id, reason=reason, door=_door(request))
 
 
-def may_not(request: HttpRequest, folder: Folder, what: str) -> HttpResponse:
-    """The page for who sees a folder, and may not do with it what was asked for: `rename it`."""
+def may_not(request: HttpRequest, folder: Folder, told: str) -> HttpResponse:
+    """The page for who sees a folder, and may not do with it what was asked for.
+
+    `told` says so in a sentence of its own: other languages put words elsewhere.
+    """
     denied_folder(request, folder.pk, denials.NO_PERMISSION)
-    context = {"folder": folder, "what": what}
+    context = {"folder": folder, "told": told}
     return render(request, "folders/may_not.html", context, status=403)
 
 

@@ -13,15 +13,18 @@ from typing import Any, cast
 
 from django import forms
 from django.core.validators import MaxValueValidator
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as say
 from django.utils.translation import gettext_lazy as _
 
+from accounts import limits
 from files.models import Folder, Grant, Item
 from files.sharing import named
 from files.sharing.granting import Terms
 from files.sharing.recipients import Recipient
 from files.web.forms import LAST_DAY
+from files.web.requested import user_of
 from files.web.words import levels_of
 
 OWN_END = "own"
@@ -40,6 +43,10 @@ def _ends(*, own: bool) -> list[tuple[str, Any]]:
         ("months", _("3 months")),
         (ON_A_DATE, _("on a date…")),
     ]
+
+
+class _Unknown(Exception):
+    """A name that means nobody, or several."""
 
 
 class ShareForm(forms.Form):
@@ -95,11 +102,47 @@ class ShareForm(forms.Form):
             until.initial = OWN_END
         self.named: list[Recipient] = []
         """Who was found so far, whatever else is wrong: the page shows them by their names."""
+        self.has_unknown = False
+        """Whether a name means nobody, or several."""
+        self.wait = 0
+        """Seconds until names that mean nobody are told again; nothing is said of any before."""
+
+    def holds(self, request: HttpRequest) -> bool:
+        """Whether it says what to do, and with whom. Names without anybody count as guesses."""
+        if not self.is_bound:
+            return False
+        user = user_of(request)
+        try:
+            with limits.NAMES_OF_PEOPLE.counting(request, _Unknown, user=user.pk):
+                self.full_clean()
+                if self.has_unknown:
+                    raise _Unknown
+        except _Unknown:
+            return False
+        except limits.LimitReached as reached:
+            # Who knows the names goes on. Anything else would tell which of them are known.
+            self.full_clean()
+            if not self.is_valid():
+                self.wait, self.named = reached.wait, []
+                self.full_clean()
+        return self.is_valid()
+
+    @property
+    def status(self) -> int:
+        """The status of a page that shows it."""
+        return 429 if self.wait else 400 if self.errors else 200
 
     def clean_to(self) -> Sequence[Recipient]:
         """Everybody who was named; one whose name means nobody or several is said by name."""
+        if self.wait:
+            text = say(
+                "You looked for many names in a short time. Write names that you are sure of, or "
+                "try again in %(wait)s."
+            )
+            raise forms.ValidationError(text % {"wait": limits.in_words(self.wait)})
         told = named.named(self.cleaned_data["to"])
         self.named = list(told.recipients)
+        self.has_unknown = bool(told.problems)
         if told.problems:
             raise forms.ValidationError(list(told.problems))
         if not told.recipients:

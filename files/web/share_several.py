@@ -10,25 +10,18 @@ from uuid import UUID
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from files.access import (
-    Access,
-    Person,
-    accesses_of,
-    folders_visible_to,
-    may_share,
-    visible_to,
-)
+from files.access import Access, Person, accesses_of, may_share
 from files.models import FileRecord, Item
-from files.sharing import denials, granting
+from files.sharing import delegating
 from files.sharing.granting import ITEMS_AT_ONCE
-from files.web.requested import denied, denied_folder, ids_of, user_of
+from files.web.chosen import back_of, chosen
+from files.web.requested import user_of
 from files.web.share_form import ShareForm
 from files.web.shared import tell, tell_of_locked
 
@@ -41,12 +34,12 @@ def share_several(request: HttpRequest) -> HttpResponse:
     404 where one of them is not visible; a list posts its choice here, and gets the form.
     """
     asked = request.POST if request.method == "POST" else request.GET
-    back, user = _back(request, asked), user_of(request)
+    back, user = back_of(asked, reverse("files:list")), user_of(request)
     if (count := len(asked.getlist("file") + asked.getlist("folder"))) > ITEMS_AT_ONCE:
         text = _("You chose %(count)d, and at most %(most)d can be shared at once: choose fewer.")
         messages.error(request, text % {"count": count, "most": ITEMS_AT_ONCE})
         return redirect(back)
-    items = _chosen(request, asked)
+    items = chosen(request, asked).items
     if not items:
         messages.warning(request, _("Choose files or folders first, then share them."))
         return redirect(back)
@@ -59,7 +52,7 @@ def share_several(request: HttpRequest) -> HttpResponse:
         return render(request, "files/may_not_share_these.html", context, status=403)
     # The choice of a list alone, without anybody to share with, is no mistake.
     form = _form(request.POST if "to" in request.POST else None, items, accesses)
-    if form.is_valid() and _share(request, form, items):
+    if form.holds(request) and _share(request, form, items):
         return redirect(back)
     context = {
         "items": items,
@@ -68,37 +61,7 @@ def share_several(request: HttpRequest) -> HttpResponse:
         "own_end": form.own_end,
         "locked": any(isinstance(one, FileRecord) and one.is_held for one in items),
     }
-    status = 400 if form.errors else 200
-    return render(request, "files/share_several.html", context, status=status)
-
-
-def _back(request: HttpRequest, asked: QueryDict) -> str:
-    """Where to go afterwards: an address of this site, and never another one."""
-    back = asked.get("back", "")
-    is_here = back.startswith("/") and url_has_allowed_host_and_scheme(
-        back, allowed_hosts={request.get_host()}, require_https=request.is_secure()
-    )
-    return back if is_here else reverse("files:list")
-
-
-def _chosen(request: HttpRequest, asked: QueryDict) -> Sequence[Item]:
-    """The folders and files that were chosen, by name; 404 if one is not visible. Two queries."""
-    files, folders = (ids_of(asked.getlist(kind)) for kind in ("file", "folder"))
-    who = Person(user_of(request))
-    seen_folders = list(
-        folders_visible_to(who).filter(pk__in=folders, parent__isnull=False).order_by("name", "pk")
-    )
-    seen_files = list(
-        visible_to(who).filter(pk__in=files).select_related("current").order_by("name", "pk")
-    )
-    if unseen := files - {one.pk for one in seen_files}:
-        denied(request, unseen, denials.NOT_VISIBLE)
-    unseen_folders = folders - {one.pk for one in seen_folders}
-    for folder_id in sorted(unseen_folders)[: denials.AT_ONCE]:
-        denied_folder(request, folder_id, denials.NOT_VISIBLE)
-    if unseen or unseen_folders:
-        raise Http404
-    return [*seen_folders, *seen_files]
+    return render(request, "files/share_several.html", context, status=form.status)
 
 
 def _manages(accesses: Mapping[UUID, Access], item: Item) -> bool:
@@ -115,7 +78,7 @@ def _form(
 
 def _share(request: HttpRequest, form: ShareForm, items: Sequence[Item]) -> bool:
     try:
-        outcomes = granting.share(items, form.named, form.terms(), actor=user_of(request))
+        outcomes = delegating.share(items, form.named, form.terms(), actor=user_of(request))
     except ValidationError as error:
         form.add_error(None, error)
         return False

@@ -64,7 +64,7 @@ def delete_folder(request: HttpRequest, folder_id: uuid.UUID) -> HttpResponseBas
     folder = visible_folder(request, folder_id)
     own = folders_removable_by(Person(user)).filter(pk=folder.pk)
     if folder.is_root or not own.exists():
-        return may_not(request, folder, _("delete it"))
+        return may_not(request, folder, _("You may not delete it"))
     return _put_away(request, folder)
 
 
@@ -78,7 +78,13 @@ def delete_several(request: HttpRequest) -> HttpResponse:
         messages.error(request, _("Choose what to delete first."))
         return redirect(back)
     rules: Any = {"files": removable_by, "folders": folders_removable_by}
-    if page := refused_some(request, picked, _("delete"), back=back, **rules):
+    if page := refused_some(
+        request,
+        picked,
+        _("Some of what you chose you may open, but not delete:"),
+        back=back,
+        **rules,
+    ):
         return page
     user = user_of(request)
     try:

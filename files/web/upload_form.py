@@ -19,6 +19,7 @@ from django.http import (
 )
 from django.http.multipartparser import MultiPartParserError
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods
@@ -112,7 +113,7 @@ def _page_for(request: HttpRequest) -> HttpResponse:
         [folder_id] = ids_of([text])
         folder = visible_folder(request, folder_id)
         if not addable_by(Person(user_of(request))).filter(pk=folder.pk).exists():
-            return may_not(request, folder, "put anything into it")
+            return may_not(request, folder, _("You may not put anything into it"))
     return upload_page(request)
 
 

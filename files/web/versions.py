@@ -20,10 +20,12 @@ from accounts import reauthentication
 from files.access import Permission, Person
 from files.errors import FileDamaged, NoSuchVersion
 from files.models import FileRecord
+from files.records.kinds import kind_of
 from files.vault import held, versions
+from files.web import viewing
 from files.web.downloads import send
 from files.web.held_keys import REFUSED, key_refused, wrong_keys_counted
-from files.web.key_pages import locked
+from files.web.key_pages import VIEW, locked
 from files.web.requested import managed, may_not_download, user_of
 from files.web.transfers import unlocking
 
@@ -48,14 +50,20 @@ def versions_of(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
 def _page(
     request: HttpRequest, record: FileRecord, *, problem: str = "", status: int = 200
 ) -> HttpResponse:
+    former = [versions.as_it_was(kept) for kept in versions.of(record)]
     context = {
         "record": record,
-        "former": [versions.as_it_was(kept) for kept in versions.of(record)],
+        "former": former,
+        "viewable": {one.version for one in former if _is_viewable(one)},
         "may_delete": record.owner_id == user_of(request).pk,
         "may_download": user_of(request).has_perm(Permission.DOWNLOAD),
         "problem": problem,
     }
     return render(request, "files/versions.html", context, status=status)
+
+
+def _is_viewable(former: FileRecord) -> bool:
+    return not former.is_damaged and kind_of(former.content_type, former.name) is not None
 
 
 def _id_of(text: str) -> uuid.UUID:
@@ -91,6 +99,13 @@ def download(request: HttpRequest, file_id: uuid.UUID, version: uuid.UUID) -> Ht
     return send(request, _former(request, file_id, version))
 
 
+@require_safe
+@login_required
+def view(request: HttpRequest, file_id: uuid.UUID, version: uuid.UUID) -> HttpResponse:
+    """The page that shows a former version; a locked one asks for the key that it was made with."""
+    return viewing.show(request, _former(request, file_id, version))
+
+
 @require_POST
 @sensitive_post_parameters("key")
 @login_required
@@ -101,14 +116,16 @@ def unlock(request: HttpRequest, file_id: uuid.UUID, version: uuid.UUID) -> Http
     user = user_of(request)
     if not user.has_perm(Permission.DOWNLOAD):
         return may_not_download(request, record)
-    there = redirect("files:version_download", record.pk, record.version)
+    then = VIEW if request.POST.get("then") == VIEW else ""
+    door = "files:version_view" if then else "files:version_download"
+    there = redirect(door, record.pk, record.version)
     if not record.is_held:
         return there
     try:
         with wrong_keys_counted(request, record):
             key = held.unlock(record, request.POST.get("key", ""), actor=user)
     except REFUSED as refused:
-        return key_refused(request, record, refused, partial(locked, request, record))
+        return key_refused(request, record, refused, partial(locked, request, record, then=then))
     unlocking.unlock(there, request, record, key)
     return there
 

@@ -20,6 +20,7 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_safe
 
 from files.access import Permission
+from files.models import FileRecord
 from files.records.kinds import PLAYED, kind_of
 from files.web.key_pages import VIEW, locked
 from files.web.requested import may_not_download, user_of, visible
@@ -35,22 +36,38 @@ SCRIPTS: Final = ("viewer/", "vendor/pdfjs/")
 @sensitive_variables()
 def view(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
     """The page that shows a file to who may download it; a locked one asks for its key."""
-    record = visible(request, file_id)
+    return show(request, visible(request, file_id))
+
+
+@sensitive_variables()
+def show(request: HttpRequest, record: FileRecord) -> HttpResponse:
+    """The same of a file, or of what it was, that the user has got so far as to ask for."""
     if not user_of(request).has_perm(Permission.DOWNLOAD):
         return may_not_download(request, record)
     if record.is_damaged:
         return render(request, "files/damaged.html", {"record": record}, status=502)
     kind = kind_of(record.content_type, record.name)
+    context = {"record": record, "kind": kind, **_addresses(record)}
     if kind is None:
-        return render(request, "files/not_viewable.html", {"record": record})
+        return render(request, "files/not_viewable.html", context)
     if record.is_held and unlocking.unlocked(request, record) is None:
         return locked(request, record, then=VIEW)
-    context = {"record": record, "kind": kind, "etag": etag_of(record)}
-    response = render(request, "files/view.html", context)
+    response = render(request, "files/view.html", {**context, "etag": etag_of(record)})
     # Nothing but this very frame: it cannot even navigate itself to anywhere else.
     needs = {"media-src": "'self'"} if kind in PLAYED else {"frame-src": [_frame(request)]}
     response._csp_update = needs  # type: ignore[attr-defined]
     return response
+
+
+def _addresses(record: FileRecord) -> dict[str, str]:
+    """Where its bytes come from, and where one goes back to."""
+    if record.former_id is None:
+        bytes_at = reverse("files:download", args=[record.pk])
+        return {"address": bytes_at, "back": record.get_absolute_url()}
+    return {
+        "address": reverse("files:version_download", args=[record.pk, record.version]),
+        "back": reverse("files:versions", args=[record.pk]),
+    }
 
 
 def _frame(request: HttpRequest) -> str:

@@ -1,18 +1,5 @@
-// The administration: menus of filters close as menus do, and what Django's scripts put in the
-// place of a field gets the field's name. Everything works without it.
-
-document.addEventListener("keydown", (event) => {
-  const open = event.key === "Escape" && document.querySelector("details.filter[open]");
-  if (!open) return;
-  open.open = false;
-  open.querySelector("summary").focus();
-});
-
-document.addEventListener("click", (event) => {
-  for (const open of document.querySelectorAll("details.filter[open]")) {
-    if (!open.contains(event.target)) open.open = false;
-  }
-});
+// The administration: what Django's scripts put in the place of a field gets the field's name.
+// Everything works without it.
 
 const labelOf = (field) => {
   const label = field.labels?.[0]?.textContent.trim().replace(/:$/, "");

@@ -15,6 +15,7 @@ class Recipients {
     this.form = form;
     this.pieces = form.querySelector("template[data-pieces]").content;
     this.said = form.querySelector("[data-said]");
+    this.noted = form.querySelector("[data-noted]");
     this.field = form.querySelector("[data-recipients] textarea");
     this.options = [];
     this.active = -1;
@@ -80,6 +81,7 @@ class Recipients {
         headers: { Accept: "application/json" },
         signal: this.asked.signal,
       });
+      this.note(answer.status === 429 ? this.said.dataset.busy : "");
       if (!answer.ok) return this.close();
       const { suggestions } = await answer.json();
       if (this.input.value.trim() === text) this.show(suggestions);
@@ -212,6 +214,14 @@ class Recipients {
 
   say(text) {
     this.said.textContent = text;
+  }
+
+  /** Say it where it is seen, too; nothing takes it away. */
+  note(text) {
+    if (this.noted.textContent === text) return;
+    this.noted.textContent = text;
+    this.noted.hidden = !text;
+    if (text) this.say(text);
   }
 }
 

@@ -126,6 +126,7 @@ DOORS: dict[str, list[Door]] = {
         Door("POST", 404, manage=True, data={"delete": "1"}),
     ],
     "files:version_download": [Door(ok=404, manage=True), Door("HEAD", 404, manage=True)],
+    "files:version_view": [Door(ok=404, manage=True), Door("HEAD", 404, manage=True)],
     "files:version_unlock": [Door("POST", 404, manage=True)],
     "files:delete": [Door(manage=True), Door("HEAD", manage=True), Door("POST", 302, manage=True)],
     "files:rename": [

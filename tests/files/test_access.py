@@ -22,6 +22,7 @@ from files import access
 from files.access import Permission, Person, access_of
 from files.lists import paging
 from files.models import FileRecord, Grant
+from files.sharing.delegating import share
 from files.sharing.effective_access import (
     explain_files,
     explain_readers,
@@ -29,7 +30,7 @@ from files.sharing.effective_access import (
     shut_out,
     withheld,
 )
-from files.sharing.granting import Terms, share
+from files.sharing.granting import Terms
 from tests.files.test_models import filed
 
 CONTENT = ("files.download_filerecord", "files.view_filerecord")

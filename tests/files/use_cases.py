@@ -52,7 +52,7 @@ from files.keys.wrapping_history import with_past
 from files.models import Conflict, FileRecord, Folder, Grant, StoredObject
 from files.recovery import database_closing
 from files.rotation import reencryption, retirement
-from files.sharing import denials, granting
+from files.sharing import delegating, denials, granting
 from files.tree import placing
 from files.upkeep import verification
 from files.vault import (
@@ -216,6 +216,7 @@ MODULES: dict[str, str] = {
     "files.lists.cursors": RULES,
     "files.lists.places": READS,
     "files.lists.recent": READS,
+    "files.lists.filters": READS,
     "files.lists.rows": READS,
     "files.lists.shared": READS,
     "files.lists.trash": READS,
@@ -223,10 +224,12 @@ MODULES: dict[str, str] = {
     "files.vault.recent": "notes what a person had to do with, for a list of their own",
     "files.sharing.inheritance": READS,
     "files.sharing.named": READS,
+    "files.sharing.delegating": WALKED,
     "files.sharing.granting": WALKED,
     "files.upkeep.sweeping": SUMMARY,
     "files.records.derived": READS,
     "files.tree.plain_names": "keeps what a search compares, as the names have it",
+    "files.web.filtering": PAGES,
     "files.web.uploads": PAGES,
     "files.urls": WIRING,
     "files.folder_urls": WIRING,
@@ -395,8 +398,9 @@ NO_EVENT: dict[str, str] = {
     "files.vault.quota.taken_by": READS,
     "files.folders.moving.touched": RULES,
     "files.folders.moving.record_transfer": "is the event",
+    "files.sharing.granting.give": "within `grant_many` and `delegating.share`",
     "files.sharing.granting.given_by": READS,
-    "files.sharing.granting.may_withdraw": RULES,
+    "files.sharing.delegating.may_withdraw": RULES,
     "files.sharing.granting.remaining": READS,
     "files.vault.opening.OpenFile.chunks": (
         "damage is marked by mark_damaged; the download is an event"
@@ -686,7 +690,7 @@ def _revoke(world: World) -> Call:
 
 def _withdraw(world: World) -> Call:
     grant = world.given()
-    return lambda: granting.withdraw(grant, actor=world.alice)
+    return lambda: delegating.withdraw(grant, actor=world.alice)
 
 
 def _change(world: World) -> Call:
@@ -699,7 +703,7 @@ def _share(world: World) -> Call:
     world.alice.user_permissions.add(Permission.objects.get(codename="add_grant"))
     alice = User.objects.get(pk=world.alice.pk)
     terms = granting.Terms("download")
-    return lambda: granting.share([world.record], [world.bob], terms, actor=alice)
+    return lambda: delegating.share([world.record], [world.bob], terms, actor=alice)
 
 
 def _grant_many(world: World) -> Call:
@@ -1082,8 +1086,8 @@ WRITES: dict[str, list[Case]] = {
     ],
     "files.sharing.granting.grant_many": [Case(Event.GRANT_CREATED, _grant_many)],
     "files.sharing.granting.revoke": [Case(Event.GRANT_REVOKED, _revoke)],
-    "files.sharing.granting.share": [Case(Event.GRANT_CREATED, _share)],
-    "files.sharing.granting.withdraw": [Case(Event.GRANT_REVOKED, _withdraw)],
+    "files.sharing.delegating.share": [Case(Event.GRANT_CREATED, _share)],
+    "files.sharing.delegating.withdraw": [Case(Event.GRANT_REVOKED, _withdraw)],
     "files.vault.storing.Upload.abort": [Case(Event.UPLOAD_ABORTED, _abort)],
     "files.vault.storing.create_record": [Case(Event.FILE_UPLOADED, _publish)],
     "files.vault.opening.mark_damaged": [

@@ -20,7 +20,9 @@ from accounts.models import User
 from benchmarks.population import Population, populate
 from files import access
 from files.access import Person, access_of
-from files.lists import paging
+from files.lists import contents, paging, recent, shared
+from files.lists.contents import Order
+from files.lists.filters import Filter
 from files.models import FileRecord, Folder, StoredObject
 from tests.audit.databases import as_default
 from tests.integration.postgresql import server
@@ -45,6 +47,10 @@ def bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages and searches look at few files, so that what grows with all of them shows."""
     monkeypatch.setattr(paging, "WALKED", BOUND)
     monkeypatch.setattr(paging, "PROPOSED", BOUND)
+    # Of more PostgreSQL might rather sort the few thousand files that the largest folder here has.
+    monkeypatch.setattr(contents, "LOOKED_AT", BOUND // 2)
+    monkeypatch.setattr(shared, "GRANTS_LOOKED_AT", BOUND)
+    monkeypatch.setattr(recent, "GRANTS_LOOKED_AT", BOUND)
 
 
 def most_rows(work: Callable[[], object]) -> int:
@@ -128,6 +134,27 @@ def test_one_folder_costs_no_more_for_what_is_in_it_or_its_grants(
             access.covered_by_one_grant(person, folder, folders[0])
 
     assert most_rows(look) <= MOST
+
+
+@pytest.mark.parametrize("who", ["owner", "reader", "newcomer"])
+def test_no_filtered_page_reads_more_than_its_bounds(
+    population: Population, bounded: None, who: str
+) -> None:
+    """What is looked at; that each row is then asked of the rule costs a page of any kind so."""
+    user = User.objects.get(username=who)
+    person, big = Person(user), Folder.objects.get(pk=population.big)
+    for keep in (Filter("pdf"), Filter("video"), Filter(locked=True), Filter(whose="shared")):
+        for sort in ("name", "-name", "size", "-size", "time", "-time"):
+            order = Order.of(sort)
+            assert order is not None
+            page = partial(contents.page_of, person, big, order=order, length=20, keep=keep)
+            assert most_rows(page) <= MOST, (who, keep, sort)
+        for list_of in (shared, recent):
+            page = partial(list_of.page_of, person, length=20, keep=keep)
+            assert most_rows(page) <= MOST, (who, keep, list_of)
+        if who == "newcomer":  # Of others, folders by name: see above.
+            page = partial(paging.page_of, user, query="report pdf", length=20, keep=keep)
+            assert most_rows(page) <= MOST, (who, keep)
 
 
 def test_a_rare_name_is_found_by_trigrams(population: Population) -> None:

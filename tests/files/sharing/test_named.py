@@ -61,6 +61,35 @@ def test_of_groups_that_differ_by_case_the_one_that_was_written(db: None) -> Non
     assert "can mean several" in named("AUDIT").problems[0]
 
 
+@pytest.mark.parametrize("text", ["Bob Arger", "bob  arger", "BOB \u00c4RGER", "Bob A\u0308rger"])
+def test_a_full_name_is_found_without_its_accents(db: None, text: str) -> None:
+    bob = person("x1", "Bob", "\u00c4rger")
+    person("x2", "Bob", "Larger")
+    person("x3", "Bob \u00c4rger", "Junior")
+    person("x4", "\u00c4rger", "Bob")
+    assert named(text).recipients == [bob]
+
+
+@pytest.mark.parametrize("text", ["Grosse Loge", "gro\u00dfe loge", "group:grosse L\u00f6ge"])
+def test_a_group_is_found_without_its_accents(db: None, text: str) -> None:
+    group = Group.objects.create(name="Gro\u00dfe L\u00f6ge")
+    assert named(text).recipients == [group]
+
+
+def test_who_is_called_just_so_comes_before_who_differs_by_accents(db: None) -> None:
+    plain, marked = person("x1", "Ann", "Muller"), person("x2", "Ann", "M\u00fcller")
+    assert named("ann muller").recipients == [plain]
+    assert named("ann m\u00fcller").recipients == [marked]
+    assert "can mean several" in named("Ann M\u016bller").problems[0]
+
+
+def test_a_name_of_a_group_means_no_person(db: None) -> None:
+    person("x1", "", "Mueller")
+    person("x2", "", "M\u00fcller")
+    for text in ("group:muller", "group:M\u00fcller"):
+        assert "There is no person and no group" in named(text).problems[0]
+
+
 def test_several_are_found_in_their_order_and_each_once(db: None) -> None:
     bob, carol = person("bob"), person("carol")
     team = Group.objects.create(name="Team, internal")
@@ -114,7 +143,7 @@ def test_however_many_are_named_the_queries_are_few(
     db: None, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     people = [person(f"person{number}", "P", f"{number}") for number in range(AT_MOST)]
-    with django_assert_max_num_queries(2):
+    with django_assert_max_num_queries(3):
         told = named("\n".join(one.get_full_name() for one in people))
     assert told.recipients == people
     # Only of the first few that mean nobody similar ones are looked for.

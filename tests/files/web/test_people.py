@@ -7,7 +7,9 @@ from django.contrib.auth.models import Group, Permission
 from django.test import Client
 from django.urls import reverse
 
+from accounts import limits
 from accounts.models import User
+from tests.files.test_models import placed
 
 pytestmark = pytest.mark.django_db
 URL = "/people/suggest/"
@@ -55,3 +57,68 @@ def test_who_may_not_share_is_told_nobody(client: Client, mallory: User) -> None
 
 def test_only_reading_is_a_method_of_it(sharer: Client) -> None:
     assert sharer.post(URL, {"q": "mu"}).status_code == 405
+
+
+# --- How often ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def three(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        limits, "NAMES_OF_PEOPLE", limits.Limit("test_names", {"user": "3/h", "address": "5/h"})
+    )
+
+
+def test_who_asks_too_often_is_told_when_to_ask_again(
+    sharer: Client, bob: User, three: None
+) -> None:
+    for _ in range(3):
+        assert sharer.get(URL, {"q": "bo"}).status_code == 200
+    answer = sharer.get(URL, {"q": "bo"}, headers={"Accept": "application/json"})
+    assert answer.status_code == 429
+    assert answer["Content-Type"].startswith("text/plain")
+    assert "60 minutes" in answer.text
+    assert 3500 < int(answer["Retry-After"]) <= 3600
+    assert "bob" not in answer.text
+
+
+def test_another_person_and_another_address_are_counted_by_themselves(
+    client: Client, alice: User, bob: User, three: None
+) -> None:
+    may = Permission.objects.get(codename="share_filerecord")
+    for user, expected in ((alice, [200] * 3 + [429]), (bob, [200, 200, 429])):
+        user.user_permissions.add(may)
+        client.force_login(user)
+        found = [client.get(URL, {"q": "xy"}).status_code for _ in expected]
+        # Five from one address.
+        assert found == expected
+
+
+def test_who_may_not_share_is_not_counted(client: Client, bob: User, three: None) -> None:
+    client.force_login(bob)
+    assert {client.get(URL, {"q": "bo"}).status_code for _ in range(5)} == {403}
+
+
+def test_a_form_that_names_people_who_are_not_there_counts_with_them(
+    sharer: Client, alice: User, bob: User, three: None
+) -> None:
+    record = placed(alice)
+    address = f"/files/{record.pk}/grants/"
+    form = {"level": "download", "until": "7"}
+    for number in range(2):
+        page = sharer.post(address, {"to": f"nobody {number}", **form})
+        assert page.status_code == 400
+    assert sharer.post(address, {"to": "bob", **form}).status_code == 302
+    assert sharer.get(URL, {"q": "bo"}).status_code == 200
+    page = sharer.post(address, {"to": "bob, nobody 3", **form})
+    assert page.status_code == 429
+    assert "You looked for many names" in page.text
+    assert "There is no person" not in page.text
+    # Which of them are known is not told by another mistake either.
+    page = sharer.post(address, {"to": "user:bob", "level": "download", "until": "date"})
+    assert page.status_code == 429
+    assert "Choose the last day" in page.text
+    # Who knows the name shares on.
+    assert sharer.post(address, {"to": "user:bob", **form, "until": "30"}).status_code == 302
+    several = sharer.post("/files/share/", {"file": record.pk, "to": "nobody", **form})
+    assert several.status_code == 429

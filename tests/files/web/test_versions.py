@@ -13,7 +13,7 @@ from pytest_django.fixtures import Settings
 from accounts.models import User
 from files.crypto.errors import Damaged
 from files.keys.custody import UserKey
-from files.models import Conflict, FileRecord
+from files.models import Conflict, FileRecord, KeptVersion
 from files.vault import opening, storing, versions
 from files.vault.destinations import Destination
 from tests.files.conftest import CONTENT, KEY, give
@@ -169,7 +169,73 @@ def test_a_held_version_is_unlocked_by_its_own_key_for_itself_alone(
     assert body(session.get(bytes_of(former))) == CONTENT
 
 
+def test_a_former_version_is_viewed_by_the_bytes_that_it_had(
+    session: Client, two: FileRecord, former: FileRecord, events: Events
+) -> None:
+    assert bytes_of(former, "view") in session.get(page_of(two)).text
+    page = session.get(bytes_of(former, "view"))
+    assert page.status_code == 200
+    for text in (
+        f'data-address="{bytes_of(former)}"',
+        f'data-etag="&quot;{former.version.hex}&quot;"',
+        f'data-size="{len(CONTENT)}"',
+        f'href="{page_of(two)}"',
+        "A former version",
+    ):
+        assert text in page.text
+    assert f"/files/{two.pk}/download/" not in page.text
+    assert "frame-src http://testserver/files/viewer/" in page["Content-Security-Policy"]
+    assert not events("file_downloaded")
+    unknown = reverse("files:version_view", args=[two.pk, two.version])
+    assert session.get(unknown).status_code == 404
+
+
+@pytest.mark.parametrize("level", [None, "download"])
+def test_who_does_not_manage_views_no_version(
+    bob: User, two: FileRecord, former: FileRecord, level: str | None
+) -> None:
+    if level:
+        give(FileRecord.objects.get(pk=former.pk), bob, level=level)
+    assert as_member(bob).get(bytes_of(former, "view")).status_code == 404
+
+
+def test_what_is_not_shown_is_offered_with_its_own_bytes(
+    session: Client, two: FileRecord, former: FileRecord
+) -> None:
+    KeptVersion.objects.update(content_type="image/svg+xml")
+    page = session.get(bytes_of(former, "view"))
+    assert f'href="{bytes_of(former)}"' in page.text
+    assert "data-viewer" not in page.text
+    assert bytes_of(former, "view") not in session.get(page_of(two)).text
+
+
+def test_a_damaged_version_is_not_viewed(
+    session: Client, two: FileRecord, former: FileRecord
+) -> None:
+    opening.mark_damaged(former.current, Damaged("it is"))
+    assert session.get(bytes_of(former, "view")).status_code == 502
+    assert bytes_of(former, "view") not in session.get(page_of(two)).text
+
+
+def test_a_held_version_is_viewed_once_its_own_key_was_entered(
+    session: Client, held_record: FileRecord, alice: User
+) -> None:
+    other = "b3RoZXIta2V5LW9mLXRoZS10ZXN0cy0wMTIzNDU2Nzg="
+    storing.store(alice, [b"second"], name="secret.txt", destination=VERSION, key=UserKey(other))
+    KeptVersion.objects.update(content_type="text/plain")
+    former = versions.as_it_was(versions.of(FileRecord.objects.get())[0])
+    asked = session.get(bytes_of(former, "view"))
+    assert asked.status_code == 403
+    assert '<input type="hidden" name="then" value="view">' in asked.text
+    wrong = session.post(bytes_of(former, "unlock"), {"key": other, "then": "view"})
+    assert (wrong.status_code, 'value="view"' in wrong.text) == (403, True)
+    right = session.post(bytes_of(former, "unlock"), {"key": KEY, "then": "view"})
+    assert (right.status_code, right["Location"]) == (302, bytes_of(former, "view"))
+    assert "data-viewer" in session.get(bytes_of(former, "view")).text
+
+
 def test_a_page_takes_no_other_method(session: Client, two: FileRecord, former: FileRecord) -> None:
     assert session.put(page_of(two)).status_code == 405
     assert session.post(bytes_of(former)).status_code == 405
     assert session.get(bytes_of(former, "unlock")).status_code == 405
+    assert session.post(bytes_of(former, "view")).status_code == 405
