@@ -15,9 +15,10 @@ from django.contrib.auth import authenticate
 from django.contrib.auth.hashers import make_password
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
+from django.utils.translation import gettext, gettext_lazy
 
 import audit
-from accounts import limits, lockouts, mail, members, powers
+from accounts import limits, lockouts, mail, members, powers, preferences
 from accounts.backends import account_tried, typed_name
 from accounts.models import User
 from accounts.signals import record_failure
@@ -33,9 +34,9 @@ GUESSES = limits.Limit("sign_in_account", {"account": "5/5m"})
 ATTEMPTS = Slots(SLOTS, patience=2 * PATIENCE, longest=LONGEST)
 """Passwords that this process looks at now. An attempt counts as a wrong one until it is known: of
 many people who come at once from one address, most would be told that they had tried too often."""
-NOT_RIGHT = (
-    "Name or password is not right. If you are sure of them: after many wrong attempts, anybody's, "
-    "right ones are refused for 5 minutes, too."
+NOT_RIGHT = gettext_lazy(
+    "Name or password is not right. If you are sure of them: after many wrong "
+    "attempts, anybody's, right ones are refused for 5 minutes, too."
 )
 
 
@@ -47,7 +48,7 @@ class AccountAdapter(DefaultAccountAdapter):
     error_messages = {
         **DefaultAccountAdapter.error_messages,
         # Said where nobody knows how long, of mails that were asked for again.
-        **dict.fromkeys(LOCKED_OUT, "Too many attempts. Try again in a few minutes."),
+        **dict.fromkeys(LOCKED_OUT, gettext_lazy("Too many attempts. Try again in a few minutes.")),
         **dict.fromkeys(("username_password_mismatch", "email_password_mismatch"), NOT_RIGHT),
     }
 
@@ -176,8 +177,9 @@ class AccountAdapter(DefaultAccountAdapter):
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Raises MailUnavailable when it could not be handed over."""
         hours = settings.PASSWORD_RESET_TIMEOUT // 3600
+        reader = context.get("user") or User.objects.filter(email__iexact=email).first()
         # Some mails go out when a transaction commits, which may be after the request.
-        with request_context(self.request), mail.handing_over():
+        with request_context(self.request), mail.handing_over(), preferences.of_reader(reader):
             super().send_mail(template_prefix, email, {"reset_hours": hours, **context})
 
     def send_account_already_exists_mail(self, email: str) -> None:
@@ -228,4 +230,6 @@ class MFAAdapter(DefaultMFAAdapter):
 
     def generate_authenticator_name(self, user: User, type: Authenticator.Type) -> str:
         count = Authenticator.objects.filter(user=user, type=type).count()
-        return "Passkey" if not count else f"Passkey {count + 1}"
+        if not count:
+            return gettext("Passkey")
+        return gettext("Passkey %(number)d") % {"number": count + 1}

@@ -2,12 +2,13 @@
 
 from allauth.usersessions.apps import UserSessionsConfig as AllauthUserSessionsConfig
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy
 
 
 class AccountsConfig(AppConfig):
     name = "accounts"
     default = True
-    verbose_name = "People"
+    verbose_name = gettext_lazy("People")
 
     def ready(self) -> None:
         # Models exist only from here on.

@@ -22,6 +22,7 @@ from typing import Any
 from django.contrib.auth.models import AnonymousUser, Permission
 from django.core.exceptions import ValidationError
 from django.db.models import Model, Q
+from django.utils.translation import gettext
 
 from accounts import members
 from accounts.models import User
@@ -149,7 +150,10 @@ def lets_write(actor: Any, model: type[Model], subject: Model | None = None) -> 
 def refuse_above(actor: Any, person: User) -> None:
     """Raise ValidationError where `person` has powers that `actor` does not have."""
     if exceeds(person, actor):
-        raise ValidationError(f"{person} has powers that you do not have: ask a superuser.")
+        raise ValidationError(
+            gettext("%(person)s has powers that you do not have: ask a superuser.")
+            % {"person": person}
+        )
 
 
 def withheld(actor: Any, model: type[Model]) -> frozenset[str]:

@@ -20,6 +20,7 @@ from django.contrib.auth.forms import SetPasswordMixin
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.forms.fields import InvalidJSONInput
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 import audit
@@ -83,11 +84,11 @@ class AcceptForm(BasePasswordMixin, forms.Form):
     """A name and a password for the account that an invitation is for."""
 
     username = forms.CharField(
-        label="User name",
+        label=_("User name"),
         max_length=150,
         validators=User.username_validators(),
         widget=forms.TextInput(attrs={"autocomplete": "username", "autocapitalize": "none"}),
-        help_text="Letters, digits and @ . + - _. You sign in with it, or with your address.",
+        help_text=_("Letters, digits and @ . + - _. You sign in with it, or with your address."),
     )
     password1, password2 = SetPasswordMixin.create_password_fields()
 
@@ -98,7 +99,7 @@ class AcceptForm(BasePasswordMixin, forms.Form):
     def clean_username(self) -> str:
         name = str(User.normalize_username(self.cleaned_data["username"]))
         if User.objects.filter(username__iexact=name).exists():
-            raise ValidationError("An account with this user name exists already.")
+            raise ValidationError(gettext("An account with this user name exists already."))
         return name
 
     def clean(self) -> dict[str, Any]:
@@ -117,12 +118,12 @@ class AcceptForm(BasePasswordMixin, forms.Form):
 class InviteForm(forms.Form):
     """Whom to invite; and, for superusers, into which groups."""
 
-    email = forms.EmailField(label="E-mail address", max_length=254)
+    email = forms.EmailField(label=_("E-mail address"), max_length=254)
     groups = SoundMultipleChoiceField(
         Group.objects.order_by("name"),
         required=False,
         widget=forms.CheckboxSelectMultiple,
-        help_text="None chosen: Members.",
+        help_text=_("None chosen: Members."),
     )
 
     def __init__(self, *args: Any, may_choose_groups: bool, **kwargs: Any) -> None:
@@ -178,12 +179,13 @@ class CredentialField(forms.JSONField):
 
 class AddWebAuthnForm(webauthn.AddWebAuthnForm):
     credential = CredentialField(
-        widget=forms.HiddenInput, error_messages={"required": "Adding a passkey needs JavaScript."}
+        widget=forms.HiddenInput,
+        error_messages={"required": _("Adding a passkey needs JavaScript.")},
     )
     name = forms.CharField(required=False, max_length=100)
     passwordless = forms.BooleanField(
         required=False,
-        help_text="Then the key makes sure of you: by a fingerprint, a face or a PIN.",
+        help_text=_("Then the key makes sure of you: by a fingerprint, a face or a PIN."),
     )
 
     def clean_name(self) -> str:
@@ -204,13 +206,15 @@ class EditWebAuthnForm(webauthn.EditWebAuthnForm):
     def clean_name(self) -> str:
         name = self.cleaned_data["name"]
         if not is_seen(name):
-            raise ValidationError("Nothing of this name can be seen: give it letters or digits.")
+            raise ValidationError(
+                gettext("Nothing of this name can be seen: give it letters or digits.")
+            )
         return clean_line(name)
 
 
 class _CredentialForm(webauthn.AuthenticateWebAuthnForm):
     credential = CredentialField(
-        widget=forms.HiddenInput, error_messages={"required": "A passkey needs JavaScript."}
+        widget=forms.HiddenInput, error_messages={"required": _("A passkey needs JavaScript.")}
     )
 
     def clean_credential(self) -> Any:

@@ -24,9 +24,10 @@ from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 
 import audit
-from accounts import mail
+from accounts import mail, preferences
 from accounts.limits import ADDRESS, Limit
 from accounts.members import ensure_members_group
 from accounts.models import Invitation, User
@@ -89,9 +90,11 @@ def refuse_address(email: str) -> None:
     if User.objects.filter(email__iexact=email).exists() or (
         EmailAddress.objects.filter(email__iexact=email).exists()
     ):
-        raise ValidationError("An account with this e-mail address exists already.")
+        raise ValidationError(gettext("An account with this e-mail address exists already."))
     if Invitation.objects.waiting().filter(email__iexact=email).exists():
-        raise ValidationError("This address is invited already: send that invitation again.")
+        raise ValidationError(
+            gettext("This address is invited already: send that invitation again.")
+        )
 
 
 # --- Sending -----------------------------------------------------------------------------------
@@ -139,8 +142,9 @@ def _send(
 def _mail(invitation: Invitation, token: str, actor: User, request: HttpRequest) -> bool:
     link = request.build_absolute_uri(reverse("invitation_link", args=[token]))
     context = {"invitation": invitation, "link": link, "actor": actor, "host": request.get_host()}
-    body = render_to_string("accounts/email/invitation_message.txt", context).strip()
-    subject = "[Securestore] You are invited"
+    with preferences.of_reader(None):
+        body = render_to_string("accounts/email/invitation_message.txt", context).strip()
+        subject = f"[Securestore] {gettext('You are invited')}"
     message = EmailMessage(subject, body, settings.DEFAULT_FROM_EMAIL, [invitation.email])
     try:
         with mail.handing_over():

@@ -24,6 +24,7 @@ from allauth.core.internal import ratelimit
 from django.core.cache import cache
 from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext, ngettext
 
 from runtime.connections import release
 
@@ -73,15 +74,18 @@ class LimitReached(Exception):
     """
 
     def __init__(self, wait: int, *, is_new: bool = True) -> None:
-        super().__init__(f"Too many attempts. Try again in {in_words(wait)}.")
+        text = gettext("Too many attempts. Try again in %(wait)s.") % {"wait": in_words(wait)}
+        super().__init__(text)
         self.wait = wait
         self.is_new = is_new
 
 
 def in_words(seconds: int) -> str:
     """A wait as people read it: rounded up, `40 seconds` or `5 minutes`."""
-    number, unit = (seconds, "second") if seconds < 60 else (math.ceil(seconds / 60), "minute")
-    return f"{number} {unit}{'' if number == 1 else 's'}"
+    if seconds < 60:
+        return ngettext("%(n)d second", "%(n)d seconds", seconds) % {"n": seconds}
+    minutes = math.ceil(seconds / 60)
+    return ngettext("%(n)d minute", "%(n)d minutes", minutes) % {"n": minutes}
 
 
 @dataclass(frozen=True)

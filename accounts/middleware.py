@@ -23,6 +23,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.functional import SimpleLazyObject
+from django.utils.translation import gettext
 
 from accounts import preferences, reauthentication, session_activity, sessions, tokens
 from accounts.limits import LimitReached
@@ -140,7 +141,7 @@ class SecondFactorMiddleware:
             return None
         if name in {"uploads", "upload"} or not request.accepts("text/html"):
             return HttpResponse(
-                "This site requires a second factor: set one up in the browser first.\n",
+                gettext("This site requires a second factor: set one up in the browser first.\n"),
                 content_type="text/plain; charset=utf-8",
                 status=403,
             )

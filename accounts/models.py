@@ -36,7 +36,7 @@ class User(AbstractUser):
     quota = models.PositiveBigIntegerField(
         null=True,
         blank=True,
-        help_text="Bytes that this person's files may take; empty: the site's default.",
+        help_text=_("Bytes that this person's files may take; empty: the site's default."),
     )
 
     language = models.CharField(max_length=12, blank=True, default="", db_default="")
@@ -53,12 +53,12 @@ class User(AbstractUser):
                 Lower("email"),
                 condition=~models.Q(email=""),
                 name="accounts_user_email_unique",
-                violation_error_message="An account with this e-mail address exists already.",
+                violation_error_message=_("An account with this e-mail address exists already."),
             ),
             models.UniqueConstraint(
                 Lower("username"),
                 name="accounts_user_username_unique",
-                violation_error_message="An account with this user name exists already.",
+                violation_error_message=_("An account with this user name exists already."),
             ),
         )
 
@@ -146,7 +146,7 @@ class Invitation(models.Model):
     Kept as history: revoked, never deleted. Of its link's token only a hash is here.
     """
 
-    email = models.EmailField("e-mail address")
+    email = models.EmailField(_("e-mail address"))
     token_hash = models.CharField(max_length=64, unique=True, editable=False)
     groups = models.ManyToManyField(Group, blank=True, related_name="+")
     invited_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
@@ -167,7 +167,7 @@ class Invitation(models.Model):
                 Lower("email"),
                 condition=models.Q(accepted_at=None, revoked_at=None),
                 name="accounts_invitation_one_waiting",
-                violation_error_message="This address is invited already.",
+                violation_error_message=_("This address is invited already."),
             ),
             models.CheckConstraint(
                 condition=models.Q(accepted_at=None) | models.Q(revoked_at=None),

@@ -6,7 +6,8 @@ that does not exist, is as if nothing was said.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -57,6 +58,21 @@ def apply(user: User | AnonymousUser) -> None:
         translation.activate(user.language)
     if zone := _zone(user.time_zone):
         timezone.activate(zone)
+
+
+@contextmanager
+def of_reader(user: User | None) -> Iterator[None]:
+    """What is written within is for this person, whoever has the request: a mail, say.
+
+    Where they have chosen nothing, or have no account, it is as the site has it.
+    """
+    chosen = user.language if user and user.language in languages() else settings.LANGUAGE_CODE
+    zone = _zone(user.time_zone) if user else None
+    with (
+        translation.override(chosen),
+        timezone.override(zone or timezone.get_default_timezone()),
+    ):
+        yield
 
 
 def _zone(name: str) -> ZoneInfo | None:

@@ -27,6 +27,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.utils.http import urlencode
+from django.utils.translation import gettext
 
 from accounts.models import User
 
@@ -75,7 +76,7 @@ def ask(request: HttpRequest, *, back_to: str) -> HttpResponse:
     """Send the user to confirm who they are, and then to the page `back_to`; programs get 403."""
     if not request.accepts("text/html"):
         return HttpResponse(
-            "Confirm that it is you, in the browser, and try again.\n",
+            gettext("Confirm that it is you, in the browser, and try again.\n"),
             content_type="text/plain; charset=utf-8",
             status=403,
         )
@@ -84,7 +85,8 @@ def ask(request: HttpRequest, *, back_to: str) -> HttpResponse:
         raise PermissionDenied
     if request.method not in SAFE:
         messages.warning(
-            request, "Nothing was done yet: confirm that it is you, then send the form once more."
+            request,
+            gettext("Nothing was done yet: confirm that it is you, then send the form once more."),
         )
     query = urlencode({REDIRECT_FIELD_NAME: back_to})
     return HttpResponseRedirect(f"{methods[0]['url']}?{query}")

@@ -24,6 +24,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext_lazy
 
 import audit
 from accounts import user_agents
@@ -39,8 +40,8 @@ NOTED_WITHIN = 0.5
 
 SHOWN = 100
 OVER = {
-    "idle": "You were signed out, because you had not used the site for a while.",
-    "age": "You were signed out, because you had been signed in for so long.",
+    "idle": gettext_lazy("You were signed out, because you had not used the site for a while."),
+    "age": gettext_lazy("You were signed out, because you had been signed in for so long."),
 }
 _PASSWORD = "password"  # noqa: S105 - the name of what tells that it was changed
 _AGENT_LENGTH: int = UserSession._meta.get_field("user_agent").max_length

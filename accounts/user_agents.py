@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from django.utils.translation import gettext
+
 LONGEST: Final = 80
 """Characters of what is shown of a client that is none of these."""
 
@@ -53,8 +55,8 @@ def in_words(agent: str) -> str:
     )
     system = next((name for pattern, name in _SYSTEMS if re.search(pattern, agent)), "")
     if browser and system:
-        return f"{browser} on {system}"
-    return browser or shortened(agent, LONGEST) or "unknown"
+        return gettext("%(browser)s on %(system)s") % {"browser": browser, "system": system}
+    return browser or shortened(agent, LONGEST) or gettext("unknown")
 
 
 def shortened(agent: str, length: int) -> str:

@@ -12,12 +12,12 @@ from typing import Any
 
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.template.defaultfilters import filesizeformat
-from django.utils.dateformat import format as date_format
 from django.utils.dateparse import parse_datetime
 from django.utils.html import format_html, format_html_join
-from django.utils.timezone import localtime
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+
+from runtime import moments
 
 LONGEST = 60
 """Characters of one value that are shown; all of it is in its title."""
@@ -65,7 +65,40 @@ WORDS = {
 }
 """What a detail is called. One that is not here is called as in the event."""
 
-VALUES = {"managed": _("the server"), "held": _("the owner")}
+VALUES = {
+    "custody": {"managed": _("the server"), "held": _("the owner")},
+    "change": {
+        "added": _("added"),
+        "changed": _("changed"),
+        "confirmed": _("confirmed"),
+        "made primary": _("made primary"),
+        "no longer primary": _("no longer primary"),
+        "of the account": _("of the account"),
+        "removed": _("removed"),
+        "unconfirmed": _("unconfirmed"),
+    },
+    "fields": {
+        "full name": _("full name"),
+        "language": _("language"),
+        "time zone": _("time zone"),
+    },
+    "level": {"download": _("download"), "add": _("add"), "manage": _("manage")},
+    "outcome": {
+        "complete": _("complete"),
+        "failed": _("failed"),
+        "running": _("running"),
+        "stopped": _("stopped"),
+    },
+    "phase": {"ended": _("ended"), "started": _("started")},
+    "reason": {
+        "age": _("signed in for too long"),
+        "idle": _("unused for too long"),
+        "no permission": _("no permission"),
+        "not visible": _("not visible"),
+    },
+}
+"""What events say in words of their own, which are those of the log whatever the language."""
+
 SIZES = frozenset({"bytes", "size"})
 TOLD_BY = {
     "user_id": "username",
@@ -122,8 +155,8 @@ def _value(name: str, value: Any, names: Names) -> str:
     if isinstance(value, int):
         return intcomma(value)
     text = str(value)
-    if name == "custody":
-        return str(VALUES.get(text, text))
+    if (words := VALUES.get(name)) is not None:
+        return ", ".join(str(words.get(one, one)) for one in text.split(", "))
     return _moment(text) or text
 
 
@@ -137,4 +170,4 @@ def _moment(text: str) -> str:
         return ""
     if moment is None or moment.tzinfo is None:
         return ""
-    return date_format(localtime(moment), "j M Y, H:i")
+    return moments.in_words(moment)

@@ -1,6 +1,14 @@
 """The name of every event that the log knows. A name that was once used never changes."""
 
+from __future__ import annotations
+
 from enum import StrEnum, auto
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
 
 
 class Event(StrEnum):
@@ -75,6 +83,65 @@ class Event(StrEnum):
     COMMAND_RUN = auto()
 
 
+_LABELS: dict[str, _StrPromise] = {
+    Event.SIGNED_IN: _("Signed in"),
+    Event.SIGN_IN_FAILED: _("Sign in failed"),
+    Event.SIGNED_OUT: _("Signed out"),
+    Event.LOCKED_OUT: _("Locked out"),
+    Event.PASSWORD_CHANGED: _("Password changed"),
+    Event.EMAIL_CHANGED: _("Email changed"),
+    Event.PROFILE_CHANGED: _("Profile changed"),
+    Event.MFA_CHANGED: _("Mfa changed"),
+    Event.PASSWORD_RESET_ASKED: _("Password reset asked"),
+    Event.SESSION_REVOKED: _("Session revoked"),
+    Event.USER_INVITED: _("User invited"),
+    Event.INVITATION_ACCEPTED: _("Invitation accepted"),
+    Event.INVITATION_REVOKED: _("Invitation revoked"),
+    Event.ACCOUNT_CHANGED: _("Account changed"),
+    Event.GROUP_CHANGED: _("Group changed"),
+    Event.FILE_UPLOADED: _("File uploaded"),
+    Event.UPLOAD_ABORTED: _("Upload aborted"),
+    Event.FILE_DOWNLOADED: _("File downloaded"),
+    Event.DOWNLOAD_DENIED: _("Download denied"),
+    Event.ACCESS_DENIED: _("Access denied"),
+    Event.DOWNLOAD_FAILED: _("Download failed"),
+    Event.WRONG_KEY: _("Wrong key"),
+    Event.FILE_UNLOCKED: _("File unlocked"),
+    Event.KEY_SHOWN: _("Key shown"),
+    Event.KEY_SAVED: _("Key saved"),
+    Event.PASSPHRASE_SET: _("Passphrase set"),
+    Event.FILE_DELETED: _("File deleted"),
+    Event.OWNERSHIP_TRANSFERRED: _("Ownership transferred"),
+    Event.RENAMED: _("Renamed"),
+    Event.MOVED: _("Moved"),
+    Event.PUT_AWAY: _("Put away"),
+    Event.RESTORED: _("Restored"),
+    Event.VERSION_ADDED: _("Version added"),
+    Event.VERSION_RESTORED: _("Version restored"),
+    Event.VERSION_DELETED: _("Version deleted"),
+    Event.FOLDER_CREATED: _("Folder created"),
+    Event.FOLDER_DELETED: _("Folder deleted"),
+    Event.GRANT_CREATED: _("Grant created"),
+    Event.GRANT_CHANGED: _("Grant changed"),
+    Event.GRANT_REVOKED: _("Grant revoked"),
+    Event.SELF_GRANTED: _("Self granted"),
+    Event.FILE_REENCRYPTED: _("File reencrypted"),
+    Event.KEY_REWRAPPED: _("Key rewrapped"),
+    Event.KEY_RETIRED: _("Key retired"),
+    Event.KEYS_EXPORTED: _("Keys exported"),
+    Event.KEYS_IMPORTED: _("Keys imported"),
+    Event.AUDIT_EXPORTED: _("Audit exported"),
+    Event.DAMAGE_FOUND: _("Damage found"),
+    Event.DAMAGE_CLEARED: _("Damage cleared"),
+    Event.FILES_VERIFIED: _("Files verified"),
+    Event.SWEPT: _("Swept"),
+    Event.DATABASE_CLOSED: _("Database closed"),
+    Event.DATABASE_REOPENED: _("Database reopened"),
+    Event.DATABASE_MOVED: _("Database moved"),
+    Event.COMMAND_RUN: _("Command run"),
+}
+
+
 def label(name: str) -> str:
     """The name as a person reads it: `Sign in failed`. Of a later version's events too."""
-    return name.replace("_", " ").capitalize()
+    return str(_LABELS.get(name) or name.replace("_", " ").capitalize())

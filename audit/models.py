@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.db import models
+from django.utils.translation import gettext_lazy
 
 
 class AuditEvent(models.Model):
@@ -20,7 +21,7 @@ class AuditEvent(models.Model):
     at = models.DateTimeField(db_index=True)
     event = models.CharField(max_length=40)
     # Empty for nobody in particular; `command:<name>` for a management command.
-    actor_id = models.BigIntegerField("user id", null=True)
+    actor_id = models.BigIntegerField(gettext_lazy("user id"), null=True)
     actor_name = models.CharField("by", max_length=150)
     address = models.CharField(max_length=45)
     user_agent = models.CharField(max_length=255)
@@ -36,7 +37,7 @@ class AuditEvent(models.Model):
 
     class Meta:
         ordering = ("-id",)
-        verbose_name = "event"
+        verbose_name = gettext_lazy("event")
         indexes = (
             models.Index(fields=["event", "id"], name="audit_event"),
             models.Index(fields=["actor_id", "id"], name="audit_actor"),

@@ -1,11 +1,12 @@
 """The `files` app: records, grants, encryption and transfer of files."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy
 
 
 class FilesConfig(AppConfig):
     name = "files"
-    verbose_name = "Files"
+    verbose_name = gettext_lazy("Files")
 
     def ready(self) -> None:
         from django.conf import settings

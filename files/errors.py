@@ -1,5 +1,8 @@
 """What the use cases refuse or cannot do. Every message may be shown to the person who asked."""
 
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.utils.translation import gettext, ngettext
+
 
 class VaultError(Exception):
     """Anything that a use case refuses or cannot do."""
@@ -9,7 +12,10 @@ class FileTooLarge(VaultError):
     """More bytes than `limit`."""
 
     def __init__(self, limit: int) -> None:
-        super().__init__(f"The file is larger than the limit of {limit} bytes.")
+        super().__init__(
+            gettext("The file is larger than the limit of %(limit)s bytes.")
+            % {"limit": intcomma(limit)}
+        )
         self.limit = limit
 
 
@@ -17,7 +23,7 @@ class FileDamaged(VaultError):
     """The store does not return what was written, or does not have it any more."""
 
     def __init__(self) -> None:
-        super().__init__("The store no longer returns this file as it was written.")
+        super().__init__(gettext("The store no longer returns this file as it was written."))
 
 
 class NameTaken(VaultError):
@@ -27,16 +33,17 @@ class NameTaken(VaultError):
     """
 
     def __init__(self, name: str, *, uploading: bool = False) -> None:
-        otherwise = (
-            " Or upload it as a new version (conflict “version”), or beside the one that is there "
-            "(“rename”)."
-            if uploading
-            else ""
-        )
-        super().__init__(
-            f"“{name}” exists in that folder already, perhaps with other capital letters: choose "
-            f"another name.{otherwise}"
-        )
+        text = gettext(
+            "“%(name)s” exists in that folder already, perhaps with other capital letters: choose "
+            "another name."
+        ) % {"name": name}
+        if uploading:
+            otherwise = gettext(
+                "Or upload it as a new version (conflict “version”), or beside the one that is "
+                "there (“rename”)."
+            )
+            text = f"{text} {otherwise}"
+        super().__init__(text)
         self.name = name
 
 
@@ -46,8 +53,11 @@ class NotAFolder(NameTaken):
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self.args = (
-            f"“{name}” is a file there, so no folder can have this name: rename one of the two, "
-            "and try again.",
+            gettext(
+                "“%(name)s” is a file there, so no folder can have this name: rename one of "
+                "the two, and try again."
+            )
+            % {"name": name},
         )
 
 
@@ -55,7 +65,7 @@ class NoSuchFolder(VaultError):
     """The folder is gone, was put away, or is nobody's that one may see."""
 
     def __init__(self) -> None:
-        super().__init__("That folder does not exist any more: choose another one.")
+        super().__init__(gettext("That folder does not exist any more: choose another one."))
 
 
 class ItemGone(NoSuchFolder):
@@ -64,8 +74,10 @@ class ItemGone(NoSuchFolder):
     def __init__(self) -> None:
         super().__init__()
         self.args = (
-            "It is no longer there, or no longer yours to change: somebody may have moved or "
-            "deleted it, or your access has ended. Nothing was changed.",
+            gettext(
+                "It is no longer there, or no longer yours to change: somebody may have moved "
+                "or deleted it, or your access has ended. Nothing was changed."
+            ),
         )
 
 
@@ -74,8 +86,10 @@ class MayNotAdd(VaultError):
 
     def __init__(self) -> None:
         super().__init__(
-            "You may not add anything to that folder: ask its owner to let you add, or choose "
-            "another folder."
+            gettext(
+                "You may not add anything to that folder: ask its owner to let you add, or "
+                "choose another folder."
+            )
         )
 
 
@@ -84,8 +98,10 @@ class MayNotMove(VaultError):
 
     def __init__(self) -> None:
         super().__init__(
-            "You may move this only within the folder that you manage: what is another person's "
-            "stays in their folders. Ask its owner, or choose a folder inside."
+            gettext(
+                "You may move this only within the folder that you manage: what is another "
+                "person's stays in their folders. Ask its owner, or choose a folder inside."
+            )
         )
 
 
@@ -93,14 +109,16 @@ class NoSuchVersion(VaultError):
     """The file has no such former version, or not for this person; perhaps not any more."""
 
     def __init__(self) -> None:
-        super().__init__("There is no such former version of the file any more.")
+        super().__init__(gettext("There is no such former version of the file any more."))
 
 
 class IntoItself(VaultError):
     """A folder was to be moved into itself or into a folder below it."""
 
     def __init__(self) -> None:
-        super().__init__("A folder cannot be moved into itself: choose a folder outside of it.")
+        super().__init__(
+            gettext("A folder cannot be moved into itself: choose a folder outside of it.")
+        )
 
 
 class TooDeep(VaultError):
@@ -108,7 +126,8 @@ class TooDeep(VaultError):
 
     def __init__(self, limit: int) -> None:
         super().__init__(
-            f"Folders can stand {limit} deep and no deeper: choose a folder higher up."
+            gettext("Folders can stand %(limit)s deep and no deeper: choose a folder higher up.")
+            % {"limit": intcomma(limit)}
         )
         self.limit = limit
 
@@ -117,7 +136,7 @@ class UploadLost(VaultError):
     """The upload was swept away, or otherwise ended, before it was complete."""
 
     def __init__(self) -> None:
-        super().__init__("The upload took too long and was given up. Please upload again.")
+        super().__init__(gettext("The upload took too long and was given up. Please upload again."))
 
 
 class AccountClosed(UploadLost):
@@ -125,7 +144,7 @@ class AccountClosed(UploadLost):
 
     def __init__(self) -> None:
         super().__init__()
-        self.args = ("The account is no longer active: the upload was given up.",)
+        self.args = (gettext("The account is no longer active: the upload was given up."),)
 
 
 class KeysMissing(VaultError):
@@ -182,26 +201,44 @@ class QuotaExceeded(FileTooLarge):
         self.trash = trash
         if of_another:
             self.args = (
-                "The storage of that folder's owner, in which it would count, is nearly used up: "
-                f"{left} bytes are left. Choose another folder, or ask its owner to make room.",
+                gettext(
+                    "The storage of that folder's owner, in which it would count, is nearly used "
+                    "up: %(left)s bytes are left. Choose another folder, or ask its owner to make "
+                    "room."
+                )
+                % {"left": intcomma(left)},
             )
             return
-        unfinished = (
-            f" Unfinished uploads hold {pending} bytes of it: complete them or give them up; what "
-            "they have not received is free again when they stood still for an hour."
-            if pending
-            else ""
+        parts = [
+            ngettext(
+                "Your storage is nearly used up: %(left)s byte is left.",
+                "Your storage is nearly used up: %(left)s bytes are left.",
+                left,
+            )
+            % {"left": intcomma(left)}
+        ]
+        if pending:
+            text = ngettext(
+                "Unfinished uploads hold %(pending)s byte of it: complete them or give them up; "
+                "what they have not received is free again when they stood still for an hour.",
+                "Unfinished uploads hold %(pending)s bytes of it: complete them or give them up; "
+                "what they have not received is free again when they stood still for an hour.",
+                pending,
+            )
+            parts.append(text % {"pending": intcomma(pending)})
+        if trash:
+            text = ngettext(
+                "%(trash)s byte of what is used is in the trash: what you delete there for good is "
+                "free at once.",
+                "%(trash)s bytes of what is used are in the trash: what you delete there for good "
+                "is free at once.",
+                trash,
+            )
+            parts.append(text % {"trash": intcomma(trash)})
+        parts.append(
+            gettext("Delete files that you no longer need, or ask an administrator for more.")
         )
-        put_away = (
-            f" {trash} bytes of what is used are in the trash: what you delete there for good is "
-            "free at once."
-            if trash
-            else ""
-        )
-        self.args = (
-            f"Your storage is nearly used up: {left} bytes are left.{unfinished}{put_away} Delete "
-            "files that you no longer need, or ask an administrator for more.",
-        )
+        self.args = (" ".join(parts),)
 
 
 class TooManyUploads(VaultError):
@@ -209,9 +246,12 @@ class TooManyUploads(VaultError):
 
     def __init__(self, limit: int) -> None:
         super().__init__(
-            f"You have {limit} unfinished uploads, and may have {limit}: nothing was begun. "
-            "Complete some or give them up. One that has not received a byte ends by itself after "
-            "a while."
+            gettext(
+                "You have %(limit)s unfinished uploads, and may have %(limit)s: nothing was "
+                "begun. Complete some or give them up. One that has not received a byte ends "
+                "by itself after a while."
+            )
+            % {"limit": intcomma(limit)}
         )
         self.limit = limit
 
@@ -220,15 +260,23 @@ class KeyNeeded(VaultError):
     """A held file was asked for without its key."""
 
     def __init__(self) -> None:
-        super().__init__("This file can be read only with its own key.")
+        super().__init__(gettext("This file can be read only with its own key."))
 
 
 class WrongFileKey(VaultError):
     """The key or passphrase is not the one of this file. Nothing is wrong with the file itself."""
 
     def __init__(self, *, passphrase: bool = False) -> None:
-        what = "is not the passphrase of" if passphrase else "does not open"
-        super().__init__(f"Wrong key: what you typed {what} this file. The file itself is fine.")
+        if passphrase:
+            text = gettext(
+                "Wrong key: what you typed is not the passphrase of this file. The file itself is "
+                "fine."
+            )
+        else:
+            text = gettext(
+                "Wrong key: what you typed does not open this file. The file itself is fine."
+            )
+        super().__init__(text)
 
 
 class NotAKey(VaultError):
@@ -236,8 +284,10 @@ class NotAKey(VaultError):
 
     def __init__(self) -> None:
         super().__init__(
-            "That is not a key. A key has 44 characters: letters, digits, “-” and “_”, and “=” at "
-            "its end."
+            gettext(
+                "That is not a key. A key has 44 characters: letters, digits, “-” and “_”, and "
+                "“=” at its end."
+            )
         )
 
 
@@ -245,7 +295,7 @@ class TooBusy(VaultError):
     """Too many passphrases are being checked at this moment."""
 
     def __init__(self) -> None:
-        super().__init__("Too many passphrases are being checked. Try again in a moment.")
+        super().__init__(gettext("Too many passphrases are being checked. Try again in a moment."))
 
 
 class WeakPassphrase(VaultError):
@@ -257,8 +307,10 @@ class OfferOver(VaultError):
 
     def __init__(self) -> None:
         super().__init__(
-            "The server no longer has this key: it was confirmed that it was saved, or its time is "
-            "over."
+            gettext(
+                "The server no longer has this key: it was confirmed that it was saved, or its "
+                "time is over."
+            )
         )
 
 
@@ -266,21 +318,25 @@ class AccessEnded(VaultError):
     """The person may no longer see the file: a grant ended between two questions."""
 
     def __init__(self) -> None:
-        super().__init__("Your access to this file has ended.")
+        super().__init__(gettext("Your access to this file has ended."))
 
 
 class UploadBusy(VaultError):
     """Another request is writing to this upload."""
 
     def __init__(self) -> None:
-        super().__init__("Another request is writing to this upload. Try again in a moment.")
+        super().__init__(
+            gettext("Another request is writing to this upload. Try again in a moment.")
+        )
 
 
 class WrongOffset(VaultError):
     """The bytes do not continue what is safe. `offset` is where they would."""
 
     def __init__(self, offset: int) -> None:
-        super().__init__(f"This upload continues at byte {offset}.")
+        super().__init__(
+            gettext("This upload continues at byte %(offset)s.") % {"offset": intcomma(offset)}
+        )
         self.offset = offset
 
 
@@ -293,21 +349,21 @@ class OtherContent(VaultError):
 
     def __init__(self, offset: int, chain: bytes | None, *, at_once: bool) -> None:
         if chain is None:
-            text = (
+            text = gettext(
                 "This upload was begun before content chains were kept, so the file cannot be "
                 "compared with what is safe. Nothing was stored now. Begin a new upload."
             )
         elif at_once:
-            text = (
-                f"The first {offset} bytes of this upload are those of another content. Nothing "
-                "was stored now. Begin a new upload."
-            )
+            text = gettext(
+                "The first %(offset)s bytes of this upload are those of another content. "
+                "Nothing was stored now. Begin a new upload."
+            ) % {"offset": intcomma(offset)}
         else:
-            text = (
-                "What arrived is not the content that was announced: the file was changed while "
-                "it was sent, or it was altered on the way. No file was made. Compare the first "
-                f"{offset} bytes, which are safe, or begin a new upload."
-            )
+            text = gettext(
+                "What arrived is not the content that was announced: the file was changed "
+                "while it was sent, or it was altered on the way. No file was made. Compare "
+                "the first %(offset)s bytes, which are safe, or begin a new upload."
+            ) % {"offset": intcomma(offset)}
         super().__init__(text)
         self.offset = offset
         self.chain = chain

@@ -33,6 +33,7 @@ from typing import Any, Protocol
 from django.conf import settings
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
+from django.utils.translation import gettext
 
 from runtime.sockets import (
     Connection,
@@ -67,8 +68,11 @@ class TooSlow(OSError):
 
     def __init__(self, seconds: float, rate: int) -> None:
         super().__init__(
-            f"Less than {filesizeformat(rate)} a second came for {seconds:.0f} seconds, so the "
-            "server waited no longer."
+            gettext(
+                "Less than %(rate)s a second came for %(seconds)d seconds, so the server waited no "
+                "longer."
+            )
+            % {"rate": filesizeformat(rate), "seconds": round(seconds)}
         )
 
 

@@ -16,4 +16,9 @@ class SecurestoreConfig(AppConfig):
     verbose_name = "Securestore"
 
     def ready(self) -> None:
-        from securestore import checks  # noqa: F401  registers the system checks
+        from securestore import (
+            checks,  # noqa: F401  registers the system checks
+            model_names,
+        )
+
+        model_names.apply()

@@ -23,6 +23,8 @@ from django.http.multipartparser import MultiPartParserError
 from django.middleware import csrf
 from django.template.loader import render_to_string
 from django.utils.cache import patch_vary_headers
+from django.utils.functional import Promise
+from django.utils.translation import gettext, gettext_lazy
 
 from accounts import lockouts
 from accounts.limits import CounterUnavailable, in_words
@@ -77,134 +79,172 @@ class Page:
     """One error, in the words that people read."""
 
     status: int
-    title: str
-    text: str
+    title: str | Promise
+    text: str | Promise
 
 
 BAD_REQUEST = Page(
     400,
-    "That request could not be understood",
-    "Go back, reload the page and try again.",
+    gettext_lazy("That request could not be understood"),
+    gettext_lazy("Go back, reload the page and try again."),
 )
 UNKNOWN_HOST = Page(
     400,
-    "This site has another name",
-    "It does not answer under the name in this address. Use the address that you were given; who "
-    "runs the site names it in ALLOWED_HOSTS.",
+    gettext_lazy("This site has another name"),
+    gettext_lazy(
+        "It does not answer under the name in this address. Use the address that you "
+        "were given; who runs the site names it in ALLOWED_HOSTS."
+    ),
 )
 TOO_MANY_FIELDS = Page(
     400,
-    "That is more than a form may have",
-    "Nothing was changed. A form, or an address, may have {most} fields, and this one has more. Go "
-    "back, choose fewer at a time and try again.",
+    gettext_lazy("That is more than a form may have"),
+    gettext_lazy(
+        "Nothing was changed. A form, or an address, may have {most} fields, and this "
+        "one has more. Go back, choose fewer at a time and try again."
+    ),
 )
 NO_FILES = Page(
     400,
-    "This page takes no files",
-    "Nothing was stored. Files are uploaded on the page Upload, or by tus to /uploads/.",
+    gettext_lazy("This page takes no files"),
+    gettext_lazy(
+        "Nothing was stored. Files are uploaded on the page Upload, or by tus to /uploads/."
+    ),
 )
 UNREADABLE_FORM = Page(
     400,
-    "The form could not be read",
-    "Nothing was changed. It says that it is multipart/form-data (RFC 7578), and is not: its "
-    "boundary is missing, or its parts are. Go back, reload the page and try again.",
+    gettext_lazy("The form could not be read"),
+    gettext_lazy(
+        "Nothing was changed. It says that it is multipart/form-data (RFC 7578), and "
+        "is not: its boundary is missing, or its parts are. Go back, reload the page "
+        "and try again."
+    ),
 )
 NOT_ALLOWED = Page(
     405,
-    "That cannot be done at this address",
-    "Nothing was done. {method} is not taken here, but {allowed}.",
+    gettext_lazy("That cannot be done at this address"),
+    gettext_lazy("Nothing was done. {method} is not taken here, but {allowed}."),
 )
 PERMISSION_DENIED = Page(
     403,
-    "You may not do that",
-    "If you need to, ask an administrator for the permission.",
+    gettext_lazy("You may not do that"),
+    gettext_lazy("If you need to, ask an administrator for the permission."),
 )
 CSRF = Page(
     403,
-    "The page was open for too long",
-    "Nothing was changed. Go back, reload the page and try again. If that does not help, allow "
-    "this site to set cookies.",
+    gettext_lazy("The page was open for too long"),
+    gettext_lazy(
+        "Nothing was changed. Go back, reload the page and try again. If that does not "
+        "help, allow this site to set cookies."
+    ),
 )
 NO_FORM = Page(
     403,
-    "The request was empty",
-    "Nothing was changed. The form of this page, with the token in it, did not arrive. Go back, "
-    "reload the page and try again.",
+    gettext_lazy("The request was empty"),
+    gettext_lazy(
+        "Nothing was changed. The form of this page, with the token in it, did not "
+        "arrive. Go back, reload the page and try again."
+    ),
 )
 NO_COOKIE = Page(
     403,
-    "The cookie of this site did not come along",
-    "Nothing was changed. Allow this site to set cookies, go back, reload the page and try again.",
+    gettext_lazy("The cookie of this site did not come along"),
+    gettext_lazy(
+        "Nothing was changed. Allow this site to set cookies, go back, reload the page "
+        "and try again."
+    ),
 )
 FOREIGN_FORM = Page(
     403,
-    "That form is not of this site",
-    "Nothing was changed. The page that it was sent from has another address than this one. Open "
-    "this site by its own address and try again. If that is what you did, tell an administrator: "
-    "the proxy before the site may not tell it its address.",
+    gettext_lazy("That form is not of this site"),
+    gettext_lazy(
+        "Nothing was changed. The page that it was sent from has another address than "
+        "this one. Open this site by its own address and try again. If that is what "
+        "you did, tell an administrator: the proxy before the site may not tell it its "
+        "address."
+    ),
 )
 NO_TOKEN_IN_FORM = Page(
     403,
-    "The form came without its token",
-    "Nothing was changed. Go back, reload the page and send the form from there. Programs send the "
-    "token of a page's form along, as csrfmiddlewaretoken or in the header X-CSRFToken.",
+    gettext_lazy("The form came without its token"),
+    gettext_lazy(
+        "Nothing was changed. Go back, reload the page and send the form from there. "
+        "Programs send the token of a page's form along, as csrfmiddlewaretoken or in "
+        "the header X-CSRFToken."
+    ),
 )
 NO_TOKEN = Page(
     403,
-    "The token is missing",
-    "Nothing was changed. Send the token of a page's form as X-CSRFToken, with the cookies that "
-    "came with it.",
+    gettext_lazy("The token is missing"),
+    gettext_lazy(
+        "Nothing was changed. Send the token of a page's form as X-CSRFToken, with the "
+        "cookies that came with it."
+    ),
 )
 NOT_FOUND = Page(
     404,
-    "Not found",
-    "There is nothing at this address, or it was not shared with you. Sharing may have ended: ask "
-    "the person who shared it.",
+    gettext_lazy("Not found"),
+    gettext_lazy(
+        "There is nothing at this address, or it was not shared with you. Sharing may "
+        "have ended: ask the person who shared it."
+    ),
 )
 TOO_MANY = Page(
     429,
-    "Too many attempts",
-    "Nothing was done. Try again in {wait}.",
+    gettext_lazy("Too many attempts"),
+    gettext_lazy("Nothing was done. Try again in {wait}."),
 )
 CUT_OFF = Page(
     400,
-    "The request was cut off",
-    "It ended before it was complete. Nothing was changed. Go back and try again.",
+    gettext_lazy("The request was cut off"),
+    gettext_lazy("It ended before it was complete. Nothing was changed. Go back and try again."),
 )
 CROWDED = Page(
     503,
-    "Too many requests at once",
-    "The server waits for too many others to finish sending. Nothing was changed. Wait a few "
-    "seconds, then try again.",
+    gettext_lazy("Too many requests at once"),
+    gettext_lazy(
+        "The server waits for too many others to finish sending. Nothing was changed. "
+        "Wait a few seconds, then try again."
+    ),
 )
 SERVER_ERROR = Page(
     500,
-    "Something went wrong",
-    "The failure has been recorded. Try again; if it happens again, tell an administrator.",
+    gettext_lazy("Something went wrong"),
+    gettext_lazy(
+        "The failure has been recorded. Try again; if it happens again, tell an administrator."
+    ),
 )
 UNAVAILABLE = Page(
     503,
-    "Not available at the moment",
-    "The service is busy or a part of it cannot be reached. Nothing was stored. Wait a few "
-    "seconds, then try again.",
+    gettext_lazy("Not available at the moment"),
+    gettext_lazy(
+        "The service is busy or a part of it cannot be reached. Nothing was stored. "
+        "Wait a few seconds, then try again."
+    ),
 )
 NOT_IN_SERVICE = Page(
     503,
-    "The vault is being moved",
-    "Nothing was changed. Files that are here stay, and what was uploaded in part can be gone on "
-    "with. Try again later; if this lasts, ask an administrator.",
+    gettext_lazy("The vault is being moved"),
+    gettext_lazy(
+        "Nothing was changed. Files that are here stay, and what was uploaded in part "
+        "can be gone on with. Try again later; if this lasts, ask an administrator."
+    ),
 )
 TOO_BUSY = Page(
     503,
-    "Too busy at the moment",
-    "Too many passwords are being checked at once, so yours was not: nothing was done, and nothing "
-    "counts against you. Wait a few seconds, then try again.",
+    gettext_lazy("Too busy at the moment"),
+    gettext_lazy(
+        "Too many passwords are being checked at once, so yours was not: nothing was "
+        "done, and nothing counts against you. Wait a few seconds, then try again."
+    ),
 )
 INTERRUPTED = replace(
     UNAVAILABLE,
-    text="The service is busy or a part of it cannot be reached. Nothing was stored as a file; "
-    "what is safe of this upload stays safe. Wait a few seconds and try again: ask with HEAD where "
-    "it stands, and go on from there.",
+    text=gettext_lazy(
+        "The service is busy or a part of it cannot be reached. Nothing was stored as "
+        "a file; what is safe of this upload stays safe. Wait a few seconds and try "
+        "again: ask with HEAD where it stands, and go on from there."
+    ),
 )
 
 
@@ -212,8 +252,12 @@ def too_slow(reason: str) -> Page:
     """What was sent came too slowly to be waited for."""
     return Page(
         408,
-        "That took too long to arrive",
-        f"{reason} Nothing was changed. Go back and try again, on a faster line if there is one.",
+        gettext("That took too long to arrive"),
+        gettext(
+            "%(reason)s Nothing was changed. Go back and try again, on a faster line if "
+            "there is one."
+        )
+        % {"reason": reason},
     )
 
 
@@ -222,16 +266,22 @@ def too_many_transfers(number: int, *, is_own: bool) -> Page:
     if is_own:
         return Page(
             429,
-            "Too many transfers at once",
-            f"{number} of your uploads and downloads are running, which is as many as one person "
-            "may have at once. Nothing was changed. Wait until one of them has ended, then try "
-            "again.",
+            gettext("Too many transfers at once"),
+            gettext(
+                "%(number)s of your uploads and downloads are running, which is as many as one "
+                "person may have at once. Nothing was changed. Wait until one of them has "
+                "ended, then try again."
+            )
+            % {"number": number},
         )
     return Page(
         503,
-        "All places for transfers are taken",
-        f"{number} uploads and downloads are running, which is as many as the server takes at "
-        "once. Nothing was changed. Wait a few seconds, then try again.",
+        gettext("All places for transfers are taken"),
+        gettext(
+            "%(number)s uploads and downloads are running, which is as many as the server "
+            "takes at once. Nothing was changed. Wait a few seconds, then try again."
+        )
+        % {"number": number},
     )
 
 
@@ -257,7 +307,7 @@ def _words_for(exception: Exception | None) -> Page:
             return UNKNOWN_HOST
         case TooManyFieldsSent():
             most = settings.DATA_UPLOAD_MAX_NUMBER_FIELDS
-            return replace(TOO_MANY_FIELDS, text=TOO_MANY_FIELDS.text.format(most=most))
+            return replace(TOO_MANY_FIELDS, text=str(TOO_MANY_FIELDS.text).format(most=most))
         case NoFilesHere() | TooManyFilesSent():
             return NO_FILES
         case MultiPartParserError():
@@ -308,7 +358,7 @@ def not_allowed(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     """Put words into a 405, which Django leaves empty."""
     is_tus = request.path_info.startswith(bodies.UPLOADS)
     method = tus.method_of(request) if is_tus else request.method
-    text = NOT_ALLOWED.text.format(method=method, allowed=response["Allow"])
+    text = str(NOT_ALLOWED.text).format(method=method, allowed=response["Allow"])
     page = replace(NOT_ALLOWED, text=text)
     # Of nobody in particular, and the same wherever it is: an address may be one that is not there.
     by_program = is_tus or not request.accepts("text/html")
@@ -337,7 +387,7 @@ def too_many_requests(request: HttpRequest) -> HttpResponse:
 
 def too_many(request: HttpRequest, wait: int) -> HttpResponse:
     """Answer 429: no attempt is left for `wait` seconds."""
-    page = replace(TOO_MANY, text=TOO_MANY.text.format(wait=in_words(wait)))
+    page = replace(TOO_MANY, text=str(TOO_MANY.text).format(wait=in_words(wait)))
     response = answer(request, page)
     response["Retry-After"] = str(wait)
     return response

@@ -77,6 +77,8 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    # Before whoever answers by itself. What the browser says; the account's choice comes later.
+    "django.middleware.locale.LocaleMiddleware",
     # Whoever refuses a method.
     "securestore.middleware.MethodMiddleware",
     # Before anything reads a body.
@@ -87,8 +89,6 @@ MIDDLEWARE = [
     # Before all that need the database.
     "securestore.middleware.ServiceMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    # What the browser says; the account's choice comes with its user.
-    "django.middleware.locale.LocaleMiddleware",
     "accounts.preferences.ZoneMiddleware",
     "securestore.probes.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -414,9 +414,10 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 # No other site has a use for our scripts and styles. The viewer's frame is of no site.
 WHITENOISE_ALLOW_ALL_ORIGINS = False
 WHITENOISE_ADD_HEADERS_FUNCTION = open_to_the_viewer
-LANGUAGE_CODE = "en-gb"
 # Each in its own words: whoever looks for a language reads that one.
 LANGUAGES = [("en-gb", "English"), ("de", "Deutsch"), ("fr", "Français")]
+# Of who chose none: where the browser says none of these either, and in mails.
+LANGUAGE_CODE = one_of(env, "SITE_LANGUAGE", tuple(code for code, _ in LANGUAGES))
 LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = env.str("TIME_ZONE", default="UTC")
 USE_TZ = True

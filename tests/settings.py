@@ -30,6 +30,7 @@ os.environ.update(
     AWS_DEFAULT_REGION="us-east-1",
     AWS_EC2_METADATA_DISABLED="true",
     ALLOWED_HOSTS="testserver,localhost,127.0.0.1",
+    SITE_LANGUAGE="en-gb",
     HTTPS="false",
     DEBUG="false",
 )

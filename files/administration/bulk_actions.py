@@ -137,7 +137,7 @@ class GrantManyForm(forms.Form):
 
 def levels_of_files() -> list[tuple[str, str]]:
     """What a file may be granted for: nothing is put into it."""
-    return [(str(value), label) for value, label in Grant.Level.choices if value != "add"]
+    return [(str(value), str(label)) for value, label in Grant.Level.choices if value != "add"]
 
 
 def grant_many(

@@ -13,6 +13,7 @@ from datetime import datetime
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from accounts.models import User
 from audit import Event
@@ -88,8 +89,11 @@ def _fits(item: Item, new_owner: User) -> None:
         Allowance(new_owner).admit_complete(size)
     except QuotaExceeded as error:
         error.args = (
-            f"What you move takes {size} bytes, and {error.limit} are left to the owner of that "
-            "folder: choose another folder, or ask an administrator for more.",
+            gettext(
+                "What you move takes %(size)s bytes, and %(limit)s are left to the owner of "
+                "that folder: choose another folder, or ask an administrator for more."
+            )
+            % {"size": size, "limit": error.limit},
         )
         raise
 

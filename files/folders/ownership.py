@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from django.db import transaction
+from django.utils.translation import gettext
 
 from accounts.models import User
 from files.errors import QuotaExceeded, VaultError
@@ -59,7 +60,9 @@ def transfer_tree(folder: Folder, *, to: User, actor: User) -> bool:
         new_owner = _recipient(to)
         found = Folder.objects.select_related("owner").filter(pk=folder.pk).first()
         if found is None or found.is_root:
-            raise NotTransferred("That folder does not exist any more: choose another one.")
+            raise NotTransferred(
+                gettext("That folder does not exist any more: choose another one.")
+            )
         if found.owner_id == new_owner.pk:
             return False
         former = found.owner
@@ -74,7 +77,10 @@ def _recipient(to: User) -> User:
     # An upload reserves its room under the same lock. Trees are locked before people, everywhere.
     new_owner = User.objects.select_for_update(no_key=True).get(pk=to.pk)
     if not new_owner.is_active:
-        raise NotTransferred(f"{new_owner} is deactivated: choose an active account.")
+        raise NotTransferred(
+            gettext("%(new_owner)s is deactivated: choose an active account.")
+            % {"new_owner": new_owner}
+        )
     return new_owner
 
 
@@ -83,8 +89,11 @@ def _require_room(new_owner: User, size: int) -> None:
         Allowance(new_owner).check_quota(size)
     except QuotaExceeded as error:
         raise NotTransferred(
-            f"These files take {size} bytes, and the quota of {new_owner} leaves "
-            f"{error.limit}: raise the quota, or choose fewer files."
+            gettext(
+                "These files take %(size)s bytes, and the quota of %(new_owner)s leaves "
+                "%(limit)s: raise the quota, or choose fewer files."
+            )
+            % {"size": size, "new_owner": new_owner, "limit": error.limit}
         ) from error
 
 

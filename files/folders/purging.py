@@ -6,6 +6,8 @@ in the same transaction. Must never end anything that is not in the trash.
 
 from __future__ import annotations
 
+from django.utils.translation import gettext
+
 from accounts.models import User
 from files.access import Principal
 from files.errors import VaultError
@@ -22,8 +24,10 @@ class NotInTheTrash(VaultError):
 
     def __init__(self) -> None:
         super().__init__(
-            "That is not in your trash any more: it was brought back, or deleted for good. Nothing "
-            "was changed."
+            gettext(
+                "That is not in your trash any more: it was brought back, or deleted for good. "
+                "Nothing was changed."
+            )
         )
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from django.utils.translation import gettext, gettext_lazy, gettext_noop
 from django.views.decorators.debug import sensitive_variables
 from zxcvbn import zxcvbn
 
@@ -25,7 +26,27 @@ LONGEST: Final = 1024
 _JUDGED: Final = 72
 """Characters that zxcvbn looks at: its time grows with their square."""
 _GOOD: Final = 4
-ADVICE: Final = "Four or more words that have nothing to do with each other make a good one."
+ADVICE: Final = gettext_lazy(
+    "Four or more words that have nothing to do with each other make a good one."
+)
+
+_WARNINGS: Final = (
+    gettext_noop("Straight rows of keys are easy to guess."),
+    gettext_noop("Short keyboard patterns are easy to guess."),
+    gettext_noop('Repeats like "aaa" are easy to guess.'),
+    gettext_noop('Repeats like "abcabcabc" are only slightly harder to guess than "abc".'),
+    gettext_noop('Sequences like "abc" or "6543" are easy to guess.'),
+    gettext_noop("Recent years are easy to guess."),
+    gettext_noop("Dates are often easy to guess."),
+    gettext_noop("This is a top-10 common password."),
+    gettext_noop("This is a top-100 common password."),
+    gettext_noop("This is a very common password."),
+    gettext_noop("This is similar to a commonly used password."),
+    gettext_noop("A word by itself is easy to guess."),
+    gettext_noop("Names and surnames by themselves are easy to guess."),
+    gettext_noop("Common names and surnames are easy to guess."),
+)
+"""What zxcvbn says, in English; here to be translated."""
 
 
 @contextmanager
@@ -43,10 +64,16 @@ def check(passphrase: str, *, known: Iterable[str] = ()) -> None:
     """Raise WeakPassphrase, in words for the person. `known` is what others know of them."""
     text = normalise(passphrase)
     if len(text) < SHORTEST:
-        raise WeakPassphrase(f"A passphrase has {SHORTEST} characters or more. {ADVICE}")
+        raise WeakPassphrase(
+            gettext("A passphrase has %(shortest)s characters or more. %(advice)s")
+            % {"shortest": SHORTEST, "advice": ADVICE}
+        )
     if len(text) > LONGEST:
-        raise WeakPassphrase(f"A passphrase has {LONGEST} characters at most.")
+        raise WeakPassphrase(
+            gettext("A passphrase has %(longest)s characters at most.") % {"longest": LONGEST}
+        )
     judged = zxcvbn(text[:_JUDGED], user_inputs=[word for word in known if word])
     if judged["score"] < _GOOD:
         why = judged["feedback"]["warning"]
-        raise WeakPassphrase(" ".join(filter(None, ["Too easy to guess.", why, ADVICE])))
+        said = [gettext("Too easy to guess."), gettext(why) if why else "", str(ADVICE)]
+        raise WeakPassphrase(" ".join(filter(None, said)))

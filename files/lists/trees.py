@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef
+from django.utils.translation import gettext
 
 from files.access import Principal, folders_visible_to, visible_to
 from files.crypto.portable import told_apart
@@ -45,7 +46,7 @@ class Tree:
     def told(self) -> str:
         """The text that says what was left out."""
         lines = [f"{path}: {why}" for path, _, why in self.left_out]
-        return "\r\n".join(["These files are not in this archive:", "", *lines, ""])
+        return "\r\n".join([gettext("These files are not in this archive:"), "", *lines, ""])
 
 
 def tree_of(who: Principal, folder: Folder) -> Tree:
@@ -123,7 +124,7 @@ def _walk(
 def _why_not(record: FileRecord) -> str:
     """Why the server cannot open a file by itself; empty where it can."""
     if record.is_damaged:
-        return "it is damaged in the store"
+        return gettext("it is damaged in the store")
     if record.is_held:
-        return "it needs its own key: download it by itself"
+        return gettext("it needs its own key: download it by itself")
     return ""

@@ -15,6 +15,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from files.records.names import MAX_NAME_BYTES, plain_name
 
@@ -118,7 +119,7 @@ class Folder(TreeItem):
         ]
 
     def __str__(self) -> str:
-        return self.name or f"the files of {self.owner}"
+        return self.name or gettext("the files of %(owner)s") % {"owner": self.owner}
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.plain_name = plain_name(self.name)

@@ -15,6 +15,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
@@ -64,9 +65,9 @@ class Grant(models.Model):
     """
 
     class Level(models.TextChoices):
-        DOWNLOAD = "download", "Download"
-        ADD = "add", "Add: download, put files in and make folders"
-        MANAGE = "manage", "Manage: download, share and delete"
+        DOWNLOAD = "download", _("Download")
+        ADD = "add", _("Add: download, put files in and make folders")
+        MANAGE = "manage", _("Manage: download, share and delete")
 
     # The indexes below begin with each of the four: shorter ones would mislead PostgreSQL.
     file = models.ForeignKey(
@@ -104,8 +105,8 @@ class Grant(models.Model):
         db_index=False,
     )
     level = models.CharField(max_length=8, choices=Level, default=Level.DOWNLOAD)
-    starts_at = models.DateTimeField(null=True, blank=True, help_text="Empty: at once.")
-    expires_at = models.DateTimeField(null=True, blank=True, help_text="Empty: never.")
+    starts_at = models.DateTimeField(null=True, blank=True, help_text=_("Empty: at once."))
+    expires_at = models.DateTimeField(null=True, blank=True, help_text=_("Empty: never."))
     reason = models.CharField(max_length=255, blank=True)
     granted_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -135,25 +136,25 @@ class Grant(models.Model):
                 condition=Q(user__isnull=True, group__isnull=False)
                 | Q(user__isnull=False, group__isnull=True),
                 name="grant_to_user_or_group",
-                violation_error_message="Choose exactly one: a user or a group.",
+                violation_error_message=_("Choose exactly one: a user or a group."),
             ),
             models.CheckConstraint(
                 condition=Q(file__isnull=True, folder__isnull=False)
                 | Q(file__isnull=False, folder__isnull=True),
                 name="grant_of_file_or_folder",
-                violation_error_message="Choose exactly one: a file or a folder.",
+                violation_error_message=_("Choose exactly one: a file or a folder."),
             ),
             models.CheckConstraint(
                 condition=~Q(level="add") | Q(folder__isnull=False),
                 name="grant_to_add_is_of_a_folder",
-                violation_error_message="A grant to add is for a folder: choose another level.",
+                violation_error_message=_("A grant to add is for a folder: choose another level."),
             ),
             models.CheckConstraint(
                 condition=Q(starts_at__isnull=True)
                 | Q(expires_at__isnull=True)
                 | Q(starts_at__lt=F("expires_at")),
                 name="grant_starts_before_it_expires",
-                violation_error_message="The grant must start before it expires.",
+                violation_error_message=_("The grant must start before it expires."),
             ),
         ]
         indexes: ClassVar[list[models.Index]] = [
@@ -210,10 +211,12 @@ class Grant(models.Model):
 
     def clean(self) -> None:
         if (self.user is None) == (self.group is None):
-            raise ValidationError("Choose exactly one: a user or a group.")
+            raise ValidationError(gettext("Choose exactly one: a user or a group."))
         if self.folder is not None and self.folder.is_root:
             raise ValidationError(
-                "All of a person's files cannot be shared at once: share a folder of theirs."
+                gettext(
+                    "All of a person's files cannot be shared at once: share a folder of theirs."
+                )
             )
 
     @property
@@ -228,8 +231,8 @@ class Grant(models.Model):
     def recipient_name(self) -> str:
         """Who it is for, in words."""
         if self.group is not None:
-            return f"group “{self.group.name}”"
-        return self.user.get_username() if self.user else "nobody"
+            return gettext("group “%(name)s”") % {"name": self.group.name}
+        return self.user.get_username() if self.user else gettext("nobody")
 
     def status_at(self, moment: datetime) -> str:
         """`revoked`, `scheduled`, `expired` or `live`, at that moment."""

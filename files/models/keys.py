@@ -7,6 +7,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 
 from files.crypto.keyring import WrappedKey
 from files.models.stored_objects import StoredObject
@@ -17,7 +18,9 @@ class MasterKey(models.Model):
 
     key_id = models.CharField(max_length=128, primary_key=True)
     retired_at = models.DateTimeField(
-        null=True, blank=True, help_text="Since then it may never wrap anything again."
+        null=True,
+        blank=True,
+        help_text=gettext_lazy("Since then it may never wrap anything again."),
     )
     # How far a rewrap to this key has handed out rows.
     handed_out = models.BigIntegerField(default=0)
@@ -36,13 +39,15 @@ class HeldKey(models.Model):
 
     object = models.OneToOneField(StoredObject, on_delete=models.CASCADE, related_name="held_key")
     derivation = models.CharField(
-        max_length=128, blank=True, help_text="How a passphrase becomes the key; empty: it is none."
+        max_length=128,
+        blank=True,
+        help_text=gettext_lazy("How a passphrase becomes the key; empty: it is none."),
     )
     offered = models.BinaryField(null=True, blank=True)
     offered_master_key_id = models.CharField(max_length=128, blank=True)
     made_at = models.DateTimeField(default=timezone.now, editable=False)
     saved_at = models.DateTimeField(
-        null=True, blank=True, help_text="When its owner confirmed that it was saved."
+        null=True, blank=True, help_text=gettext_lazy("When its owner confirmed that it was saved.")
     )
 
     class Meta:

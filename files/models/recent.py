@@ -7,6 +7,7 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 
 from files.models.records import FileRecord
 
@@ -15,9 +16,9 @@ class RecentFile(models.Model):
     """That a person added or opened a file, or was given it themselves, and when last."""
 
     class Way(models.TextChoices):
-        ADDED = "added", "added"
-        OPENED = "opened", "opened"
-        GIVEN = "given", "given to you"
+        ADDED = "added", gettext_lazy("added")
+        OPENED = "opened", gettext_lazy("opened")
+        GIVEN = "given", gettext_lazy("given to you")
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False

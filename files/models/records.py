@@ -40,7 +40,7 @@ class FileRecord(TreeItem):
     )
     # What processes of the release before compare. Nothing reads it here.
     folded_name = models.CharField(max_length=6 * MAX_NAME_BYTES, editable=False)
-    size = models.PositiveBigIntegerField(help_text="Bytes of the original.")
+    size = models.PositiveBigIntegerField(help_text=_("Bytes of the original."))
     content_type = models.CharField(max_length=255, default=UNKNOWN_TYPE)
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="owned_files"
@@ -61,15 +61,15 @@ class FileRecord(TreeItem):
         editable=False,
         related_name="+",
         db_index=False,
-        help_text="Who uploaded the current version.",
+        help_text=_("Who uploaded the current version."),
     )
     uploaded_at = models.DateTimeField(
         null=True,
         editable=False,
-        help_text="When the current version was; empty where it is the first one.",
+        help_text=_("When the current version was; empty where it is the first one."),
     )
     kept_bytes = models.PositiveBigIntegerField(
-        default=0, db_default=0, editable=False, help_text="Bytes of its former versions."
+        default=0, db_default=0, editable=False, help_text=_("Bytes of its former versions.")
     )
     custody = models.CharField(max_length=8, choices=Custody, default=Custody.MANAGED)
     current = models.OneToOneField(StoredObject, on_delete=models.PROTECT, related_name="file")
@@ -80,10 +80,10 @@ class FileRecord(TreeItem):
         null=True,
         blank=True,
         editable=False,
-        help_text="When the original was last changed, as its uploader's computer says.",
+        help_text=_("When the original was last changed, as its uploader's computer says."),
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
-    place = PlaceField(unique=True, editable=False, help_text="In lists: greater is newer.")
+    place = PlaceField(unique=True, editable=False, help_text=_("In lists: greater is newer."))
     updated_at = models.DateTimeField(auto_now=True)
 
     objects: ClassVar[models.Manager[FileRecord]]

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 
 from files.crypto.keyring import Custody as KeyCustody
 from files.crypto.keyring import WrappedKey
@@ -22,8 +23,8 @@ from files.crypto.stream import Context
 class Custody(models.TextChoices):
     """Who holds what it takes to read a file."""
 
-    MANAGED = KeyCustody.MANAGED.value, "Managed: a grant is enough"
-    HELD = KeyCustody.HELD.value, "Held: a grant and the file's own key"
+    MANAGED = KeyCustody.MANAGED.value, gettext_lazy("Managed: a grant is enough")
+    HELD = KeyCustody.HELD.value, gettext_lazy("Held: a grant and the file's own key")
 
 
 class StoredObject(models.Model):
@@ -35,12 +36,12 @@ class StoredObject(models.Model):
     """
 
     class State(models.TextChoices):
-        WRITING = "writing", "being written"
-        LIVE = "live", "live"
-        KEPT = "kept", "kept as a former version"
-        DOOMED = "doomed", "to be deleted"
-        DAMAGED = "damaged", "damaged in the store"
-        KEPT_DAMAGED = "kept_bad", "kept as a former version, damaged in the store"
+        WRITING = "writing", gettext_lazy("being written")
+        LIVE = "live", gettext_lazy("live")
+        KEPT = "kept", gettext_lazy("kept as a former version")
+        DOOMED = "doomed", gettext_lazy("to be deleted")
+        DAMAGED = "damaged", gettext_lazy("damaged in the store")
+        KEPT_DAMAGED = "kept_bad", gettext_lazy("kept as a former version, damaged in the store")
 
     SOUND: ClassVar = (State.LIVE, State.KEPT)
     """To be read."""
@@ -49,7 +50,7 @@ class StoredObject(models.Model):
     LIVING: ClassVar = (*SOUND, *SPOILT)
     """A version of a file, the current one or a former one."""
 
-    file_id = models.UUIDField("file id", db_index=True)
+    file_id = models.UUIDField(gettext_lazy("file id"), db_index=True)
     stream_id = models.UUIDField(unique=True, default=uuid.uuid4)
     object_name = models.CharField(max_length=64, unique=True)
     state = models.CharField(max_length=8, choices=State, default=State.WRITING)
@@ -60,14 +61,19 @@ class StoredObject(models.Model):
         blank=True,
         default="",
         db_default="",
-        help_text="As `files.keys.wrapping_history` keeps them.",
+        help_text=gettext_lazy("As `files.keys.wrapping_history` keeps them."),
     )
-    sealed = models.BooleanField(default=False, help_text="The wrapped key binds the final size.")
-    size = models.PositiveBigIntegerField(default=0, help_text="Plaintext bytes; 0 until sealed.")
+    sealed = models.BooleanField(
+        default=False, help_text=gettext_lazy("The wrapped key binds the final size.")
+    )
+    size = models.PositiveBigIntegerField(
+        default=0, help_text=gettext_lazy("Plaintext bytes; 0 until sealed.")
+    )
     object_size = models.PositiveBigIntegerField(default=0)
     etag = models.CharField(max_length=128, blank=True)
     reserved = models.PositiveBigIntegerField(
-        default=0, help_text="Bytes of its creator's quota that an upload has reserved."
+        default=0,
+        help_text=gettext_lazy("Bytes of its creator's quota that an upload has reserved."),
     )
     multipart_id = models.CharField(max_length=1024, blank=True)
     creator = models.ForeignKey(
@@ -82,32 +88,39 @@ class StoredObject(models.Model):
         db_index=False,
     )
     # What is safe in the store of an upload that can be resumed (docs/uploads.md).
-    offset = models.PositiveBigIntegerField(default=0, help_text="Plaintext bytes that are safe.")
+    offset = models.PositiveBigIntegerField(
+        default=0, help_text=gettext_lazy("Plaintext bytes that are safe.")
+    )
     part_frames = models.PositiveIntegerField(default=0)
     etags = models.JSONField(default=list, blank=True)
     tails = models.JSONField(default=list, blank=True)
     carry = models.BinaryField(default=bytes, blank=True)
     chain = models.BinaryField(
-        null=True, blank=True, help_text="The content chain before the carry, sealed."
+        null=True, blank=True, help_text=gettext_lazy("The content chain before the carry, sealed.")
     )
     digest = models.BinaryField(
-        null=True, blank=True, help_text="The digests of the plaintext, sealed; of a live one."
+        null=True,
+        blank=True,
+        help_text=gettext_lazy("The digests of the plaintext, sealed; of a live one."),
     )
     # Who writes at the moment, and when it was last heard of; empty while nobody does.
     lease = models.CharField(max_length=255, blank=True)
     lease_seen_at = models.DateTimeField(null=True, blank=True)
     reencrypts = models.BooleanField(
-        default=False, help_text="Was begun to take the place of its file's current object."
+        default=False,
+        help_text=gettext_lazy("Was begun to take the place of its file's current object."),
     )
     stream_created_at = models.PositiveBigIntegerField(
-        help_text="Unix seconds; part of what the stream's keys are derived from."
+        help_text=gettext_lazy("Unix seconds; part of what the stream's keys are derived from.")
     )
     created_at = models.DateTimeField(default=timezone.now)
     state_changed_at = models.DateTimeField(default=timezone.now)
     verified_at = models.DateTimeField(
         null=True,
         blank=True,
-        help_text="When all of it was last found to be as written; of held ones, what shows.",
+        help_text=gettext_lazy(
+            "When all of it was last found to be as written; of held ones, what shows."
+        ),
     )
 
     class Meta:

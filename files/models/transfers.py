@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 
 from files.models.folders import Folder
 from files.models.stored_objects import Custody, StoredObject
@@ -17,9 +18,9 @@ from files.records.names import MAX_NAME_BYTES, UNKNOWN_TYPE
 class Conflict(models.TextChoices):
     """What becomes of an upload whose name is taken in its folder."""
 
-    VERSION = "version", "Make it a new version"
-    RENAME = "rename", "Keep both: the new one gets a number"
-    REFUSE = "refuse", "Refuse it"
+    VERSION = "version", gettext_lazy("Make it a new version")
+    RENAME = "rename", gettext_lazy("Keep both: the new one gets a number")
+    REFUSE = "refuse", gettext_lazy("Refuse it")
 
 
 class UploadSession(models.Model):
@@ -42,11 +43,17 @@ class UploadSession(models.Model):
     content_type = models.CharField(max_length=255, default=UNKNOWN_TYPE)
     custody = models.CharField(max_length=8, choices=Custody, default=Custody.MANAGED)
     length = models.PositiveBigIntegerField(
-        null=True, blank=True, help_text="Bytes of the original; empty until the client says."
+        null=True,
+        blank=True,
+        help_text=gettext_lazy("Bytes of the original; empty until the client says."),
     )
-    metadata = models.TextField(blank=True, help_text="The client's Upload-Metadata, as sent.")
+    metadata = models.TextField(
+        blank=True, help_text=gettext_lazy("The client's Upload-Metadata, as sent.")
+    )
     modified_at = models.DateTimeField(
-        null=True, blank=True, help_text="When the original was last changed, as its client says."
+        null=True,
+        blank=True,
+        help_text=gettext_lazy("When the original was last changed, as its client says."),
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     completed_at = models.DateTimeField(null=True, blank=True)
@@ -79,7 +86,7 @@ class DownloadSession(models.Model):
     slot = models.CharField(max_length=64, unique=True, null=True)  # noqa: DJ001
     file_id = models.UUIDField()
     version = models.UUIDField(
-        null=True, help_text="The former version that is sent, if it is one."
+        null=True, help_text=gettext_lazy("The former version that is sent, if it is one.")
     )
     size = models.PositiveBigIntegerField()
     actor_id = models.BigIntegerField()
@@ -92,13 +99,16 @@ class DownloadSession(models.Model):
     token_name = models.CharField(max_length=60, blank=True, default="", db_default="")
     begun_at = models.DateTimeField()
     seen_at = models.DateTimeField(db_index=True)
-    whole = models.BooleanField(help_text="One of its requests was for the whole file.")
+    whole = models.BooleanField(
+        help_text=gettext_lazy("One of its requests was for the whole file.")
+    )
     requests = models.PositiveIntegerField()
-    running = models.PositiveIntegerField(help_text="Requests that have not ended.")
+    running = models.PositiveIntegerField(help_text=gettext_lazy("Requests that have not ended."))
     bytes = models.PositiveBigIntegerField(default=0)
     covered: models.JSONField[list[list[int]], list[list[int]]] = models.JSONField(default=list)
     settled = models.BooleanField(
-        default=False, help_text="Its event is written; some requests may still belong to it."
+        default=False,
+        help_text=gettext_lazy("Its event is written; some requests may still belong to it."),
     )
 
     def __str__(self) -> str:

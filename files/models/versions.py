@@ -8,6 +8,7 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 
 from files.models.records import FileRecord
 from files.models.stored_objects import StoredObject
@@ -24,7 +25,7 @@ class KeptVersion(models.Model):
     file = models.ForeignKey(FileRecord, on_delete=models.CASCADE, related_name="versions")
     object = models.OneToOneField(StoredObject, on_delete=models.PROTECT, related_name="kept")
     version = models.UUIDField(default=uuid.uuid4, editable=False, unique=True)
-    size = models.PositiveBigIntegerField(help_text="Bytes of the original.")
+    size = models.PositiveBigIntegerField(help_text=gettext_lazy("Bytes of the original."))
     content_type = models.CharField(max_length=255, default=UNKNOWN_TYPE)
     custody = models.CharField(max_length=8)
     modified_at = models.DateTimeField(null=True)

@@ -15,6 +15,8 @@ What shapes the characters beside it stays: joiners, variation selectors, the ta
 
 import re
 
+from django.utils.translation import gettext
+
 from files.crypto import portable, unicode14
 from files.crypto.portable import JOINERS, clean_line, portable_name, same_file, shortened
 
@@ -44,16 +46,32 @@ class BadName(ValueError):
     """The name cannot be kept. The message says why and what to do, and may be shown."""
 
 
+class NoName(BadName):
+    """Nothing of it can be seen."""
+
+    def __init__(self) -> None:
+        super().__init__(gettext("The file has no name: rename it and try again."))
+
+
+class LongName(BadName):
+    """It has too many bytes: `length`."""
+
+    def __init__(self, length: int) -> None:
+        text = gettext(
+            "The file's name is longer than %(most)d bytes: shorten it and try again. It has "
+            "%(length)d."
+        )
+        super().__init__(text % {"most": MAX_NAME_BYTES, "length": length})
+        self.length = length
+
+
 def clean_name(raw: str) -> str:
     """Return the name to keep: NFC, 1 to 255 bytes of UTF-8. Raises BadName."""
     name = clean_line(re.split(r"[/\\]", raw)[-1])
     if portable.seen(name).strip() in {"", ".", ".."}:
-        raise BadName("The file has no name: rename it and try again.")
+        raise NoName
     if (length := len(name.encode())) > MAX_NAME_BYTES:
-        raise BadName(
-            f"The file's name is longer than {MAX_NAME_BYTES} bytes: shorten it and try again. "
-            f"It has {length}."
-        )
+        raise LongName(length)
     return name
 
 
@@ -69,14 +87,17 @@ def clean_folder_name(raw: str) -> str:
     A name with `/` or `\\` in it is refused: a folder comes from no path.
     """
     if re.search(r"[/\\]", raw):
-        raise BadName("A folder's name cannot contain “/” or “\\”: choose another one.")
+        raise BadName(gettext("A folder's name cannot contain “/” or “\\”: choose another one."))
     try:
         return clean_name(raw)
-    except BadName as error:
-        said = str(error).replace("The file's name", "The folder's name")
-        if "no name" in said:
-            said = "The folder needs a name: type one."
-        raise BadName(said) from None
+    except NoName:
+        raise BadName(gettext("The folder needs a name: type one.")) from None
+    except LongName as long:
+        text = gettext(
+            "The folder's name is longer than %(most)d bytes: shorten it and try again. It has "
+            "%(length)d."
+        )
+        raise BadName(text % {"most": MAX_NAME_BYTES, "length": long.length}) from None
 
 
 def entry_key(name: str) -> str:

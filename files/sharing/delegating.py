@@ -11,14 +11,13 @@ from collections.abc import Collection
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.utils.formats import date_format
-from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from accounts.models import User
 from files.access import Access, Person, access_of, accesses_of, may_share
 from files.models import Grant, Item
-from files.sharing.granting import GRANTS_AT_ONCE, MOMENT, Outcome, Terms, give, revoke
+from files.sharing.granting import GRANTS_AT_ONCE, Outcome, Terms, give, revoke
+from runtime import moments
 
 
 def share(
@@ -89,7 +88,7 @@ def _too_long(access: Access, terms: Terms) -> str:
     if terms.expires_at is not None and terms.expires_at <= access.until:
         return ""
     return _("Your own access ends on %(moment)s: choose an earlier end.") % {
-        "moment": date_format(localtime(access.until), MOMENT)
+        "moment": moments.in_words(access.until)
     }
 
 

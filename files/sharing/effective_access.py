@@ -17,6 +17,7 @@ from uuid import UUID
 
 from django.db.models import Case, F, Q, QuerySet, Value, When, Window
 from django.db.models.functions import RowNumber
+from django.utils.translation import gettext
 
 from accounts.models import User
 from files import access
@@ -55,10 +56,13 @@ class Reason:
     def __str__(self) -> str:
         """`owner`, or `grant 12 on the folder “Cases” via group “Audit”`."""
         if self.grant is None:
-            return "owner"
-        on = f" on the folder “{self.folder}”" if self.folder else ""
-        via = f" via {self.grant.recipient_name}" if self.grant.group_id else ""
-        return f"grant {self.grant.pk}{on}{via}"
+            return gettext("owner")
+        parts = [gettext("grant %(number)s") % {"number": self.grant.pk}]
+        if self.folder:
+            parts.append(gettext("on the folder “%(folder)s”") % {"folder": self.folder})
+        if self.grant.group_id:
+            parts.append(gettext("via %(name)s") % {"name": self.grant.recipient_name})
+        return " ".join(parts)
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,8 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
-from django.utils.formats import date_format
-from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 import audit
 from accounts.models import User
@@ -31,14 +30,13 @@ from files.access import LEVELS
 from files.models import Ancestry, FileRecord, Folder, Grant, Item
 from files.records.names import clean_line
 from files.vault import recent
+from runtime import moments
 
 ITEMS_AT_ONCE = 500
 """Files and folders that one step of `share` is for."""
 
 GRANTS_AT_ONCE = 1000
 """Each is an event of its own, and nobody else writes to the log meanwhile: some seconds."""
-
-MOMENT = "j M Y, H:i"
 
 
 def grant(new: Grant, *, actor: User) -> Grant:
@@ -308,23 +306,45 @@ def remaining(item: Item, user: User | None, group: Group | None) -> list[Grant]
     return list(found.select_related("user", "group", "file", "folder").order_by("pk")[:MOST_LEFT])
 
 
+_LEVELS = {
+    Grant.Level.DOWNLOAD.value: gettext_lazy("download"),
+    Grant.Level.ADD.value: gettext_lazy("add"),
+    Grant.Level.MANAGE.value: gettext_lazy("manage"),
+}
+"""After “the grant 12 to Ann to”."""
+
+
 def describe_left(left: Collection[Grant], name: str) -> str:
     """Say how somebody whose grant was revoked still gets in; empty where they do not."""
     if not left:
         return ""
     ways = "; ".join(_way(one) for one in left)
-    return f"{name} can still read it, or will, by {ways}. To end that, revoke it, too."
+    return _("%(name)s can still read it, or will, by %(ways)s. To end that, revoke it, too.") % {
+        "name": name,
+        "ways": ways,
+    }
 
 
 def _way(one: Grant) -> str:
-    text = f"the grant {one.pk} to {one.recipient_name} to {one.level}"
     if one.folder is not None:
-        text += f" on the folder “{one.folder}”"
+        text = _("the grant %(number)s to %(name)s to %(level)s on the folder “%(folder)s”")
+    else:
+        text = _("the grant %(number)s to %(name)s to %(level)s")
+    parts = [
+        text
+        % {
+            "number": one.pk,
+            "name": one.recipient_name,
+            "level": _LEVELS[one.level],
+            "folder": one.folder,
+        }
+    ]
     if one.status == "scheduled" and one.starts_at is not None:
-        text += f" from {date_format(localtime(one.starts_at), MOMENT)}"
+        parts.append(_("from %(moment)s") % {"moment": moments.in_words(one.starts_at)})
     if one.expires_at is None:
-        return f"{text}, without end"
-    return f"{text} until {date_format(localtime(one.expires_at), MOMENT)}"
+        return f"{' '.join(parts)}{_(', without end')}"
+    parts.append(_("until %(moment)s") % {"moment": moments.in_words(one.expires_at)})
+    return " ".join(parts)
 
 
 def _record(event: Event, subject: Grant, actor: User) -> None:

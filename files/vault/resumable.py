@@ -21,6 +21,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext
 
 import audit
 from accounts.models import User
@@ -203,7 +204,7 @@ class Continuation:
         """Take the next bytes. Raises FileTooLarge, WrongLength, StoreError, UploadLost."""
         after = self._size + len(data)
         if self.session.length is not None and after > self.session.length:
-            raise WrongLength("More bytes were sent than the declared length.")
+            raise WrongLength(gettext("More bytes were sent than the declared length."))
         self._allowance.cover(self._row, after)
         if time.monotonic() - self._beaten > BEAT:
             # Before these bytes go anywhere: whoever stood still for long may have lost the lease.
@@ -374,9 +375,11 @@ class Continuation:
         if session.length == length:
             return
         if session.length is not None:
-            raise WrongLength("The length of this upload was declared before, and cannot change.")
+            raise WrongLength(
+                gettext("The length of this upload was declared before, and cannot change.")
+            )
         if length < self._row.offset:
-            raise WrongLength("More bytes than that were received already.")
+            raise WrongLength(gettext("More bytes than that were received already."))
         self._allowance.check(length, row=self._row)
         session.length = length
         session.save(update_fields=["length"])

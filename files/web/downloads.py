@@ -15,6 +15,7 @@ from django.http import (
 )
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -85,7 +86,7 @@ def download_several(request: HttpRequest) -> HttpResponseBase:
     picked = chosen(request, request.POST)
     back = back_of(request.POST, reverse("files:list"))
     if not picked.items:
-        messages.error(request, "Choose at least one file.")
+        messages.error(request, gettext("Choose at least one file."))
         return redirect(back)
     tree = tree_of_chosen(Person(user), picked.folders, picked.files)
     context = {"tree": tree, "chosen": picked, "back": back, "at_most": AT_MOST}

@@ -9,6 +9,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -126,7 +127,9 @@ def _new(request: HttpRequest, parent: Folder | None) -> HttpResponse:
             form.add_error("name", str(error))
             status = status_of(error)
         else:
-            messages.success(request, f"The folder “{made.name}” was made.")
+            messages.success(
+                request, gettext("The folder “%(name)s” was made.") % {"name": made.name}
+            )
             return redirect(back)
     context = {"form": form, "parent": parent, "back": back}
     status = 400 if form.errors and status == 200 else status

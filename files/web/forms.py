@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
 from django.core.validators import MaxValueValidator
+from django.utils.translation import gettext, gettext_lazy
 from django.views.decorators.debug import sensitive_variables
 
 from accounts.models import User
@@ -20,7 +21,7 @@ LAST_DAY = date(2999, 12, 31)
 """The very last ones cannot be computed with in every time zone."""
 
 computable = MaxValueValidator(
-    datetime(3000, 1, 1, tzinfo=UTC), "Choose a moment before the year 3000."
+    datetime(3000, 1, 1, tzinfo=UTC), gettext_lazy("Choose a moment before the year 3000.")
 )
 
 
@@ -49,12 +50,12 @@ class PassphraseForm(forms.Form):
     """A passphrase that is to stand for a file's key, typed twice."""
 
     passphrase = forms.CharField(
-        label="Passphrase",
+        label=gettext_lazy("Passphrase"),
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password", "dir": "auto"}),
     )
     passphrase_again = forms.CharField(
-        label="The same passphrase again",
+        label=gettext_lazy("The same passphrase again"),
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password", "dir": "auto"}),
     )
@@ -74,10 +75,14 @@ class PassphraseForm(forms.Form):
             return cleaned
         if "\N{REPLACEMENT CHARACTER}" in passphrase:
             # Bytes that were no UTF-8: the key would be of another passphrase than was typed.
-            self.add_error("passphrase", "It has characters that did not arrive: send UTF-8.")
+            self.add_error(
+                "passphrase", gettext("It has characters that did not arrive: send UTF-8.")
+            )
             return cleaned
         if passphrase != again:
-            self.add_error("passphrase_again", "That is not the same passphrase: type both again.")
+            self.add_error(
+                "passphrase_again", gettext("That is not the same passphrase: type both again.")
+            )
             return cleaned
         user = self._user
         known = [user.username, *user.email.split("@")] if user else []
@@ -90,16 +95,19 @@ class PassphraseForm(forms.Form):
 
 class UploadForm(PassphraseForm):
     files = SeveralFilesField(  # type: ignore[assignment]  # shadows what the stubs name
-        label="Files", error_messages={"required": "Choose at least one file."}
+        label=gettext_lazy("Files"),
+        error_messages={"required": gettext_lazy("Choose at least one file.")},
     )
     custody = forms.ChoiceField(
-        label="Who keeps the key?",
+        label=gettext_lazy("Who keeps the key?"),
         choices=Custody.choices,
         required=False,
         widget=forms.RadioSelect,
         initial=Custody.MANAGED.value,
         error_messages={
-            "invalid_choice": "“%(value)s” is no answer to who keeps the key: choose one."
+            "invalid_choice": gettext_lazy(
+                "“%(value)s” is no answer to who keeps the key: choose one."
+            )
         },
     )
 
@@ -113,7 +121,9 @@ class UploadForm(PassphraseForm):
         cleaned = super().clean()
         held = cleaned.get("custody") == Custody.HELD
         if cleaned.get("passphrase") and not held and "custody" not in self.errors:
-            self.add_error("custody", "A passphrase is for files whose key you keep: choose that.")
+            self.add_error(
+                "custody", gettext("A passphrase is for files whose key you keep: choose that.")
+            )
         return cleaned
 
     @sensitive_variables()
@@ -131,9 +141,9 @@ class NameForm(forms.Form):
     """A name for a file or a folder; the rule of names is the use case's."""
 
     name = forms.CharField(
-        label="Name",
+        label=gettext_lazy("Name"),
         max_length=1000,
-        error_messages={"required": "Type a name."},
+        error_messages={"required": gettext_lazy("Type a name.")},
         widget=forms.TextInput(attrs={"autocomplete": "off", "dir": "auto"}),
     )
 
@@ -142,6 +152,6 @@ class ForGoodForm(forms.Form):
     """That what is deleted now is deleted for good, and that this is meant."""
 
     sure = forms.BooleanField(
-        label="I know that nobody can bring it back.",
-        error_messages={"required": "Tick this to delete it for good."},
+        label=gettext_lazy("I know that nobody can bring it back."),
+        error_messages={"required": gettext_lazy("Tick this to delete it for good.")},
     )

@@ -18,6 +18,7 @@ from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -52,7 +53,9 @@ def unlock(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
     if not user.has_perm(Permission.DOWNLOAD):
         return may_not_download(request, record)
     if not record.is_held:
-        messages.info(request, "This file needs no key: whoever may see it may download it.")
+        messages.info(
+            request, gettext("This file needs no key: whoever may see it may download it.")
+        )
         return redirect(record)
     then = request.POST.get("then", "")
     then = then if then in {DOWNLOAD, VIEW} else ""
@@ -87,7 +90,9 @@ def key_refused(
         if refused.is_new:
             audit.record(audit.Event.LOCKED_OUT, file_id=record.pk)
         wait = limits.in_words(refused.wait)
-        problem = f"Too many wrong keys were typed. Wait {wait}, then try again."
+        problem = gettext("Too many wrong keys were typed. Wait %(wait)s, then try again.") % {
+            "wait": wait
+        }
         response = page(status=429, problem=problem)
         response["Retry-After"] = str(refused.wait)
         return response
@@ -198,13 +203,15 @@ def saved(request: HttpRequest) -> HttpResponse:
     user = user_of(request)
     records = _all_sent_held(request)
     if not request.POST.get("saved"):
-        messages.error(request, "Tick the box to say that you have saved the keys.")
+        messages.error(request, gettext("Tick the box to say that you have saved the keys."))
         return redirect("files:key", records[0].pk)
     for record in records:
         held.confirm(record, actor=user)
     if not request.accepts("text/html"):  # The script of the upload page, which stays there.
         return HttpResponse(status=204)
-    messages.success(request, "Only you have the key now. Keep it safe: nobody can recover it.")
+    messages.success(
+        request, gettext("Only you have the key now. Keep it safe: nobody can recover it.")
+    )
     return redirect(records[0]) if len(records) == 1 else redirect("files:list")
 
 
@@ -228,7 +235,9 @@ def reencrypt(request: HttpRequest, file_id: uuid.UUID) -> HttpResponse:
         return page(status=409, problem=str(error))
     except reencryption.NotVerified as error:
         return page(status=502, problem=str(error))
-    messages.success(request, "The file was encrypted anew. Its key is the same as before.")
+    messages.success(
+        request, gettext("The file was encrypted anew. Its key is the same as before.")
+    )
     response = redirect(new)
     unlocking.unlock(response, request, new, key)
     return response

@@ -7,16 +7,13 @@ from datetime import datetime
 
 from django.contrib import messages
 from django.http import HttpRequest
-from django.utils.formats import date_format
-from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from files.models import FileRecord
 from files.sharing.granting import How, Outcome
 from files.sharing.recipients import describe
-
-_MOMENT = "j M Y, H:i"
+from runtime import moments
 
 
 def tell(request: HttpRequest, outcomes: Sequence[Outcome], wanted: datetime | None) -> None:
@@ -81,4 +78,4 @@ def _until(*ends: datetime | None) -> str:
     if None in ends:
         return _("with no end")
     latest = max(end for end in ends if end is not None)
-    return _("until %(moment)s") % {"moment": date_format(localtime(latest), _MOMENT)}
+    return _("until %(moment)s") % {"moment": moments.in_words(latest)}

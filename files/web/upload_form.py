@@ -19,6 +19,7 @@ from django.http import (
 )
 from django.http.multipartparser import MultiPartParserError
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
@@ -65,8 +66,10 @@ def upload(request: HttpRequest) -> HttpResponseBase:
         error = FileTooLarge(settings.MAX_UPLOAD_SIZE)
         return _refused_upload(request, error, status=413)
     if request.content_type != "multipart/form-data":
-        kind = f"“{request.content_type}”" if request.content_type else "of no type"
-        return _refused_upload(request, NoForm(f"The body is {kind}."), status=415)
+        text = gettext("The body is of no type.")
+        if request.content_type:
+            text = gettext("The body is “%(kind)s”.") % {"kind": request.content_type}
+        return _refused_upload(request, NoForm(text), status=415)
     handler = VaultUploadHandler(request, user_of(request))
     request.upload_handlers = [handler]
     try:
@@ -81,9 +84,8 @@ def upload(request: HttpRequest) -> HttpResponseBase:
     except MultiPartParserError as error:
         if (slow := slowness_of(request)) is not None:
             return _refused_upload(request, BodyTooSlow(slow), status=408)
-        return _refused_upload(
-            request, NoForm(f"The form could not be read ({error})."), status=400
-        )
+        text = gettext("The form could not be read (%(error)s).") % {"error": error}
+        return _refused_upload(request, NoForm(text), status=400)
     except (TooManyFiles, BadTime, BadDestination) as error:
         return _refused_upload(request, error, status=400)
     except MayNotAdd as error:
@@ -154,7 +156,8 @@ def publish_uploads(request: HttpRequest, handler: VaultUploadHandler) -> HttpRe
     if keys and not keys[0].derivation:
         return keys_page(request, shown_keys(stored, keys))
     count = len(stored)
-    messages.success(request, f"{count} file{'' if count == 1 else 's'} stored.")
+    text = ngettext("%(count)d file stored.", "%(count)d files stored.", count)
+    messages.success(request, text % {"count": count})
     return redirect(_folder_of(request) or "files:list")
 
 
@@ -174,12 +177,17 @@ def _tell_places(
         if meant is not None and record.folder_id != meant.pk:
             messages.warning(
                 request,
-                f"“{record.name}” is in your own files: the folder that it was meant for is gone, "
-                "or you may not add to it any more.",
+                gettext(
+                    "“%(name)s” is in your own files: the folder that it was meant for is gone, or "
+                    "you may not add to it any more."
+                )
+                % {"name": record.name},
             )
         elif record.name != upload.name:
             messages.info(
-                request, f"“{upload.name}” was there already: what you sent is “{record.name}”."
+                request,
+                gettext("“%(name)s” was there already: what you sent is “%(name2)s”.")
+                % {"name": upload.name, "name2": record.name},
             )
 
 

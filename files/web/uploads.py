@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.utils.translation import gettext
 from django.views.decorators.debug import sensitive_variables
 
 from accounts.limits import LimitReached
@@ -21,16 +22,16 @@ def _refuse_others(request: HttpRequest) -> None:
     if refused is not None:
         raise tus.Refusal(401, str(refused), WWW_Authenticate='Bearer error="invalid_token"')
     if not request.user.is_authenticated:
-        raise tus.Refusal(401, "Sign in first.", WWW_Authenticate="Session")
+        raise tus.Refusal(401, gettext("Sign in first."), WWW_Authenticate="Session")
     token: Token | None = getattr(request, "token", None)
     if token is not None and Scope.ADD not in token.scope_set:
         raise tus.Refusal(
             403,
-            "This token may not upload: it lacks the scope “add”.",
+            gettext("This token may not upload: it lacks the scope “add”."),
             WWW_Authenticate='Bearer error="insufficient_scope", scope="add"',
         )
     if not request.user.has_perm(Permission.UPLOAD):
-        raise tus.Refusal(403, "Your account may not upload files.")
+        raise tus.Refusal(403, gettext("Your account may not upload files."))
 
 
 @tus.answering

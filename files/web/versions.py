@@ -13,6 +13,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -76,7 +77,9 @@ def _id_of(text: str) -> uuid.UUID:
 def _restore(request: HttpRequest, record: FileRecord, version: uuid.UUID) -> HttpResponse:
     user = user_of(request)
     versions.restore(record, version, by=Person(user), actor=user)
-    messages.success(request, "That version is the current one again; what was, is kept below.")
+    messages.success(
+        request, gettext("That version is the current one again; what was, is kept below.")
+    )
     return redirect("files:versions", record.pk)
 
 
@@ -84,11 +87,13 @@ def _delete(request: HttpRequest, record: FileRecord, version: uuid.UUID) -> Htt
     if not reauthentication.is_recent(request):
         return reauthentication.ask(request, back_to=request.path)
     if not request.POST.get("sure"):
-        problem = "Tick the box beside the button to delete a version: nobody can bring it back."
+        problem = gettext(
+            "Tick the box beside the button to delete a version: nobody can bring it back."
+        )
         return _page(request, record, problem=problem, status=400)
     user = user_of(request)
     versions.delete(record, version, by=Person(user), actor=user)
-    messages.success(request, "That version was deleted for good.")
+    messages.success(request, gettext("That version was deleted for good."))
     return redirect("files:versions", record.pk)
 
 

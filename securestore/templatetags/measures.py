@@ -12,10 +12,11 @@ from django import template
 from django.conf import settings
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.template.defaultfilters import filesizeformat
-from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import ngettext
+
+from runtime import moments
 
 register = template.Library()
 
@@ -37,9 +38,8 @@ def largest_upload() -> str:
 def as_moment(moment: datetime) -> SafeString:
     """A moment as a `time` element: to the minute, and by ISO 8601 to the second in its title."""
     return format_html(
-        '<time datetime="{}" title="{}">{}, {}</time>',
+        '<time datetime="{}" title="{}">{}</time>',
         moment.isoformat(),
         moment.isoformat(sep=" ", timespec="seconds"),
-        date_format(moment, "DATE_FORMAT"),
-        date_format(moment, "H:i"),
+        moments.in_words(moment),
     )

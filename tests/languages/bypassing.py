@@ -15,7 +15,7 @@ from babel.messages.jslexer import Token as ScriptToken
 from babel.messages.jslexer import tokenize, unquote_string
 from django.template.base import DebugLexer, TokenType
 
-from tests.languages.catalogues import KEYWORDS
+from tests.languages.catalogues import IN_SCRIPTS, KEYWORDS
 
 Found = Iterator[tuple[int, str]]
 
@@ -205,7 +205,7 @@ def _is_translated(tokens: list[ScriptToken], index: int) -> bool:
     for place in range(index - 1, 0, -1):
         value = tokens[place].value
         if value == "(" and depth == 0:
-            return tokens[place - 1].value in {*KEYWORDS, *ADDRESSES}
+            return tokens[place - 1].value in {*IN_SCRIPTS, *ADDRESSES}
         if value in {";", "{", "}"}:
             return False
         depth += {")": 1, "(": -1}.get(value, 0)

@@ -32,6 +32,7 @@ KEYWORDS: dict[str, Any] = {
     **dict.fromkeys(("pgettext", "pgettext_lazy"), ((1, "c"), 2)),
     **dict.fromkeys(("npgettext", "npgettext_lazy"), ((1, "c"), 2, 3)),
 }
+IN_SCRIPTS = {name: KEYWORDS[name] for name in ("gettext", "ngettext", "pgettext", "npgettext")}
 # A catalogue tells when it changed by its history alone.
 ALWAYS = datetime(2026, 11, 30, tzinfo=UTC)
 MARK = "Translators:"
@@ -51,15 +52,14 @@ def source(domain: str) -> list[Path]:
 def messages_of(path: Path) -> Iterator[tuple[int, Any, list[str], str | None]]:
     """The messages of one file: line, message or forms of a plural, comments, context."""
     text = path.read_text()
+    method, keywords = "python", KEYWORDS
     if path.suffix == ".js":
-        method, options = "javascript", {"parse_template_string": "true"}
-    else:
-        method, options = "python", {}
+        method, keywords = "javascript", IN_SCRIPTS
     if path.suffix in {".html", ".txt"}:
         # Python, but for its indentation.
         python = templatize(text, origin=str(path))
         text = "\n".join(line.strip() for line in python.splitlines())
-    yield from extract(method, BytesIO(text.encode()), KEYWORDS, [MARK], options)
+    yield from extract(method, BytesIO(text.encode()), keywords, [MARK])
 
 
 def fresh(domain: str) -> Catalog:
@@ -80,7 +80,12 @@ def read(language: str, domain: str) -> Catalog:
     """The catalogue as it is committed; an empty one where there is none yet."""
     path = stored(language, domain)
     if not path.exists():
-        return Catalog(locale=language, domain=domain)
+        catalog = Catalog(locale=language, domain=domain)
+        # As Django's own catalogues have it, which one is merged with: Babel tells French millions
+        # apart.
+        several = "n > 1" if language == "fr" else "n != 1"
+        catalog.mime_headers = [("Plural-Forms", f"nplurals=2; plural=({several});")]
+        return catalog
     with path.open("rb") as file:
         return read_po(file, locale=language, domain=domain, abort_invalid=True)
 

@@ -12,6 +12,7 @@ import re
 from django.conf import settings
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest
+from django.utils.translation import gettext, gettext_lazy
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 """A body has no meaning in these (RFC 9110, 9.3): nobody reads it."""
@@ -22,7 +23,7 @@ UPLOADS = "/uploads/"
 FORM_WITH_FILES = "/files/upload/"
 
 _DIGITS = re.compile(r"[0-9]{1,19}", re.ASCII)
-_NO_NUMBER = "Content-Length is not a number of bytes."
+_NO_NUMBER = gettext_lazy("Content-Length is not a number of bytes.")
 
 # Several ways to say the same thing; only the first is honoured, and by tus alone.
 _OVERRIDES = ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override")
@@ -62,8 +63,8 @@ def check(request: HttpRequest) -> None:
     if request.headers.get("Expect", "100-continue").lower() not in {"", "100-continue"}:
         raise Refused(
             417,
-            "That expectation cannot be met",
-            "Expect may say 100-continue here and nothing else (RFC 9110, 10.1.1).",
+            gettext("That expectation cannot be met"),
+            gettext("Expect may say 100-continue here and nothing else (RFC 9110, 10.1.1)."),
         )
     _check_override(request)
     if request.method in SAFE_METHODS:
@@ -83,9 +84,12 @@ def _check_override(request: HttpRequest) -> None:
         if wanted != request.method and (is_safe or not by_tus or name != _OVERRIDES[0]):
             raise Refused(
                 405,
-                "Another method cannot be asked for by a header",
-                f"Nothing was done. {name} is not understood here: send {wanted} itself. Resumable "
-                f"uploads at {UPLOADS} understand {_OVERRIDES[0]} in POST.",
+                gettext("Another method cannot be asked for by a header"),
+                gettext(
+                    "Nothing was done. %(name)s is not understood here: send %(wanted)s itself. "
+                    "Resumable uploads at %(uploads)s understand %(overrides)s in POST."
+                )
+                % {"name": name, "wanted": wanted, "uploads": UPLOADS, "overrides": _OVERRIDES[0]},
                 Allow=request.method or "",
             )
 
@@ -95,8 +99,8 @@ def _check_length(request: HttpRequest) -> None:
     if coding is not None and coding.strip().lower() != "chunked":
         raise Refused(
             501,
-            "That transfer coding is not known here",
-            "Nothing was stored. Send the body as it is, with a Content-Length.",
+            gettext("That transfer coding is not known here"),
+            gettext("Nothing was stored. Send the body as it is, with a Content-Length."),
         )
     # HTTP/2 and 3 frame a body without saying how long it will be.
     framed = not request.META.get("SERVER_PROTOCOL", "HTTP/1.1").startswith(("HTTP/0", "HTTP/1"))
@@ -104,18 +108,21 @@ def _check_length(request: HttpRequest) -> None:
         # The end of one could not be told from a cut connection.
         raise Refused(
             411,
-            "The length of the request is missing",
-            "Nothing was stored. The body came without a Content-Length (in chunks, say), so that "
-            "nobody could tell whether all of it arrived. Send it again with a Content-Length: "
-            "programs add one when they are given a file, and not a pipe.",
+            gettext("The length of the request is missing"),
+            gettext(
+                "Nothing was stored. The body came without a Content-Length (in chunks, say), "
+                "so that nobody could tell whether all of it arrived. Send it again with a "
+                "Content-Length: programs add one when they are given a file, and not a pipe."
+            ),
         )
     try:
         length = declared_length(request)
     except BadRequest:
         raise Refused(
             400,
-            "The length of the request makes no sense",
-            f"Nothing was stored. {_NO_NUMBER} Send it as digits, once.",
+            gettext("The length of the request makes no sense"),
+            gettext("Nothing was stored. %(no_number)s Send it as digits, once.")
+            % {"no_number": _NO_NUMBER},
         ) from None
     takes_files = request.path_info.startswith((UPLOADS, FORM_WITH_FILES))
     if length > settings.DATA_UPLOAD_MAX_MEMORY_SIZE and not takes_files:
@@ -126,13 +133,18 @@ def too_large(length: int | None = None) -> Refused:
     """The refusal of a form over the limit of what is kept in memory, announced or found so."""
     limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     if length is None:
-        text = f"Nothing was stored. Beside its files, a form may have {limit} bytes."
-        return Refused(400, "That is more than a form may have", text)
+        text = gettext("Nothing was stored. Beside its files, a form may have %(limit)s bytes.") % {
+            "limit": limit
+        }
+        return Refused(400, gettext("That is more than a form may have"), text)
     return Refused(
         413,
-        "That is more than this page takes",
-        f"Nothing was stored. It takes {limit} bytes, and {length} were announced. Files are "
-        "uploaded on the page Upload.",
+        gettext("That is more than this page takes"),
+        gettext(
+            "Nothing was stored. It takes %(limit)s bytes, and %(length)s were announced. "
+            "Files are uploaded on the page Upload."
+        )
+        % {"limit": limit, "length": length},
     )
 
 
@@ -152,9 +164,13 @@ def refuse_coding(name: str, value: str) -> None:
         if coding.strip() not in _NO_CODING:
             raise Refused(
                 415,
-                "Packed bodies are not taken",
-                f"Nothing was stored. This site does not undo a {name}, and would keep the file as "
-                "something else than it is. Send the bytes as they are, without that header.",
+                gettext("Packed bodies are not taken"),
+                gettext(
+                    "Nothing was stored. This site does not undo a %(name)s, and would keep the "
+                    "file as something else than it is. Send the bytes as they are, without that "
+                    "header."
+                )
+                % {"name": name},
                 Accept_Encoding="identity",
             )
 
@@ -164,9 +180,11 @@ def refuse_charset(charset: str) -> None:
     if charset.strip().lower() not in {"utf-8", "utf8"}:
         raise Refused(
             415,
-            "Forms are read as UTF-8",
-            "Nothing was stored. In another character set names and passphrases would become "
-            "something else: send the form in UTF-8.",
+            gettext("Forms are read as UTF-8"),
+            gettext(
+                "Nothing was stored. In another character set names and passphrases would "
+                "become something else: send the form in UTF-8."
+            ),
         )
 
 
@@ -175,16 +193,20 @@ def _check_parts(request: HttpRequest) -> None:
         # RFC 9110, 14.4: a part that is taken for the whole.
         raise Refused(
             400,
-            "A part of a file cannot be stored",
-            "Nothing was stored. Content-Range is not taken with a body: send the whole file, or "
-            f"continue an upload by tus at {UPLOADS}.",
+            gettext("A part of a file cannot be stored"),
+            gettext(
+                "Nothing was stored. Content-Range is not taken with a body: send the whole "
+                "file, or continue an upload by tus at %(uploads)s."
+            )
+            % {"uploads": UPLOADS},
         )
     for name in _CONDITIONS:
         if name in request.headers:
             raise Refused(
                 501,
-                "That condition is not known here",
-                f"Nothing was done. {name} is not taken with {request.method}: leave it out.",
+                gettext("That condition is not known here"),
+                gettext("Nothing was done. %(name)s is not taken with %(method)s: leave it out.")
+                % {"name": name, "method": request.method},
             )
     if request.path_info.startswith(UPLOADS):
         return
@@ -193,7 +215,10 @@ def _check_parts(request: HttpRequest) -> None:
         if name.title().startswith("Upload-"):
             raise Refused(
                 501,
-                "Resumable uploads have an address of their own",
-                f"Nothing was stored. {name} is not taken here: send resumable uploads by tus to "
-                f"{UPLOADS}.",
+                gettext("Resumable uploads have an address of their own"),
+                gettext(
+                    "Nothing was stored. %(name)s is not taken here: send resumable uploads by tus "
+                    "to %(uploads)s."
+                )
+                % {"name": name, "uploads": UPLOADS},
             )

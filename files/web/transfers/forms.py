@@ -18,6 +18,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler, StopUpload
 from django.http import Http404, HttpRequest, multipartparser
 from django.http.multipartparser import MultiPartParser
+from django.utils.translation import gettext
 
 from accounts.models import User
 from files.access import Person
@@ -43,14 +44,18 @@ class BodyTooShort(VaultError):
     """The body ended before its declared length: the client has gone, or was cut off."""
 
     def __init__(self) -> None:
-        super().__init__("The upload was cut off before it was complete. Nothing was stored.")
+        super().__init__(
+            gettext("The upload was cut off before it was complete. Nothing was stored.")
+        )
 
 
 class BodyTooSlow(VaultError):
     """The body came too slowly to be waited for."""
 
     def __init__(self, slow: TooSlow) -> None:
-        super().__init__(f"{slow} Nothing was stored. Try again on a faster line.")
+        super().__init__(
+            gettext("%(slow)s Nothing was stored. Try again on a faster line.") % {"slow": slow}
+        )
 
 
 class NoForm(VaultError):
@@ -58,8 +63,11 @@ class NoForm(VaultError):
 
     def __init__(self, problem: str) -> None:
         super().__init__(
-            f"{problem} Nothing was stored. Files are sent as multipart/form-data (RFC 7578) in "
-            "the field “files”, or by tus to /uploads/."
+            gettext(
+                "%(problem)s Nothing was stored. Files are sent as multipart/form-data (RFC "
+                "7578) in the field “files”, or by tus to /uploads/."
+            )
+            % {"problem": problem}
         )
 
 
@@ -67,11 +75,15 @@ class TooManyFiles(VaultError):
     """More files than one form takes. `count` of them came; None is more than are counted."""
 
     def __init__(self, count: int | None) -> None:
-        sent = f"more than {settings.DATA_UPLOAD_MAX_NUMBER_FILES}" if count is None else count
+        most = settings.DATA_UPLOAD_MAX_NUMBER_FILES
+        sent = gettext("more than %(most)d") % {"most": most} if count is None else str(count)
         super().__init__(
-            f"There were {sent} files in the form, and it takes {MAX_FILES} at most. Nothing was "
-            f"stored. Send them again, {MAX_FILES} or fewer at a time; with JavaScript turned on, "
-            "this page sends any number, one after the other."
+            gettext(
+                "There were %(sent)s files in the form, and it takes %(max_files)s at most. "
+                "Nothing was stored. Send them again, %(max_files)s or fewer at a time; with "
+                "JavaScript turned on, this page sends any number, one after the other."
+            )
+            % {"sent": sent, "max_files": MAX_FILES}
         )
 
 
@@ -80,8 +92,11 @@ class WrongField(VaultError):
 
     def __init__(self, field: str) -> None:
         super().__init__(
-            f"It came in the field “{field}”, and files are taken from the field “files”. It was "
-            "not stored: send it again in that field."
+            gettext(
+                "It came in the field “%(field)s”, and files are taken from the field “files”. "
+                "It was not stored: send it again in that field."
+            )
+            % {"field": field}
         )
 
 
@@ -90,8 +105,11 @@ class BadTime(VaultError):
 
     def __init__(self, problem: str) -> None:
         super().__init__(
-            f"The field “modified” is not usable: {problem} Nothing was stored. Send one for each "
-            "file, in their order, as RFC 3339 has it; or none."
+            gettext(
+                "The field “modified” is not usable: %(problem)s Nothing was stored. Send one "
+                "for each file, in their order, as RFC 3339 has it; or none."
+            )
+            % {"problem": problem}
         )
 
 
@@ -145,9 +163,11 @@ def _refuse_unread_headers(stream: multipartparser.LazyStream) -> None:
     if end and _IS_FIELD.search(headers):  # Without an end it was cut off there.
         raise bodies.Refused(
             400,
-            "The name of a file could not be read",
-            "Nothing was stored. Names are read as UTF-8: rename the file, or send it with another "
-            "program.",
+            gettext("The name of a file could not be read"),
+            gettext(
+                "Nothing was stored. Names are read as UTF-8: rename the file, or send it with "
+                "another program."
+            ),
         )
 
 
@@ -333,7 +353,8 @@ class VaultUploadHandler(FileUploadHandler):
         if not times:
             return
         if len(times) != self.count:
-            raise BadTime(f"there are {len(times)} for {self.count} files.")
+            text = gettext("there are %(times)d for %(files)d files.")
+            raise BadTime(text % {"times": len(times), "files": self.count})
         try:
             moments = [parse_moment(text) if text.strip() else None for text in times]
         except ValueError as error:

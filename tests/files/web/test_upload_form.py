@@ -215,7 +215,7 @@ def test_a_declared_length_over_the_limit_is_refused_unread(
     settings.MAX_UPLOAD_SIZE = 1 << 20
     response = post(member, source=Unread(), declared=2 << 20)
     assert response.status_code == 413
-    assert "limit of 1048576 bytes" in response.text
+    assert "limit of 1,048,576 bytes" in response.text
     assert nothing_left()
 
 
@@ -228,7 +228,7 @@ def test_a_file_over_the_limit_is_refused_while_it_arrives_and_the_rest_is_not_r
     source = io.BytesIO(raw)
     response = post(member, source=source, declared=len(raw))
     assert response.status_code == 413
-    assert "limit of 1048576 bytes" in response.text
+    assert "limit of 1,048,576 bytes" in response.text
     assert source.tell() < 3 << 20
     assert read(FileRecord.objects.get()) == b"1"
     assert StoredObject.objects.count() == 1

@@ -1,0 +1,86 @@
+"""What the administration calls models and their fields: a column, a field of a form, a title.
+
+Told here and not by the models: there it would be part of their migrations, which have no words.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.apps import apps
+from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
+
+MODELS: dict[str, tuple[_StrPromise, _StrPromise]] = {
+    "accounts.Invitation": (_("invitation"), _("invitations")),
+    "audit.AuditEvent": (_("event"), _("events")),
+    "files.FileRecord": (_("file"), _("files")),
+    "files.Folder": (_("folder"), _("folders")),
+    "files.Grant": (_("share"), _("shares")),
+    "files.MasterKey": (_("master key"), _("master keys")),
+}
+"""One, and many."""
+
+FIELDS: dict[str, _StrPromise] = {
+    "accepted_at": _("accepted at"),
+    "accepted_by": _("accepted by"),
+    "added_by": _("added by"),
+    "address": _("address"),
+    "at": _("at"),
+    "content_type": _("content type"),
+    "created_at": _("created at"),
+    "current": _("current"),
+    "custody": _("custody"),
+    "email": _("email"),
+    "event": _("event"),
+    "expires_at": _("expires at"),
+    "file": _("file"),
+    "folder": _("folder"),
+    "granted_by": _("granted by"),
+    "group": _("group"),
+    "groups": _("groups"),
+    "invited_by": _("invited by"),
+    "key_id": _("key id"),
+    "kept_bytes": _("kept bytes"),
+    "language": _("language"),
+    "level": _("level"),
+    "mac": _("mac"),
+    "name": _("name"),
+    "owner": _("owner"),
+    "parent": _("parent"),
+    "previous_mac": _("previous mac"),
+    "purged_at": _("purged at"),
+    "quota": _("quota"),
+    "reason": _("reason"),
+    "retired_at": _("retired at"),
+    "revoked_at": _("revoked at"),
+    "revoked_by": _("revoked by"),
+    "sent_at": _("sent at"),
+    "size": _("size"),
+    "starts_at": _("starts at"),
+    "time_zone": _("time zone"),
+    "trashed_at": _("trashed at"),
+    "trashed_by": _("trashed by"),
+    "updated_at": _("updated at"),
+    "uploaded_at": _("uploaded at"),
+    "uploaded_by": _("uploaded by"),
+    "user": _("user"),
+    "user_agent": _("user agent"),
+    "version": _("version"),
+}
+"""By name, whichever model of ours has it, where the model itself says nothing else."""
+
+
+def apply() -> None:
+    """Give the models of this site these names, in the language of each page."""
+    for label, (one, many) in MODELS.items():
+        meta = apps.get_model(label)._meta
+        meta.verbose_name, meta.verbose_name_plural = one, many
+    for app in ("accounts", "audit", "files"):
+        for model in apps.get_app_config(app).get_models():
+            for field in model._meta.get_fields():
+                # As given, and not as Django derives it from the field's name.
+                if getattr(field, "_verbose_name", "") is None and field.name in FIELDS:
+                    field.verbose_name = FIELDS[field.name]  # type: ignore[union-attr]
