@@ -272,11 +272,11 @@ class Token(models.Model):
     )
     name = models.CharField(_("name"), max_length=60)
     digest = models.CharField(max_length=64, unique=True, editable=False)
-    scopes = models.CharField(_("scopes"), max_length=60, help_text="With spaces between them.")
+    scopes = models.CharField(_("scopes"), max_length=60, help_text=_("With spaces between them."))
     # An id alone, for accounts know no folders: where it is gone, the token reaches nothing.
     folder_id = models.UUIDField(_("folder"), null=True, blank=True)
     networks = models.TextField(
-        _("addresses"), blank=True, help_text="CIDR, with spaces between them; empty: anywhere."
+        _("addresses"), blank=True, help_text=_("CIDR, with spaces between them; empty: anywhere.")
     )
     created_at = models.DateTimeField(_("made"), auto_now_add=True)
     expires_at = models.DateTimeField(_("until"))

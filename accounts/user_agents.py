@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 
 LONGEST: Final = 80
 """Characters of what is shown of a client that is none of these."""
@@ -23,7 +23,7 @@ _BROWSERS: Final = (
     (r"YaBrowser/(\d+)", "Yandex Browser"),
     (r"DuckDuckGo/(\d+)", "DuckDuckGo"),
     (r"(?:Firefox|FxiOS)/(\d+)", "Firefox"),
-    (r"HeadlessChrome/(\d+)", "Chrome without a window"),
+    (r"HeadlessChrome/(\d+)", gettext_noop("Chrome without a window")),
     (r"Chromium/(\d+)", "Chromium"),
     (r"(?:Chrome|CriOS)/(\d+)", "Chrome"),
     (r"Version/(\d+)\S* (?:Mobile/\S+ )?Safari/", "Safari"),
@@ -47,7 +47,7 @@ def in_words(agent: str) -> str:
     """`Firefox 133 on Linux`; the beginning of what it said, where that is nothing known."""
     browser = next(
         (
-            f"{name} {found[1]}"
+            f"{gettext(name)} {found[1]}"
             for pattern, name in _BROWSERS
             if (found := re.search(pattern, agent, re.ASCII))
         ),

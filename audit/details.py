@@ -95,6 +95,7 @@ VALUES = {
         "idle": _("unused for too long"),
         "no permission": _("no permission"),
         "not visible": _("not visible"),
+        "password changed": _("password changed"),
     },
 }
 """What events say in words of their own, which are those of the log whatever the language."""

@@ -95,7 +95,9 @@ class DownloadSession(models.Model):
     user_agent = models.TextField()
     request_id = models.CharField(max_length=32)
     grant_id = models.BigIntegerField(null=True)
-    token_id = models.BigIntegerField(null=True, help_text="The program's token, if it was one.")
+    token_id = models.BigIntegerField(
+        null=True, help_text=gettext_lazy("The program's token, if it was one.")
+    )
     token_name = models.CharField(max_length=60, blank=True, default="", db_default="")
     begun_at = models.DateTimeField()
     seen_at = models.DateTimeField(db_index=True)

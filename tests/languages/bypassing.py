@@ -10,9 +10,8 @@ import ast
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
+from typing import NamedTuple
 
-from babel.messages.jslexer import Token as ScriptToken
-from babel.messages.jslexer import tokenize, unquote_string
 from django.template.base import DebugLexer, TokenType
 
 from tests.languages.catalogues import IN_SCRIPTS, KEYWORDS
@@ -120,6 +119,10 @@ SAYS = {
 }
 """Parameters and attributes whose text is shown, even if it is one word."""
 TELLS = {"success", "info", "warning", "error", "add_message", "ValidationError"}
+NO_SENTENCE = re.compile(
+    r"[\w/-]+; .*|default-src .*|.*no-store|Bearer .*|.*max-age=|\"; filename.*"
+)
+"""Headers of HTTP."""
 SILENT = {"logger", "log", "re", "cursor", "warnings"}
 
 
@@ -148,11 +151,20 @@ def in_module(text: str) -> Found:
                 for one in node.body
                 if isinstance(one, ast.Assign) and isinstance(one.value, ast.Tuple)
             )
+    shown.update(
+        part for one in shown.copy() if isinstance(one, ast.JoinedStr) for part in one.values
+    )
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in passed:
-            is_phrase = " " in node.value.strip() and len(WORD.findall(node.value)) > 1
+            is_phrase = _is_phrase(node.value)
             if is_phrase or (node in shown and WORD.search(node.value)):
                 yield node.lineno, node.value
+
+
+def _is_phrase(text: str) -> bool:
+    """More than one word, of text and not of HTML or HTTP."""
+    text = re.sub(r"<[^<>]*>", " ", text).strip()
+    return " " in text and len(WORD.findall(text)) > 1 and not NO_SENTENCE.fullmatch(text)
 
 
 def _called(node: ast.Call) -> tuple[str, str]:
@@ -170,23 +182,57 @@ def _is_choice(node: ast.ClassDef) -> bool:
 
 SETS = {"textContent", "title", "innerText", "placeholder", "label", "alt", "ariaLabel"}
 ADDRESSES = {"querySelector", "querySelectorAll", "closest", "matches", "addEventListener", "on"}
-TOLD = {"announce", "say", "note", "complain", "alert", "confirm", "news"}
+TOLD = {"announce", "note", "complain", "alert", "confirm", "news"}
+
+
+class Token(NamedTuple):
+    kind: str
+    value: str
+    lineno: int
+
+
+_TOKEN = re.compile(
+    r"""(?P<comment>//[^\n]*|/\*.*?\*/)
+    |(?P<string>"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`)
+    |(?P<name>[\w$]+)
+    |(?P<space>\s+)
+    |(?P<sign>.)""",
+    re.VERBOSE | re.DOTALL,
+)
+_PATTERN = re.compile(r"/(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n])+/[a-z]*")
+"""A regular expression, where no division can be."""
+
+
+def _tokens(text: str) -> list[Token]:
+    """A script in tokens, without comments. Enough for ours, and for no other scripts."""
+    found: list[Token] = []
+    place = 0
+    while place < len(text):
+        match = _TOKEN.match(text, place)
+        before = found[-1].value if found else "("
+        if text[place] == "/" and match and match.lastgroup == "sign" and before in _BEFORE:
+            match = _PATTERN.match(text, place) or match
+        if match is None:
+            break
+        if match.lastgroup not in {"comment", "space"}:
+            found.append(Token(match.lastgroup or "", match[0], text.count("\n", 0, place) + 1))
+        place = match.end()
+    return found
+
+
+_BEFORE = frozenset("(,=:[!&|?{};") | {"return"}
 
 
 def in_script(text: str) -> Found:
     """The texts of a script that are words, and not given to gettext or to an error of the code."""
-    tokens = [
-        token
-        for token in tokenize(text, jsx=False, dotted=False, template_string=True)
-        if token.type not in {"linecomment", "multilinecomment"}
-    ]
+    tokens = _tokens(text)
     for index, token in enumerate(tokens):
-        if token.type not in {"string", "template_string"}:
+        if token.kind != "string":
             continue
         before = [one.value for one in tokens[max(0, index - 4) : index]]
         if _is_translated(tokens, index) or before[-2:] == ["Error", "("]:
             continue
-        words = re.sub(r"\$\{[^}]*\}", VALUE, _unquoted(token))
+        words = re.sub(r"\$\{[^}]*\}", VALUE, token.value[1:-1])
         is_shown = before[-1:] == ["="] and before[-2:-1] and before[-2] in SETS
         is_told = before[-1:] == ["("] and before[-2:-1] and before[-2] in TOLD
         is_said = before[-1:] == [","] and len(before) > 1 and before[-2].strip("\"'`") in SAID
@@ -195,11 +241,7 @@ def in_script(text: str) -> Found:
             yield token.lineno, words
 
 
-def _unquoted(token: ScriptToken) -> str:
-    return token.value[1:-1] if token.type == "template_string" else unquote_string(token.value)
-
-
-def _is_translated(tokens: list[ScriptToken], index: int) -> bool:
+def _is_translated(tokens: list[Token], index: int) -> bool:
     """Whether a text is an argument of gettext itself, or joined to one that is."""
     depth = 0
     for place in range(index - 1, 0, -1):
