@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from babel.messages.catalog import Catalog
 
 from tests.languages import bypassing, catalogues
 from tests.languages.catalogues import ROOT
@@ -159,7 +160,7 @@ def test_every_message_is_translated(language: str, domain: str) -> None:
 def test_what_is_amiss_with_a_translation_is_noticed(
     message: str | tuple[str, ...], translation: str | tuple[str, ...], amiss: str
 ) -> None:
-    catalog = catalogues.Catalog(locale="de")
+    catalog = Catalog(locale="de")
     entry = catalog.add(message, translation)
     assert catalogues.amiss(entry).startswith(amiss)
     assert bool(catalogues.amiss(entry)) == bool(amiss)
@@ -170,7 +171,7 @@ def test_what_is_amiss_with_a_translation_is_noticed(
 @pytest.mark.parametrize("domain", catalogues.DOMAINS)
 @pytest.mark.parametrize("language", catalogues.LANGUAGES)
 def test_what_a_site_reads_is_what_was_translated(language: str, domain: str) -> None:
-    def told(catalog: catalogues.Catalog) -> dict[object, object]:
+    def told(catalog: Catalog) -> dict[object, object]:
         return {
             (catalogues.forms(message.id), message.context): catalogues.forms(message.string)
             for message in catalog

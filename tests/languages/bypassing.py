@@ -164,7 +164,12 @@ def in_module(text: str) -> Found:
 def _is_phrase(text: str) -> bool:
     """More than one word, of text and not of HTML or HTTP."""
     text = re.sub(r"<[^<>]*>", " ", text).strip()
-    return " " in text and len(WORD.findall(text)) > 1 and not NO_SENTENCE.fullmatch(text)
+    return (
+        " " in text
+        and not text.startswith("/")
+        and len(WORD.findall(text)) > 1
+        and not NO_SENTENCE.fullmatch(text)
+    )
 
 
 def _called(node: ast.Call) -> tuple[str, str]:
@@ -182,6 +187,7 @@ def _is_choice(node: ast.ClassDef) -> bool:
 
 SETS = {"textContent", "title", "innerText", "placeholder", "label", "alt", "ariaLabel"}
 ADDRESSES = {"querySelector", "querySelectorAll", "closest", "matches", "addEventListener", "on"}
+SELECTOR = re.compile(r"\[[\w-]+[\]^$*=]")
 TOLD = {"announce", "note", "complain", "alert", "confirm", "news"}
 
 
@@ -237,6 +243,7 @@ def in_script(text: str) -> Found:
         is_told = before[-1:] == ["("] and before[-2:-1] and before[-2] in TOLD
         is_said = before[-1:] == [","] and len(before) > 1 and before[-2].strip("\"'`") in SAID
         is_phrase = " " in words.strip() and len(WORD.findall(words)) > 1
+        is_phrase = is_phrase and not SELECTOR.search(words)
         if WORD.search(words) and (is_shown or is_told or is_said or is_phrase):
             yield token.lineno, words
 
