@@ -58,7 +58,8 @@ def upload(page: Page, *files: Path) -> None:
     """Upload as a person with a script does: the page stays and names what was stored."""
     choose(page, *files)
     expect(page.locator("#stored li")).to_have_count(len(files))
-    page.goto("/files/")
+    # The newest first: other tests' files may fill the first page of any other order.
+    page.goto("/files/?sort=-time")
 
 
 def written(folder: Path, name: str, size: int) -> Path:
@@ -154,7 +155,7 @@ def test_a_stranger_gets_the_page_of_a_file_that_does_not_exist(
 def test_a_search_without_a_match_shows_what_was_sought(
     page: Page, sign_in: SignIn, tmp_path: Path
 ) -> None:
-    there = written(tmp_path, "There all the time.txt", 1)
+    there = written(tmp_path, "0 There all the time.txt", 1)
     sign_in(page, "alice")
     upload(page, there)
     page.goto("/files/?q=%3Ci%3Enothing")

@@ -84,13 +84,7 @@ def test_no_page_reads_more_than_its_bounds(
         assert most_rows(page) <= MOST, (who, cursor)
 
 
-# Folders that a search finds by name are asked one by one who sees them.
-MISSED = pytest.mark.xfail(reason="a folder with very many grants is read for each of them")
-
-
-@pytest.mark.parametrize(
-    "who", [pytest.param("owner", marks=MISSED), pytest.param("reader", marks=MISSED), "newcomer"]
-)
+@pytest.mark.parametrize("who", ["owner", "reader", "newcomer"])
 def test_no_search_reads_more_than_its_bounds(
     population: Population, bounded: None, who: str
 ) -> None:
