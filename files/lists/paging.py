@@ -108,13 +108,13 @@ def page_of(
 class _Reach:
     """Where files may be that a search is for, and the rule which of them are shown.
 
-    `pieces` are each an index read in the order of places. `rest` has those that are in none of
-    them: in more folders than are merged.
+    `pieces` are each an index read in the order of places. `rest` are the folders of those that are
+    in none of them: more than are merged.
     """
 
     files: QuerySet[FileRecord]
     pieces: list[QuerySet[Any, int]]
-    rest: QuerySet[FileRecord] | None = None
+    rest: Sequence[QuerySet[Any, Any]] | None = None
 
 
 def newest_places(
@@ -152,7 +152,7 @@ def _reach(user: User | AnonymousUser) -> _Reach:
     files = access.visible_to(Person(user))
     if len(below) <= MERGED_FOLDERS:
         return _Reach(files, pieces + _pieces_of(set(below)))
-    return _Reach(files, pieces, FileRecord.objects.filter(folder__in=personal.union(shared)))
+    return _Reach(files, pieces, (personal, shared))
 
 
 def _within(user: User | AnonymousUser, folder: Folder) -> _Reach:
@@ -164,7 +164,7 @@ def _within(user: User | AnonymousUser, folder: Folder) -> _Reach:
     if len(some) <= MERGED_FOLDERS:
         return _Reach(files, _pieces_of(some))
     pieces = _pieces_of([folder.pk])
-    return _Reach(files, pieces, FileRecord.objects.filter(folder__in=below))
+    return _Reach(files, pieces, (below,))
 
 
 def _pieces_of(folders: Collection[Any]) -> list[QuerySet[Any, int]]:
@@ -246,7 +246,10 @@ def _search_some(wanted: _Wanted, before: int | None, length: int) -> Page:
     page = _page(walked, length, cut_at=None if len(walked) > length else end_of_walk)
     if before is not None or reach.rest is None:
         return page
-    some = list(reach.rest.order_by().values_list("place", flat=True)[:WALKED])
+    # The first folders, by name: to ask in one would collect all of them.
+    folders = {folder for way in reach.rest for folder in way[:WALKED]}
+    there = FileRecord.objects.filter(folder__in=folders).order_by()
+    some = list(there.values_list("place", flat=True)[:WALKED])
     known = {record.pk for record in page.records}
     found = wanted.newest(some or [FIRST], length)
     rows = page.rows + [row for row in _rows(found) if row.item.pk not in known]

@@ -113,6 +113,10 @@ class Folder(TreeItem):
             # Not only of those that were put away: SQLite would begin each question of whether a
             # folder sleeps at all of these.
             models.Index(fields=["owner", "trashed_at", "id"], name="folder_trashed"),
+            # Whether something sleeps is asked for every row: the few that were put away.
+            models.Index(
+                fields=["id"], condition=Q(trashed_at__isnull=False), name="folder_put_away"
+            ),
             models.Index(
                 fields=["id"], condition=Q(plain_name__isnull=True), name="folder_not_plain"
             ),

@@ -28,8 +28,9 @@ from tests.audit.databases import as_default
 from tests.integration.postgresql import server
 
 SIZE = 20_000
-MOST = 3_000
-"""Rows that a step may read: of a table as small as that of the folders here, all of it."""
+MOST = 5_000
+"""Rows that a step may read: of a table as small as that of the folders here, all of it; of the one
+page that memberships fill, all of it for each row of a search."""
 BOUND = 100
 """Files that a search walks through, and files that the index of names proposes, at most."""
 
@@ -47,6 +48,7 @@ def bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages and searches look at few files, so that what grows with all of them shows."""
     monkeypatch.setattr(paging, "WALKED", BOUND)
     monkeypatch.setattr(paging, "PROPOSED", BOUND)
+    monkeypatch.setattr(paging, "FOLDERS_NAMED", BOUND)
     # Of more PostgreSQL might rather sort the few thousand files that the largest folder here has.
     monkeypatch.setattr(contents, "LOOKED_AT", BOUND // 2)
     monkeypatch.setattr(shared, "GRANTS_LOOKED_AT", BOUND)
