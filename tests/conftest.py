@@ -24,6 +24,7 @@ from django.db import connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.http.response import HttpResponseBase
 from django.test import Client
+from django.utils import timezone, translation
 from hypothesis import settings as hypothesis_settings
 
 from accounts.members import NAME as MEMBERS
@@ -182,9 +183,12 @@ PASSWORD = "correct horse battery staple"
 
 
 @pytest.fixture(autouse=True)
-def _empty_cache() -> Iterator[None]:
-    """Rate limits of one test must not count in the next, nor what it learnt of other parts."""
+def _nothing_stays() -> Iterator[None]:
+    """Rate limits of one test must not count in the next, nor its language, its time zone, or what
+    it learnt of other parts."""
     yield
+    translation.deactivate()
+    timezone.deactivate()
     cache.clear()
     for probe in health.PROBES:
         probe.forget()

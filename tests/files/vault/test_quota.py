@@ -66,7 +66,7 @@ def test_the_size_limit_comes_first(limited: User, settings: Settings) -> None:
 def test_stored_files_count(limited: User, store: Store) -> None:
     store(limited, b"x" * 6_000)
     Allowance(limited).check(4_000)
-    with pytest.raises(QuotaExceeded, match="4000 bytes are left"):
+    with pytest.raises(QuotaExceeded, match="4,000 bytes are left"):
         Allowance(limited).check(4_001)
 
 
@@ -139,7 +139,7 @@ def test_the_form_answers_413_and_says_what_is_left(
     large = SimpleUploadedFile("large.bin", b"x" * (QUOTA + 1))
     answer = client.post("/files/upload/", {"files": large})
     assert answer.status_code == 413
-    assert "10000 bytes are left" in answer.content.decode()
+    assert "10,000 bytes are left" in answer.content.decode()
     assert not StoredObject.objects.exists()
 
 
@@ -181,7 +181,9 @@ def test_a_quota_is_asked_for_by_one_query_that_adds_up_no_files(limited: User) 
 
 def test_what_is_announced_counts_while_it_moves(limited: User, s3: S3Client) -> None:
     resumable.create(limited, name="a", length=6_000)
-    with pytest.raises(QuotaExceeded, match=r"4000 bytes are left\. Unfinished uploads hold 6000"):
+    with pytest.raises(
+        QuotaExceeded, match=r"4,000 bytes are left\. Unfinished uploads hold 6,000"
+    ):
         resumable.create(limited, name="b", length=4_001)
     resumable.create(limited, name="c", length=4_000)
     with pytest.raises(QuotaExceeded, match=r"0 bytes are left\. Unfinished uploads hold 10000"):
