@@ -186,7 +186,7 @@ def test_what_is_announced_counts_while_it_moves(limited: User, s3: S3Client) ->
     ):
         resumable.create(limited, name="b", length=4_001)
     resumable.create(limited, name="c", length=4_000)
-    with pytest.raises(QuotaExceeded, match=r"0 bytes are left\. Unfinished uploads hold 10000"):
+    with pytest.raises(QuotaExceeded, match=r"0 bytes are left\. Unfinished uploads hold 10,000"):
         Allowance(limited).check(1)
 
 
