@@ -130,6 +130,10 @@ format: $(VENV)/dev.stamp ## Rewrite the code in the house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+.PHONY: api
+api: $(VENV)/dev.stamp ## Make docs/openapi.json and docs/api.md anew, of the code
+	$(BIN)/python -m tests.api_document
+
 .PHONY: lock
 lock: $(VENV)/dev.stamp ## Renew requirements*.txt and package-lock.json (UPGRADE=1: newest versions)
 	for set in requirements requirements-store requirements-dev requirements-bench; do \

@@ -139,7 +139,8 @@ class SecondFactorMiddleware:
         request.second_factor_missing = True  # type: ignore[attr-defined]
         if name in WITHOUT_SECOND_FACTOR:
             return None
-        if name in {"uploads", "upload"} or not request.accepts("text/html"):
+        by_program = name in {"uploads", "upload"} or request.path_info.startswith(API)
+        if by_program or not request.accepts("text/html"):
             return HttpResponse(
                 gettext("This site requires a second factor: set one up in the browser first.\n"),
                 content_type="text/plain; charset=utf-8",

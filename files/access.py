@@ -81,7 +81,7 @@ _READS: Final = frozenset({Scope.READ, Scope.SHARE, Scope.MANAGE})
 _GOES_IN: Final = frozenset({Scope.READ, Scope.ADD, Scope.SHARE, Scope.MANAGE})
 _ADDS: Final = frozenset({Scope.ADD, Scope.MANAGE})
 _DECIDES: Final = frozenset({Scope.SHARE, Scope.MANAGE})
-_BRINGS_BACK: Final = frozenset({Scope.READ, Scope.MANAGE})
+_LOOKS_BACK: Final = frozenset({Scope.READ, Scope.MANAGE})
 """The scopes of which a token needs one for a part of the rule. What each operation takes besides,
 its door asks."""
 
@@ -106,6 +106,13 @@ def managed_by(principal: Principal) -> QuerySet[FileRecord]:
     user = principal.user
     files = _awake_files(user).filter(Q(owner_id=user.pk) | _granted(user, _MANAGE))
     return _narrowed(files, principal, _DECIDES, "folder")
+
+
+def former_visible_to(principal: Principal) -> QuerySet[FileRecord]:
+    """Files whose former versions and history the principal may read: those managed."""
+    user = principal.user
+    files = _awake_files(user).filter(Q(owner_id=user.pk) | _granted(user, _MANAGE))
+    return _narrowed(files, principal, _LOOKS_BACK, "folder")
 
 
 def removable_by(principal: Principal) -> QuerySet[FileRecord]:
@@ -235,7 +242,7 @@ def trashed_files_of(principal: Principal) -> QuerySet[FileRecord]:
         return FileRecord.objects.none()
     put_away = FileRecord.objects.filter(trashed_at__isnull=False)
     found = put_away.filter(Q(owner_id=user.pk) | _brings_back(user, "folder"))
-    return _narrowed(found, principal, _BRINGS_BACK, "folder")
+    return _narrowed(found, principal, _LOOKS_BACK, "folder")
 
 
 def trashed_folders_of(principal: Principal) -> QuerySet[Folder]:
@@ -245,7 +252,7 @@ def trashed_folders_of(principal: Principal) -> QuerySet[Folder]:
         return Folder.objects.none()
     put_away = Folder.objects.filter(trashed_at__isnull=False, purged_at=None)
     found = put_away.filter(Q(owner_id=user.pk) | _brings_back(user, "parent"))
-    return _narrowed(found, principal, _BRINGS_BACK, "parent")
+    return _narrowed(found, principal, _LOOKS_BACK, "parent")
 
 
 def _brings_back(user: User | AnonymousUser, parent: str) -> Q:

@@ -474,4 +474,5 @@ def _respond(page: Page, html: str | None) -> HttpResponse:
     else:
         response = HttpResponse(html, status=page.status)
     patch_vary_headers(response, ["Accept"])
+    response.page = page  # type: ignore[attr-defined]
     return response

@@ -16,14 +16,17 @@ from django.http import HttpRequest, HttpResponse, QueryDict, UnreadablePostErro
 from django.http.response import HttpResponseBase
 from django.utils.datastructures import MultiValueDict
 
-from files.web.transfers.bodies import FORM_WITH_FILES, SAFE_METHODS, UPLOADS, declared_length
+from files.web.transfers.bodies import (
+    SAFE_METHODS,
+    UPLOADS,
+    declared_length,
+    is_content,
+    is_streamed,
+)
 from runtime import slowness
 from securestore import errors
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
-
-STREAMED = (UPLOADS, FORM_WITH_FILES)
-"""Where bodies are streamed: the proxy passes these on as they come, and no others."""
 
 CROWD = 32
 """More forms than this that are waited for at once are an attack: each is given less time."""
@@ -45,7 +48,7 @@ class FormBodyMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if request.path_info.startswith(STREAMED):
+        if is_streamed(request):
             leave(request)
         elif request.method not in SAFE_METHODS and (refused := read(request)) is not None:
             return refused
@@ -57,7 +60,7 @@ def leave(request: HttpRequest) -> None:
     body = request.META.get("wsgi.input")
     if isinstance(body, slowness.Body):
         body.patience = float(settings.UPLOAD_PATIENCE)
-    if request.path_info.startswith(UPLOADS):
+    if request.path_info.startswith(UPLOADS) or is_content(request):
         # No body is a form here, whatever it calls itself: the check of the CSRF token would read
         # it for anybody, before it is known who sends it.
         request._post = QueryDict()  # type: ignore[attr-defined]

@@ -9,7 +9,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
 
 from accounts.limits import LimitReached
-from files.web.transfers import bodies
+from files.web.api import problems
+from files.web.transfers import bodies, raw_path
 from runtime import database_state
 from securestore import errors
 
@@ -17,6 +18,9 @@ PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
+
+RAW_PATH = raw_path.RAW
+"""Loaded before the first request is made of what the server hands over."""
 
 # Features of the browser that no page needs. Copying a key and passkeys are ours to use.
 REFUSED_FEATURES = (
@@ -90,6 +94,39 @@ class SecurityHeadersMiddleware:
         if not settings.DEBUG:  # Django's debug pages bring their own styles, and no header.
             response.headers.setdefault("Content-Security-Policy", INERT_POLICY)
         return response
+
+
+class ProblemMiddleware:
+    """Gives programs a problem (RFC 9457) for whatever refuses a request of the API.
+
+    Pages of errors come from many places, and before any operation; the API has one form.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        if not request.path_info.startswith(bodies.API) or response.status_code < 400:
+            return response
+        if response.headers.get("Content-Type") == problems.CONTENT_TYPE:
+            return response
+        answered = _as_problem(request, response).response()
+        answered.status_code = response.status_code
+        for name, value in response.items():
+            if name not in {"Content-Type", "Content-Length"}:
+                answered[name] = value
+        response.close()
+        return answered
+
+
+def _as_problem(request: HttpRequest, response: HttpResponseBase) -> problems.Problem:
+    page: errors.Page | None = getattr(response, "page", None)
+    if code := getattr(response, "problem", None):
+        return problems.Problem(code, str(page.text) if page else "")
+    if getattr(request, "second_factor_missing", False):
+        return problems.Problem("second_factor_missing")
+    return problems.of_status(response.status_code, str(page.text) if page else "")
 
 
 class BodyMiddleware:

@@ -74,6 +74,8 @@ MIDDLEWARE = [
     "audit.middleware.RequestContextMiddleware",
     # Outside of all that answer by themselves: no answer lacks its headers.
     "securestore.middleware.SecurityHeadersMiddleware",
+    # Around all that refuse: programs get one form of it.
+    "securestore.middleware.ProblemMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",

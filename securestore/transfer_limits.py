@@ -34,6 +34,10 @@ TRANSFERS = {
     "files:reencrypt": {"POST"},
     "uploads": {"POST"},
     "upload": {"PATCH", "POST"},
+    "api:content": {"GET", "PUT"},
+    "api:folder_content": {"GET", "PUT"},
+    "api:file_content": {"GET"},
+    "api:version_content": {"GET"},
     "admin:audit_auditevent_export": {"GET", "POST"},
     "admin:audit_auditevent_changelist": {"POST"},
 }
@@ -211,5 +215,7 @@ def refusal(request: HttpRequest, refused: NoPlace, *, plain: bool) -> HttpRespo
     else:
         metrics.note_failure(type(refused).__name__)
     response = errors.answer_safely(request, page, plain=plain)
+    if refused.is_own:
+        response.problem = "too_many_transfers"  # type: ignore[attr-defined]
     response["Retry-After"] = str(WAIT)
     return response

@@ -16,6 +16,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("recent/", lists.recent_files, name="recent"),
     path("trash/", lists.trash_list, name="trash"),
     path("people/suggest/", people.suggest, name="suggest_people"),
+    path("api/v1/", include("files.web.api.urls")),
     path("uploads/", uploads.collection, name="uploads"),
     path("uploads/<uuid:upload_id>", uploads.member, name="upload"),
     # Django's redirect to "view on site" would tell any staff which ids exist.

@@ -30,7 +30,12 @@ AT_ONCE = 10
 """Files of one request that are recorded, at most."""
 
 DENIED = (Event.DOWNLOAD_DENIED, Event.ACCESS_DENIED)
-DOWNLOADS = frozenset({"files:download", "files:download_several", "files:unlock", "folders:zip"})
+DOWNLOADS = frozenset(
+    {
+        *("files:download", "files:download_several", "files:unlock", "folders:zip"),
+        *("api:content", "api:folder_content", "api:file_content", "api:version_content"),
+    }
+)
 
 
 def note(user: User, wanted: Collection[UUID], *, reason: str, door: str) -> None:

@@ -75,6 +75,10 @@ class Entry:
     who: str
     details: str
     address: str
+    number: int = 0
+    event: str = ""
+    token: str = ""
+    """What its person calls the token of the program that did it, where it was one."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +134,9 @@ def _entry(event: AuditEvent, names: Mapping[tuple[str, int], str], *, reads_log
         who=who,
         details=_details(event, names),
         address=event.address if reads_log else "",
+        number=event.id,
+        event=event.event,
+        token=str(event.data.get("by_token", "")) if event.event not in DENIED or reads_log else "",
     )
 
 
@@ -150,4 +157,6 @@ def _details(event: AuditEvent, names: Mapping[tuple[str, int], str]) -> str:
         said.append(_("%(count)s bytes") % {"count": intcomma(size)})
     if reason := data.get("reason"):
         said.append(str(reason))
+    if token := data.get("by_token"):
+        said.append(_("by the token “%(name)s”") % {"name": token})
     return ", ".join(said)

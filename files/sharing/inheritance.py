@@ -1,4 +1,4 @@
-"""The grants that something inherits from the folders above it, to be shown. Decides nothing."""
+"""The grants of something, its own and those of folders above, to be shown. Decides nothing."""
 
 from __future__ import annotations
 
@@ -6,6 +6,13 @@ from files.models import Ancestry, Grant, Item
 
 AT_MOST = 50
 """Inherited grants that are named, the newest."""
+
+
+def lasting_on(item: Item, *, after: int, at_most: int) -> list[Grant]:
+    """Grants of the thing itself that let somebody in, or will, by number, after one. One query."""
+    found = item.grants.lasting().filter(pk__gt=after)
+    found = found.select_related("user", "group", "granted_by", "folder")
+    return list(found.order_by("pk")[:at_most])
 
 
 def from_above(item: Item) -> list[Grant]:

@@ -65,6 +65,20 @@ def named(text: str) -> Named:
         for name in ([line] if line in known else map(str.strip, _SEVERAL.split(line)))
         if name
     ]
+    return _meant(names, known)
+
+
+def named_each(names: Sequence[str]) -> Named:
+    """The same of names that are told apart already."""
+    wanted = [name for one in names if (name := one.strip().replace("\0", ""))]
+    if len(wanted) > AT_MOST:
+        return Named((), [_too_many(len(wanted))])
+    if not wanted:
+        return Named((), [_("Name somebody.")])
+    return _meant(wanted, _known(set(wanted)))
+
+
+def _meant(names: Sequence[str], known: dict[str, list[Recipient]]) -> Named:
     recipients: dict[tuple[type, int], Recipient] = {}
     problems: list[str] = []
     nobody = 0

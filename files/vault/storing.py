@@ -211,11 +211,15 @@ class Upload:
 
 
 def publish(
-    uploads: Sequence[Upload], keys: Sequence[custody.UserKey] | None = None
+    uploads: Sequence[Upload],
+    keys: Sequence[custody.UserKey] | None = None,
+    *,
+    check: Callable[[list[FileRecord]], None] | None = None,
 ) -> list[FileRecord]:
     """Make finished uploads files, or new versions, all of them or none.
 
     With `keys`, one for each, they are held files: read by nobody who does not have the key.
+    `check` looks at what has come of them, before anybody sees it: what it raises leaves none.
     Raises UploadLost, AccountClosed, QuotaExceeded.
     """
     for left in reversed(range(TRIES)):
@@ -225,6 +229,8 @@ def publish(
             with transaction.atomic():
                 each = repeat(None, len(uploads)) if keys is None else keys
                 records = [upload._publish(key) for upload, key in zip(uploads, each, strict=True)]
+                if check is not None:
+                    check(records)
         except OtherFile:
             if not left:
                 raise UploadLost from None

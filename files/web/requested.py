@@ -25,6 +25,7 @@ from files.access import (
     Principal,
     Program,
     folders_visible_to,
+    former_visible_to,
     managed_by,
     removable_by,
     trashed_files_of,
@@ -53,38 +54,44 @@ def principal_of(request: HttpRequest) -> Principal:
 
 def visible(request: HttpRequest, file_id: uuid.UUID) -> FileRecord:
     """The file, if the user may see it; 404 otherwise."""
-    files = visible_to(Person(user_of(request)))
+    files = visible_to(principal_of(request))
     files = files.select_related("owner", "current__held_key")
     return _found(request, files, file_id)
 
 
 def managed(request: HttpRequest, file_id: uuid.UUID) -> FileRecord:
     """The file, if the user may share and delete it; 404 otherwise."""
-    files = managed_by(Person(user_of(request))).select_related("owner", "current")
+    files = managed_by(principal_of(request)).select_related("owner", "current")
+    return _found(request, files, file_id)
+
+
+def rereadable(request: HttpRequest, file_id: uuid.UUID) -> FileRecord:
+    """The file, if the user may read its former versions and history; 404 otherwise."""
+    files = former_visible_to(principal_of(request)).select_related("owner", "current")
     return _found(request, files, file_id)
 
 
 def removable(request: HttpRequest, file_id: uuid.UUID) -> FileRecord:
     """The file, if the user may put it away; 404 otherwise."""
-    files = removable_by(Person(user_of(request))).select_related("owner", "current")
+    files = removable_by(principal_of(request)).select_related("owner", "current")
     return _found(request, files, file_id)
 
 
 def trashed(request: HttpRequest, file_id: uuid.UUID) -> FileRecord:
     """The file, if it was put away and the user may bring it back; 404 otherwise."""
-    files = trashed_files_of(Person(user_of(request))).select_related("owner", "folder")
+    files = trashed_files_of(principal_of(request)).select_related("owner", "folder")
     return _found(request, files, file_id)
 
 
 def visible_folder(request: HttpRequest, folder_id: uuid.UUID) -> Folder:
     """The folder, if the user may see it; 404 otherwise."""
-    folders = folders_visible_to(Person(user_of(request))).select_related("owner", "parent")
+    folders = folders_visible_to(principal_of(request)).select_related("owner", "parent")
     return _found(request, folders, folder_id)
 
 
 def trashed_folder(request: HttpRequest, folder_id: uuid.UUID) -> Folder:
     """The folder, if it was put away and the user may bring it back; 404 otherwise."""
-    folders = trashed_folders_of(Person(user_of(request))).select_related("owner", "parent")
+    folders = trashed_folders_of(principal_of(request)).select_related("owner", "parent")
     return _found(request, folders, folder_id)
 
 

@@ -129,7 +129,8 @@ def test_a_hash_that_is_brought_up_to_date_ends_none(alice: User, password: str)
 
 
 def test_revoking_is_once_and_only_ones_own_with_all(alice: User, bob: User) -> None:
-    made(alice), made(alice)
+    made(alice)
+    made(alice)
     his = made(bob)
     assert tokens.revoke_all(alice, actor=alice) == 2
     assert tokens.revoke_all(alice, actor=alice) == 0

@@ -6,6 +6,8 @@ Every URL pattern has an entry: in `DOORS` when it takes the id of a file, an up
 - It takes such an id: give each method that it offers a `Door` in `DOORS`, under the pattern's
   full name (`files:detail`; an unnamed pattern goes under its route). Say what it answers to those
   who may (`ok`), whether it takes the right to manage (`manage`), and what must be sent along.
+- It is an operation of the API: an `Operation` in `OPERATIONS` with its scope;
+  `web/api/test_doors.py` knocks there, with tokens.
 - It takes none: name it in `NO_FILE`, as `OPEN`, `SIGNED_IN` or `STAFF`. For a new model in the
   admin, one line with `model_admin(...)` names its six paths.
 """
@@ -192,6 +194,97 @@ DOORS: dict[str, list[Door]] = {
     **_admin(FOLDER),
 }
 
+
+@dataclass(frozen=True)
+class Operation(Door):
+    """One operation of the API: its path as the schema has it, and the scope that it takes.
+
+    `oversight`: for staff with permissions, whoever's it is; everybody else is told so alike.
+    """
+
+    path: str = ""
+    scope: str = ""
+    json: Any = None
+    oversight: bool = False
+
+    def address(self, wanted: object) -> str:
+        """Where it is, for the thing with that id."""
+        found = self.path
+        for part, value in (
+            ("{file_id}", wanted),
+            ("{folder_id}", wanted),
+            ("{version}", uuid.UUID(int=7)),
+            ("{number}", 999_999_999),
+            ("{path}", "b.txt"),
+        ):
+            found = found.replace(part, str(value))
+        return found
+
+
+_V1 = "/api/v1"
+
+
+def _operation(method: str, path: str, scope: str, ok: int = 200, **fields: Any) -> Operation:
+    takes = FILE if "{file_id}" in path else FOLDER if "{folder_id}" in path else ""
+    return Operation(method, ok, takes, path=_V1 + path, scope=scope, **fields)
+
+
+_NAME: dict[str, Any] = {"json": {"name": "b"}}
+_SHARE: dict[str, Any] = {"json": {"to": ["root"]}, "manage": True}
+_NOWHERE: dict[str, Any] = {"json": {"to": str(uuid.UUID(int=7))}, "manage": True}
+
+OPERATIONS: list[Operation] = [
+    _operation("GET", "/me", ""),
+    _operation("GET", "/shared", "read"),
+    _operation("GET", "/recent", "read"),
+    _operation("GET", "/trash", "read"),
+    _operation("GET", "/search", "read", 400),
+    _operation("GET", "/audit", "audit", 403),
+    _operation("GET", "/keys", "audit", 403),
+    _operation("POST", "/digests", "read", 400, json={}),
+    _operation("GET", "/content/{path}", "read", 404),
+    _operation("HEAD", "/content/{path}", "read", 404),
+    _operation("PUT", "/content/{path}", "add", 201, body=b"x"),
+    _operation("GET", "/folders/root", "read"),
+    _operation("GET", "/folders/{folder_id}", "read"),
+    _operation("PATCH", "/folders/{folder_id}", "manage", manage=True, **_NAME),
+    _operation("DELETE", "/folders/{folder_id}", "manage", 204, manage=True),
+    _operation("GET", "/folders/{folder_id}/items", "read"),
+    _operation("POST", "/folders/{folder_id}/folders", "add", 201, add=True, **_NAME),
+    _operation("POST", "/folders/{folder_id}/paths", "add", 201, add=True, json={"path": "b/c"}),
+    _operation("POST", "/folders/{folder_id}/move", "manage", 404, **_NOWHERE),
+    _operation("POST", "/folders/{folder_id}/restore", "manage", manage=True, trashed=True),
+    # Members may not share; test_operations.py has those who may.
+    _operation("GET", "/folders/{folder_id}/grants", "share", 403, manage=True),
+    _operation("POST", "/folders/{folder_id}/grants", "share", 403, **_SHARE),
+    _operation("DELETE", "/folders/{folder_id}/grants/{number}", "share", 403, manage=True),
+    _operation("GET", "/folders/{folder_id}/access", "share", 403, oversight=True),
+    _operation("GET", "/folders/{folder_id}/content/{path}", "read", 404),
+    _operation("HEAD", "/folders/{folder_id}/content/{path}", "read", 404),
+    _operation("PUT", "/folders/{folder_id}/content/{path}", "add", 201, add=True, body=b"x"),
+    _operation("GET", "/files/{file_id}", "read"),
+    _operation("PATCH", "/files/{file_id}", "manage", manage=True, **_NAME),
+    _operation("DELETE", "/files/{file_id}", "manage", 204, manage=True),
+    _operation("POST", "/files/{file_id}/move", "manage", 404, **_NOWHERE),
+    _operation("POST", "/files/{file_id}/restore", "manage", manage=True, trashed=True),
+    _operation("GET", "/files/{file_id}/versions", "read", manage=True),
+    _operation("POST", "/files/{file_id}/versions/{version}/restore", "manage", 404, manage=True),
+    _operation("GET", "/files/{file_id}/versions/{version}/content", "read", 404, manage=True),
+    _operation("HEAD", "/files/{file_id}/versions/{version}/content", "read", 404, manage=True),
+    _operation("GET", "/files/{file_id}/history", "read", manage=True),
+    _operation("GET", "/files/{file_id}/digest", "read"),
+    _operation("GET", "/files/{file_id}/content", "read"),
+    _operation("HEAD", "/files/{file_id}/content", "read"),
+    _operation("GET", "/files/{file_id}/grants", "share", 403, manage=True),
+    _operation("POST", "/files/{file_id}/grants", "share", 403, **_SHARE),
+    _operation("DELETE", "/files/{file_id}/grants/{number}", "share", 403, manage=True),
+    _operation("GET", "/files/{file_id}/access", "share", 403, oversight=True),
+]
+"""Every operation of the schema."""
+
+API = "api:"
+"""What the names of its paths begin with; the schema has them all, but for itself."""
+
 OPEN = "for anybody"
 SIGNED_IN = "for people who have signed in"
 STAFF = "for staff; the admin asks for permissions of its own"
@@ -212,6 +305,7 @@ NO_FILE: dict[str, str] = {
     "healthz": OPEN,
     "readyz": OPEN,
     "jsi18n": OPEN,
+    "api:openapi": OPEN,  # It says what there is, and nothing of anybody.
     "metrics": OPEN,  # It has a token of its own, and does not exist without one.
     "files:list": SIGNED_IN,
     "files:viewer": OPEN,  # The frame's document: empty, and the same for everybody.

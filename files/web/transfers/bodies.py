@@ -22,6 +22,10 @@ UPLOADS = "/uploads/"
 
 FORM_WITH_FILES = "/files/upload/"
 
+API = "/api/"
+_CONTENTS = re.compile(r"/api/v1/(?:content|folders/[0-9a-f-]{36}/content)/")
+"""Below it a file comes as the whole body of a PUT."""
+
 _DIGITS = re.compile(r"[0-9]{1,19}", re.ASCII)
 _NO_NUMBER = gettext_lazy("Content-Length is not a number of bytes.")
 
@@ -30,6 +34,16 @@ _OVERRIDES = ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override")
 # RFC 9110, 13.1: to ignore one of these is to do what the client asked not to be done.
 _CONDITIONS = ("If-Match", "If-None-Match", "If-Unmodified-Since")
 _NO_CODING = frozenset({"", "identity", "binary", "8bit", "7bit"})
+
+
+def is_content(request: HttpRequest) -> bool:
+    """Whether the body is a file, as it is."""
+    return request.method == "PUT" and bool(_CONTENTS.match(request.path_info))
+
+
+def is_streamed(request: HttpRequest) -> bool:
+    """Whether the view reads the body itself, piece by piece, and nothing before it does."""
+    return request.path_info.startswith((UPLOADS, FORM_WITH_FILES)) or is_content(request)
 
 
 class Refused(BadRequest):
@@ -124,8 +138,7 @@ def _check_length(request: HttpRequest) -> None:
             gettext("Nothing was stored. %(no_number)s Send it as digits, once.")
             % {"no_number": _NO_NUMBER},
         ) from None
-    takes_files = request.path_info.startswith((UPLOADS, FORM_WITH_FILES))
-    if length > settings.DATA_UPLOAD_MAX_MEMORY_SIZE and not takes_files:
+    if length > settings.DATA_UPLOAD_MAX_MEMORY_SIZE and not is_streamed(request):
         raise too_large(length)
 
 
@@ -200,8 +213,9 @@ def _check_parts(request: HttpRequest) -> None:
             )
             % {"uploads": UPLOADS},
         )
+    kept = {"If-Match", "If-None-Match"} if is_content(request) else frozenset()
     for name in _CONDITIONS:
-        if name in request.headers:
+        if name in request.headers and name not in kept:
             raise Refused(
                 501,
                 gettext("That condition is not known here"),

@@ -1,0 +1,421 @@
+"""A file in one request, by its path: `PUT`, `GET`, `HEAD`; and by its id: `GET`, `HEAD`.
+
+Half a body stores nothing: neither a file nor a folder. What may make a version and what is
+refused is decided as for every upload (`files.vault.destinations`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final, cast
+
+from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError, transaction
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponseBase,
+    HttpResponseNotAllowed,
+    JsonResponse,
+    UnreadablePostError,
+)
+from django.utils.http import parse_etags
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.debug import sensitive_variables
+
+from accounts import tokens
+from accounts.models import User
+from files.access import (
+    Permission,
+    Program,
+    Scope,
+    addable_by,
+    former_visible_to,
+    replaceable_by,
+    visible_to,
+)
+from files.errors import MayNotAdd, NoSuchVersion
+from files.folders import making
+from files.keys.custody import UserKey
+from files.models import Conflict, Custody, FileRecord, Folder
+from files.sharing import denials
+from files.tree import placing
+from files.vault import opening, storing, versions
+from files.vault.destinations import Destination
+from files.web.api import paths, shapes
+from files.web.api.answers import digest_of, id_alone, keep, key_of, replay
+from files.web.api.entrance import answering, enter, program_of, require, token_of, user_of
+from files.web.api.keys import key_of as file_key_of
+from files.web.api.problems import Problem
+from files.web.requested import denied, denied_folder, rereadable, visible, visible_folder
+from files.web.transfers import downloads
+from files.web.transfers.bodies import declared_length
+from files.web.transfers.moments import parse_moment
+from files.web.transfers.structured import byte_sequence, parse_byte_sequence
+from runtime import slowness
+
+CHUNK: Final = 256 * 1024
+MODIFIED: Final = "Securestore-Modified"
+_DIGEST = re.compile(r"(?:^|,)\s*sha-256=(:[A-Za-z0-9+/=]*:)")
+
+
+@csrf_exempt
+@answering
+def by_path(request: HttpRequest, path: str) -> HttpResponseBase:
+    """`/content/<path>`: from the root of one's own files."""
+    scope = _scope_of(request)
+    if scope is None:
+        return _not_allowed()
+    enter(request, scope)
+    names = paths.segments_of(request, path)
+    root = placing.root_of(user_of(request))
+    root.owner = user_of(request)
+    return _content(request, root, names)
+
+
+@csrf_exempt
+@answering
+def by_folder_and_path(request: HttpRequest, folder_id: uuid.UUID, path: str) -> HttpResponseBase:
+    """`/folders/<uuid>/content/<path>`: from a folder that one may reach."""
+    scope = _scope_of(request)
+    if scope is None:
+        return _not_allowed()
+    enter(request, scope)
+    names = paths.segments_of(request, path)
+    return _content(request, visible_folder(request, folder_id), names)
+
+
+@csrf_exempt
+@answering
+def by_id(request: HttpRequest, file_id: uuid.UUID) -> HttpResponseBase:
+    """`/files/<uuid>/content`: the bytes of a file."""
+    if request.method not in {"GET", "HEAD"}:
+        return HttpResponseNotAllowed(["GET", "HEAD"])
+    enter(request, Scope.READ)
+    return _send(request, visible(request, file_id))
+
+
+@csrf_exempt
+@answering
+def by_version(request: HttpRequest, file_id: uuid.UUID, version: uuid.UUID) -> HttpResponseBase:
+    """`/files/<uuid>/versions/<uuid>/content`: the bytes of a former version."""
+    if request.method not in {"GET", "HEAD"}:
+        return HttpResponseNotAllowed(["GET", "HEAD"])
+    enter(request, Scope.READ)
+    try:
+        record = versions.find(rereadable(request, file_id), version)
+    except NoSuchVersion:
+        raise Http404 from None
+    return _send(request, record)
+
+
+def _scope_of(request: HttpRequest) -> Scope | None:
+    scopes = {"GET": Scope.READ, "HEAD": Scope.READ, "PUT": Scope.ADD}
+    return scopes.get(request.method or "")
+
+
+def _not_allowed() -> HttpResponseBase:
+    return HttpResponseNotAllowed(["GET", "HEAD", "PUT"])
+
+
+def _content(request: HttpRequest, base: Folder, names: list[str]) -> HttpResponseBase:
+    who = program_of(request)
+    if request.method == "PUT":
+        return _put(request, _target(request, who, base, names))
+    reached = paths.follow(request, base, names)
+    entry = reached.entry if len(reached.missing) == 1 else None
+    if entry is None:
+        raise Http404
+    if entry.folder is not None:
+        raise Problem("is_a_folder", "There is a folder of that name, and no file.")
+    return _send(request, visible(request, cast("uuid.UUID", entry.file_id)))
+
+
+# --- Out ----------------------------------------------------------------------------------------
+
+
+@sensitive_variables()
+def _send(request: HttpRequest, record: FileRecord) -> HttpResponseBase:
+    if not user_of(request).has_perm(Permission.DOWNLOAD):
+        denied(request, [record.pk], denials.NO_PERMISSION)
+        raise Problem("no_permission", "Your account may not download files.")
+    if downloads.is_part_of_a_page(request, record):
+        raise PermissionDenied
+    key = file_key_of(request, record)
+    still_allowed = partial(_still_allowed, token_of(request).pk, program_of(request), record)
+    response = downloads.answer(request, record, still_allowed, key)
+    if response.status_code in {412, 416}:
+        code = "precondition_failed" if response.status_code == 412 else "range_not_satisfiable"
+        problem = Problem(code).response()
+        for name in ("ETag", "Content-Range"):
+            if name in response.headers:
+                problem[name] = response.headers[name]
+        return problem
+    response["Securestore-File"] = str(record.pk)
+    return response
+
+
+def _still_allowed(token_id: int, who: Program, record: FileRecord) -> bool:
+    """Asked again in the middle of a download: the token, its person, and the rule."""
+    fresh = User.objects.filter(pk=who.user.pk).first()
+    if fresh is None or not fresh.has_perm(Permission.DOWNLOAD) or not tokens.is_live(token_id):
+        return False
+    rule = visible_to if record.former_id is None else former_visible_to
+    again = Program(fresh, who.scopes, who.folder)
+    return rule(again).filter(pk=record.pk).exists()
+
+
+# --- In -----------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Target:
+    """Where a file goes, as it is found before its first byte."""
+
+    who: Program
+    folder: Folder
+    """The last one of the path that is there."""
+    missing: list[str]
+    """The names of folders that are to be made."""
+    name: str
+    there: FileRecord | None = None
+    must_be: str | None = None
+    """The version that has to be there at the end as well, in hex."""
+    must_be_new: bool = False
+    keys: list[UserKey] = field(default_factory=list)
+
+    def status_of(self, record: FileRecord) -> int:
+        """200 for a new version of what was there, else 201."""
+        return 200 if self.there is not None and record.pk == self.there.pk else 201
+
+    @property
+    def conflict(self) -> Conflict:
+        """What a name means that is taken."""
+        return Conflict.REFUSE if self.must_be_new else Conflict.VERSION
+
+
+def _target(request: HttpRequest, who: Program, base: Folder, names: list[str]) -> _Target:
+    """What is there, and whether it may be replaced. Raises Problem, Http404."""
+    require(request, Permission.UPLOAD)
+    reached = paths.follow(request, base, names)
+    entry = reached.entry
+    *missing, name = reached.missing
+    target = _Target(who, reached.folder, missing, name)
+    if not addable_by(who).filter(pk=reached.folder.pk).exists():
+        denied_folder(request, reached.folder.pk, denials.NO_PERMISSION)
+        raise MayNotAdd
+    if missing and entry is not None:
+        raise Problem("not_a_folder", f"“{missing[0]}” is a file there.", name=missing[0])
+    if missing and request.GET.get("parents") != "1":
+        raise Problem(
+            "folder_missing",
+            f"There is no folder “{missing[0]}”: make it first, or send ?parents=1.",
+            name=missing[0],
+        )
+    if entry is not None and entry.folder is not None:
+        raise Problem("is_a_folder", "There is a folder of that name.", name=entry.folder.name)
+    target.there = entry.file if entry is not None and not missing else None
+    _conditions(request, target)
+    if target.there is not None and not _may_replace(who, target.there):
+        raise Problem(
+            "name_taken",
+            f"“{target.there.name}” exists there, and is not yours to replace: take another name.",
+            name=target.there.name,
+        )
+    return target
+
+
+def _may_replace(who: Program, record: FileRecord) -> bool:
+    return replaceable_by(who).filter(pk=record.pk).exists()
+
+
+def _conditions(request: HttpRequest, target: _Target) -> None:
+    """RFC 9110, 13.2.2, of what is there now. Raises Problem."""
+    there = target.there
+    wanted = request.headers.get("If-Match")
+    if wanted is not None:
+        tags = set(parse_etags(wanted))
+        if there is None or not {"*", downloads.etag_of(there)} & tags:
+            raise _failed()
+        target.must_be = there.version.hex
+    unwanted = request.headers.get("If-None-Match")
+    if unwanted is None:
+        return
+    tags = set(parse_etags(unwanted))
+    if "*" not in tags:
+        raise Problem("not_implemented", "Of PUT, If-None-Match takes * alone.")
+    if there is not None:
+        raise _failed()
+    target.must_be_new = True
+
+
+def _failed() -> Problem:
+    return Problem("precondition_failed", "What is there is not what the condition says.")
+
+
+@sensitive_variables()
+def _put(request: HttpRequest, target: _Target) -> HttpResponseBase:
+    key, asked = key_of(request), ""
+    if key is not None:
+        about = (request.META.get("CONTENT_LENGTH", ""), request.headers.get("Repr-Digest", ""))
+        asked = digest_of(request, "\0".join(about).encode())
+        if (kept := replay(request, key, asked)) is not None:
+            return kept
+    custody = request.GET.get("custody", Custody.MANAGED)
+    if custody not in Custody:
+        raise Problem("invalid", "The custody of a file is managed or held.")
+    target.keys = [UserKey.generated()] if custody == Custody.HELD else []
+    try:
+        record, status = _stored(request, target, partial(_keep, request, key, asked))
+    except IntegrityError:
+        # Another one with the same key was faster.
+        if key is not None and (kept := replay(request, key, asked)) is not None:
+            return kept
+        raise
+    return _told(request, target, record, status)
+
+
+def _keep(
+    request: HttpRequest, key: str | None, asked: str, target: _Target, record: FileRecord
+) -> None:
+    """What the same request will be answered. In the transaction that makes the file."""
+    if key is None:
+        return
+    status = target.status_of(record)
+    body = _body(target, record, status)
+    if target.keys:
+        kept: dict[str, Any] = id_alone(record.pk)
+    else:
+        kept = body.model_dump(mode="json")
+    keep(request, key, asked, status, kept)
+
+
+def _stored(
+    request: HttpRequest, target: _Target, kept: Callable[[_Target, FileRecord], None]
+) -> tuple[FileRecord, int]:
+    """The file, once all of its bytes are safe and checked. Raises Problem, and as `Upload`."""
+    user, length = user_of(request), declared_length(request)
+    upload = storing.Upload(
+        user,
+        name=target.name,
+        content_type=request.content_type,
+        size=length,
+        modified_at=_modified(request),
+        destination=Destination(
+            target.folder, Conflict.RENAME if target.missing else target.conflict, target.who
+        ),
+    )
+    try:
+        _receive(request, upload, length)
+        upload.finish()
+        publish = partial(
+            storing.publish, [upload], target.keys or None, check=partial(_check, target, kept)
+        )
+        if target.missing:
+            # The folders stand with the file, or not at all.
+            with transaction.atomic():
+                made = making.make_path(target.folder, target.missing, by=target.who, actor=user)
+                made.owner = target.folder.owner
+                upload.direct(Destination(made, target.conflict, target.who))
+                [record] = publish()
+        else:
+            [record] = publish()
+    finally:
+        upload.abort()
+    return record, target.status_of(record)
+
+
+def _check(
+    target: _Target, kept: Callable[[_Target, FileRecord], None], records: list[FileRecord]
+) -> None:
+    """Whether what has come of it is what was asked for. Before anybody sees it. Raises Problem."""
+    [record] = records
+    if target.must_be_new and record.name != target.name:
+        raise _failed()
+    if target.must_be is not None:
+        before = versions.of(record).first()
+        if before is None or before.version.hex != target.must_be:
+            raise _failed()
+    kept(target, record)
+
+
+def _receive(request: HttpRequest, upload: storing.Upload, length: int) -> None:
+    """All of the body, or Problem."""
+    wanted = _digest_in(request)
+    digest, received = hashlib.sha256(), 0
+    while received < length and (data := _read(request, min(CHUNK, length - received))):
+        upload.write(data)
+        received += len(data)
+        if wanted is not None:
+            digest.update(data)
+    if received < length:
+        if (slow := slowness.slowness_of(request)) is not None:
+            raise Problem("too_slow", f"{slow} Nothing was stored.")
+        raise Problem("body_incomplete", f"{received} of {length} bytes came. Nothing was stored.")
+    if wanted is not None and digest.digest() != wanted:
+        raise Problem(
+            "digest_mismatch", "What came is not what its digest says. Nothing was stored."
+        )
+
+
+def _read(request: HttpRequest, size: int) -> bytes:
+    try:
+        return request.read(size)
+    except UnreadablePostError:
+        return b""
+
+
+def _digest_in(request: HttpRequest) -> bytes | None:
+    """SHA-256 of the body, as its client says it (RFC 9530); of other kinds nothing is known."""
+    for name in ("Repr-Digest", "Content-Digest"):
+        header = request.headers.get(name)
+        if header is None or (found := _DIGEST.search(header)) is None:
+            continue
+        digest = parse_byte_sequence(found[1])
+        if digest is None or len(digest) != hashlib.sha256().digest_size:
+            raise Problem("invalid", f"{name} is not the SHA-256 of anything.")
+        return digest
+    return None
+
+
+def _modified(request: HttpRequest) -> Any:
+    text = request.headers.get(MODIFIED)
+    if not text:
+        return None
+    try:
+        return parse_moment(text)
+    except ValueError as error:
+        raise Problem("invalid", f"{MODIFIED} is not usable: {error}") from None
+
+
+def _body(target: _Target, record: FileRecord, status: int) -> shapes.StoredOut:
+    fresh = FileRecord.objects.select_related("owner", "current").get(pk=record.pk)
+    return shapes.StoredOut(
+        file=shapes.file_out(target.who, fresh),
+        outcome="created" if status == 201 else "version",
+        key=target.keys[0].text if target.keys else None,
+    )
+
+
+@sensitive_variables()
+def _told(
+    request: HttpRequest, target: _Target, record: FileRecord, status: int
+) -> HttpResponseBase:
+    body = _body(target, record, status)
+    response = JsonResponse(body.model_dump(mode="json"), status=status)
+    response["ETag"] = body.file.etag
+    response["Securestore-File"] = str(record.pk)
+    if status == 201:
+        response["Location"] = f"/api/v1/files/{record.pk}/content"
+    if target.keys:
+        response["Securestore-Key"] = target.keys[0].text
+        return response
+    found = opening.digests_of(record.current)
+    if found is not None and found.sha256 is not None:
+        response["Repr-Digest"] = f"sha-256={byte_sequence(found.sha256)}"
+    return response

@@ -1,0 +1,217 @@
+"""Files: what they are, their names and places, the trash, versions, history, digests."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404, HttpRequest
+from ninja import Router
+from ninja.params.functions import Query
+from ninja.responses import Status
+
+from files.access import (
+    Permission,
+    Scope,
+    folders_visible_to,
+    visible_to,
+)
+from files.errors import KeyNeeded
+from files.folders import making, moving, trash
+from files.models import FileRecord, Folder, Item
+from files.sharing import denials, history
+from files.vault import opening, versions
+from files.web.api import shapes
+from files.web.api.answers import answers
+from files.web.api.entrance import Needs, program_of, require, user_of
+from files.web.api.keys import key_of
+from files.web.api.problems import Problem
+from files.web.requested import managed, removable, rereadable, trashed, visible
+from files.web.transfers.structured import byte_sequence
+
+router = Router(tags=["files"])
+
+READ, MANAGE = Needs(Scope.READ), Needs(Scope.MANAGE)
+EVENTS = 100
+
+
+@router.get("/{uuid:file_id}", auth=READ, response=answers({200: shapes.FileOut}, 404))
+def get_file(request: HttpRequest, file_id: UUID) -> Any:
+    """What a file is."""
+    return shapes.file_out(program_of(request), visible(request, file_id))
+
+
+@router.patch("/{uuid:file_id}", auth=MANAGE, response=answers({200: shapes.FileOut}, 404, 409))
+def rename_file(request: HttpRequest, file_id: UUID, new: shapes.NameIn) -> Any:
+    """Rename a file."""
+    record = managed(request, file_id)
+    who = program_of(request)
+    making.rename(record, new.name, by=who, actor=user_of(request))
+    return shapes.file_out(who, visible(request, file_id))
+
+
+@router.delete("/{uuid:file_id}", auth=MANAGE, response=answers({204: None}, 404, 409))
+def put_file_away(request: HttpRequest, file_id: UUID) -> Any:
+    """Put a file into the trash."""
+    record = removable(request, file_id)
+    trash.put_away(record, by=program_of(request), actor=user_of(request))
+    return Status(204, None)
+
+
+@router.post("/{uuid:file_id}/move", auth=MANAGE, response=answers({200: shapes.FileOut}, 404, 409))
+def move_file(request: HttpRequest, file_id: UUID, where: shapes.MoveIn) -> Any:
+    """Move a file within its owner's tree."""
+    record = managed(request, file_id)
+    move_item(request, record, where)
+    return shapes.file_out(program_of(request), visible(request, file_id))
+
+
+def move_item(request: HttpRequest, item: Item, where: shapes.MoveIn) -> None:
+    """Move a file or a folder that one manages. Raises Problem where a person has to confirm it."""
+    who = program_of(request)
+    target = folders_visible_to(who).select_related("owner").filter(pk=where.to).first()
+    if target is None:
+        door = request.resolver_match.view_name if request.resolver_match else ""
+        denials.note_folder(user_of(request), where.to, reason=denials.NOT_VISIBLE, door=door)
+        raise Http404
+    if moving.changes_hands(item, target):
+        raise Problem(
+            "person_needed",
+            "That would give it to another owner: a person does that, in the browser.",
+        )
+    rename = where.conflict == "rename"
+    moving.move(item, target, by=who, actor=user_of(request), rename=rename)
+
+
+@router.post(
+    "/{uuid:file_id}/restore", auth=MANAGE, response=answers({200: shapes.FileOut}, 404, 409)
+)
+def restore_file(request: HttpRequest, file_id: UUID) -> Any:
+    """Bring a file back from the trash, to where it was or to its owner's own files."""
+    record = trashed(request, file_id)
+    trash.restore(record, by=program_of(request), actor=user_of(request))
+    return shapes.file_out(program_of(request), _again(FileRecord, file_id))
+
+
+def _again(kind: type[Any], pk: UUID) -> Any:
+    return kind.objects.select_related("owner").get(pk=pk)
+
+
+def restored_folder(folder_id: UUID) -> Folder:
+    """The folder as it is now, wherever it came to."""
+    found: Folder = _again(Folder, folder_id)
+    return found
+
+
+# --- Versions -----------------------------------------------------------------------------------
+
+
+@router.get("/{uuid:file_id}/versions", auth=READ, response=answers({200: shapes.VersionsOut}, 404))
+def list_versions(request: HttpRequest, file_id: UUID) -> Any:
+    """The former versions of a file, for who manages it."""
+    record = rereadable(request, file_id)
+    return {
+        "versions": [
+            shapes.VersionOut(
+                version=kept.version,
+                size=kept.size,
+                content_type=kept.content_type,
+                custody=kept.custody,  # type: ignore[arg-type]
+                modified_at=kept.modified_at,
+                uploaded_at=kept.uploaded_at,
+                uploaded_by=kept.uploaded_by.username if kept.uploaded_by else None,
+                superseded_at=kept.superseded_at,
+            )
+            for kept in versions.of(record)
+        ]
+    }
+
+
+@router.post(
+    "/{uuid:file_id}/versions/{uuid:version}/restore",
+    auth=MANAGE,
+    response=answers({200: shapes.FileOut}, 404, 502),
+)
+def restore_version(request: HttpRequest, file_id: UUID, version: UUID) -> Any:
+    """Make a former version the current one again."""
+    record = managed(request, file_id)
+    who = program_of(request)
+    versions.restore(record, version, by=who, actor=user_of(request))
+    return shapes.file_out(who, visible(request, file_id))
+
+
+# --- History ------------------------------------------------------------------------------------
+
+
+@router.get("/{uuid:file_id}/history", auth=READ, response=answers({200: shapes.HistoryOut}, 404))
+def read_history(
+    request: HttpRequest,
+    file_id: UUID,
+    before: int | None = Query(None, ge=1, le=2**62),
+    limit: int = Query(50, ge=1, le=EVENTS),
+) -> Any:
+    """What happened to a file, for who manages it."""
+    record = rereadable(request, file_id)
+    user = user_of(request)
+    reads_log = user.is_staff and user.has_perm(Permission.READ_LOG)
+    page = history.page_of(record, before=before, length=limit, reads_log=reads_log)
+    return {
+        "events": [
+            shapes.HappenedOut(
+                number=one.number,
+                at=one.at,
+                event=one.event,
+                by=one.who,
+                words=f"{one.what}{': ' if one.details else ''}{one.details}",
+                token=one.token or None,
+            )
+            for one in page.entries
+        ],
+        "next": page.before or None,
+    }
+
+
+# --- Digests ------------------------------------------------------------------------------------
+
+
+@router.get(
+    "/{uuid:file_id}/digest", auth=READ, response=answers({200: shapes.DigestOut}, 404, 409, 502)
+)
+def read_digest(request: HttpRequest, file_id: UUID) -> Any:
+    """What the bytes of one file are; of a held one with its `Securestore-Key`."""
+    record = visible(request, file_id)
+    require(request, Permission.DOWNLOAD)
+    key = key_of(request, record)
+    if record.is_held and key is None:
+        raise KeyNeeded
+    found = _digest_out(record, key)
+    if found is None:
+        raise Problem("gone", "The digests of this file are not known (yet).")
+    return found
+
+
+def _digest_out(record: FileRecord, key: str | None = None) -> shapes.DigestOut | None:
+    found = opening.digests_of(record.current, key)
+    if found is None:
+        return None
+    known = found.sha256
+    return shapes.DigestOut(
+        id=record.pk,
+        version=record.version,
+        repr_digest=f"sha-256={byte_sequence(known)}" if known else None,
+        sha256=known.hex() if known else None,
+        content_chain=byte_sequence(found.chain),
+    )
+
+
+digests_router = Router(tags=["files"])
+
+
+@digests_router.post("", auth=READ, response=answers({200: shapes.DigestsOut}))
+def read_digests(request: HttpRequest, wanted: shapes.DigestsIn) -> Any:
+    """What the bytes of up to 100 files are; locked ones are left out."""
+    require(request, Permission.DOWNLOAD)
+    files = visible_to(program_of(request)).select_related("current")
+    found = files.filter(pk__in=wanted.files).order_by("pk")
+    told = [_digest_out(one) for one in found if not one.is_held]
+    return {"digests": [one for one in told if one is not None]}

@@ -1,0 +1,159 @@
+"""Folders: what is in them, making, naming, moving, the trash."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest
+from ninja import Router
+from ninja.params.functions import Query
+from ninja.responses import Status
+
+from files.access import Scope, addable_by, folders_managed_by, folders_removable_by
+from files.errors import MayNotAdd
+from files.folders import making, trash
+from files.lists import contents
+from files.models import Folder
+from files.sharing import denials
+from files.tree import placing
+from files.web.api import shapes
+from files.web.api.answers import IDEMPOTENT, answers, once
+from files.web.api.entrance import Needs, program_of, user_of
+from files.web.api.files import MANAGE, READ, move_item, restored_folder
+from files.web.api.problems import Problem
+from files.web.requested import denied_folder, trashed_folder, visible_folder
+from files.web.transfers.destinations import way_of
+
+router = Router(tags=["folders"])
+
+ADD = Needs(Scope.ADD)
+MOST = 200
+
+
+@router.get("/root", auth=READ, response=answers({200: shapes.FolderOut}, 404))
+def get_root(request: HttpRequest) -> Any:
+    """The folder of one's own files, where the token reaches it."""
+    root = placing.root_of(user_of(request))
+    return shapes.folder_out(program_of(request), visible_folder(request, root.pk))
+
+
+@router.get("/{uuid:folder_id}", auth=READ, response=answers({200: shapes.FolderOut}, 404))
+def get_folder(request: HttpRequest, folder_id: UUID) -> Any:
+    """What a folder is."""
+    return shapes.folder_out(program_of(request), visible_folder(request, folder_id))
+
+
+@router.get("/{uuid:folder_id}/items", auth=READ, response=answers({200: shapes.ItemPage}, 404))
+def list_folder(
+    request: HttpRequest,
+    folder_id: UUID,
+    sort: str = Query("name", pattern="^-?(name|size|time)$"),
+    after: str = Query("", max_length=5000),
+    limit: int = Query(100, ge=1, le=MOST),
+) -> Any:
+    """What is in a folder: folders first, by name; files by name, size or time."""
+    folder = visible_folder(request, folder_id)
+    who = program_of(request)
+    order = contents.Order.of(sort) or contents.Order()
+    page = contents.page_of(who, folder, order=order, cursor=after, length=limit)
+    return shapes.page_out(who, page)
+
+
+@router.post(
+    "/{uuid:folder_id}/folders",
+    auth=ADD,
+    response=answers({201: shapes.FolderOut}, 404, 409, 422),
+    openapi_extra=IDEMPOTENT,
+)
+def make_folder(request: HttpRequest, folder_id: UUID, new: shapes.NameIn) -> Any:
+    """Make a folder in another one."""
+    who, parent = program_of(request), _addable(request, folder_id)
+
+    def make() -> shapes.FolderOut:
+        made = making.create_folder(parent, new.name, by=who, actor=user_of(request))
+        return shapes.folder_out(who, _seen(made))
+
+    return once(request, 201, make)
+
+
+@router.post(
+    "/{uuid:folder_id}/paths",
+    auth=ADD,
+    response=answers({201: shapes.FolderOut}, 404, 409, 422),
+    openapi_extra=IDEMPOTENT,
+)
+def make_path(request: HttpRequest, folder_id: UUID, new: shapes.PathIn) -> Any:
+    """The folder at the end of a path; those that are missing are made, all or none."""
+    who, below = program_of(request), _addable(request, folder_id)
+    way = way_of(new.path)
+    if not way:
+        raise Problem("path_not_usable", "The path is empty: send the names of folders.")
+
+    def make() -> shapes.FolderOut:
+        made = making.make_path(below, way, by=who, actor=user_of(request))
+        return shapes.folder_out(who, _seen(made))
+
+    return once(request, 201, make)
+
+
+def _seen(folder: Folder) -> Folder:
+    return Folder.objects.select_related("owner").get(pk=folder.pk)
+
+
+def _addable(request: HttpRequest, folder_id: UUID) -> Folder:
+    folder = visible_folder(request, folder_id)
+    if not addable_by(program_of(request)).filter(pk=folder.pk).exists():
+        denied_folder(request, folder.pk, denials.NO_PERMISSION)
+        raise MayNotAdd
+    return folder
+
+
+def managed_folder(request: HttpRequest, folder_id: UUID) -> Folder:
+    """The folder, for who manages it; 404 for who does not see it. Raises Problem."""
+    folder = visible_folder(request, folder_id)
+    if not folders_managed_by(program_of(request)).filter(pk=folder.pk).exists():
+        denied_folder(request, folder.pk, denials.NO_PERMISSION)
+        raise Problem("may_not", "This folder is not yours to change.")
+    return folder
+
+
+@router.patch("/{uuid:folder_id}", auth=MANAGE, response=answers({200: shapes.FolderOut}, 404, 409))
+def rename_folder(request: HttpRequest, folder_id: UUID, new: shapes.NameIn) -> Any:
+    """Rename a folder."""
+    folder = managed_folder(request, folder_id)
+    who = program_of(request)
+    making.rename(folder, new.name, by=who, actor=user_of(request))
+    return shapes.folder_out(who, visible_folder(request, folder_id))
+
+
+@router.delete("/{uuid:folder_id}", auth=MANAGE, response=answers({204: None}, 404, 409))
+def put_folder_away(request: HttpRequest, folder_id: UUID) -> Any:
+    """Put a folder into the trash, with all that is in it."""
+    folder = visible_folder(request, folder_id)
+    who = program_of(request)
+    if not folders_removable_by(who).filter(pk=folder.pk).exists():
+        denied_folder(request, folder.pk, denials.NO_PERMISSION)
+        raise Problem("may_not", "This folder is not yours to put away.")
+    trash.put_away(folder, by=who, actor=user_of(request))
+    return Status(204, None)
+
+
+@router.post(
+    "/{uuid:folder_id}/move", auth=MANAGE, response=answers({200: shapes.FolderOut}, 404, 409)
+)
+def move_folder(request: HttpRequest, folder_id: UUID, where: shapes.MoveIn) -> Any:
+    """Move a folder within its owner's tree."""
+    folder = managed_folder(request, folder_id)
+    move_item(request, folder, where)
+    return shapes.folder_out(program_of(request), visible_folder(request, folder_id))
+
+
+@router.post(
+    "/{uuid:folder_id}/restore", auth=MANAGE, response=answers({200: shapes.FolderOut}, 404, 409)
+)
+def restore_folder(request: HttpRequest, folder_id: UUID) -> Any:
+    """Bring a folder back from the trash, to where it was or to its owner's own files."""
+    folder = trashed_folder(request, folder_id)
+    trash.restore(folder, by=program_of(request), actor=user_of(request))
+    return shapes.folder_out(program_of(request), restored_folder(folder_id))

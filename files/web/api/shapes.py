@@ -1,0 +1,444 @@
+"""What goes in and out, typed: the schema of the API is made of these.
+
+A field that is there stays, with its meaning; new ones may come. Must never hold a digest or a key
+in a list, nor a name of a folder that the token does not reach.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from ninja import Field, Schema
+from pydantic import ConfigDict
+
+from accounts.models import User
+from files.access import Access, Principal, accesses_of, folders_visible_to
+from files.lists.rows import Page, Row
+from files.models import FileRecord, Folder, Grant, Item
+from files.web.transfers.downloads import etag_of
+
+Level = Literal["owner", "manage", "add", "download"]
+
+
+class Problem(Schema):
+    """A refusal, as RFC 9457 has it. Programs go by `code`."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+
+
+class Strict(Schema):
+    """What a program sends: a field that is not known is refused, and not left out."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class AccessOut(Schema):
+    """How far one reaches something, and until when."""
+
+    level: Level
+    until: datetime | None = None
+
+
+class FileOut(Schema):
+    """A file."""
+
+    kind: Literal["file"] = "file"
+    id: UUID
+    name: str
+    size: int = Field(description="Bytes.")
+    content_type: str
+    version: UUID
+    etag: str = Field(description="As If-Match takes it; it changes with the content alone.")
+    owner: str = Field(description="User name.")
+    folder_id: UUID | None = Field(description="Null where the token does not reach it.")
+    custody: Literal["managed", "held"]
+    created_at: datetime
+    modified_at: datetime | None = Field(description="When the original was changed, if told.")
+    trashed_at: datetime | None = None
+    access: AccessOut | None = Field(description="Null in the trash.")
+
+
+class FolderOut(Schema):
+    """A folder. The one without a name is the root of its owner's files."""
+
+    kind: Literal["folder"] = "folder"
+    id: UUID
+    name: str
+    owner: str = Field(description="User name.")
+    parent_id: UUID | None = Field(description="Null of a root, or out of the token's reach.")
+    created_at: datetime
+    trashed_at: datetime | None = None
+    access: AccessOut | None = Field(description="Null in the trash.")
+
+
+ItemOut = Annotated[FileOut | FolderOut, Field(discriminator="kind")]
+
+
+class ItemPage(Schema):
+    """A page of a list. `next` goes on as `after`; null on the last page."""
+
+    items: list[ItemOut]
+    next: str | None
+    left_out: bool = Field(
+        default=False, description="Of a search: there was more to look through than it may."
+    )
+
+
+class TokenOut(Schema):
+    """The token that the request came with."""
+
+    id: int
+    name: str
+    scopes: list[str]
+    folder_id: UUID | None
+    networks: list[str]
+    expires_at: datetime
+
+
+class MeOut(Schema):
+    """Who asks."""
+
+    username: str
+    name: str
+    root_id: UUID | None = Field(description="The folder of one's own files, where it is reached.")
+    token: TokenOut
+    used_bytes: int
+    quota_bytes: int | None = Field(description="Null: without a limit.")
+
+
+class NameIn(Strict):
+    """A name for a file or a folder."""
+
+    name: str = Field(max_length=1000)
+
+
+class PathIn(Strict):
+    """The folders of a path, made as far as they are missing."""
+
+    path: str = Field(max_length=10_000, description="Names with “/” between them.")
+
+
+class MoveIn(Strict):
+    """Where something goes."""
+
+    to: UUID = Field(description="A folder's id.")
+    conflict: Literal["refuse", "rename"] = "refuse"
+
+
+class VersionOut(Schema):
+    """A former version of a file."""
+
+    version: UUID
+    size: int
+    content_type: str
+    custody: Literal["managed", "held"]
+    modified_at: datetime | None
+    uploaded_at: datetime
+    uploaded_by: str | None
+    superseded_at: datetime
+
+
+class VersionsOut(Schema):
+    """All former versions, the newest first."""
+
+    versions: list[VersionOut]
+
+
+class RecipientOut(Schema):
+    """A person or a group."""
+
+    kind: Literal["user", "group"]
+    name: str
+
+
+class GrantOut(Schema):
+    """That somebody can read something, and what else."""
+
+    id: int
+    recipient: RecipientOut
+    level: Literal["manage", "add", "download"]
+    starts_at: datetime | None
+    expires_at: datetime | None
+    reason: str
+    status: str
+    granted_by: str | None
+    created_at: datetime
+    folder_id: UUID | None = Field(
+        description="Of an inherited one: the folder that it is on, where the token reaches it."
+    )
+
+
+class GrantsOut(Schema):
+    """Who can read something: by grants of its own, by number, and of folders above it."""
+
+    grants: list[GrantOut]
+    inherited: list[GrantOut] = Field(description="The newest 50; on the first page alone.")
+    next: int | None
+
+
+class GrantIn(Strict):
+    """To share with everybody named, or with nobody."""
+
+    to: list[Annotated[str, Field(max_length=300)]] = Field(
+        min_length=1, max_length=50, description="User names, addresses, names of groups, in full."
+    )
+    level: Literal["manage", "add", "download"] = "download"
+    starts_at: datetime | None = None
+    expires_at: datetime | None = None
+    reason: str = Field(default="", max_length=200)
+
+
+class OutcomeOut(Schema):
+    """What became of one of those named."""
+
+    grant: GrantOut
+    outcome: Literal["made", "extended", "same"]
+
+
+class SharedOut(Schema):
+    """What became of all of them."""
+
+    outcomes: list[OutcomeOut]
+
+
+class ReasonOut(Schema):
+    """Why somebody reaches something."""
+
+    grant_id: int | None = Field(description="Null: as its owner.")
+    via_group: str | None
+    folder_id: UUID | None
+    until: datetime | None
+    level: Level
+
+
+class ReaderOut(Schema):
+    """Somebody who reaches something."""
+
+    username: str
+    name: str
+    may_download: bool
+    reasons: list[ReasonOut]
+
+
+class ReadersOut(Schema):
+    """Effective access: everybody who reads it, by name."""
+
+    readers: list[ReaderOut]
+    next: str | None
+
+
+class HappenedOut(Schema):
+    """Something that happened to a file."""
+
+    number: int
+    at: datetime
+    event: str
+    by: str
+    words: str
+    token: str | None = Field(description="The program's token, where it was one.")
+
+
+class HistoryOut(Schema):
+    """What happened to a file, the newest first. `next` goes on as `before`."""
+
+    events: list[HappenedOut]
+    next: int | None
+
+
+class DigestOut(Schema):
+    """What the bytes of a file are."""
+
+    id: UUID
+    version: UUID
+    repr_digest: str | None = Field(description="As RFC 9530 has it, or null: not known (yet).")
+    sha256: str | None = Field(description="The same in hex.")
+    content_chain: str = Field(description="Base64 between colons (docs/uploads.md).")
+
+
+class DigestsIn(Strict):
+    """Of which files."""
+
+    files: list[UUID] = Field(min_length=1, max_length=100)
+
+
+class DigestsOut(Schema):
+    """Of those that one may read, and that are known: others are left out."""
+
+    digests: list[DigestOut]
+
+
+class EventOut(Schema):
+    """One event of the audit log, whole: its MAC can be checked by who has the key."""
+
+    id: int
+    at: datetime
+    event: str
+    actor_id: int | None
+    actor_name: str
+    address: str
+    user_agent: str
+    request_id: str
+    file_id: UUID | None
+    grant_id: int | None
+    data: dict[str, Any]
+    previous_mac: str
+    mac: str
+
+
+class EventsOut(Schema):
+    """Events by their number. `next` goes on as `after`, also later, when more have happened."""
+
+    events: list[EventOut]
+    next: int
+    more: bool
+
+
+class KeyOut(Schema):
+    """What a master key protects; never the key."""
+
+    key_id: str
+    status: str
+    is_primary: bool
+    is_configured: bool
+    retired_at: datetime | None
+    live: int
+    kept: int
+    damaged: int
+    writing: int
+    bytes: int
+    managed: int
+    held: int
+    secrets: int
+    wrapped_before: int
+    oldest: datetime | None
+
+
+class KeysOut(Schema):
+    """Every master key that matters, the primary one first."""
+
+    keys: list[KeyOut]
+
+
+class StoredOut(Schema):
+    """What became of a file that was sent whole."""
+
+    file: FileOut
+    outcome: Literal["created", "version"]
+    key: str | None = Field(
+        default=None, description="Of a held file: its own key, shown now and not again."
+    )
+
+
+# --- From rows ----------------------------------------------------------------------------------
+
+
+def access_out(access: Access | None) -> AccessOut | None:
+    """How far that reaches."""
+    if access is None:
+        return None
+    level: Any = access.level
+    return AccessOut(level=level, until=access.until)
+
+
+def items_out(who: Principal, items: Sequence[Item]) -> list[FileOut | FolderOut]:
+    """Files and folders, with how far one reaches each. Four queries at most."""
+    awake = [one for one in items if one.trashed_at is None]
+    found = accesses_of(who, awake) if awake else {}
+    above = _reached(who, {one.container_id for one in items})
+    return [_item_out(one, found.get(one.pk), above) for one in items]
+
+
+def _reached(who: Principal, folders: Collection[UUID | None]) -> set[UUID]:
+    wanted = {one for one in folders if one is not None}
+    if not wanted:
+        return set()
+    return set(folders_visible_to(who).filter(pk__in=wanted).values_list("pk", flat=True))
+
+
+def _item_out(item: Item, access: Access | None, above: set[UUID]) -> FileOut | FolderOut:
+    parent = item.container_id if item.container_id in above else None
+    if isinstance(item, Folder):
+        return FolderOut(
+            id=item.pk,
+            name=item.name,
+            owner=item.owner.username,
+            parent_id=parent,
+            created_at=item.created_at,
+            trashed_at=item.trashed_at,
+            access=access_out(access),
+        )
+    custody: Any = item.custody
+    return FileOut(
+        id=item.pk,
+        name=item.name,
+        size=item.size,
+        content_type=item.content_type,
+        version=item.version,
+        etag=etag_of(item),
+        owner=item.owner.username,
+        folder_id=parent,
+        custody=custody,
+        created_at=item.created_at,
+        modified_at=item.modified_at,
+        trashed_at=item.trashed_at,
+        access=access_out(access),
+    )
+
+
+def file_out(who: Principal, record: FileRecord) -> FileOut:
+    """One file."""
+    [found] = items_out(who, [record])
+    assert isinstance(found, FileOut)  # noqa: S101 - tells the type checker
+    return found
+
+
+def folder_out(who: Principal, folder: Folder) -> FolderOut:
+    """One folder."""
+    [found] = items_out(who, [folder])
+    assert isinstance(found, FolderOut)  # noqa: S101 - tells the type checker
+    return found
+
+
+def page_out(who: Principal, page: Page) -> ItemPage:
+    """A page of a list."""
+    rows: Iterable[Row] = page.rows
+    return ItemPage(
+        items=items_out(who, [row.item for row in rows]),
+        next=page.next_cursor or None,
+        left_out=page.left_out,
+    )
+
+
+def recipient_out(grant: Grant) -> RecipientOut:
+    """Whom a grant is to."""
+    if grant.group is not None:
+        return RecipientOut(kind="group", name=grant.group.name)
+    name = grant.user.username if isinstance(grant.user, User) else grant.recipient_name
+    return RecipientOut(kind="user", name=name)
+
+
+def grant_out(grant: Grant, above: Collection[UUID] = (), item: Item | None = None) -> GrantOut:
+    """A grant; `above` are folders that the token reaches."""
+    level: Any = grant.level
+    inherited = item is not None and grant.folder_id not in {None, item.pk}
+    return GrantOut(
+        id=grant.pk,
+        recipient=recipient_out(grant),
+        level=level,
+        starts_at=grant.starts_at,
+        expires_at=grant.expires_at,
+        reason=grant.reason,
+        status=str(grant.status),
+        granted_by=grant.granted_by.username if grant.granted_by else None,
+        created_at=grant.created_at,
+        folder_id=grant.folder_id if inherited and grant.folder_id in above else None,
+    )

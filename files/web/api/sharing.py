@@ -1,0 +1,213 @@
+"""Who can read something: grants, sharing and stopping, and effective access."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404, HttpRequest
+from django.utils import timezone
+from ninja import Router
+from ninja.params.functions import Query
+from ninja.responses import Status
+
+from files.access import Scope, folders_visible_to, may_share
+from files.models import FileRecord, Folder, Grant, Item
+from files.sharing import delegating, effective_access, granting
+from files.sharing.inheritance import from_above, lasting_on
+from files.sharing.named import named_each
+from files.web.api import shapes
+from files.web.api.answers import IDEMPOTENT, answers, once
+from files.web.api.entrance import (
+    Needs,
+    program_of,
+    require,
+    require_unbound,
+    user_of,
+)
+from files.web.api.folders import managed_folder
+from files.web.api.problems import Problem
+from files.web.requested import managed
+
+SHARE = Needs(Scope.SHARE)
+GRANTS, READERS = 100, 50
+AFTER: Any = Query(0, ge=0, le=2**62)
+AFTER_NAME: Any = Query("", max_length=150)
+
+of_files = Router(tags=["sharing"])
+of_folders = Router(tags=["sharing"])
+
+
+def _sharing(request: HttpRequest) -> None:
+    if not may_share(user_of(request)):
+        raise Problem("no_permission", "Your account may not share: an administrator decides.")
+
+
+@of_files.get("/{uuid:file_id}/grants", auth=SHARE, response=answers({200: shapes.GrantsOut}, 404))
+def list_file_grants(request: HttpRequest, file_id: UUID, after: int = AFTER) -> Any:
+    """Who can read a file, for who manages it."""
+    record = managed(request, file_id)
+    return _grants(request, record, after)
+
+
+@of_folders.get(
+    "/{uuid:folder_id}/grants", auth=SHARE, response=answers({200: shapes.GrantsOut}, 404)
+)
+def list_folder_grants(request: HttpRequest, folder_id: UUID, after: int = AFTER) -> Any:
+    """Who can read what is in a folder, for who manages it."""
+    folder = managed_folder(request, folder_id)
+    return _grants(request, folder, after)
+
+
+def _grants(request: HttpRequest, item: Item, after: int) -> shapes.GrantsOut:
+    _sharing(request)
+    found = lasting_on(item, after=after, at_most=GRANTS + 1)
+    above = from_above(item) if not after else []
+    folders = {one.folder_id for one in above if one.folder_id}
+    seen = set(
+        folders_visible_to(program_of(request)).filter(pk__in=folders).values_list("pk", flat=True)
+    )
+    shown = found[:GRANTS]
+    return shapes.GrantsOut(
+        grants=[shapes.grant_out(one) for one in shown],
+        inherited=[shapes.grant_out(one, seen, item) for one in above],
+        next=shown[-1].pk if len(found) > GRANTS else None,
+    )
+
+
+@of_files.post(
+    "/{uuid:file_id}/grants",
+    auth=SHARE,
+    response=answers({201: shapes.SharedOut}, 404, 422),
+    openapi_extra=IDEMPOTENT,
+)
+def share_file(request: HttpRequest, file_id: UUID, new: shapes.GrantIn) -> Any:
+    """Share a file with people and groups: with all of them, or with nobody."""
+    return _share(request, managed(request, file_id), new)
+
+
+@of_folders.post(
+    "/{uuid:folder_id}/grants",
+    auth=SHARE,
+    response=answers({201: shapes.SharedOut}, 404, 422),
+    openapi_extra=IDEMPOTENT,
+)
+def share_folder(request: HttpRequest, folder_id: UUID, new: shapes.GrantIn) -> Any:
+    """Share a folder and all below it."""
+    return _share(request, managed_folder(request, folder_id), new)
+
+
+def _share(request: HttpRequest, item: Item, new: shapes.GrantIn) -> Any:
+    _sharing(request)
+    named = named_each(new.to)
+    if named.problems:
+        raise Problem("invalid", " ".join(named.problems))
+    for moment in (new.starts_at, new.expires_at):
+        if moment is not None and timezone.is_naive(moment):
+            raise Problem("invalid", "A moment needs its offset, as in 2026-01-31T12:00:00Z.")
+    if new.expires_at is not None and new.expires_at <= timezone.now():
+        raise Problem("invalid", "That end is over already: choose a later one.")
+    terms = granting.Terms(new.level, new.starts_at, new.expires_at, new.reason)
+
+    def make() -> shapes.SharedOut:
+        outcomes = delegating.share([item], named.recipients, terms, actor=user_of(request))
+        return shapes.SharedOut(
+            outcomes=[
+                shapes.OutcomeOut(
+                    grant=shapes.grant_out(one.grant),
+                    outcome=one.how.name.lower(),  # type: ignore[arg-type]
+                )
+                for one in outcomes
+            ]
+        )
+
+    return once(request, 201, make)
+
+
+@of_files.delete(
+    "/{uuid:file_id}/grants/{int:number}", auth=SHARE, response=answers({204: None}, 404)
+)
+def stop_sharing_file(request: HttpRequest, file_id: UUID, number: int) -> Any:
+    """Stop sharing a file with one of them."""
+    return _stop(request, managed(request, file_id), number)
+
+
+@of_folders.delete(
+    "/{uuid:folder_id}/grants/{int:number}", auth=SHARE, response=answers({204: None}, 404)
+)
+def stop_sharing_folder(request: HttpRequest, folder_id: UUID, number: int) -> Any:
+    """Stop sharing a folder with one of them."""
+    return _stop(request, managed_folder(request, folder_id), number)
+
+
+def _stop(request: HttpRequest, item: Item, number: int) -> Any:
+    _sharing(request)
+    target = (
+        Grant.objects.filter(**{item.kind: item}, pk=number).first() if number < 2**62 else None
+    )
+    if target is None:
+        raise Http404
+    delegating.withdraw(target, actor=user_of(request))
+    return Status(204, None)
+
+
+# --- Effective access ---------------------------------------------------------------------------
+
+_OVERSIGHT = ("files.view_filerecord", "files.view_grant")
+
+
+@of_files.get("/{uuid:file_id}/access", auth=SHARE, response=answers({200: shapes.ReadersOut}, 404))
+def read_file_access(request: HttpRequest, file_id: UUID, after: str = AFTER_NAME) -> Any:
+    """Everybody who can read a file and why; for staff who may see all files and shares."""
+    _oversight(request)
+    return _readers(FileRecord.objects.select_related("owner").filter(pk=file_id).first(), after)
+
+
+@of_folders.get(
+    "/{uuid:folder_id}/access", auth=SHARE, response=answers({200: shapes.ReadersOut}, 404)
+)
+def read_folder_access(request: HttpRequest, folder_id: UUID, after: str = AFTER_NAME) -> Any:
+    """The same of a folder."""
+    _oversight(request, "files.view_folder")
+    return _readers(Folder.objects.select_related("owner").filter(pk=folder_id).first(), after)
+
+
+def _oversight(request: HttpRequest, *more: str) -> None:
+    """As the administration's page of it: no content, and no rule of who may read it."""
+    if not user_of(request).is_staff:
+        raise Problem("no_permission", "Effective access is for administrators.")
+    require(request, *_OVERSIGHT, *more)
+    require_unbound(request)
+
+
+def _readers(item: Item | None, after: str) -> shapes.ReadersOut:
+    if item is None:
+        raise Http404
+    now = timezone.now()
+    people = effective_access.readers(item, now).order_by("username")
+    found = list(people.filter(username__gt=after.replace("\0", ""))[: READERS + 1])
+    shown = effective_access.explain_readers(item, found[:READERS], now=now, live=True)
+    return shapes.ReadersOut(
+        readers=[
+            shapes.ReaderOut(
+                username=one.user.username,
+                name=one.user.get_full_name(),
+                may_download=one.may_download,
+                reasons=[_reason(reason) for reason in one.reasons],
+            )
+            for one in shown
+        ],
+        next=found[READERS - 1].username if len(found) > READERS else None,
+    )
+
+
+def _reason(reason: effective_access.Reason) -> shapes.ReasonOut:
+    grant = reason.grant
+    level: Any = grant.level if grant else "owner"
+    return shapes.ReasonOut(
+        grant_id=grant.pk if grant else None,
+        via_group=grant.group.name if grant and grant.group else None,
+        folder_id=reason.folder.pk if reason.folder else None,
+        until=reason.until,
+        level=level,
+    )

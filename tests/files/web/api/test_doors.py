@@ -1,0 +1,262 @@
+"""Every operation of the API, and who gets through: people, and what their tokens take away.
+
+The table is in `tests/files/doors.py`. An operation without an entry fails.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+
+from accounts.models import Token, User
+from files.models import FileRecord, Folder
+from files.sharing import denials
+from files.tree import placing
+from files.web.api import schema
+from tests.files.conftest import give
+from tests.files.doors import (
+    FILE,
+    FOLDER,
+    GUESTS,
+    OPERATIONS,
+    POWERFUL,
+    ROUTES,
+    STRANGERS,
+    Operation,
+    unknown,
+)
+from tests.files.test_urls import Thing, a_member, noting, thing, undone
+from tests.files.web.api.callers import ALL, Caller, problem
+
+OF_THINGS = [one for one in OPERATIONS if one.takes in {FILE, FOLDER}]
+OURS = [one for one in OF_THINGS if not one.oversight]
+
+
+def knock(caller: Caller, door: Operation, wanted: object) -> Any:
+    """The answer to one request for the thing with that id."""
+    path = door.address(wanted)
+    if door.json is not None:
+        return caller.client.generic(
+            door.method, path, json.dumps(door.json), "application/json", headers=caller.headers
+        )
+    kind = "text/plain" if door.body else ""
+    return caller.client.generic(door.method, path, door.body, kind, headers=caller.headers)
+
+
+def told(response: Any, wanted: object) -> tuple[Any, ...]:
+    """An answer without what differs between any two: the request's id, and the one asked for."""
+    headers = sorted((k, v) for k, v in response.items() if k != "X-Request-ID")
+    text = response.content.decode().replace(str(wanted), "#")
+    return response.status_code, text, headers
+
+
+def indistinguishable(caller: Caller, door: Operation, wanted: object) -> int:
+    """The status, which is that of an id that nothing has, as is all else of the answer."""
+    knock(caller, door, unknown(door)).close()  # What is done once is done.
+    answers, queries = [], []
+    for known in (wanted, unknown(door)):
+        asked: list[str] = []
+        with connection.execute_wrapper(noting(asked)):
+            response = knock(caller, door, known)
+        answers.append(told(response, known))
+        queries.append(asked)
+    assert answers[0] == answers[1], door
+    assert queries[0] == queries[1], door
+    status: int = answers[0][0]
+    return status
+
+
+# --- The table is complete ----------------------------------------------------------------------
+
+
+def test_every_operation_has_exactly_one_entry() -> None:
+    known = [
+        (method.upper(), path)
+        for path, methods in schema.document()["paths"].items()
+        for method in methods
+    ]
+    table = [(one.method, one.path) for one in OPERATIONS]
+    assert sorted(known) == sorted(table), "say in tests/files/doors.py who may knock there"
+    assert all(one.scope in {"", *Token.Scope.values} for one in OPERATIONS)
+
+
+def test_every_path_is_in_the_schema() -> None:
+    routes = {route for name, route in ROUTES.items() if name.startswith("api:")}
+    paths = {one.path.lstrip("/") for one in OPERATIONS}
+    for route in routes - {"api/v1/openapi.json"}:
+        plain = route
+        for kind in ("uuidstr:", "uuid:", "int:", "path:"):
+            plain = plain.replace(f"<{kind}", "<")
+        assert plain.replace("<", "{").replace(">", "}") in paths, route
+
+
+# --- Whose token it is --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["none", "a cookie", "unknown", "revoked", "expired", "inactive"])
+def test_without_a_token_that_is_taken_there_is_one_answer(
+    alice: User, record: FileRecord, kind: str
+) -> None:
+    caller = Caller(alice)
+    token = Token.objects.filter(pk=caller.made.token.pk)
+    if kind == "unknown":
+        token.update(digest="0" * 64)
+    elif kind == "revoked":
+        token.update(revoked_at=timezone.now())
+    elif kind == "expired":
+        token.update(expires_at=timezone.now())
+    elif kind == "inactive":
+        User.objects.filter(pk=alice.pk).update(is_active=False)
+    elif kind == "a cookie":
+        caller.headers = {}
+        caller.client.force_login(alice)
+    else:
+        caller.headers = {}
+    for door in OPERATIONS:
+        behind = Thing(door, alice, record) if door.takes else None
+        answer = knock(caller, door, behind.id if behind else "")
+        code = "token_missing" if kind in {"none", "a cookie"} else "token_invalid"
+        if door.method == "HEAD":
+            assert answer.status_code == 401
+        else:
+            assert problem(answer) == (401, code), door
+        assert answer["WWW-Authenticate"].startswith("Bearer")
+        assert behind is None or behind.is_there, door
+
+
+# --- What a token takes away --------------------------------------------------------------------
+
+
+def test_every_other_scope_does_not_help(alice: User, record: FileRecord) -> None:
+    """The scope is named before anything else is looked at, and nothing has changed."""
+    for door in OPERATIONS:
+        if not door.scope:
+            continue
+        caller = Caller(alice, *(one for one in ALL if one != door.scope))
+        with undone():
+            behind = Thing(door, alice, record) if door.takes else None
+            answer = knock(caller, door, behind.id if behind else "")
+            assert answer.status_code == 403, door
+            assert f'scope="{door.scope}"' in answer["WWW-Authenticate"]
+            if door.method != "HEAD":
+                assert problem(answer) == (403, "scope_missing"), door
+                assert answer.json()["scope"] == door.scope
+            assert behind is None or behind.is_there, door
+        Token.objects.filter(pk=caller.made.token.pk).delete()
+
+
+def test_its_own_scope_is_enough(alice: User, record: FileRecord) -> None:
+    for door in OPERATIONS:
+        caller = Caller(alice, door.scope or "audit")
+        with undone():
+            behind = Thing(door, alice, record) if door.takes else None
+            answer = knock(caller, door, behind.id if behind else "")
+            answer.close()
+            assert answer.status_code == door.ok, (door, answer.content)
+        Token.objects.filter(pk=caller.made.token.pk).delete()
+
+
+def test_a_token_of_another_folder_reaches_none_of_it(
+    alice: User, record: FileRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(denials, "PER_HOUR", 1000)
+    other = placing.add_folder(placing.root_of(alice), "other", added_by=None)
+    caller = Caller(alice, folder_id=other.pk)
+    for door in OURS:
+        with undone():
+            behind = Thing(door, alice, record)
+            assert indistinguishable(caller, door, behind.id) == 404, door
+            assert behind.is_there, door
+
+
+def test_a_token_of_its_folder_reaches_it(alice: User, record: FileRecord) -> None:
+    for door in OURS:
+        with undone():
+            case = placing.add_folder(placing.root_of(alice), "case", added_by=None)
+            behind = Thing(door, alice, record)
+            item = behind.record if door.takes == FILE else Folder.objects.get(pk=str(behind.id))
+            item.refresh_from_db()
+            if door.trashed:
+                caller = Caller(alice, folder_id=behind.granted.pk)
+            else:
+                placing.leave(item)
+                if isinstance(item, Folder):
+                    placing.graft(item, case)
+                else:
+                    FileRecord.objects.filter(pk=item.pk).update(folder=case)
+                placing.enter(item, case)
+                caller = Caller(alice, folder_id=case.pk)
+            answer = knock(caller, door, behind.id)
+            answer.close()
+            assert answer.status_code == door.ok, (door, answer.content)
+
+
+# --- Whom the person is -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("who", [*STRANGERS, *POWERFUL])
+def test_to_strangers_it_does_not_exist(
+    alice: User, s3: object, monkeypatch: pytest.MonkeyPatch, who: str
+) -> None:
+    monkeypatch.setattr(denials, "PER_HOUR", 1000)
+    stranger = a_member(who)
+    caller = Caller(stranger)
+    for door in OURS:
+        behind = thing(door, alice)
+        {**STRANGERS, **POWERFUL}[who](behind.granted, stranger, "manage")
+        behind.remember()
+        assert indistinguishable(caller, door, behind.id) == 404, door
+        assert behind.is_there, door
+
+
+@pytest.mark.parametrize("who", GUESTS)
+def test_guests_are_let_in(record: FileRecord, bob: User, who: str) -> None:
+    caller = Caller(bob)
+    for door in OURS:
+        with undone():
+            behind = Thing(door, record.owner, record)
+            GUESTS[who](behind.granted, bob, "manage")
+            answer = knock(caller, door, behind.id)
+            answer.close()
+            assert answer.status_code == door.ok, (door, answer.content)
+
+
+@pytest.mark.parametrize("level", ["download", "add"])
+def test_a_narrower_grant_does_not_manage(record: FileRecord, bob: User, level: str) -> None:
+    caller = Caller(bob)
+    for door in OURS:
+        with undone():
+            behind = Thing(door, record.owner, record)
+            narrow = level if isinstance(behind.granted, Folder) else "download"
+            give(behind.granted, bob, level=narrow)
+            behind.remember()
+            if door.manage or (door.add and narrow == "download"):
+                if door.takes == FOLDER and not door.trashed:
+                    assert knock(caller, door, behind.id).status_code == 403, door
+                else:
+                    assert indistinguishable(caller, door, behind.id) == 404, door
+                assert behind.is_there, door
+                continue
+            answer = knock(caller, door, behind.id)
+            answer.close()
+            assert answer.status_code == door.ok, (door, answer.content)
+
+
+def test_oversight_is_for_staff_whatever_is_there(alice: User, record: FileRecord) -> None:
+    caller = Caller(alice)
+    for door in OF_THINGS:
+        if door.oversight:
+            assert indistinguishable(caller, door, Thing(door, alice, record).id) == 403, door
+
+
+def test_no_session_and_no_page_of_elsewhere(client: Client, alice: User) -> None:
+    """A cookie with a token: the token's person asks, and no other."""
+    mallory = a_member("mallory's")
+    client.force_login(mallory)
+    answer = client.get("/api/v1/me", headers=Caller(alice).headers)
+    assert answer.json()["username"] == "alice"
