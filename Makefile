@@ -15,6 +15,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-input --require-hashes
 PYTEST := $(BIN)/python -m pytest
 VENDOR := static/vendor
+CLIENT := static/client
 # What static/vendor is built from.
 VENDOR_OF = $(shell cksum < package-lock.json)
 
@@ -32,14 +33,14 @@ help: ## Show this list
 	@echo "  Settings: make run PORT=8765 HOST=0.0.0.0, make ... PYTHON=python3.12"
 
 .PHONY: run
-run: $(VENV)/runtime.stamp $(VENDOR)/stamp lanes ## Set everything up and serve on http://127.0.0.1:8000/
+run: $(VENV)/runtime.stamp $(VENDOR)/stamp lanes $(CLIENT)/about.json ## Set everything up and serve on http://127.0.0.1:8000/
 	@exec $(BIN)/python -m launcher --host "$(HOST)" --port "$(PORT)"
 
 # For a deployment. Only what requirements.txt pins: neither what tests need nor the embedded store.
 # Readable for the service's account whatever root's umask is; its byte code too, for it writes none.
 .PHONY: install
 install: ## Install what a deployment needs: sudo make install PYTHON=/usr/bin/python3
-	@umask 022 && $(MAKE) --no-print-directory $(VENV)/site.stamp lanes pages
+	@umask 022 && $(MAKE) --no-print-directory $(VENV)/site.stamp lanes pages client
 	@umask 022 && $(BIN)/python -m compileall -q accounts audit files runtime securestore
 
 # Node.js only builds what browsers get: on any machine, and static/vendor can be copied from there.
@@ -54,6 +55,9 @@ static: $(VENDOR)/stamp ## Build what browsers get (static/vendor, from npm), he
 .PHONY: lanes
 lanes: $(VENV)/created.stamp ## Build what seals and opens frames faster (others do it by themselves)
 	@$(BIN)/python -m files.crypto.lanes.build || :
+
+.PHONY: client
+client: $(CLIENT)/about.json ## Build the command securestore, which the site offers (static/client)
 
 .PHONY: test
 test: packages lint types contracts migrations unit integration browser ## Everything that a change must pass
@@ -85,20 +89,20 @@ unit: $(VENV)/dev.stamp lanes ## Unit tests, on every core
 	$(PYTEST) -n auto || $(PYTEST) $(ALONE)
 
 .PHONY: integration
-integration: packages $(VENV)/dev.stamp $(VENDOR)/stamp lanes ## Tests against the real object store
+integration: packages $(VENV)/dev.stamp $(VENDOR)/stamp lanes client ## Tests against the real object store
 	$(PYTEST) -m "integration and not alone" $(TWO_AT_ONCE) || \
 	    $(PYTEST) -m "integration and not alone" $(ALONE)
 	$(PYTEST) -m "integration and alone" || $(PYTEST) -m "integration and alone" $(ALONE)
 
 .PHONY: browser
-browser: packages $(VENV)/dev.stamp $(VENDOR)/stamp lanes ## Tests in Chromium against the running site
+browser: packages $(VENV)/dev.stamp $(VENDOR)/stamp lanes client ## Tests in Chromium against the running site
 	CHROMIUM="$(CHROMIUM)" $(PYTEST) -m "browser and not soak" || \
 	    CHROMIUM="$(CHROMIUM)" $(PYTEST) -m "browser and not soak" $(ALONE)
 
 NO_LIMIT := -o timeout=0 -o faulthandler_timeout=0
 
 .PHONY: soak
-soak: packages $(VENV)/dev.stamp $(VENDOR)/stamp lanes ## Long and memory-hungry tests
+soak: packages $(VENV)/dev.stamp $(VENDOR)/stamp lanes client ## Long and memory-hungry tests
 	CHROMIUM="$(CHROMIUM)" $(PYTEST) $(NO_LIMIT) -m soak
 	$(PYTEST) $(NO_LIMIT) -n auto -m "hypothesis and not integration and not browser and not soak" \
 	    --hypothesis-profile=soak
@@ -145,7 +149,7 @@ lock: $(VENV)/dev.stamp ## Renew requirements*.txt and package-lock.json (UPGRAD
 
 .PHONY: clean
 clean: ## Remove what make installed; data (var/) and secrets (.env) stay
-	rm -rf $(VENV) node_modules $(VENDOR) .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+	rm -rf $(VENV) node_modules $(VENDOR) $(CLIENT) .mypy_cache .ruff_cache .pytest_cache .hypothesis \
 	    .import_linter_cache files/crypto/lanes/_lanes.abi3.so files/crypto/lanes/built.txt
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -208,6 +212,11 @@ $(VENDOR)/stamp: node_modules/stamp
 	@cp -R node_modules/pdfjs-dist/cmaps node_modules/pdfjs-dist/standard_fonts $(VENDOR)/pdfjs/
 	@cp node_modules/pdfjs-dist/wasm/*_nowasm_fallback.js node_modules/pdfjs-dist/wasm/LICENSE_* $(VENDOR)/pdfjs/wasm/
 	@echo "$(VENDOR_OF)" > $@
+
+# A wheel and one file, of the standard library alone: the same bytes wherever they are made.
+CLIENT_OF := $(shell find client -name '*.py' -o -name pyproject.toml -o -name README.md)
+$(CLIENT)/about.json: $(CLIENT_OF) | $(VENV)/created.stamp
+	@$(BIN)/python -m client.build $(CLIENT)
 
 .PHONY: FORCE
 FORCE:

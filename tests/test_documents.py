@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 TOP = (
-    "accounts|audit|benchmarks|deploy|docs|files|launcher|runtime|securestore|static|templates|"
+    "accounts|audit|benchmarks|client|deploy|docs|files|launcher|runtime|securestore|static|templates|"
     "tests"
 )
 each = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

@@ -354,6 +354,7 @@ NO_FILE: dict[str, str] = {
     "mfa_remove_webauthn": SIGNED_IN,
     "mfa_reauthenticate_webauthn": SIGNED_IN,
     "usersessions_list": SIGNED_IN,
+    "command": SIGNED_IN,
     "invitation": OPEN,
     "invitation_link": OPEN,
     # The admin

@@ -81,6 +81,7 @@ SUMMARY = "its steps are use cases of their own, or one summary at the end tells
 MODULES: dict[str, str] = {
     "accounts.accounting": READS,
     "accounts.adapter": PAGES,
+    "accounts.command": READS,
     "accounts.email_addresses": WALKED,
     "accounts.user_agents": READS,
     "accounts.admin": PAGES,

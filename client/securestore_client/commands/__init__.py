@@ -1,0 +1,1 @@
+"""The commands, by subject: each parses nothing, asks the API, and tells."""

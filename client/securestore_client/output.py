@@ -1,0 +1,63 @@
+"""What a command prints: results on standard output, for people or as one JSON document."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any, TextIO
+
+from .errors import ClientError
+
+
+class Output:
+    """Standard output. With `as_json`, whatever a command has to say is one document."""
+
+    def __init__(self, *, as_json: bool, out: TextIO | None = None) -> None:
+        self.as_json = as_json
+        self._out = out or sys.stdout
+
+    def line(self, text: str) -> None:
+        """A line for people; nothing as JSON."""
+        if not self.as_json:
+            self._out.write(shown(text) + "\n")
+
+    def document(self, content: Mapping[str, Any]) -> None:
+        """The document of a command; nothing for people."""
+        if self.as_json:
+            json.dump(content, self._out, ensure_ascii=False)
+            self._out.write("\n")
+            self._out.flush()
+
+    def items(self, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> int:
+        """Rows as they come: a line each, or `{"items": [...]}`. How many there were."""
+        count = 0
+        if self.as_json:
+            self._out.write('{"items": [')
+        for text, raw in rows:
+            if self.as_json:
+                self._out.write(",\n" if count else "\n")
+                json.dump(raw, self._out, ensure_ascii=False)
+            else:
+                self._out.write(shown(text) + "\n")
+            count += 1
+        if self.as_json:
+            self._out.write("\n]}\n" if count else "]}\n")
+        self._out.flush()
+        return count
+
+    def failure(self, error: ClientError) -> None:
+        """Why a command was not done."""
+        sys.stderr.write(f"securestore: {shown(str(error))}\n")
+        self.document({"error": described(error)})
+
+
+def described(error: ClientError) -> dict[str, Any]:
+    """A failure as JSON has it."""
+    return {"code": error.code, "message": str(error), "exit": error.exit_code}
+
+
+def shown(text: str) -> str:
+    """A text on a terminal: what would move its cursor or cannot be encoded is a mark."""
+    safe = "".join(char if char.isprintable() or char == "\t" else "�" for char in text)
+    return safe.encode("utf-8", "replace").decode()

@@ -1,0 +1,62 @@
+"""The command, against a small server that is started for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from client.securestore_client import getting, putting
+from client.securestore_client.cli import main
+from tests.client.small_site import TOKEN, SmallSite
+
+Run = Callable[..., int]
+
+MIB = 2**20
+
+
+@pytest.fixture(autouse=True)
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are large from 1 MiB on: what happens to them is the same, and takes less long."""
+    for module, names in (
+        (putting, ("SMALL", "PART")),
+        (getting, ("SMALL", "PIECE_LEAST", "PIECE_MOST")),
+    ):
+        for name in names:
+            monkeypatch.setattr(module, name, MIB)
+    monkeypatch.setattr(getting, "NOTED_EVERY", MIB // 2)
+
+
+@pytest.fixture
+def small_site() -> Iterator[SmallSite]:
+    with SmallSite() as site:
+        yield site
+
+
+@pytest.fixture
+def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A person's machine, with nothing kept on it; the folder that commands are given in."""
+    home = tmp_path / "home"
+    home.mkdir()
+    for name in ("SERVER", "TOKEN_FILE", "TOKEN_COMMAND"):
+        monkeypatch.delenv(f"SECURESTORE_{name}", raising=False)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(home / "state"))
+    monkeypatch.setenv("SECURESTORE_KEYRING", "off")
+    monkeypatch.setenv("SECURESTORE_PATIENCE", "20")
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    return here
+
+
+@pytest.fixture
+def run(small_site: SmallSite, at_home: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Give a command to the small server, with a token of its own; the exit code."""
+    token = at_home.parent / "token"
+    token.write_text(TOKEN + "\n")
+    monkeypatch.setenv("SECURESTORE_TOKEN_FILE", str(token))
+    monkeypatch.setenv("SECURESTORE_SERVER", small_site.url)
+    return lambda *words: main([str(word) for word in words])
