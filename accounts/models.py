@@ -324,3 +324,41 @@ class Token(models.Model):
         if self.revoked_at is not None:
             return "revoked"
         return "live" if self.expires_at > timezone.now() else "expired"
+
+
+class ProgramRequest(models.Model):
+    """A program that asks for a token of somebody's, until it has it or its time is over.
+
+    Of its codes only digests are here. See `accounts.program_sign_in`.
+    """
+
+    secret = models.CharField(max_length=64, unique=True, editable=False)
+    # Of the code that a person types; empty where a browser carries one.
+    typed = models.CharField(max_length=64, blank=True, default="", db_index=True, editable=False)
+    name = models.CharField(max_length=60)
+    scopes = models.CharField(max_length=60)
+    address = models.CharField(max_length=45, blank=True)
+    challenge = models.CharField(max_length=43, blank=True, default="")
+    redirect_uri = models.CharField(max_length=200, blank=True, default="")
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(db_index=True)
+    asked_at = models.DateTimeField(null=True, blank=True)
+    # Few rows for minutes: a constraint would lock the table of accounts while it is made.
+    user = models.ForeignKey(
+        User,
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
+    )
+    decided_at = models.DateTimeField(null=True, blank=True)
+    is_refused = models.BooleanField(default=False)
+    token_until = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.name

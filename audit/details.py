@@ -24,7 +24,9 @@ LONGEST = 60
 
 WORDS = {
     "again": _("again"),
+    "asked_from": _("asked from"),
     "backups_until": _("in backups until"),
+    "by_code": _("by a code"),
     "by_token": _("by the token"),
     "bytes": _("sent"),
     "change": _("change"),

@@ -30,6 +30,8 @@ class Event(StrEnum):
     GROUP_CHANGED = auto()
     TOKEN_CREATED = auto()  # For a program. No event has the token itself.
     TOKEN_REVOKED = auto()
+    PROGRAM_ALLOWED = auto()  # To have a token, which it fetches next.
+    PROGRAM_REFUSED = auto()
     TOKEN_REFUSED = auto()  # Why, is told here alone: its client learns nothing.
 
     # Files

@@ -355,6 +355,12 @@ NO_FILE: dict[str, str] = {
     "mfa_reauthenticate_webauthn": SIGNED_IN,
     "usersessions_list": SIGNED_IN,
     "command": SIGNED_IN,
+    "program_authorize": SIGNED_IN,
+    "program_code": SIGNED_IN,
+    "program_confirm": SIGNED_IN,
+    # For programs that have nothing yet: they present codes, and get a token for the right one.
+    "program_begin": OPEN,
+    "program_token": OPEN,
     "invitation": OPEN,
     "invitation_link": OPEN,
     # The admin

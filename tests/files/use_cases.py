@@ -35,12 +35,13 @@ from accounts import (
     members,
     powers,
     profiles,
+    program_sign_in,
     sessions,
     signals,
     token_text,
     tokens,
 )
-from accounts.models import Invitation, User
+from accounts.models import Invitation, ProgramRequest, User
 from audit import Event, exports
 from audit.models import AuditEvent
 from files.access import Person
@@ -103,6 +104,8 @@ MODULES: dict[str, str] = {
     "accounts.powers": WALKED,
     "accounts.preferences": READS,
     "accounts.profiles": WALKED,
+    "accounts.program_sign_in": WALKED,
+    "accounts.program_views": PAGES,
     "accounts.reauthentication": RULES,
     "files.keys.second_factors": WALKED,
     "accounts.session_store": "keeps sessions; what begins and ends them is in accounts.sessions",
@@ -321,6 +324,11 @@ NO_EVENT: dict[str, str] = {
     "files.keys.second_factors.MFAAdapter.still_readable": READS,
     "files.vault.stored_objects.object_key": READS,
     "accounts.email_addresses.note_former": READS,
+    "accounts.program_sign_in.begin": "asks; what tells is that somebody answers",
+    "accounts.program_sign_in.find": READS,
+    "accounts.program_sign_in.waiting": READS,
+    "accounts.program_sign_in.digest_of": RULES,
+    "accounts.program_sign_in.Asked.of": RULES,
     "accounts.invitations.find": READS,
     "accounts.invitations.hash_of": RULES,
     "accounts.invitations.may_invite": RULES,
@@ -924,7 +932,63 @@ def _unknown_token(world: World) -> Call:
     return present
 
 
+_ASKED = program_sign_in.Asked("securestore on pc", ("read",))
+
+
+def _program(world: World, *, answered: bool) -> tuple[str, ProgramRequest]:
+    """A program that asks by a code: what it asks with, and its request."""
+    begun = program_sign_in.begin(_ASKED, "192.0.2.1")
+    found = program_sign_in.find(begun.user_code)
+    if answered:
+        until = timezone.now() + timedelta(days=1)
+        program_sign_in.allow(found, world.alice, scopes=["read"], until=until)
+    return begun.device_code, found
+
+
+def _allow_program(world: World) -> Call:
+    _code, found = _program(world, answered=False)
+    until = timezone.now() + timedelta(days=1)
+    return partial(program_sign_in.allow, found, world.alice, scopes=["read"], until=until)
+
+
+def _allow_here(world: World) -> str:
+    return program_sign_in.allow_here(
+        world.alice,
+        _ASKED,
+        until=timezone.now() + timedelta(days=1),
+        # Of the verifier "v" * 43.
+        challenge="7w_YNF9DSfIdPf_pRjSq646_kPr-2-o9NAl16JGghdM",
+        redirect_uri="http://127.0.0.1:8000/",
+        address="192.0.2.1",
+    )
+
+
+def _redeem(world: World) -> Call:
+    code = _allow_here(world)
+    uri = "http://127.0.0.1:8000/"
+    return partial(program_sign_in.redeem, code, verifier="v" * 43, redirect_uri=uri)
+
+
 WRITES: dict[str, list[Case]] = {
+    "accounts.program_sign_in.allow": [Case(Event.PROGRAM_ALLOWED, _allow_program)],
+    "accounts.program_sign_in.allow_here": [
+        Case(Event.PROGRAM_ALLOWED, lambda world: partial(_allow_here, world))
+    ],
+    "accounts.program_sign_in.refuse": [
+        Case(
+            Event.PROGRAM_REFUSED,
+            lambda world: partial(
+                program_sign_in.refuse, _program(world, answered=False)[1], world.alice
+            ),
+        )
+    ],
+    "accounts.program_sign_in.redeem": [Case(Event.TOKEN_CREATED, _redeem)],
+    "accounts.program_sign_in.collect": [
+        Case(
+            Event.TOKEN_CREATED,
+            lambda world: partial(program_sign_in.collect, _program(world, answered=True)[0]),
+        )
+    ],
     "accounts.tokens.make": [Case(Event.TOKEN_CREATED, lambda world: partial(_token, world))],
     "accounts.tokens.revoke": [
         Case(
