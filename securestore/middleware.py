@@ -58,7 +58,7 @@ PERMISSIONS_POLICY = ", ".join(
 )
 WITH_FULLSCREEN = PERMISSIONS_POLICY.replace("fullscreen=()", "fullscreen=(self)")
 """For the viewer, which plays films: the page itself, not the frame in it."""
-VIEWER = "files:view"
+VIEWERS = frozenset({"files:view", "files:version_view"})
 
 
 # What an answer says unless something further in has said it. The middlewares of Django and
@@ -87,7 +87,7 @@ class SecurityHeadersMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
         match = getattr(request, "resolver_match", None)
-        plays = match is not None and match.view_name == VIEWER
+        plays = match is not None and match.view_name in VIEWERS
         response["Permissions-Policy"] = WITH_FULLSCREEN if plays else PERMISSIONS_POLICY
         for name, value in DEFAULTS.items():
             response.headers.setdefault(name, value)

@@ -72,6 +72,7 @@ MIDDLEWARE = [
     "securestore.request_log.RequestLogMiddleware",
     # Every answer carries its request id, and every event the address it came from.
     "audit.middleware.RequestContextMiddleware",
+    "securestore.compression.CompressionMiddleware",
     # Outside of all that answer by themselves: no answer lacks its headers.
     "securestore.middleware.SecurityHeadersMiddleware",
     # Around all that refuse: programs get one form of it.

@@ -64,9 +64,18 @@ def _for_managers(
     if not access.may_manage:
         return None
     shown = readers.readers_of(
-        record, access, seen, user=user_of(request), page="1", ended_page="1"
+        record,
+        access,
+        seen,
+        user=user_of(request),
+        page=request.GET.get("page", "1"),
+        ended_page=request.GET.get("earlier", "1"),
     )
-    return {"readers": shown, "versions": 1 + record.versions.count()}
+    return {
+        "readers": shown,
+        "earlier": "earlier" in request.GET,
+        "versions": 1 + record.versions.count(),
+    }
 
 
 def _is_own_addition(user: User, record: FileRecord) -> bool:

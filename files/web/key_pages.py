@@ -13,6 +13,7 @@ from django.http import (
     HttpResponse,
 )
 from django.shortcuts import render
+from django.utils.cache import patch_cache_control
 
 from files.keys import custody
 from files.models import FileRecord
@@ -71,4 +72,13 @@ def keys_page(
 ) -> HttpResponse:
     """The page that shows keys and asks for a confirmation that they were saved."""
     context = {"shown": shown, "problem": problem}
-    return render(request, "files/keys.html", context, status=status)
+    return as_it_is(render(request, "files/keys.html", context, status=status))
+
+
+def as_it_is(response: HttpResponse) -> HttpResponse:
+    """An answer that shows a secret: nobody stores it, and nobody compresses it, nor do we.
+
+    Of a compressed one the length tells of what is in it (`securestore.compression`).
+    """
+    patch_cache_control(response, private=True, no_store=True, no_transform=True)
+    return response

@@ -29,6 +29,7 @@ from accounts.models import Token, User
 from accounts.reauthentication import recently_authenticated
 from files.access import Person, folders_visible_to
 from files.models import Folder
+from files.web.key_pages import as_it_is
 from files.web.requested import ROW_NUMBER, user_of
 
 USUAL = timedelta(days=90)
@@ -123,7 +124,7 @@ def new_token(request: HttpRequest) -> HttpResponse:
     form = TokenForm(request.POST if request.method == "POST" else None, user=user)
     if form.is_valid() and (made := _made(form, user)) is not None:
         context = {"made": made, "address": request.build_absolute_uri("/api/v1/me")}
-        return render(request, "accounts/token_made.html", context)
+        return as_it_is(render(request, "accounts/token_made.html", context))
     status = 400 if form.errors else 200
     return render(request, "accounts/token_new.html", {"form": form}, status=status)
 

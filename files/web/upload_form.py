@@ -31,7 +31,7 @@ from files.keys import custody
 from files.models import Conflict, FileRecord, Folder
 from files.vault import storing
 from files.web.forms import UploadForm
-from files.web.key_pages import keys_page, shown_keys
+from files.web.key_pages import as_it_is, keys_page, shown_keys
 from files.web.requested import ids_of, may_not, user_of, visible_folder
 from files.web.transfers.bodies import declared_length
 from files.web.transfers.destinations import BadDestination
@@ -209,4 +209,5 @@ def _upload_answer(
         "folder": _folder_of(request),
         "conflicts": [(one.value, one.label) for one in Conflict],
     }
-    return render(request, "files/upload.html", context, status=status)
+    page = render(request, "files/upload.html", context, status=status)
+    return as_it_is(page) if context["shown"] else page

@@ -14,7 +14,7 @@ import pytest
 from django.contrib.auth.models import Group, Permission
 from django.test import Client
 from django.utils import timezone
-from pytest_django import DjangoAssertNumQueries
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts.models import User
 from audit.models import AuditEvent
@@ -245,3 +245,29 @@ def test_how_many_people_are_in_a_group_is_said(
     team.user_set.add(bob, mallory)
     User.objects.filter(pk=mallory.pk).update(is_active=False)
     assert "1 person<" in session.get(f"/files/{record.id}/").text
+
+
+def test_who_manages_and_may_not_share_sees_everybody_page_by_page(
+    client: Client, record: FileRecord, bob: User, settings: Settings
+) -> None:
+    settings.GRANTS_PER_PAGE = 2
+    give(record, bob, level="manage")
+    for number in range(4):
+        give(record, User.objects.create(username=f"reader{number}"))
+        give(record, bob, expires_at=timezone.now())
+    client.force_login(bob)
+    address = f"/files/{record.pk}/"
+    assert client.get(f"{address}grants/").status_code == 403
+    seen: set[str] = set()
+    for page in ("1", "2", "3"):
+        text = client.get(address, {"page": page}).text
+        found = set(re.findall(r"reader\d", text))
+        assert len(found) <= 2
+        assert not found & seen
+        seen |= found
+        assert 'name="revoke"' not in text
+        assert (f'href="?page={int(page) + 1}"' in text) is (page != "3")
+    assert len(seen) == 4
+    page = client.get(address, {"earlier": "2"}).text
+    assert '<details class="ended" open>' in page
+    assert page.count('<li class="expired">') == 2
