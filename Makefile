@@ -6,6 +6,7 @@ PORT ?= 8000
 # Not from the environment: some shells export HOST as the machine's own name.
 HOST = 127.0.0.1
 CHROMIUM ?= /usr/bin/chromium
+FIREFOX ?= /usr/bin/firefox-esr
 FUZZ_SECONDS ?= 600
 SAMPLE ?= 40
 SEED ?= 0
@@ -94,16 +95,18 @@ integration: packages $(VENV)/dev.stamp $(VENDOR)/stamp lanes client ## Tests ag
 	    $(PYTEST) -m "integration and not alone" $(ALONE)
 	$(PYTEST) -m "integration and alone" || $(PYTEST) -m "integration and alone" $(ALONE)
 
+BROWSERS := CHROMIUM="$(CHROMIUM)" FIREFOX="$(FIREFOX)"
+
 .PHONY: browser
-browser: packages $(VENV)/dev.stamp $(VENDOR)/stamp lanes client ## Tests in Chromium against the running site
-	CHROMIUM="$(CHROMIUM)" $(PYTEST) -m "browser and not soak" || \
-	    CHROMIUM="$(CHROMIUM)" $(PYTEST) -m "browser and not soak" $(ALONE)
+browser: packages $(VENV)/dev.stamp $(VENDOR)/stamp lanes client ## Tests in Chromium and Firefox against the running site
+	$(BROWSERS) $(PYTEST) -m "browser and not soak" || \
+	    $(BROWSERS) $(PYTEST) -m "browser and not soak" $(ALONE)
 
 NO_LIMIT := -o timeout=0 -o faulthandler_timeout=0
 
 .PHONY: soak
 soak: packages $(VENV)/dev.stamp $(VENDOR)/stamp lanes client ## Long and memory-hungry tests
-	CHROMIUM="$(CHROMIUM)" $(PYTEST) $(NO_LIMIT) -m soak
+	$(BROWSERS) $(PYTEST) $(NO_LIMIT) -m soak
 	$(PYTEST) $(NO_LIMIT) -n auto -m "hypothesis and not integration and not browser and not soak" \
 	    --hypothesis-profile=soak
 	@$(MAKE) --no-print-directory fuzz
@@ -122,8 +125,9 @@ bench: peers $(VENV)/bench.stamp $(VENDOR)/stamp lanes ## Measure throughput and
 	$(BIN)/python -m benchmarks.plots
 
 .PHONY: screenshots
-screenshots: packages $(VENV)/dev.stamp $(VENDOR)/stamp ## Take the pictures in docs/images anew
-	SCREENSHOTS=docs/images CHROMIUM="$(CHROMIUM)" $(PYTEST) -m browser
+screenshots: packages $(VENV)/dev.stamp $(VENDOR)/stamp ## Take the pictures of all pages anew (docs/gallery.md)
+	SCREENSHOTS=docs/images/pages $(BROWSERS) $(PYTEST) -m browser \
+	    tests/browser/test_every_page.py tests/browser/test_administration.py
 
 .PHONY: messages
 messages: $(VENV)/dev.stamp ## Bring the German and French catalogues up to the source
@@ -232,7 +236,7 @@ peers:
 	    echo "There will be no comparison with age. For that, run: sudo apt-get install age" >&2; \
 	fi
 
-# What tests need and pip and npm cannot give: a browser, what a deployment stands on (PostgreSQL,
+# What tests need and pip and npm cannot give: two browsers, what a deployment stands on (PostgreSQL,
 # PgBouncer, Redis, nginx, systemd's checker of units), clients that others wrote, strace to watch the
 # disk, npm itself.
 .PHONY: packages
@@ -240,6 +244,7 @@ packages:
 	@missing=""; \
 	command -v npm > /dev/null || missing="$$missing npm"; \
 	command -v "$(CHROMIUM)" > /dev/null || missing="$$missing chromium"; \
+	command -v "$(FIREFOX)" > /dev/null || missing="$$missing firefox-esr"; \
 	command -v initdb > /dev/null || ls /usr/lib/postgresql/*/bin/initdb > /dev/null 2>&1 \
 	    || missing="$$missing postgresql"; \
 	for program in curl wget strace pgbouncer redis-server; do \

@@ -1,25 +1,36 @@
 """What every page is held against: axe's rules, layout that stays, and nothing beside the window.
 
-axe-core is what browsers' own audits run (https://github.com/dequelabs/axe-core). Its rule of the
-size of targets (WCAG 2.2, 2.5.8) is off by default, and on here.
+Also targets that a finger finds, and tables whose cells say what they are. axe-core is what
+browsers' own audits run (https://github.com/dequelabs/axe-core). Its rule of the size of targets
+(WCAG 2.2, 2.5.8) is off by default, and on here.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal
 
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import BrowserContext, Frame, Page
 
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 
 STEADY = 0.01
 """The sum of all shifts of a page must be below this: half a pixel of a line does not count."""
 
+SMALLEST = 24
+"""Pixels across that a target has at least (WCAG 2.2, 2.5.8), links within sentences excepted."""
+
+Theme = Literal["light", "dark", "forced"]
+THEMES: Final[tuple[Theme, ...]] = ("light", "dark", "forced")
+WIDE, NARROW = 1280, 390
+WIDTHS: Final = (WIDE, NARROW)
+
 _NOTE_SHIFTS = """
 window.shifts = [];
 new PerformanceObserver((list) => {
   for (const entry of list.getEntries()) {
+    if (entry.hadRecentInput) continue;
     const moved = entry.sources.map(({ node, previousRect: a, currentRect: b }) =>
       `${node?.nodeName}#${node?.id ?? ""} ${[a.x, a.y, a.width, a.height].map(Math.round)}`
       + ` to ${[b.x, b.y, b.width, b.height].map(Math.round)}`);
@@ -27,9 +38,11 @@ new PerformanceObserver((list) => {
   }
 }).observe({ type: "layout-shift", buffered: true });
 """
+"""As Cumulative Layout Shift has it: what moves at once when one acts was asked for."""
 
-_RUN = """axe.run(document, {
+_RUN = """(runOnly) => axe.run(document, {
   resultTypes: ["violations"],
+  ...(runOnly && { runOnly }),
   rules: { "target-size": { enabled: true } },
 }).then((found) => found.violations.flatMap((rule) => rule.nodes.map(
   (node) => `${rule.id}: ${node.target.join(" ")}: ${node.html.slice(0, 150)}`)))"""
@@ -41,25 +54,74 @@ _BESIDE = """() => {
     .map((one) => `${one.nodeName}#${one.id}.${one.className}`);
 }"""
 
+_SMALL = """(smallest) => {
+  const targets = "a[href], button, input:not([type=hidden]), select, textarea, summary,"
+    + "[role=option]";
+  const visible = (one) => one.checkVisibility({ opacityProperty: true, visibilityProperty: true })
+    && !one.closest(".visually-hidden") && one.getBoundingClientRect().bottom > 0;
+  // In a sentence the line decides how high a link is.
+  const inText = (one) => one.localName === "a" && getComputedStyle(one).display === "inline"
+    && one.parentElement.innerText.trim() !== one.innerText.trim();
+  const size = (one) => {
+    const all = [one, ...(one.labels ?? [])].map((part) => part.getBoundingClientRect());
+    return Math.max(...all.map(({ width, height }) => Math.min(width, height)));
+  };
+  return [...document.querySelectorAll(targets)]
+    .filter((one) => visible(one) && !inText(one) && size(one) < smallest - 0.01)
+    .map((one) => `${size(one).toFixed(1)} px: ${one.outerHTML.slice(0, 150)}`);
+}"""
+
+_UNHEADED = """() => {
+  const seen = (one) => one.checkVisibility() && one.getBoundingClientRect().height > 1;
+  const wrong = [];
+  for (const table of document.querySelectorAll("main table")) {
+    if (!table.checkVisibility()) continue;
+    const heads = [...table.querySelectorAll("thead th")];
+    if (!heads.length || !heads.every((one) => one.checkVisibility())) {
+      wrong.push(`${table.caption?.innerText ?? table.className}: no heads`);
+    }
+    for (const cell of table.querySelectorAll("tbody td")) {
+      const head = heads[cell.cellIndex];
+      // What one chooses and does in a row says itself what it is.
+      if (!head || !cell.innerText.trim() || head.querySelector(".visually-hidden")) continue;
+      const { left, right } = cell.getBoundingClientRect();
+      const above = head.getBoundingClientRect();
+      const aligned = seen(head) && above.left < right && left < above.right
+        && above.bottom <= cell.getBoundingClientRect().top + 1;
+      const label = getComputedStyle(cell, "::before").content.toLowerCase();
+      const named = label.includes(head.innerText.trim().toLowerCase());
+      const cards = getComputedStyle(cell.parentElement).display !== "table-row";
+      const clear = cards ? named : aligned;
+      if (!clear) wrong.push(`${head.innerText}: ${cell.outerHTML.slice(0, 150)}`);
+    }
+  }
+  return wrong;
+}"""
+
 
 def note_shifts(context: BrowserContext) -> None:
     """Have every page of the context remember what moves in it."""
     context.add_init_script(_NOTE_SHIFTS)
 
 
+def painted(page: Page) -> None:
+    """Wait until whatever scripts have changed is painted: two frames later."""
+    page.evaluate("new Promise((then) => requestAnimationFrame(() => requestAnimationFrame(then)))")
+
+
 def moved(page: Page) -> tuple[float, list[Any]]:
     """The sum of all shifts since the page was opened (as Cumulative Layout Shift), and each."""
-    # Two frames later whatever scripts have changed is painted.
-    page.evaluate("new Promise((then) => requestAnimationFrame(() => requestAnimationFrame(then)))")
+    painted(page)
     found: list[Any] = page.evaluate("window.shifts")
     return sum(value for value, _nodes in found), found
 
 
-def violations(page: Page) -> list[str]:
-    """What axe finds wrong, each with the element."""
+def violations(page: Page | Frame, *, of_a_part: bool = False) -> list[str]:
+    """What axe finds wrong, each with the element; of a part, what does not take a whole page."""
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE.read_text(encoding="utf-8"))
-    found: list[str] = page.evaluate(_RUN)
+    standards = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+    found: list[str] = page.evaluate(_RUN, standards if of_a_part else None)
     return found
 
 
@@ -67,3 +129,45 @@ def beside_the_window(page: Page) -> list[str]:
     """The elements because of which the page scrolls sideways; empty where it does not."""
     found: list[str] = page.evaluate(_BESIDE)
     return found
+
+
+def small_targets(page: Page) -> list[str]:
+    """What can be pressed and is too small for a finger, each with its size."""
+    found: list[str] = page.evaluate(_SMALL, SMALLEST)
+    return found
+
+
+def cells_without_heads(page: Page) -> list[str]:
+    """Cells of tables beside which nothing says what they are, and tables that lost their heads."""
+    found: list[str] = page.evaluate(_UNHEADED)
+    return found
+
+
+def wrong(page: Page) -> list[str]:
+    """All that is wrong with the page as it is seen now."""
+    return [
+        *violations(page),
+        *(f"beside the window: {one}" for one in beside_the_window(page)),
+        *(f"too small: {one}" for one in small_targets(page)),
+        *(f"without a head: {one}" for one in cells_without_heads(page)),
+    ]
+
+
+def show(page: Page, width: int, theme: Theme) -> None:
+    """Have the page seen at that width, in that theme."""
+    if page.viewport_size != {"width": width, "height": 800}:
+        page.set_viewport_size({"width": width, "height": 800})
+    page.emulate_media(
+        color_scheme="dark" if theme == "dark" else "light",
+        forced_colors="active" if theme == "forced" else "none",
+        reduced_motion="reduce",
+    )
+    painted(page)
+
+
+def looks(page: Page) -> Iterator[tuple[int, Theme]]:
+    """Show the page at every width in every theme, one after another; says which it is."""
+    for width in WIDTHS:
+        for theme in THEMES:
+            show(page, width, theme)
+            yield width, theme

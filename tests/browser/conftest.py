@@ -1,4 +1,4 @@
-"""Chromium against the site as users run it: launched whole, with its own store and database.
+"""Browsers against the site as users run it: launched whole, with its own store and database.
 
 No test here may touch the database in-process: the site's is another one, in another process.
 People and grants are made as an administrator makes them, with `site.manage` or in the pages.
@@ -12,12 +12,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Playwright,
+    sync_playwright,
+)
 
 from launcher import environment
 from launcher.ports import free_port
 from launcher.process import Child
 from launcher.site import Site
+from tests.browser.measuring import table
 
 ROOT = Path(__file__).parents[2]
 PASSWORD = "correct horse battery staple"
@@ -38,6 +46,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.browser)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests here measured: pages and what they cost, actions that a way takes."""
+    reports = [one for all_of in terminalreporter.stats.values() for one in all_of]
+    found = [
+        (str(name), value)
+        for report in reports
+        if isinstance(report, pytest.TestReport) and report.when == "call"
+        for name, value in report.user_properties
+    ]
+    if found:
+        terminalreporter.section("measured in the browser")
+        for line in table(found):
+            terminalreporter.line(line)
 
 
 @dataclass(frozen=True)
@@ -66,6 +89,20 @@ class RunningSite:
     def run(self, code: str) -> str:
         """Run Python in the site's installation, with Django set up."""
         return self.manage("shell", "--no-imports", stdin=code)
+
+    def members(self, *names: str) -> None:
+        """Make members of these names, who can sign in as the others of the cast."""
+        self.run(
+            "from accounts.members import ensure_members_group\n"
+            "from accounts.models import User\n"
+            f"for name in {names!r}:\n"
+            f"    user = User.objects.create_user(name, name + '@example.org', {PASSWORD!r})\n"
+            "    user.groups.add(ensure_members_group())\n"
+        )
+
+    def let_members_share(self) -> None:
+        """As an administrator does with the switch above the list of files."""
+        self.run("from accounts import members\nmembers.let_share(on=True)\n")
 
 
 def site_environment(env_file: Path) -> dict[str, str]:
@@ -96,31 +133,31 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSite]:
     )
     try:
         here = Site("127.0.0.1", port, ())
-        launcher.wait_until(here.is_ready, seconds=120)
+        launcher.wait_until(here.is_ready, seconds=280)
         running = RunningSite(here.url, env_file, data)
-        running.run(
-            "from accounts.members import ensure_members_group\n"
-            "from accounts.models import User\n"
-            "for name in ('alice', 'bob', 'mallory', 'newcomer'):\n"
-            f"    user = User.objects.create_user(name, name + '@example.org', {PASSWORD!r})\n"
-            "    user.groups.add(ensure_members_group())\n"
-        )
+        running.members("alice", "bob", "mallory", "newcomer")
         yield running
     finally:
         launcher.stop()
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def playwright() -> Iterator[Playwright]:
+    """What drives browsers; there can be one of it only."""
+    with sync_playwright() as playwright:
+        yield playwright
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright) -> Iterator[Browser]:
     """One Chromium: Debian's, or the one that CHROMIUM names."""
     # As root, which CI is, Chromium has no sandbox to put its pages in.
     flags = [*FLAGS, "--no-sandbox"] if os.geteuid() == 0 else FLAGS
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=flags
-        )
-        yield browser
-        browser.close()
+    browser = playwright.chromium.launch(
+        executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=flags
+    )
+    yield browser
+    browser.close()
 
 
 @pytest.fixture
@@ -174,14 +211,3 @@ def sign_in() -> Callable[[Page, str], None]:
         page.wait_for_url("**/files/**")
 
     return through_the_page
-
-
-@pytest.fixture
-def picture() -> Callable[[Page, str], None]:
-    """Take a picture of the page for the documentation; only where SCREENSHOTS names a folder."""
-
-    def take(page: Page, name: str) -> None:
-        if folder := os.environ.get("SCREENSHOTS"):
-            page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
-
-    return take

@@ -6,22 +6,25 @@ The pages are walked over as they are registered, so that a new model is looked 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from tests.browser import gallery
 from tests.browser.accessibility import (
+    NARROW,
     STEADY,
+    WIDE,
+    Theme,
     beside_the_window,
     moved,
     note_shifts,
+    show,
     violations,
 )
 from tests.browser.conftest import RunningSite
 
 SignIn = Callable[[Page, str], None]
-Picture = Callable[[Page, str], None]
 
 THINGS = """
 from datetime import timedelta
@@ -90,6 +93,20 @@ print("page", reverse("admin:accounts_user_access", args=[dora.pk]) + "?show=not
 """
 """Makes one row of each model, and prints the addresses of all pages there are."""
 
+PICTURES = {
+    "/admin/": "administration",
+    "/admin/accounts/user/": "administration-people",
+    "/admin/accounts/user/add/": "administration-add-a-person",
+    "/admin/files/filerecord/": "administration-files",
+    "/admin/files/filerecord/sharing/": "administration-who-may-share",
+    "/admin/files/grant/": "administration-shares",
+    "/admin/files/grant/add/": "administration-add-a-share",
+    "/admin/files/folder/": "administration-folders",
+    "/admin/files/masterkey/": "administration-master-keys",
+    "/admin/audit/auditevent/": "administration-audit",
+}
+"""The pages that the gallery shows, and what it calls them."""
+
 CLOSED = {403, 404}
 """Nobody adds a file here, or deletes an event: those pages are no pages."""
 
@@ -101,18 +118,12 @@ def pages(site: RunningSite) -> list[str]:
     return [line.removeprefix("page ") for line in lines if line.startswith("page ")]
 
 
-WIDE = 1280
-"""CSS pixels in which a whole page is seen, and every column of its lists."""
-
-Way = Literal["light", "dark", "forced"]
-
-
 @pytest.fixture
 def staff(browser: Browser, site: RunningSite) -> Iterator[Callable[..., BrowserContext]]:
     """A superuser's profile, of a width and in a theme."""
     contexts: list[BrowserContext] = []
 
-    def open_(width: int, theme: Way) -> BrowserContext:
+    def open_(width: int, theme: Theme) -> BrowserContext:
         context = browser.new_context(
             base_url=site.url,
             locale="en-GB",
@@ -130,7 +141,7 @@ def staff(browser: Browser, site: RunningSite) -> Iterator[Callable[..., Browser
 
 
 def walk(
-    context: BrowserContext, sign_in: SignIn, pages: list[str], width: int
+    context: BrowserContext, sign_in: SignIn, pages: list[str], width: int, theme: Theme
 ) -> tuple[int, list[str]]:
     """Look at every page; how many there were, and what is wrong."""
     page = context.new_page()
@@ -148,21 +159,31 @@ def walk(
             wrong.append(f"{address} shifts by {shift:.3f}: {nodes}")
         wrong += [f"{address} is too wide: {one}" for one in beside_the_window(page)]
         wrong += [f"{address}: {one}" for one in violations(page)]
-        if width == WIDE:  # Every column is seen at once.
+        if width == WIDE:  # Every column of a list is seen at once.
             inner = page.locator(".results, .tabular").evaluate_all(
                 "(all) => all.map((one) => one.scrollWidth - one.clientWidth)"
             )
             wrong += [f"{address} scrolls within itself by {by}" for by in inner if by > 1]
+        if address in PICTURES:
+            gallery.take(page, PICTURES[address], width, theme)
+            if width == NARROW and gallery.FOLDER:  # This walk is in the dark alone.
+                show(page, width, "light")
+                gallery.take(page, PICTURES[address], width, "light")
+                show(page, width, theme)
     return seen, wrong
 
 
 @pytest.mark.parametrize(
-    ("width", "theme"), [(WIDE, "light"), (WIDE, "dark"), (WIDE, "forced"), (390, "dark")]
+    ("width", "theme"), [(WIDE, "light"), (WIDE, "dark"), (WIDE, "forced"), (NARROW, "dark")]
 )
 def test_every_page_fits_stays_and_is_clean(
-    staff: Callable[..., BrowserContext], sign_in: SignIn, pages: list[str], width: int, theme: Way
+    staff: Callable[..., BrowserContext],
+    sign_in: SignIn,
+    pages: list[str],
+    width: int,
+    theme: Theme,
 ) -> None:
-    seen, wrong = walk(staff(width, theme), sign_in, pages, width)
+    seen, wrong = walk(staff(width, theme), sign_in, pages, width, theme)
     assert seen > 40
     assert wrong == []
 
@@ -202,11 +223,10 @@ def test_menus_of_filters_close_and_say_what_is_chosen(page: Page, sign_in: Sign
 
 
 def test_the_front_page_leads_to_what_needs_attention(
-    page: Page, sign_in: SignIn, pages: list[str], picture: Picture
+    page: Page, sign_in: SignIn, pages: list[str]
 ) -> None:
     sign_in(page, "root")
     page.goto("/admin/")
-    picture(page, "administration")
     page.get_by_role("link", name="damaged file").click()
     expect(page.locator("#result_list .status.ill")).to_have_text("damaged")
     page.goto("/admin/")

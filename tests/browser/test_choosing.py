@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import RunningSite
 from tests.browser.test_folders import heading, make_folder, open_
-from tests.browser.test_pages import Picture, SignIn, written
+from tests.browser.test_pages import SignIn, written
 
 
 def filled(page: Page, folder: str, files: int, tmp_path: Path) -> None:
@@ -27,7 +27,7 @@ def filled(page: Page, folder: str, files: int, tmp_path: Path) -> None:
 
 
 def test_several_are_deleted_and_brought_back_by_keyboard_alone(
-    page: Page, sign_in: SignIn, tmp_path: Path, picture: Picture
+    page: Page, sign_in: SignIn, tmp_path: Path
 ) -> None:
     sign_in(page, "alice")
     filled(page, "Chosen by keyboard", 5, tmp_path)
@@ -40,7 +40,6 @@ def test_several_are_deleted_and_brought_back_by_keyboard_alone(
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Shift+Space")
     expect(acts.locator("[data-count]")).to_have_text("3 chosen")
-    picture(page, "several-chosen")
     page.keyboard.press("Escape")
     expect(acts.locator("[data-count]")).to_have_text("")
     page.keyboard.press("Control+a")

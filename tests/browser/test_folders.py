@@ -11,7 +11,7 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import RunningSite
-from tests.browser.test_pages import LOW_CONTRAST, NARROWEST, Picture, SignIn, upload, written
+from tests.browser.test_pages import LOW_CONTRAST, NARROWEST, SignIn, upload, written
 
 UNNAMED = """() => [...document.querySelectorAll("main :is(a, button, input:not([type=hidden]))")]
   .filter((one) => one.checkVisibility() && !one.textContent.trim() && !one.labels?.length
@@ -44,7 +44,7 @@ def let_members_share(site: RunningSite) -> None:
 
 
 def test_a_tree_is_walked_from_end_to_end(
-    page: Page, sign_in: SignIn, site: RunningSite, tmp_path: Path, picture: Picture
+    page: Page, sign_in: SignIn, site: RunningSite, tmp_path: Path
 ) -> None:
     let_members_share(site)
     page.set_viewport_size({"width": 1100, "height": 640})
@@ -116,7 +116,6 @@ def test_a_tree_is_walked_from_end_to_end(
     page.get_by_role("button", name="Put it into the trash").click()
     page.get_by_role("link", name="trash", exact=True).click()
     heading(page, "Trash")
-    picture(page, "trash")
     row = page.get_by_role("row", name=re.compile("Cases of the walk"))
     row.get_by_role("link", name=re.compile("Bring back")).click()
     page.get_by_role("button", name="Bring it back").click()
@@ -124,7 +123,6 @@ def test_a_tree_is_walked_from_end_to_end(
     open_(page, "Twelve")
     expect(page.get_by_role("link", name="Report, renamed.txt", exact=True)).to_be_visible()
     page.reload()  # Without the message.
-    picture(page, "folder")
 
 
 def test_files_go_into_the_folder_that_one_comes_from(

@@ -15,7 +15,6 @@ from tests.browser.conftest import RunningSite
 from tests.browser.test_pages import submit
 
 SignIn = Callable[[Page, str], None]
-Picture = Callable[[Page, str], None]
 
 PASSPHRASE = "violet tractor mumbles sixteen"
 KEY = re.compile(r"[A-Za-z0-9_-]{43}=")
@@ -76,7 +75,7 @@ def remembered(page: Page) -> Callable[[], str]:
 
 
 def test_search_enter_the_key_download(
-    page: Page, sign_in: SignIn, tmp_path: Path, remembered: Callable[[], str], picture: Picture
+    page: Page, sign_in: SignIn, tmp_path: Path, remembered: Callable[[], str]
 ) -> None:
     """The walk that the first design described, with all that was added."""
     original = written(tmp_path, "walk-report.pdf")
@@ -84,7 +83,6 @@ def test_search_enter_the_key_download(
     sign_in(page, "alice")
     send_held(page, original)
     [key] = shown_keys(page)
-    picture(page, "held-key")
 
     # Copied, and saved as a file.
     page.get_by_role("button", name="Copy the key of walk-report.pdf").click()
@@ -105,7 +103,6 @@ def test_search_enter_the_key_download(
 
     find(page, original.name)
     expect(page.get_by_role("link", name=re.compile("^Download"))).to_have_count(0)
-    picture(page, "held-locked")
     wrong = key.swapcase()
     page.get_by_label("Key of this file").fill(wrong)
     page.get_by_role("button", name="Unlock").click()

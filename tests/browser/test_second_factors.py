@@ -16,19 +16,10 @@ def _code(seed: str) -> str:
     return str(format_hotp_value(hotp_value(seed, int(time.time()) // 30)))
 
 
-def _member(site: RunningSite, name: str) -> None:
-    site.run(
-        "from accounts.members import ensure_members_group\n"
-        "from accounts.models import User\n"
-        f"user = User.objects.create_user({name!r}, '{name}@example.org', {PASSWORD!r})\n"
-        "user.groups.add(ensure_members_group())\n"
-    )
-
-
 def test_an_authenticator_app(
     page: Page, site: RunningSite, sign_in: Callable[[Page, str], None]
 ) -> None:
-    _member(site, "carol")
+    site.members("carol")
     sign_in(page, "carol")
     page.goto("/accounts/2fa/")
     page.get_by_role("link", name="Set up an app").click()
@@ -52,7 +43,7 @@ def test_an_authenticator_app(
 
 def test_a_passkey(page: Page, site: RunningSite) -> None:
     """Passkeys need a name: an address of numbers has none."""
-    _member(site, "dave")
+    site.members("dave")
     home = f"http://localhost:{urlsplit(site.url).port}"
     devices = page.context.new_cdp_session(page)
     devices.send("WebAuthn.enable")

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from tests.browser.accessibility import looks, wrong
 from tests.browser.conftest import RunningSite
 from tests.browser.test_pages import LOW_CONTRAST, NARROWEST, file_link, upload, written
 
 SignIn = Callable[[Page, str], None]
-Picture = Callable[[Page, str], None]
 
 
 @pytest.fixture(scope="module")
@@ -218,29 +218,12 @@ def test_without_javascript(
 
 
 UNFOLD = "() => document.querySelectorAll('main details').forEach((one) => (one.open = true))"
-AXE = Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js"
-VIOLATIONS = """async () => (await axe.run(document, {
-    rules: { "target-size": { enabled: true } },
-  })).violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)])"""
 
 
-@pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed")
-@pytest.mark.parametrize("scheme", ["light", "dark", "forced"])
-@pytest.mark.parametrize("width", [1280, 390])
-def test_pages_of_sharing_are_accessible(
-    page: Page, shared_file: str, team: str, scheme: str, width: int
-) -> None:
-    page.emulate_media(
-        color_scheme="dark" if scheme == "dark" else "light",
-        forced_colors="active" if scheme == "forced" else "none",
-        reduced_motion="reduce",
-    )
-    page.set_viewport_size({"width": width, "height": 800})
-
+def test_pages_of_sharing_are_accessible(page: Page, shared_file: str, team: str) -> None:
     def look() -> None:
         page.evaluate(UNFOLD)
-        page.evaluate(AXE.read_text())
-        assert page.evaluate(VIOLATIONS) == [], page.url
+        assert [f"{seen}: {one}" for seen in looks(page) for one in wrong(page)] == [], page.url
 
     page.goto(f"{shared_file}grants/")
     look()
@@ -270,7 +253,7 @@ def test_pages_of_sharing_are_accessible(
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_pages_of_sharing_fit_a_narrow_screen_and_read_well(
-    page: Page, shared_file: str, team: str, scheme: str, picture: Picture
+    page: Page, shared_file: str, team: str, scheme: str
 ) -> None:
     page.emulate_media(
         color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce"
@@ -291,12 +274,6 @@ def test_pages_of_sharing_fit_a_narrow_screen_and_read_well(
         page.evaluate(UNFOLD)
         assert page.evaluate("document.documentElement.scrollWidth") <= NARROWEST, path
         assert page.evaluate(LOW_CONTRAST) == [], path
-    page.set_viewport_size({"width": 390, "height": 800})
-    page.goto(shared)
-    picture(page, f"share-{scheme}-narrow")
-    page.set_viewport_size({"width": 1280, "height": 800})
-    page.goto(shared_file)
-    picture(page, f"file-{scheme}")
 
 
 def test_buttons_wrap_on_a_narrow_screen(page: Page, shared_file: str) -> None:

@@ -5,11 +5,10 @@ from collections.abc import Callable
 from playwright.sync_api import Page, expect
 
 
-def test_a_stranger_is_asked_to_sign_in(page: Page, picture: Callable[[Page, str], None]) -> None:
+def test_a_stranger_is_asked_to_sign_in(page: Page) -> None:
     page.goto("/")
     expect(page).to_have_url("/accounts/login/?next=/files/")
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
-    picture(page, "sign-in")
 
 
 def test_pages_are_styled_and_scripted_by_the_site_alone(page: Page) -> None:

@@ -16,7 +16,6 @@ from playwright.sync_api import BrowserContext, CDPSession, Locator, Page, expec
 from tests.browser.conftest import RunningSite
 
 SignIn = Callable[[Page, str], None]
-Picture = Callable[[Page, str], None]
 
 MIB = 1 << 20
 WAIT = 30_000

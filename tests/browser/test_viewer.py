@@ -13,7 +13,6 @@ from tests import documents
 from tests.browser.conftest import RunningSite
 
 SignIn = Callable[[Page, str], None]
-Picture = Callable[[Page, str], None]
 Store = Callable[..., str]
 
 STAGE = "[data-viewer]"
@@ -59,7 +58,7 @@ def problem(page: Page, file_id: str) -> str:
     return notice.inner_text()
 
 
-def test_a_pdf(page: Page, sign_in: SignIn, store: Store, picture: Picture) -> None:
+def test_a_pdf(page: Page, sign_in: SignIn, store: Store) -> None:
     texts = [f"This is page {n} of the report" for n in range(1, 13)]
     file_id = store("Report for the viewer.pdf", documents.pdf(texts), "application/pdf")
     sign_in(page, "alice")
@@ -68,7 +67,6 @@ def test_a_pdf(page: Page, sign_in: SignIn, store: Store, picture: Picture) -> N
     # Its text is there to be read out, selected and searched.
     expect(frame.locator(".page").first).to_contain_text(texts[0])
     assert frame.locator(".page").first.get_attribute("aria-label") == "Page 1 of 12"
-    picture(page, "viewer")
     number = page.get_by_label("Page", exact=True)
     expect(number).to_have_value("1")
     page.get_by_role("button", name="Next page").click()
@@ -285,7 +283,6 @@ def test_narrow_and_dark(
     site: RunningSite,
     sign_in: SignIn,
     store: Store,
-    picture: Picture,
     look: str,
 ) -> None:
     file_id = store("Narrow.pdf", documents.pdf(["A page", "Another"]), "application/pdf")
@@ -303,5 +300,3 @@ def test_narrow_and_dark(
         for control in page.locator("[data-controls] :is(button, input)").all():
             box = control.bounding_box()
             assert box is None or min(box["width"], box["height"]) >= 24
-        if look == "dark":
-            picture(page, "viewer-dark-narrow")
