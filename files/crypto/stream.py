@@ -471,17 +471,20 @@ class Decryptor:
         """As `open_frames`, each into a room of its own, as `open_frame_into`."""
         if first < 0 or first + len(tokens) > self._count:
             raise ValueError(f"a stream of {self._size} bytes has no frame {first}")
-        results: list[memoryview | Damaged] = []
-        frames, indices = [], []
-        for index, (token, room) in enumerate(zip(tokens, rooms, strict=True), start=first):
-            if len(token) == frame_length(self._payload(index)):
-                frames.append(Opening(token, room))
-                indices.append(index)
-            results.append(Damaged(f"frame {index} has another length"))
-        ends = self._codec.open_frames(frames, timestamp=self._context.created_at)
-        for index, frame, end in zip(indices, frames, ends, strict=True):
-            results[index - first] = self._checked(index, frame.room, end)
-        return results
+        if len(tokens) != len(rooms):
+            raise ValueError("each frame needs a room of its own")
+        frames: dict[int, Opening] = {}
+        for index, frame in enumerate(map(Opening, tokens, rooms), start=first):
+            if len(frame.token) == frame_length(self._payload(index)):
+                frames[index] = frame
+        ends = self._codec.open_frames([*frames.values()], timestamp=self._context.created_at)
+        opened = dict(zip(frames, ends, strict=True))
+        return [
+            self._checked(index, room, opened[index])
+            if index in opened
+            else Damaged(f"frame {index} has another length")
+            for index, room in enumerate(rooms, start=first)
+        ]
 
     def _payload(self, index: int) -> int:
         final = index == self._count - 1

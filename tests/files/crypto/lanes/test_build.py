@@ -161,11 +161,7 @@ def test_under_the_sanitizers(tmp_path: Path, flags: tuple[str, ...], preload: s
     command += ["-o", "timeout=0", "-o", "faulthandler_timeout=0", "-n", "0"]
     command += ["-k", "not stack and not another_source and not measured"]
     ended = subprocess.run(
-        [
-            *command,
-            *(f"tests/files/crypto/{name}" for name in tests),
-            "tests/files/fuzz/test_lanes.py",
-        ],
+        [*command, *tests],
         cwd=ROOT,
         env=environment,
         capture_output=True,
@@ -179,13 +175,13 @@ def test_under_the_sanitizers(tmp_path: Path, flags: tuple[str, ...], preload: s
 def test_the_sanitizers_see_what_goes_wrong(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of a source that writes a byte too far: else the test above would prove nothing."""
+    """Of a source that writes too far: else the test above would prove nothing."""
     native()
     text = lanes.SOURCE.read_text()
     right = "put_state(tag, state);"
     assert text.count(right) == 1
     wrong = tmp_path / "lanes.c"
-    wrong.write_text(text.replace(right, right + " tag[32] = 0;"))
+    wrong.write_text(text.replace(right, right + " tag[40] = 0;"))
     monkeypatch.setattr(build, "SOURCE", wrong)
     library = tmp_path / "_lanes.abi3.so"
     build.build(library, flags=("-fsanitize=address", "-g"))
@@ -196,7 +192,7 @@ def test_the_sanitizers_see_what_goes_wrong(
         check=True,
     ).stdout.strip()
     ended = subprocess.run(
-        [sys.executable, "-c", f"from files.crypto import lanes\nlanes.load({str(library)!r})"],
+        [sys.executable, "-c", f"from pathlib import Path\nfrom files.crypto import lanes\nlanes.load(Path({str(library)!r}))"],
         cwd=ROOT,
         env={
             **os.environ,
