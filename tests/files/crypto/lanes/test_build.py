@@ -191,8 +191,9 @@ def test_the_sanitizers_see_what_goes_wrong(
         text=True,
         check=True,
     ).stdout.strip()
+    load = "import sys, pathlib, files.crypto.lanes as it; it.load(pathlib.Path(sys.argv[1]))"
     ended = subprocess.run(
-        [sys.executable, "-c", f"from pathlib import Path\nfrom files.crypto import lanes\nlanes.load(Path({str(library)!r}))"],
+        [sys.executable, "-c", load, str(library)],
         cwd=ROOT,
         env={
             **os.environ,
