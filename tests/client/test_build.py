@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from client import build
+from client.securestore_client import __version__
 
 ROOT = Path(__file__).parents[2]
 ALONE = {"PATH": os.defpath, "LC_ALL": "C.UTF-8"}
@@ -54,7 +55,7 @@ def test_one_file_runs_where_nothing_is_installed(tmp_path: Path) -> None:
         text=True,
         check=True,
     )
-    assert done.stdout == f"securestore {build.__version__}\n"
+    assert done.stdout == f"securestore {__version__}\n"
 
 
 def test_both_are_the_same_program(tmp_path: Path) -> None:
@@ -85,7 +86,7 @@ def test_the_wheel_is_installed_by_pip(tmp_path: Path) -> None:
         text=True,
         check=True,
     )
-    assert done.stdout == f"securestore {build.__version__}\n"
+    assert done.stdout == f"securestore {__version__}\n"
 
 
 def test_nothing_but_the_standard_library_is_needed() -> None:
