@@ -104,7 +104,7 @@ def _rates(
     if not peers:
         yield Figure(name, "MiB/s", rates[ours])
     for peer in peers:
-        reach = peer.reach and peer.reach[direction]
+        reach = peer.reach[direction] if peer.reach else None
         yield Figure(name, "MiB/s", rates[ours], peer.words, rates[peer], reach)
 
 

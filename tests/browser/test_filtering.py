@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from tests.browser import accessibility
 from tests.browser.conftest import PASSWORD, RunningSite
 from tests.browser.test_folders import make_folder, open_
-from tests.browser.test_pages import Picture, SignIn, written
+from tests.browser.test_pages import SignIn, written
 
 FOLDER = "Filtered"
 
@@ -45,13 +45,12 @@ def rows(page: Page) -> list[str]:
 
 
 def test_a_list_is_filtered_and_keeps_it_after_an_act(
-    page: Page, sign_in: SignIn, somebody: str, tmp_path: Path, picture: Picture
+    page: Page, sign_in: SignIn, somebody: str, tmp_path: Path
 ) -> None:
     sign_in(page, somebody)
     filled(page, tmp_path)
     page.get_by_text("Filter", exact=True).click()
     page.get_by_label("Kind").select_option("PDF")
-    picture(page, "filter")
     page.get_by_role("button", name="Show these").click()
     expect(page.get_by_role("main")).to_contain_text("Shown here: PDF.")
     assert rows(page) == ["one.pdf", "three.pdf"]

@@ -301,7 +301,7 @@ def test_the_owner_is_shown_the_key_until_it_is_confirmed(
     assert "Nobody has confirmed" in owner.get(page(held_record)).text
     answer = owner.get(page(held_record, "key"))
     assert f">{KEY}</code>" in answer.text
-    assert answer["Cache-Control"] == "private, no-store"
+    assert answer["Cache-Control"] == "private, no-store, no-transform"
     answer = owner.post("/files/keys/saved/", {"file": held_record.pk, "saved": "yes"})
     assert (answer.status_code, answer["Location"]) == (302, page(held_record))
     text = owner.get(page(held_record)).text
