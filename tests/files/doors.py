@@ -235,6 +235,7 @@ _NOWHERE: dict[str, Any] = {"json": {"to": str(uuid.UUID(int=7))}, "manage": Tru
 
 OPERATIONS: list[Operation] = [
     _operation("GET", "/me", ""),
+    _operation("DELETE", "/me/token", "", 204),
     _operation("GET", "/shared", "read"),
     _operation("GET", "/recent", "read"),
     _operation("GET", "/trash", "read"),
@@ -249,6 +250,7 @@ OPERATIONS: list[Operation] = [
     _operation("GET", "/folders/{folder_id}", "read"),
     _operation("PATCH", "/folders/{folder_id}", "manage", manage=True, **_NAME),
     _operation("DELETE", "/folders/{folder_id}", "manage", 204, manage=True),
+    _operation("GET", "/folders/{folder_id}/item", "read"),
     _operation("GET", "/folders/{folder_id}/items", "read"),
     _operation("POST", "/folders/{folder_id}/folders", "add", 201, add=True, **_NAME),
     _operation("POST", "/folders/{folder_id}/paths", "add", 201, add=True, json={"path": "b/c"}),

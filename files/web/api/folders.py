@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 from ninja import Router
 from ninja.params.functions import Query
 from ninja.responses import Status
@@ -17,12 +17,12 @@ from files.lists import contents
 from files.models import Folder
 from files.sharing import denials
 from files.tree import placing
-from files.web.api import shapes
+from files.web.api import paths, shapes
 from files.web.api.answers import IDEMPOTENT, answers, once
 from files.web.api.entrance import Needs, program_of, user_of
 from files.web.api.files import MANAGE, READ, move_item, restored_folder
 from files.web.api.problems import Problem
-from files.web.requested import denied_folder, trashed_folder, visible_folder
+from files.web.requested import denied_folder, trashed_folder, visible, visible_folder
 from files.web.transfers.destinations import way_of
 
 router = Router(tags=["folders"])
@@ -42,6 +42,24 @@ def get_root(request: HttpRequest) -> Any:
 def get_folder(request: HttpRequest, folder_id: UUID) -> Any:
     """What a folder is."""
     return shapes.folder_out(program_of(request), visible_folder(request, folder_id))
+
+
+PATH: Any = Query("", max_length=10_000, description="Names with “/” between them.")
+
+
+@router.get("/{uuid:folder_id}/item", auth=READ, response=answers({200: shapes.ItemOut}, 404))
+def find_item(request: HttpRequest, folder_id: UUID, path: str = PATH) -> Any:
+    """What is at the end of a path below a folder, a file or a folder; without one, the folder."""
+    folder, who = visible_folder(request, folder_id), program_of(request)
+    if not path:
+        return shapes.folder_out(who, folder)
+    reached = paths.follow(request, folder, paths.segments_of(request, path))
+    entry = reached.entry if len(reached.missing) == 1 else None
+    if entry is None:
+        raise Http404
+    if entry.folder is not None:
+        return shapes.folder_out(who, visible_folder(request, entry.folder.pk))
+    return shapes.file_out(who, visible(request, cast("UUID", entry.file_id)))
 
 
 @router.get("/{uuid:folder_id}/items", auth=READ, response=answers({200: shapes.ItemPage}, 404))

@@ -8,7 +8,9 @@ from uuid import UUID
 from django.http import HttpRequest
 from ninja import Router
 from ninja.params.functions import Query
+from ninja.responses import Status
 
+from accounts import tokens
 from files.access import folders_visible_to
 from files.lists import paging, recent, shared, trash
 from files.models import Folder
@@ -50,6 +52,13 @@ def get_me(request: HttpRequest) -> Any:
         used_bytes=taken.bytes,
         quota_bytes=taken.quota,
     )
+
+
+@router.delete("/me/token", auth=Needs(None), response=answers({204: None}))
+def end_token(request: HttpRequest) -> Any:
+    """End the token that the request came with: it opens nothing any more."""
+    tokens.revoke(token_of(request), actor=user_of(request))
+    return Status(204, None)
 
 
 @router.get("/shared", auth=READ, response=answers({200: shapes.ItemPage}))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
@@ -45,6 +46,32 @@ def test_who_asks(alice: User, cases: Folder) -> None:
     bound = Caller(alice, "read", folder_id=cases.pk, networks="127.0.0.0/8").get("/me").json()
     assert (bound["root_id"], bound["token"]["folder_id"]) == (None, str(cases.pk))
     assert bound["token"]["networks"] == ["127.0.0.0/8"]
+
+
+def test_a_token_ends_itself(alice: User) -> None:
+    caller, other = Caller(alice, "read"), Caller(alice)
+    assert caller.ask("DELETE", "/me/token").status_code == 204
+    assert problem(caller.get("/me")) == (401, "token_invalid")
+    assert other.get("/me").status_code == 200
+    assert AuditEvent.objects.filter(event="token_revoked", actor_id=alice.pk).count() == 1
+
+
+def test_what_is_at_the_end_of_a_path(
+    caller: Caller, alice: User, cases: Folder, record: FileRecord
+) -> None:
+    root = placing.root_of(alice).pk
+    inner = placing.add_folder(cases, "12", added_by=alice)
+    found = caller.get(f"/folders/{root}/item?path=CASES/12").json()
+    assert (found["kind"], found["id"], found["name"]) == ("folder", str(inner.pk), "12")
+    found = caller.get(f"/folders/{root}/item?path={quote(record.name)}").json()
+    assert (found["kind"], found["id"]) == ("file", str(record.pk))
+    assert caller.get(f"/folders/{cases.pk}/item?path=12").json()["id"] == str(inner.pk)
+    assert caller.get(f"/folders/{cases.pk}/item").json()["id"] == str(cases.pk)
+    for nothing in ("none", "Cases/none", "Cases/12/none", f"{quote(record.name)}/x"):
+        assert problem(caller.get(f"/folders/{root}/item?path={nothing}")) == (404, "not_found")
+    assert problem(caller.get(f"/folders/{root}/item?path=Cases//12")) == (400, "path_not_usable")
+    bound = Caller(alice, "read", folder_id=cases.pk)
+    assert problem(bound.get(f"/folders/{root}/item?path=Cases")) == (404, "not_found")
 
 
 def test_unknown_and_ended_are_one_answer(client: Client, alice: User) -> None:
