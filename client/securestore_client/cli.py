@@ -12,7 +12,6 @@ from typing import Final
 from . import __version__
 from .commands import changing, completing, looking, signing, syncing, transfers
 from .errors import EXIT_CODES, INTERRUPTED, SOME_FAILED, ClientError
-from .output import Output
 from .session import Session
 from .signing_in import SCOPES
 
@@ -60,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return command(session)
     except ClientError as error:
         session.progress.end()
-        Output(as_json=options.json).failure(error)
+        session.output.failure(error)
         return error.exit_code
     except KeyboardInterrupt:
         session.progress.end()

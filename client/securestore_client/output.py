@@ -16,6 +16,7 @@ class Output:
     def __init__(self, *, as_json: bool, out: TextIO | None = None) -> None:
         self.as_json = as_json
         self._out = out or sys.stdout
+        self._is_told = False
 
     def line(self, text: str) -> None:
         """A line for people; nothing as JSON."""
@@ -30,26 +31,34 @@ class Output:
             self._out.flush()
 
     def items(self, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> int:
-        """Rows as they come: a line each, or `{"items": [...]}`. How many there were."""
+        """Rows as they come: a line each, or `{"items": [...]}`. How many there were.
+
+        What goes wrong on the way is `error` of the same document.
+        """
         count = 0
+        try:
+            for text, raw in rows:
+                if self.as_json:
+                    self._out.write(",\n" if count else '{"items": [\n')
+                    json.dump(raw, self._out, ensure_ascii=False)
+                else:
+                    self._out.write(shown(text) + "\n")
+                count += 1
+        except ClientError as error:
+            if self.as_json and count:
+                self._out.write(f'\n], "error": {json.dumps(described(error))}}}\n')
+                self._is_told = True
+            raise
         if self.as_json:
-            self._out.write('{"items": [')
-        for text, raw in rows:
-            if self.as_json:
-                self._out.write(",\n" if count else "\n")
-                json.dump(raw, self._out, ensure_ascii=False)
-            else:
-                self._out.write(shown(text) + "\n")
-            count += 1
-        if self.as_json:
-            self._out.write("\n]}\n" if count else "]}\n")
+            self._out.write("\n]}\n" if count else '{"items": []}\n')
         self._out.flush()
         return count
 
     def failure(self, error: ClientError) -> None:
         """Why a command was not done."""
         sys.stderr.write(f"securestore: {shown(str(error))}\n")
-        self.document({"error": described(error)})
+        if not self._is_told:
+            self.document({"error": described(error)})
 
 
 def described(error: ClientError) -> dict[str, Any]:

@@ -144,6 +144,16 @@ def test_a_refusal_is_told_with_its_code(
     assert run("ls") == 3
 
 
+def test_what_goes_wrong_on_the_way_is_in_the_same_document(
+    run: Run, small_site: SmallSite, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small_site.add("a.txt", b"")
+    assert run("ls", "", "none", "--json") == 5
+    told = json.loads(capsys.readouterr().out)
+    assert [item["name"] for item in told["items"]] == ["a.txt"]
+    assert told["error"]["code"] == "not_found"
+
+
 def test_completion(run: Run, small_site: SmallSite, capsys: pytest.CaptureFixture[str]) -> None:
     small_site.add("Cases/12/a.txt", b"")
     small_site.add("Cats.jpg", b"")
