@@ -282,7 +282,8 @@ def _looking(command: Adder) -> None:
         "the log, for tokens with the scope audit",
         "securestore audit --after 120345 --json",
     )
-    made.add_argument("--after", type=int, default=0, metavar="N", help="events after that number")
+    made.add_argument("--after", metavar="N", default="0", help="events after that number")
+    made.add_argument("--lines", action="store_true", help="one JSON object a line")
 
 
 def _changing(command: Adder) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import Any
 
 from ..api import Entry
+from ..errors import USAGE, ClientError
 from ..places import Place, parse
 from ..progress import in_words
 from ..session import Session
@@ -115,7 +118,15 @@ def _happened(raw: Mapping[str, Any]) -> str:
 
 def audit(session: Session) -> int:
     """The log, from an event on."""
-    session.output.items((_event(raw), raw) for raw in session.api.audit(session.options.after))
+    after = session.options.after.strip() or "0"
+    if not (after.isascii() and after.isdigit()):
+        raise ClientError(f"“{after}” is no number of an event.", USAGE, "bad_number")
+    events = session.api.audit(int(after))
+    if session.options.lines:
+        for raw in events:
+            sys.stdout.write(json.dumps(raw, ensure_ascii=False) + "\n")
+        return 0
+    session.output.items((_event(raw), raw) for raw in events)
     return 0
 
 
