@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks import bounds, codec, growth, requests, rewrap, scale, tool, transfers
+from benchmarks import bounds, codec, command, growth, requests, rewrap, scale, tool, transfers
 from benchmarks.measure import MIB, Figure
 
 RESULTS = Path(__file__).with_name("results.json")
@@ -23,6 +23,7 @@ SUITES: dict[str, Callable[[int, int], Iterator[Figure]]] = {
     "codec": codec.figures,
     "tool": tool.figures,
     "transfers": transfers.figures,
+    "command": command.figures,
     "requests": requests.figures,
     "growth": growth.figures,
     "bounds": bounds.figures,

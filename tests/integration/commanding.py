@@ -17,20 +17,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from benchmarks.command import MEASURED, token_of
 from benchmarks.site import MeasuredSite
 from client import build
 from launcher.ports import LOOPBACK
 
 ROOT = Path(__file__).parents[2]
 CHUNK = 64 * 1024
-MEASURED = (
-    "import resource, subprocess, sys\n"
-    "code = subprocess.call(sys.argv[2:])\n"
-    "peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024\n"
-    "open(sys.argv[1], 'w').write(str(peak))\n"
-    "sys.exit(code)\n"
-)
-"""Between the test and the program: the kernel counts what the one that starts it held, as well."""
+SCOPES = ("read", "add", "share", "manage", "audit")
 
 
 @dataclass(frozen=True)
@@ -55,7 +49,7 @@ class Command:
         self.here.mkdir(exist_ok=True)
         self._token = folder / "token"
         if not self._token.exists():
-            self._token.write_text(token_of(site))
+            self._token.write_text(token_of(site, *SCOPES))
         self.env = {
             "PATH": os.environ["PATH"],
             "HOME": str(folder),
@@ -106,33 +100,6 @@ class Command:
             process.send_signal(signal.SIGKILL)
         process.communicate()
         return was_running
-
-
-def token_of(site: MeasuredSite, *scopes: str) -> str:
-    """A new token of the administrator's."""
-    wanted = list(scopes) or ["read", "add", "share", "manage", "audit"]
-    code = (
-        "from datetime import timedelta\n"
-        "from django.utils import timezone\n"
-        "from accounts import tokens\n"
-        "from accounts.models import User\n"
-        "user = User.objects.get(username='root')\n"
-        f"made = tokens.make(user, name='command', scopes={wanted!r}, actor=user,\n"
-        "    expires_at=timezone.now() + timedelta(days=1))\n"
-        "print(made.text)\n"
-    )
-    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    done = subprocess.run(
-        [sys.executable, "manage.py", "shell", "--no-imports"],
-        cwd=ROOT,
-        env={**kept, "SECURESTORE_ENV_FILE": str(site.env_file)},
-        input=code,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return next(line for line in done.stdout.splitlines() if line.startswith("ssv_"))
 
 
 class Unsteady:

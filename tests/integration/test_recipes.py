@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.site import launched
-from tests.integration.commanding import ROOT, Command, token_of
+from tests.integration.commanding import ROOT, Command
 
 RECIPES = (ROOT / "docs/recipes.md").read_text()
 BLOCKS = re.findall(r"^```sh\n(.*?)^```$", RECIPES, re.MULTILINE | re.DOTALL)
@@ -31,7 +31,7 @@ def test_every_recipe_works(tmp_path: Path) -> None:
     with launched(tmp_path / "site") as site:
         command = Command(site, tmp_path)
         here = command.here
-        (here / "token").write_text(token_of(site))
+        (here / "token").write_text(command.token)
         for name in ("Scanner/one.pdf", "Scanner/two.pdf", "Photos/a.jpg", "Photos/in/b.jpg"):
             (here / name).parent.mkdir(parents=True, exist_ok=True)
             (here / name).write_bytes(name.encode() * 100)
