@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from datetime import timedelta
+from typing import Any, ClassVar, Final
 
 from django.db import models
 from django.utils import timezone
+
+KEPT: Final = timedelta(days=1)
+"""How long the same request again is answered alike."""
 
 
 class KeptAnswer(models.Model):

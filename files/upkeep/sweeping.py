@@ -20,7 +20,8 @@ import audit
 from accounts import finding
 from audit import Event
 from files.keys import custody
-from files.models import Item, StoredObject, UploadSession
+from files.models import Item, KeptAnswer, StoredObject, UploadSession
+from files.models.answers import KEPT
 from files.records import clock
 from files.tree import adoption, placing, plain_names
 from files.vault import emptying, removing, stored_objects, versions
@@ -122,6 +123,7 @@ def sweep(*, now: datetime | None = None, dry_run: bool = False, each: Each = no
     # Of a complete upload only its session is left, for a client that missed the last answer.
     UploadSession.objects.filter(completed_at__lte=now - settings.UPLOAD_EXPIRY).delete()
     custody.forget_lapsed(now)
+    KeptAnswer.objects.filter(made_at__lt=now - KEPT).delete()
     if swept != Swept():
         audit.record(
             Event.SWEPT,

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -19,12 +18,12 @@ from ninja import Schema
 from ninja.responses import Status
 
 from files.models import KeptAnswer
+from files.models.answers import KEPT
 from files.records import clock
 from files.web.api import shapes
 from files.web.api.entrance import token_of
 from files.web.api.problems import Problem
 
-KEPT: Final = timedelta(days=1)
 HEADER: Final = "Idempotency-Key"
 REPLAYED: Final = "Idempotent-Replay"
 ALWAYS: Final = (400, 401, 403, 429, 503)

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from files.errors import UploadLost
-from files.models import FileRecord, StoredObject
+from files.models import FileRecord, KeptAnswer, StoredObject
 from files.upkeep import sweeping
 from files.vault import removing, resumable, stored_objects, storing
 from tests.files.conftest import CONTENT, Store
@@ -222,3 +222,13 @@ def test_two_sweeps_at_once_do_the_work_once(
     sweeping.sweep()
     assert inner[0].purged == 1
     assert nothing_left()
+
+
+def test_answers_to_programs_are_kept_for_a_day(alice: User, s3: object) -> None:
+    now = timezone.now()
+    for number, age in enumerate((timedelta(hours=23), timedelta(hours=25))):
+        KeptAnswer.objects.create(
+            token_id=1, key=f"{number}", request="", status=201, made_at=now - age
+        )
+    sweeping.sweep(now=now)
+    assert [row.key for row in KeptAnswer.objects.all()] == ["0"]

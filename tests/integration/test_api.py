@@ -1,0 +1,144 @@
+"""The API over real connections, with programs that nobody here wrote.
+
+curl runs the lines of docs/api.md as they stand; tuspy uploads with a token; connections are cut.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import http.client
+import io
+import json
+import os
+import re
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tusclient.client import TusClient
+
+from tests.conftest import Weed
+from tests.integration.tus import Server
+
+PAGE = Path(__file__).parents[2] / "docs" / "api.md"
+_MAKE = """
+from datetime import timedelta
+from django.utils import timezone
+from accounts import tokens
+from accounts.models import Token, User
+user = User.objects.get(username="alice")
+User.objects.filter(pk=user.pk).update(is_staff=True, is_superuser=True)
+made = tokens.make(user, name="tests", scopes=list(Token.Scope.values), actor=user,
+                   expires_at=timezone.now() + timedelta(days=1))
+open({path!r}, "w").write(made.text)
+"""
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program with a token for everything, and where it asks."""
+
+    server: Server
+    token: str
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server.port}"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
+
+    def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Any:
+        """Status, headers and body of the answer."""
+        line = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=60)
+        with closing(line):
+            line.request(method, f"/api/v1{path}", body, {**self.headers, **headers})
+            answer = line.getresponse()
+            return answer.status, answer.headers, answer.read()
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory, weed: Weed) -> Iterator[Program]:
+    folder = tmp_path_factory.mktemp("api")
+    server = Server(folder, weed)
+    server.manage("shell", "--no-imports", code=_MAKE.format(path=str(folder / "token")))
+    server.start()
+    yield Program(server, (folder / "token").read_text())
+    server.kill()
+
+
+def test_the_lines_of_the_page_run_as_they_stand(program: Program, tmp_path: Path) -> None:
+    [lines] = re.findall(r"## In short.*?```sh\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    (tmp_path / "report.pdf").write_bytes(content := os.urandom(300_000))
+    done = subprocess.run(
+        ["/bin/sh", "-eux", "-c", lines],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "TOKEN": program.token, "SITE": program.url},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "copy.pdf").read_bytes() == content
+    digest = base64.b64encode(hashlib.sha256(content).digest()).decode()
+    assert f"sha-256=:{digest}:" in done.stdout
+
+
+@pytest.mark.parametrize("size", [0, 1, 262_144, 9_000_001])
+def test_there_and_back_byte_for_byte(program: Program, size: int) -> None:
+    content = os.urandom(size)
+    status, _, body = program.ask("PUT", f"/content/{size}.bin", content)
+    assert status == 201, body
+    status, headers, back = program.ask("GET", f"/content/{size}.bin")
+    assert (status, back) == (200, content)
+    assert int(headers["Content-Length"]) == size
+
+
+def test_half_a_body_is_no_file(program: Program) -> None:
+    """The connection is cut in the middle, and nothing is left: no file, no folder."""
+    path = "/api/v1/content/cut/a.bin?parents=1"
+    head = f"PUT {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 600000\r\n"
+    head += f"Authorization: Bearer {program.token}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", program.server.port), timeout=60) as line:
+        line.sendall(head.encode() + b"x" * 300_000)
+        line.shutdown(socket.SHUT_WR)
+        answer = line.recv(65536)
+    assert not answer or b" 400 " in answer.split(b"\r\n", 1)[0]
+    status, _, body = program.ask("GET", "/content/cut/a.bin")
+    assert (status, json.loads(body)["code"]) == (404, "not_found")
+    _, _, body = program.ask("GET", "/search?q=cut")
+    assert json.loads(body)["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("a%FF", "path_not_usable"),
+        ("a//b", "path_not_usable"),
+        ("../a", "name_not_usable"),
+        ("e%CC%81", "name_not_usable"),
+    ],
+)
+def test_paths_arrive_as_they_were_sent(program: Program, path: str, code: str) -> None:
+    status, headers, body = program.ask("PUT", f"/content/{path}", b"x")
+    assert (status, json.loads(body)["code"]) == (400, code)
+    assert headers["Content-Type"] == "application/problem+json"
+
+
+def test_tuspy_uploads_with_a_token(program: Program) -> None:
+    content = os.urandom(3_000_000)
+    there = TusClient(f"{program.url}/uploads/", headers=program.headers)
+    uploader = there.uploader(
+        file_stream=io.BytesIO(content), chunk_size=700_000, metadata={"filename": "tuspy.bin"}
+    )
+    uploader.upload()
+    status, _, back = program.ask("GET", "/content/tuspy.bin")
+    assert (status, back) == (200, content)
