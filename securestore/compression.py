@@ -24,8 +24,9 @@ from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
 from django.utils.text import compress_string
 
+JSON: Final = "application/json"
 TEXT: Final = frozenset(
-    {"text/html", "text/css", "text/javascript", "application/javascript", "application/json"}
+    {"text/html", "text/css", "text/javascript", "application/javascript", JSON}
 )
 SHORTEST: Final = 500
 """Bytes: what is shorter fits into one packet anyway."""
@@ -62,7 +63,9 @@ class CompressionMiddleware:
 def _may_be_compressed(request: HttpRequest, response: HttpResponse) -> bool:
     if response.streaming or len(response.content) < SHORTEST:
         return False
-    if response.get("Content-Type", "").partition(";")[0].strip().lower() not in TEXT:
+    kind = response.get("Content-Type", "").partition(";")[0].strip().lower()
+    # What programs get for something they sent may be a token, or a code.
+    if kind not in TEXT or (kind == JSON and request.method not in {"GET", "HEAD"}):
         return False
     keeps_its_bytes = ("ETag", "Content-Encoding", "Content-Range", "Content-Disposition")
     if any(response.has_header(name) for name in keeps_its_bytes):

@@ -216,7 +216,7 @@ def test_hundreds_of_files_are_stored_and_seldom_spoken_of(
     assert len(tree(site, f"Hundreds: {files}")) == files
     assert lists.locator(".transfer").count() == 0
     # They are folded to their number.
-    expect(lists.get_by_text(f"{files} files stored", exact=True)).to_be_visible()
+    expect(lists.get_by_text("What was stored", exact=True)).to_be_visible()
     expect(lists.locator("#stored").get_by_role("link").first).to_be_hidden()
 
 
@@ -395,6 +395,32 @@ def test_nothing_jumps_when_files_are_dropped_and_the_list_is_refreshed(lists: P
     expect(link).to_be_focused()
     after = [link.bounding_box(), lists.get_by_role("heading", level=1).bounding_box()]
     assert after == places
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_list_is_not_covered_by_the_uploads_beside_it(lists: Page, width: int) -> None:
+    lists.set_viewport_size({"width": width, "height": 800})
+    make_folder(lists, f"Uncovered {width}")
+    drop(lists, *(f"{number}.txt" for number in range(4)))
+    expect(rows(lists)).to_have_count(4, timeout=WAIT)
+    panel = lists.get_by_role("region", name="Uploads")
+    expect(panel).to_be_visible()
+    # At the end of the page, however long the list is, each row is above it.
+    covered = """(panel) => {
+      scrollTo(0, document.documentElement.scrollHeight);
+      const top = panel.getBoundingClientRect().top;
+      return [...document.querySelectorAll("main tbody tr, main .acts:not(.transfers *)")]
+        .filter((one) => one.getBoundingClientRect().bottom > top + 1).length;
+    }"""
+    assert panel.evaluate(covered) == 0
+    # Nor does a row lose its last columns alone, wherever the page is scrolled to.
+    over, table = panel.bounding_box(), lists.locator("table.files").bounding_box()
+    assert over is not None
+    assert table is not None
+    assert over["x"] <= table["x"]
+    assert over["x"] + over["width"] >= table["x"] + table["width"]
+    # How many were stored is said once.
+    assert panel.inner_text().count("4 files stored") == 1
 
 
 def test_without_what_uploading_needs_the_page_says_so(lists: Page) -> None:

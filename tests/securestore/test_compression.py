@@ -80,6 +80,14 @@ def test_all_else_is_left_as_it_is(response: Any) -> None:
     assert dict(answered(response).headers) == before
 
 
+def test_what_programs_get_for_what_they_sent_is_left_as_it_is() -> None:
+    """A token, say."""
+    request = RequestFactory().post("/", headers=GZIP)
+    request.resolver_match = None
+    response = HttpResponse(LONG, content_type="application/json")
+    assert not is_compressed(CompressionMiddleware(lambda _: response)(request))
+
+
 @pytest.mark.parametrize(
     ("header", "expected"),
     [

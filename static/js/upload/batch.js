@@ -115,10 +115,8 @@ export class Batch {
     this.done.files += 1;
     this.done.bytes += transfer.file.size;
     storedList.append(item);
-    storedPanel.querySelector("summary").textContent = fill(
-      ngettext("%(count)s file stored", "%(count)s files stored", this.stored),
-      { count: integer(this.stored) },
-    );
+    // How many they are is said above it.
+    storedPanel.querySelector("summary").textContent = gettext("What was stored");
     if (this.stored === UNFOLDED + 1) storedPanel.open = false;
     storedPanel.hidden = false;
     announce();
