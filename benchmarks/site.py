@@ -72,6 +72,11 @@ class MeasuredSite:
         """The most bytes of memory that the web process held since `forget_peak`."""
         return _status(self.worker, "VmHWM")
 
+    def busy(self) -> float:
+        """Seconds of a core that the web process has used so far (proc_pid_stat(5))."""
+        fields = Path(f"/proc/{self.worker}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def threads(self) -> int:
         """Threads of the web process."""
         return len(list(Path(f"/proc/{self.worker}/task").iterdir()))

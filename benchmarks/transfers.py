@@ -26,6 +26,8 @@ NAME = "peer"
 TUS_CHUNK = 64 * MIB
 
 UPLOADS = {"boto up": Peer("boto3 upload_fileobj to the store", 0.95)}
+PLAIN_UP = Peer("a view that does not encrypt", 1.6, at_most=True)
+PLAIN_DOWN = Peer("a view that does not decrypt", 1.6, at_most=True)
 DOWNLOADS = {
     "view": Peer("a view that decrypts nothing", 0.85),
     "boto down": Peer("GET from the store"),
@@ -66,17 +68,23 @@ def bench(size: int) -> Iterator[Bench]:
 def figures(size: int, runs: int) -> Iterator[Figure]:
     """Rates of each way in and out."""
     times: dict[str, list[float]] = {}
+    busy: dict[str, list[float]] = {}
     for number in range(runs):
         with bench(size) as ready:
             # What the store has taken already costs whoever comes next: they take turns.
-            for name, work in sorted(uploads(ready, size), reverse=bool(number % 2)):
-                times.setdefault(name, []).append(seconds(work))
-            for name, work in sorted(downloads(ready), reverse=bool(number % 2)):
-                times.setdefault(name, []).append(seconds(work))
+            for ways in (uploads(ready, size), downloads(ready)):
+                for name, work in sorted(ways, reverse=bool(number % 2)):
+                    before = ready.site.busy()
+                    times.setdefault(name, []).append(seconds(work))
+                    busy.setdefault(name, []).append(ready.site.busy() - before)
     measured = rates(size / MIB, times)
     yield from against("Upload by form", "MiB/s", measured, ours="form", peers=UPLOADS)
     yield from against("Upload by tus, 64 MiB", "MiB/s", measured, ours="tus", peers=UPLOADS)
     yield from against("Download", "MiB/s", measured, ours="download", peers=DOWNLOADS)
+    of = "Web process, CPU of"
+    yield from against(f"{of} an upload", "s", busy, ours="form", peers={"plain up": PLAIN_UP})
+    yield from against(f"{of} tus", "s", busy, ours="tus", peers={"plain up": PLAIN_UP})
+    yield from against(f"{of} a download", "s", busy, ours="download", peers={"view": PLAIN_DOWN})
 
 
 Work = tuple[str, Callable[[], object]]
@@ -93,6 +101,7 @@ def uploads(ready: Bench, size: int) -> Iterator[Work]:
     yield "form", lambda: ready.visitor.upload_form("form", size, [whole])
     yield "tus", lambda: ready.visitor.upload_chunks("tus", ready.input, TUS_CHUNK)
     yield "boto up", boto
+    yield "plain up", lambda: ready.visitor.put("/uploads/peer/plain", size, [whole])
 
 
 def downloads(ready: Bench) -> Iterator[Work]:
