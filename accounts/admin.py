@@ -21,6 +21,7 @@ from allauth.usersessions.models import UserSession
 from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.forms import AdminPasswordChangeForm
 from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Count, ProtectedError, Q, QuerySet
@@ -29,6 +30,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
+from django.utils.text import format_lazy
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -41,6 +43,7 @@ from runtime.administration import status
 
 if TYPE_CHECKING:
     BaseUserAdmin = DjangoUserAdmin[User]
+    BasePasswordForm = AdminPasswordChangeForm[User]
     BaseFactorAdmin = admin.ModelAdmin[Authenticator]
     BaseInvitationAdmin = admin.ModelAdmin[Invitation]
     BaseTokenAdmin = admin.ModelAdmin[Token]
@@ -49,6 +52,7 @@ if TYPE_CHECKING:
     BaseGroupForm = ModelForm[Group]
 else:
     BaseGroupForm = ModelForm
+    BasePasswordForm = AdminPasswordChangeForm
     BaseAnyAdmin = object
     BaseAddressAdmin = allauth.account.admin.EmailAddressAdmin
     BaseFactorAdmin = BaseInvitationAdmin = BaseTokenAdmin = admin.ModelAdmin
@@ -127,8 +131,23 @@ class FoundByName(BaseAnyAdmin):
         return found, may_repeat
 
 
+class PasswordForm(BasePasswordForm):
+    """As Django's, whose warning is put together before it is known who reads it."""
+
+    usable_password_help_text = format_lazy(  # type: ignore[assignment]  # as Django's own
+        '{} <ul id="id_unusable_warning" class="messagelist"><li class="warning">{}</li></ul>',
+        _(
+            "Whether the user will be able to authenticate using a password or not. If disabled, "
+            "they may still be able to authenticate using other backends, such as Single Sign-On "
+            "or LDAP."
+        ),
+        _("If disabled, the current password for this user will be lost."),
+    )
+
+
 @admin.register(User)
 class UserAdmin(FoundByName, Audited, ToldObstacles, BaseUserAdmin):
+    change_password_form = PasswordForm
     list_display = ("username", "status", "role", "full_name", "email", "last_login")
     list_filter = ("is_active", "is_staff", "is_superuser", "groups")
     search_fields = ("username", "email", "first_name", "last_name")

@@ -121,6 +121,7 @@ class InviteForm(forms.Form):
     email = forms.EmailField(label=_("E-mail address"), max_length=254)
     groups = SoundMultipleChoiceField(
         Group.objects.order_by("name"),
+        label=_("Groups"),
         required=False,
         widget=forms.CheckboxSelectMultiple,
         help_text=_("None chosen: Members."),

@@ -10,25 +10,25 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.db import models
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy as _
 
 
 class AuditEvent(models.Model):
     """One thing that happened."""
 
     # The place in the chain: 1, 2, 3 ... without gaps, so that a missing row shows.
-    id = models.BigIntegerField("number", primary_key=True)
+    id = models.BigIntegerField(_("number"), primary_key=True)
     at = models.DateTimeField(db_index=True)
     event = models.CharField(max_length=40)
     # Empty for nobody in particular; `command:<name>` for a management command.
-    actor_id = models.BigIntegerField(gettext_lazy("user id"), null=True)
-    actor_name = models.CharField("by", max_length=150)
+    actor_id = models.BigIntegerField(_("user id"), null=True)
+    actor_name = models.CharField(_("by"), max_length=150)
     address = models.CharField(max_length=45)
     user_agent = models.CharField(max_length=255)
-    request_id = models.CharField("request", max_length=32)
-    file_id = models.UUIDField("file", null=True)
-    grant_id = models.BigIntegerField("grant", null=True)
-    data: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField("details")
+    request_id = models.CharField(_("request"), max_length=32)
+    file_id = models.UUIDField(_("file"), null=True)
+    grant_id = models.BigIntegerField(_("grant"), null=True)
+    data: models.JSONField[dict[str, Any], dict[str, Any]] = models.JSONField(_("details"))
     # Lower-case hex. Unique: a row has one successor, so the chain cannot fork.
     previous_mac = models.CharField(max_length=64, unique=True)
     mac = models.CharField(max_length=64)
@@ -37,7 +37,7 @@ class AuditEvent(models.Model):
 
     class Meta:
         ordering = ("-id",)
-        verbose_name = gettext_lazy("event")
+        verbose_name = _("event")
         indexes = (
             models.Index(fields=["event", "id"], name="audit_event"),
             models.Index(fields=["actor_id", "id"], name="audit_actor"),

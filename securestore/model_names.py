@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from django.apps import apps
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
@@ -41,10 +42,12 @@ FIELDS: dict[str, _StrPromise] = {
     "granted_by": _("granted by"),
     "group": _("group"),
     "groups": _("groups"),
+    "id": _("id"),
     "invited_by": _("invited by"),
     "key_id": _("key id"),
     "kept_bytes": _("kept bytes"),
     "language": _("language"),
+    "last_used_at": _("last used at"),
     "level": _("level"),
     "mac": _("mac"),
     "name": _("name"),
@@ -61,6 +64,7 @@ FIELDS: dict[str, _StrPromise] = {
     "size": _("size"),
     "starts_at": _("starts at"),
     "time_zone": _("time zone"),
+    "type": _("type"),
     "trashed_at": _("trashed at"),
     "trashed_by": _("trashed by"),
     "updated_at": _("updated at"),
@@ -70,7 +74,27 @@ FIELDS: dict[str, _StrPromise] = {
     "user_agent": _("user agent"),
     "version": _("version"),
 }
-"""By name, whichever model of ours has it, where the model itself says nothing else."""
+"""By name, whichever model of the administration has it, where that says nothing else itself."""
+
+BORROWED = (
+    gettext_noop("After you’ve created a user, you’ll be able to edit more user options."),  # noqa: RUF001
+    gettext_noop(
+        "This action will <strong>enable</strong> password-based authentication for this user."
+    ),
+    gettext_noop("Disable password-based authentication"),
+    gettext_noop("Enable password-based authentication"),
+    gettext_noop("Conflicting form data submitted. Please try again."),
+    gettext_noop("Password-based authentication was disabled."),
+    gettext_noop("Set password: %s"),
+    gettext_noop("Reset password"),
+    gettext_noop("Password-based authentication"),
+    gettext_noop("Enabled"),
+    gettext_noop("Disabled"),
+    gettext_noop("Raw passwords are not stored, so there is no way to see the user’s password."),  # noqa: RUF001
+    gettext_noop("Enable password-based authentication for this user by setting a password."),
+    gettext_noop("In case you’ve forgotten, you are:"),  # noqa: RUF001
+)
+"""What Django says in the administration, and has not in each of our languages."""
 
 
 def apply() -> None:
@@ -78,7 +102,7 @@ def apply() -> None:
     for label, (one, many) in MODELS.items():
         meta = apps.get_model(label)._meta
         meta.verbose_name, meta.verbose_name_plural = one, many
-    for app in ("accounts", "audit", "files"):
+    for app in ("accounts", "audit", "files", "mfa"):
         for model in apps.get_app_config(app).get_models():
             for field in model._meta.get_fields():
                 # As given, and not as Django derives it from the field's name.

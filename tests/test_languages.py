@@ -92,6 +92,7 @@ def test_a_planted_string_of_a_template_is_noticed(template: str, words: list[st
         ('messages.error(request, "Stopped")', ["Stopped"]),
         ('field = CharField(label="Name", max_length=3)', ["Name"]),
         ('class A:\n    short_description = "Status"', ["Status"]),
+        ('size = models.IntegerField("bytes", null=True)', ["bytes"]),
         ('class A(TextChoices):\n    ON = "on", "Switched"', ["Switched"]),
         ('"""A module."""\n\ndef f():\n    "Says so."\n    x = "name"', []),
         ('log.info("it is so")\nlogger.error("it is %s so", x)', []),

@@ -10,9 +10,19 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext_lazy
 
 from files.models import MasterKey
 from files.rotation.key_report import report
+
+STATES = (
+    pgettext_lazy("master key", "primary"),
+    pgettext_lazy("master key", "configured"),
+    pgettext_lazy("master key", "MISSING"),
+    pgettext_lazy("master key", "retired"),
+    pgettext_lazy("master key", "not needed"),
+)
+"""What `key_report` says of a key, here to be translated."""
 
 
 @admin.register(MasterKey)

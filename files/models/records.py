@@ -76,7 +76,7 @@ class FileRecord(TreeItem):
     # Changes with the bytes and with nothing else, so that a re-encryption does not break a resume.
     version = models.UUIDField(default=uuid.uuid4, editable=False)
     modified_at = models.DateTimeField(
-        "modified",
+        _("modified"),
         null=True,
         blank=True,
         editable=False,

@@ -67,15 +67,20 @@ class KeyLine:
         return bool(self.needed) and not self.is_configured
 
     @property
-    def status(self) -> str:
-        """What it is, in words."""
+    def states(self) -> list[str]:
+        """What it is, each in a word of the report's."""
         words = {
             "primary": self.is_primary,
             "configured": self.is_configured and not self.is_primary,
             "MISSING": self.is_missing,
             "retired": self.retired_at is not None,
         }
-        return ", ".join(word for word, holds in words.items() if holds) or "not needed"
+        return [word for word, holds in words.items() if holds] or ["not needed"]
+
+    @property
+    def status(self) -> str:
+        """What it is, in words."""
+        return ", ".join(self.states)
 
 
 @dataclass

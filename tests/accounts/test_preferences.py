@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
+from django.core import mail
 from django.test import Client
+from django.urls import reverse
+from pytest_django import Settings
 
 from accounts.models import User
-from accounts.preferences import languages, zones
+from accounts.preferences import languages, of_reader, zones
+from runtime import moments
 from tests.files.test_models import placed
 
 LIST = "/files/"
@@ -69,3 +75,65 @@ def test_times_are_those_of_the_persons_zone(
 def test_there_are_zones_and_languages_to_choose_from() -> None:
     assert {"Europe/Berlin", "UTC"} <= zones()
     assert languages() == {ENGLISH, GERMAN, FRENCH}
+
+
+# --- Mails --------------------------------------------------------------------------------------
+
+RESET = "/accounts/password/reset/"
+
+
+def mail_after_reset(client: Client, address: str, browser: str) -> mail.EmailMessage:
+    client.post(RESET, {"email": address}, headers={"Accept-Language": browser})
+    return mail.outbox[-1]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "subject", "sentence"),
+    [
+        ("fr", "Définir un nouveau mot de passe", "Pour en choisir un, ouvrez\N{NO-BREAK SPACE}:"),
+        ("de", "Neues Passwort setzen", "Um eines zu wählen, öffnen Sie:"),
+        ("", "Set a new password", "To choose one, open:"),
+        ("tlh", "Set a new password", "To choose one, open:"),
+    ],
+)
+def test_a_mail_is_in_the_language_of_who_gets_it(
+    client: Client, alice: User, chosen: str, subject: str, sentence: str
+) -> None:
+    """Whatever the browser of who asked for it says: anybody may."""
+    User.objects.filter(pk=alice.pk).update(language=chosen)
+    message = mail_after_reset(client, alice.email, "de" if chosen != "de" else "fr")
+    assert message.subject == f"[Securestore] {subject}"
+    assert sentence in message.body
+    # The page that follows is in the language of who sees it.
+    assert (
+        f'lang="{"de" if chosen != "de" else "fr"}"'
+        in client.get(RESET, headers={"Accept-Language": "de" if chosen != "de" else "fr"}).text
+    )
+
+
+def test_a_mail_to_nobody_we_know_is_in_the_language_of_the_site(
+    client: Client, db: None, settings: Settings
+) -> None:
+    message = mail_after_reset(client, "eve@example.org", "fr")
+    assert message.subject == "[Securestore] No account with this address"
+    settings.LANGUAGE_CODE = "de"
+    message = mail_after_reset(client, "adam@example.org", "fr")
+    assert message.subject == "[Securestore] Kein Konto mit dieser Adresse"
+
+
+def test_moments_in_a_mail_are_those_of_who_gets_it(alice: User) -> None:
+    alice.language, alice.time_zone = "de", "Asia/Tokyo"
+    moment = datetime(2026, 11, 30, 20, 15, tzinfo=UTC)
+    with of_reader(alice):
+        assert moments.in_words(moment) == "1. Dezember 2026, 05:15"
+    with of_reader(None):
+        assert moments.in_words(moment) == "30 Nov 2026, 20:15"
+
+
+def test_an_invitation_is_in_the_language_of_the_site(client: Client, root: User) -> None:
+    """Not in that of who invites."""
+    User.objects.filter(pk=root.pk).update(language="fr")
+    client.force_login(root)
+    client.post(reverse("admin:accounts_invitation_add"), {"email": "eve@example.org"})
+    assert mail.outbox[-1].subject == "[Securestore] You are invited"
+    assert "The link works once" in mail.outbox[-1].body

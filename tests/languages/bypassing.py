@@ -140,6 +140,8 @@ def in_module(text: str) -> Found:
                 passed.update(each for part in node.args for each in ast.walk(part))
             if named in TELLS:
                 shown.update(node.args)
+            elif owner == "models" and named.endswith("Field"):
+                shown.update(node.args[:1])
             shown.update(one.value for one in node.keywords if one.arg in SAYS)
         elif isinstance(node, ast.Assign):
             names = {ast.unparse(one).rsplit(".", 1)[-1] for one in node.targets}
