@@ -16,10 +16,9 @@ from uuid import UUID
 from django.contrib import admin
 from django.db.models import Count, F, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
-from django.template.defaultfilters import date, filesizeformat
+from django.template.defaultfilters import filesizeformat
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
-from django.utils.timezone import localtime
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -28,6 +27,7 @@ from files.administration.grants import GrantInline, actor_of, save_all
 from files.models import Ancestry, FileRecord, Folder, Item
 from files.records.names import plain_name
 from files.tree import placing
+from runtime import moments
 from runtime.administration import BoundedPaginator, status
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def within_words(below: Below) -> str:
 def put_away_since(item: Item) -> str:
     """Since when it is nobody's to read, and whether that is because of a folder above it."""
     if item.trashed_at is not None:
-        return _("since %(moment)s") % {"moment": date(localtime(item.trashed_at), "j M Y, H:i e")}
+        return _("since %(moment)s") % {"moment": moments.in_words(item.trashed_at)}
     parent = item.container
     if parent is not None and placing.is_asleep(parent):
         return gettext("with a folder above it")

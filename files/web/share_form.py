@@ -64,14 +64,14 @@ class ShareForm(forms.Form):
     day = forms.DateField(
         label=_("Last day"),
         required=False,
-        widget=forms.DateInput(attrs={"type": "date"}),
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
         validators=[MaxValueValidator(LAST_DAY, _("Choose a day before the year 3000."))],
         help_text=_("For “on a date…”. It ends when that day does."),
     )
     begins = forms.DateField(
         label=_("Not before"),
         required=False,
-        widget=forms.DateInput(attrs={"type": "date"}),
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
         validators=[MaxValueValidator(LAST_DAY, _("Choose a day before the year 3000."))],
         help_text=_("Leave it empty to begin at once."),
     )
