@@ -30,6 +30,8 @@ GetResponse = Callable[[HttpRequest], HttpResponseBase]
 TRANSFERS = {
     "files:download": {"GET"},
     "files:download_several": {"POST"},
+    "files:version_download": {"GET"},
+    "folders:zip": {"POST"},
     "files:upload": {"POST"},
     "files:reencrypt": {"POST"},
     "uploads": {"POST"},
