@@ -125,7 +125,7 @@ bench: peers $(VENV)/bench.stamp $(VENDOR)/stamp lanes ## Measure throughput and
 	$(BIN)/python -m benchmarks.plots
 
 .PHONY: screenshots
-screenshots: packages $(VENV)/dev.stamp $(VENDOR)/stamp ## Take the pictures of all pages anew (docs/gallery.md)
+screenshots: packages $(VENV)/dev.stamp $(VENDOR)/stamp ## Take the pictures of all pages, into docs/images/pages
 	SCREENSHOTS=docs/images/pages $(BROWSERS) $(PYTEST) -m browser \
 	    tests/browser/test_every_page.py tests/browser/test_administration.py
 

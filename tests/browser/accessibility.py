@@ -42,7 +42,7 @@ new PerformanceObserver((list) => {
 
 _RUN = """(runOnly) => axe.run(document, {
   resultTypes: ["violations"],
-  ...(runOnly && { runOnly }),
+  ...(runOnly.length && { runOnly }),
   rules: { "target-size": { enabled: true } },
 }).then((found) => found.violations.flatMap((rule) => rule.nodes.map(
   (node) => `${rule.id}: ${node.target.join(" ")}: ${node.html.slice(0, 150)}`)))"""
@@ -121,7 +121,7 @@ def violations(page: Page | Frame, *, of_a_part: bool = False) -> list[str]:
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE.read_text(encoding="utf-8"))
     standards = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-    found: list[str] = page.evaluate(_RUN, standards if of_a_part else None)
+    found: list[str] = page.evaluate(_RUN, standards if of_a_part else [])
     return found
 
 

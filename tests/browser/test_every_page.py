@@ -1,0 +1,171 @@
+"""Every page in every state: axe finds nothing, nothing moves or is cut, in every theme and width.
+
+The pages are those of the URL configuration, by the table in `pages.py`; those of the
+administration have a walk of their own (`test_administration.py`). The walk takes the
+pictures of the gallery, too (`gallery.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from tests.browser import gallery
+from tests.browser.accessibility import (
+    NARROW,
+    STEADY,
+    WIDE,
+    looks,
+    moved,
+    note_shifts,
+    show,
+    violations,
+    wrong,
+)
+from tests.browser.conftest import RunningSite
+from tests.browser.measuring import PAGE, note_paint, weigh
+from tests.browser.pages import (
+    FACTORS,
+    NO_PAGE,
+    NOBODY,
+    OWNER,
+    PAGES,
+    PEOPLE,
+    State,
+    World,
+    entered,
+    make_world,
+    states,
+)
+from tests.files.doors import ROUTES, address
+
+LISTS = ("files:list", "folders:detail", "shared", "recent", "trash")
+HEAVIEST_LIST = 80
+"""Kilobytes of a list, with all that it loads."""
+
+
+@pytest.fixture(scope="module")
+def world(site: RunningSite, tmp_path_factory: pytest.TempPathFactory) -> World:
+    return make_world(site, tmp_path_factory.mktemp("world"))
+
+
+@pytest.fixture
+def profile(browser: Browser, site: RunningSite) -> Iterator[Callable[[str], BrowserContext]]:
+    """A fresh profile for somebody; pages note what moves, and what the policy blocks fails."""
+    opened: list[BrowserContext] = []
+    complaints: list[str] = []
+
+    def open_(who: str) -> BrowserContext:
+        # Passkeys need a name.
+        base = site.url.replace("127.0.0.1", "localhost") if who == FACTORS else site.url
+        context = browser.new_context(base_url=base, locale="en-GB", timezone_id="UTC")
+        context.set_default_timeout(60_000)
+        note_shifts(context)
+        note_paint(context)
+        context.on(
+            "console",
+            lambda message: (
+                complaints.append(message.text)
+                if "Content Security Policy" in message.text
+                else None
+            ),
+        )
+        context.on("weberror", lambda error: complaints.append(str(error.error)))
+        opened.append(context)
+        return context
+
+    yield open_
+    for context in opened:
+        context.close()
+    assert not complaints, complaints
+
+
+def test_the_table_has_every_path_once() -> None:
+    outside = {name for name in ROUTES if not name.startswith(("admin", "api:"))}
+    assert {*PAGES, *NO_PAGE} == outside
+    assert not {*PAGES} & {*NO_PAGE}
+    assert {state.who for all_of_it in PAGES.values() for state in all_of_it} == {NOBODY, *PEOPLE}
+
+
+def test_what_is_said_to_be_no_page_shows_none(
+    profile: Callable[[str], BrowserContext], world: World
+) -> None:
+    page = entered(profile(OWNER), OWNER, world)
+    wrong = []
+    for name in NO_PAGE.keys() - {"files:viewer"}:
+        answer = page.request.get(address(name, world["file"]), max_redirects=0)
+        if answer.ok and "html" in answer.headers.get("content-type", ""):
+            wrong.append(name)
+    assert wrong == []
+
+
+# What people who have signed in look at takes minutes: `make soak`, and `make screenshots`.
+@pytest.mark.parametrize(
+    "who", [NOBODY, *(pytest.param(one, marks=pytest.mark.soak) for one in PEOPLE)]
+)
+def test_every_page_is_clean_and_stays(
+    profile: Callable[[str], BrowserContext],
+    world: World,
+    record_property: Callable[[str, object], None],
+    who: str,
+) -> None:
+    page = entered(profile(who), who, world)
+    found: list[str] = []
+    for name, number, state in states(who):
+        label = state.picture or f"{name} {number}"
+        show(page, WIDE, "light")
+        if who == NOBODY:
+            page.context.clear_cookies()
+        try:
+            state.reach(page, world)
+            told = looked_at(page, state, name, label, record_property)
+            found += [f"{label}: {one}" for one in told]
+        except Exception as error:  # The others are to be looked at, too.
+            found.append(f"{label} is not reached: {error}")
+    assert not found, "\n".join(found)
+
+
+def test_tables_are_tables_where_they_are_narrow(
+    profile: Callable[[str], BrowserContext], world: World
+) -> None:
+    """What reads a page out is told of rows and heads there, too, although each row is a card."""
+    page = entered(profile(OWNER), OWNER, world)
+    show(page, NARROW, "light")
+    for path in ("/files/", "/trash/", "/files/{file}/history/", "/accounts/sessions/"):
+        page.goto(path.format_map(world))
+        tree = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")
+        roles = {node["role"]["value"] for node in tree["nodes"] if not node["ignored"]}
+        assert roles >= {"table", "row", "cell", "columnheader", "rowheader"}, path
+
+
+def looked_at(
+    page: Page,
+    state: State,
+    name: str,
+    label: str,
+    record_property: Callable[[str, object], None],
+) -> Iterator[str]:
+    """What is wrong with a state that was just reached; in its pictures it is as it was reached."""
+    weight = weigh(page)
+    if weight.shift >= STEADY:
+        yield f"moves by {weight.shift}: {moved(page)[1]}"
+    if state.act is None:
+        record_property(f"{PAGE}{label}", weight.as_property())
+        if name in LISTS and weight.kilobytes > HEAVIEST_LIST:
+            yield f"weighs {weight.kilobytes} kB"
+    for width, theme in looks(page):
+        for one in wrong(page):
+            yield f"{width} {theme}: {one}"
+        for frame in page.frames[1:]:
+            for one in violations(frame, of_a_part=True):
+                yield f"{width} {theme}: within the frame: {one}"
+        if state.picture:
+            gallery.take(page, state.picture, width, theme)
+    if state.act is None:
+        show(page, NARROW, "light")
+        page.reload()
+        shift, nodes = moved(page)
+        if shift >= STEADY:
+            yield f"moves by {shift:.3f} where it is narrow: {nodes}"
