@@ -45,6 +45,10 @@ def test_no_page_is_reached_without_the_required_factor(
     for name, method in product(sorted(stopped), METHODS):
         page = address(name, UUID(int=1) if "uuid:" in ROUTES[name] else 1)
         answer = client.generic(method, page, headers={"Accept": "text/html"})
+        if name.startswith("api:"):
+            # No session opens it: a token does, and REQUIRE_MFA is asked about its person there.
+            assert answer.status_code in {401, 404, 405} or name == "api:openapi", (name, method)
+            continue
         if name in {"upload", "uploads"}:
             told = (answer.status_code, answer["Content-Type"][:10])
             assert told == (403, "text/plain"), (name, method)

@@ -122,7 +122,7 @@ def test_a_declared_length_over_the_limit_is_answered_before_any_body(
     rows = site.rows("SELECT count(*) FROM files_storedobject")
     status, page = answer(begin(client, b"", LIMIT + (1 << 20)))
     assert status == 413
-    assert f"limit of {LIMIT} bytes" in page
+    assert f"limit of {LIMIT:,} bytes" in page
     assert site.rows("SELECT count(*) FROM files_storedobject") == rows
 
 
@@ -130,7 +130,7 @@ def test_a_file_just_over_the_limit_is_refused_as_it_arrives(site: Site, client:
     data = form(client, file("whole.bin", b"1"), file("large.bin", bytes(LIMIT + 1)))
     status, page = answer(begin(client, data, len(data)))
     assert status == 413
-    assert f"limit of {LIMIT} bytes" in page
+    assert f"limit of {LIMIT:,} bytes" in page
     assert site.untidy() == []
     assert "whole.bin" in site.files()
     assert "large.bin" not in site.files()

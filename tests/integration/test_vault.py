@@ -115,7 +115,7 @@ def test_a_bucket_that_is_missing_is_an_outage_and_no_damage(
 def test_the_store_passes_the_doctor_and_is_left_as_it_was(real_store: S3Client, db: None) -> None:
     found = list(examine(diagnosis.probes()))
     assert [str(line) for line in found if line.level != Level.OK] == []
-    assert len(found) == 13
+    assert len(found) == 14
     assert left(real_store) == []
 
 
