@@ -199,6 +199,21 @@ def plain(browser: Browser, site: RunningSite) -> Iterator[Page]:
     assert complaints == []
 
 
+def plug_in_a_passkey(page: Page) -> None:
+    """Give the tab a device that makes passkeys, and answers for its owner by itself (Chromium)."""
+    devices = page.context.new_cdp_session(page)
+    devices.send("WebAuthn.enable")
+    options = {
+        "protocol": "ctap2",
+        "transport": "internal",
+        "hasResidentKey": True,
+        "hasUserVerification": True,
+        "isUserVerified": True,
+        "automaticPresenceSimulation": True,
+    }
+    devices.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+
+
 @pytest.fixture
 def sign_in() -> Callable[[Page, str], None]:
     """Sign a person of the cast in, through the page."""

@@ -17,7 +17,7 @@ from pathlib import Path
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests import documents
-from tests.browser.conftest import PASSWORD, RunningSite
+from tests.browser.conftest import PASSWORD, RunningSite, plug_in_a_passkey
 
 World = Mapping[str, str]
 """What there is: names of things, and their ids and addresses."""
@@ -214,17 +214,7 @@ def _code(page: Page, world: World) -> None:
 
 
 def _add_passkey(page: Page) -> None:
-    devices = page.context.new_cdp_session(page)
-    devices.send("WebAuthn.enable")
-    options = {
-        "protocol": "ctap2",
-        "transport": "internal",
-        "hasResidentKey": True,
-        "hasUserVerification": True,
-        "isUserVerified": True,
-        "automaticPresenceSimulation": True,
-    }
-    devices.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+    plug_in_a_passkey(page)
     page.goto("/accounts/2fa/webauthn/add/")
     page.fill("main input[name=name]", "Key on the desk")
     page.locator("main form button[type=submit]").click()

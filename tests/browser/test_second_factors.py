@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import PASSWORD, RunningSite
+from tests.browser.conftest import PASSWORD, RunningSite, plug_in_a_passkey
 
 
 def _code(seed: str) -> str:
@@ -45,17 +45,7 @@ def test_a_passkey(page: Page, site: RunningSite) -> None:
     """Passkeys need a name: an address of numbers has none."""
     site.members("dave")
     home = f"http://localhost:{urlsplit(site.url).port}"
-    devices = page.context.new_cdp_session(page)
-    devices.send("WebAuthn.enable")
-    options = {
-        "protocol": "ctap2",
-        "transport": "internal",
-        "hasResidentKey": True,
-        "hasUserVerification": True,
-        "isUserVerified": True,
-        "automaticPresenceSimulation": True,
-    }
-    devices.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+    plug_in_a_passkey(page)
 
     page.goto(f"{home}/accounts/login/?next=/accounts/2fa/webauthn/add/")
     page.fill("input[name=login]", "dave")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group, Permission
+from django.contrib.auth.models import Group
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
@@ -15,17 +15,7 @@ from files.tree import placing
 from tests.files import trees
 from tests.files.conftest import give
 from tests.files.test_models import placed
-
-
-def may_share(user: User) -> User:
-    user.user_permissions.add(Permission.objects.get(codename="add_grant"))
-    return user
-
-
-@pytest.fixture
-def sharer(client: Client, alice: User) -> Client:
-    client.force_login(may_share(alice))
-    return client
+from tests.files.web.conftest import may_share
 
 
 @pytest.fixture

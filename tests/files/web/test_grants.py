@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.contrib.auth.models import Group, Permission
+from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -20,6 +20,7 @@ from files import access
 from files.access import Person
 from files.models import FileRecord, Grant
 from tests.files.conftest import KEY, give
+from tests.files.web.conftest import may_share
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,17 +28,6 @@ if TYPE_CHECKING:
 
 def _url(record: FileRecord) -> str:
     return f"/files/{record.pk}/grants/"
-
-
-def _may_share(user: User) -> User:
-    user.user_permissions.add(Permission.objects.get(codename="add_grant"))
-    return user
-
-
-@pytest.fixture
-def sharer(client: Client, alice: User) -> Client:
-    client.force_login(_may_share(alice))
-    return client
 
 
 def _order(**fields: Any) -> dict[str, Any]:
@@ -183,7 +173,7 @@ def test_neither_the_owner_nor_oneself_is_shared_with(
     client: Client, record: FileRecord, bob: User, recipient: str
 ) -> None:
     give(record, bob, level="manage")
-    client.force_login(_may_share(bob))
+    client.force_login(may_share(bob))
     name = "alice" if recipient == "owner" else "bob"
     answer = client.post(_url(record), _order(to=name))
     assert answer.status_code == 400
@@ -217,7 +207,7 @@ def test_a_manager_never_grants_past_the_own_end(
     client: Client, record: FileRecord, bob: User, mallory: User
 ) -> None:
     give(record, bob, level="manage", expires_at=timezone.now() + timedelta(days=3))
-    client.force_login(_may_share(bob))
+    client.force_login(may_share(bob))
     for days in ("7", ""):
         answer = client.post(_url(record), _order(to="mallory", until=days))
         assert answer.status_code == 400
@@ -231,7 +221,7 @@ def test_a_manager_may_share_for_as_long_as_the_own_access(
 ) -> None:
     end = timezone.now() + timedelta(hours=3)
     give(record, bob, level="manage", expires_at=end)
-    client.force_login(_may_share(bob))
+    client.force_login(may_share(bob))
     assert '<option value="own" selected>' in client.get(_url(record)).content.decode()
     assert client.post(_url(record), _order(to="mallory", until="own")).status_code == 302
     assert Grant.objects.get(user=mallory).expires_at == end
@@ -256,7 +246,7 @@ def test_a_manager_revokes_what_is_theirs_to_revoke(
     }
     if through_group:
         others["of one's own group"] = own
-    client.force_login(_may_share(bob))
+    client.force_login(may_share(bob))
     page = client.get(_url(record)).content.decode()
     shown = set(map(int, re.findall(r'name="revoke" value="(\d+)"', page)))
     for why, grant in others.items():
@@ -273,7 +263,7 @@ def test_a_manager_revokes_what_is_theirs_to_revoke(
 
 def test_a_manager_may_give_up_the_own_grant(client: Client, record: FileRecord, bob: User) -> None:
     grant = give(record, bob, level="manage")
-    client.force_login(_may_share(bob))
+    client.force_login(may_share(bob))
     answer = client.post(_url(record), {"revoke": str(grant.pk)})
     assert answer["Location"] == "/files/"
     assert client.get(_url(record)).status_code == 404
@@ -295,7 +285,7 @@ def test_those_who_may_only_download_get_a_404(
     client: Client, record: FileRecord, bob: User
 ) -> None:
     give(record, bob)
-    client.force_login(_may_share(bob))
+    client.force_login(may_share(bob))
     assert client.get(_url(record)).status_code == 404
     assert client.post(_url(record), _order(to="bob")).status_code == 404
 
@@ -478,7 +468,7 @@ def test_a_manager_is_told_who_has_the_key(
     client: Client, held_record: FileRecord, bob: User, mallory: User
 ) -> None:
     give(held_record, bob, level="manage")
-    client.force_login(_may_share(bob))
+    client.force_login(may_share(bob))
     page = client.post(_url(held_record), _order(to="mallory"), follow=True).text
     assert "The key was made for <bdi>alice</bdi>" in page
     assert f'href="/files/{held_record.pk}/key/"' not in page

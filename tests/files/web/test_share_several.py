@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group, Permission
+from django.contrib.auth.models import Group
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
@@ -19,19 +19,9 @@ from files.web import share_several
 from tests.files import trees
 from tests.files.conftest import give
 from tests.files.test_models import filed, placed
+from tests.files.web.conftest import may_share
 
 URL = "/files/share/"
-
-
-def may_share(user: User) -> User:
-    user.user_permissions.add(Permission.objects.get(codename="add_grant"))
-    return user
-
-
-@pytest.fixture
-def sharer(client: Client, alice: User) -> Client:
-    client.force_login(may_share(alice))
-    return client
 
 
 @pytest.fixture
