@@ -114,6 +114,14 @@ def request_id() -> str:
     return _current.get().request_id
 
 
+def origin() -> str:
+    """Scheme and host by which the request at hand reached the site; empty outside one."""
+    around = _current.get()
+    if not isinstance(around, RequestContext):
+        return ""
+    return f"{around.request.scheme}://{around.request.get_host()}"
+
+
 @contextmanager
 def active(context: Context) -> Iterator[None]:
     """Make `context` the current one inside the `with` block."""

@@ -29,8 +29,8 @@ from audit.announcements import recorded
 from audit.events import Event
 from audit.models import AuditEvent, LastRun
 from files.models import DownloadSession, StoredObject, Usage
-from files.records.leases import is_running, parent
 from files.vault import downloading
+from runtime.leases import is_running, parent
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry

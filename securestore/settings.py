@@ -53,6 +53,7 @@ INSTALLED_APPS = [
     "securestore",
     "accounts",
     "audit",
+    "notices",
     "files",
     "securestore.apps.AdministrationConfig",
     "django.contrib.auth",
@@ -304,6 +305,10 @@ CSRF_FAILURE_VIEW = "securestore.errors.csrf_failure"
 # --- E-mail and caches ------------------------------------------------------------------------
 vars().update(env.email_url_config(url(env, "EMAIL_URL", "consolemail://")))
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="securestore@localhost")
+# How readers of mails reach the site, where no request is at hand to tell: https://vault.example.org
+SITE_URL = env.str("SITE_URL", default="")
+# What wraps the keys of mails that wait: who has the keys joins the queue with them.
+MAIL_KEYS = "files.keys.waiting_mails.Keys"
 # Rate limits count in the cache, so all processes must share it: the database unless told better.
 CACHES = {"default": env.cache_url_config(url(env, "CACHE_URL", "dbcache://django_cache"))}
 _cache = CACHES["default"]

@@ -16,7 +16,7 @@ from django.utils import timezone
 import audit
 from audit import Event
 from files.errors import VaultError
-from files.keys import custody, second_factors, wrapping
+from files.keys import custody, second_factors, waiting_mails, wrapping
 from files.keys.master_keys import keyring
 from files.keys.wrapping_history import was_under
 from files.models import MasterKey, StoredObject
@@ -38,6 +38,7 @@ _ONE = {
     "re-encryptions in progress": "re-encryption in progress",
     "second factors": "second factor",
     "keys on offer": "key on offer",
+    "waiting mails": "waiting mail",
 }
 
 
@@ -104,6 +105,7 @@ def needs_of(key_id: str) -> dict[str, int]:
         **dict(counted),
         "second factors": second_factors.secrets_by_key().get(key_id, 0),
         "keys on offer": custody.offers_by_key().get(key_id, 0),
+        "waiting mails": waiting_mails.mails_by_key().get(key_id, 0),
     }
     return {what: found[what] for what in _ONE if found.get(what)}
 

@@ -26,7 +26,7 @@ from files.crypto.keyring import Keyring, WrappedKey
 from files.crypto.stream import Context
 from files.crypto.tokens import Buffer
 from files.errors import KeysMissing
-from files.keys import custody, second_factors, wrapping
+from files.keys import custody, second_factors, waiting_mails, wrapping
 from files.keys.master_keys import keyring
 from files.keys.wrapping_history import with_past
 from files.models import MasterKey, StoredObject
@@ -99,6 +99,7 @@ def rewrap(
     if not dry_run:
         # Keys that owners may still be shown again: few, and gone in minutes.
         secrets += custody.rewrap_offers()
+        secrets += waiting_mails.rewrap_mails()
     done = Rewrapped(
         ring.primary_id,
         run.rewrapped,

@@ -16,7 +16,7 @@ from django.db.models import Max, Q, QuerySet, Sum
 from files.models import StoredObject, VerificationClaim
 from files.records import clock
 from files.records.clock import Now
-from files.records.leases import is_dead, new_lease
+from runtime.leases import is_dead, new_lease
 
 PAGE = 64
 """Objects claimed at once, at most."""

@@ -42,7 +42,6 @@ from files.keys.custody import UserKey
 from files.models import Conflict, Custody, FileRecord, StoredObject, UploadSession
 from files.records import clock
 from files.records.clock import Now
-from files.records.leases import is_dead, new_lease
 from files.records.names import clean_content_type, clean_name
 from files.storage import (
     ObjectKey,
@@ -57,6 +56,7 @@ from files.vault.destinations import ROOT, Destination, OtherFile
 from files.vault.quota import Allowance
 from files.vault.upload_state import chain_in, progress_of, safe_chain, unwrapped
 from runtime.connections import release
+from runtime.leases import is_dead, new_lease
 
 log = logging.getLogger(__name__)
 State = StoredObject.State

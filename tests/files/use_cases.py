@@ -70,13 +70,14 @@ from files.vault.destinations import Destination
 from tests.files.conftest import CONTENT, KEY
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("accounts", "audit", "files")
+PACKAGES = ("accounts", "audit", "files", "notices")
 
 WALKED = "its use cases are in the table"
 PAGES = "parses, calls a use case, answers"
 RULES = "decides, and changes nothing"
 READS = "reads only"
 WIRING = "wiring: Django calls it"
+TELLS = "tells people of what has an event of its own, in the transaction of that"
 SUMMARY = "its steps are use cases of their own, or one summary at the end tells of all of them"
 
 MODULES: dict[str, str] = {
@@ -108,6 +109,7 @@ MODULES: dict[str, str] = {
     "accounts.program_views": PAGES,
     "accounts.reauthentication": RULES,
     "files.keys.second_factors": WALKED,
+    "files.keys.waiting_mails": "wraps keys of mails; `rewrapping` tells of those wrapped anew",
     "accounts.session_store": "keeps sessions; what begins and ends them is in accounts.sessions",
     "accounts.sessions": WALKED,
     "accounts.signals": WALKED,
@@ -205,7 +207,6 @@ MODULES: dict[str, str] = {
     "files.keys.wrapping_history": RULES,
     "files.records.ordering": RULES,
     "files.records.postgresql": "runs programs for backups",
-    "files.records.leases": READS,
     "files.upkeep.pulse": "writes a row that says nothing, to find out whether it can",
     "files.sharing.recipients": READS,
     "files.upkeep.reconciliation": SUMMARY,
@@ -232,6 +233,15 @@ MODULES: dict[str, str] = {
     "files.sharing.granting": WALKED,
     "files.upkeep.sweeping": SUMMARY,
     "files.records.derived": READS,
+    "notices.apps": WIRING,
+    "notices.html": READS,
+    "notices.kinds": RULES,
+    "notices.mail": TELLS,
+    "notices.models": "rows and their constraints",
+    "notices.queue": "sends what an event told of already, and keeps what the mail server said",
+    "notices.readers": READS,
+    "notices.sealing": READS,
+    "notices.telling": TELLS,
     "files.tree.plain_names": "keeps what a search compares, as the names have it",
     "files.web.filtering": PAGES,
     "files.web.uploads": PAGES,
@@ -1210,6 +1220,7 @@ COMMANDS_WITHOUT_EVENT = {
     "doctor": "looks, and leaves nothing",
     "generate_master_key": "stores nothing, and takes no database",
     "restore_drill": "works on a copy, and takes no database",
+    "deliver": "runs all the time; what it sends was told of before, its outcome is kept",
     "migrate": "works on a database that has no log yet, at times",
     "verify_audit": "must not add to the log that it reads; its outcome is kept",
 }

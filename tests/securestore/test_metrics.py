@@ -24,9 +24,9 @@ import audit
 from accounts.models import User
 from audit import Event
 from files.models import DownloadSession, StoredObject
-from files.records.leases import is_running, parent
 from files.vault import downloading, storing
 from runtime.configuration import BASE_DIR
+from runtime.leases import is_running, parent
 from securestore import metrics
 
 TOKEN = "nVq7RZ2mHc0wT4bKx9LJ"

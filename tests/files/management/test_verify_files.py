@@ -15,8 +15,8 @@ from django.db import OperationalError
 from accounts.models import User
 from files.crypto.keyring import generate_master_key
 from files.models import FileRecord, StoredObject, VerificationClaim, VerificationRun
-from files.records.leases import new_lease
 from files.upkeep import bulk_verification, verification, verification_queue
+from runtime.leases import new_lease
 from tests.files.conftest import CONTENT, Store, UseKeys
 from tests.files.rotation.test_reencryption import holding
 from tests.files.upkeep.test_bulk_verification import lose

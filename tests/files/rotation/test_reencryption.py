@@ -25,12 +25,12 @@ from files.keys.custody import UserKey
 from files.keys.master_keys import keyring
 from files.keys.wrapping_history import ids_in
 from files.models import FileRecord, Grant, StoredObject, UploadSession
-from files.records import leases
 from files.rotation import reencryption, rewrapping
 from files.rotation.reencryption import reencrypt
 from files.storage import EncryptedS3Storage, parts
 from files.upkeep import sweeping
 from files.vault import opening, removing, resumable, stored_objects, storing
+from runtime import leases
 from tests.files.conftest import CONTENT, PASSPHRASE, Store, UseKeys
 from tests.files.vault.faults import PART, read
 

@@ -22,11 +22,11 @@ from files.crypto.digests import digest_all
 from files.crypto.stream import FRAME_PAYLOAD, frames_per_part
 from files.errors import OtherContent, UploadBusy, UploadLost, WrongOffset
 from files.models import FileRecord, StoredObject, UploadSession
-from files.records import leases
 from files.storage import StoreUnavailable
 from files.upkeep import sweeping
 from files.vault import opening, resumable, stored_objects
 from files.vault.resumable import Continuation
+from runtime import leases
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from files.models import StoredObject
-from files.records import clock
+from runtime import clock
 from tests.securestore.test_health import stored_object
 
 NEAR = timedelta(seconds=5)
