@@ -25,7 +25,7 @@ from django.shortcuts import redirect, render
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext
 
-from accounts import preferences, reauthentication, session_activity, sessions, tokens
+from accounts import outside, preferences, reauthentication, session_activity, sessions, tokens
 from accounts.limits import LimitReached
 from accounts.models import User
 
@@ -47,6 +47,10 @@ class AuthenticationMiddleware(DjangoAuthenticationMiddleware):
     """
 
     def process_request(self, request: HttpRequest) -> None:
+        if outside.is_outside(request.path_info):
+            # Who has an account is nobody there, as all others are.
+            request.user = AnonymousUser()
+            return
         by_session = not request.path_info.startswith(API)
         if request.path_info.startswith(UPLOADS):
             by_session = tokens.presented(request) is None

@@ -81,8 +81,8 @@ def record(
 ) -> AuditEvent:
     """Append one event to the chain, and return it.
 
-    Address, user agent, request id, the program's token where there is one and, without `actor`,
-    the user come from `audit.context`.
+    Address, user agent, request id, the program's token or what somebody outside came by, where
+    there is one, and, without `actor`, the user come from `audit.context`.
     Joins the caller's transaction, or makes one of its own: the event stands if and only if that
     transaction commits. Writers queue from here to the end of the transaction, so record last.
 
@@ -97,6 +97,10 @@ def record(
     if around.token_id is not None:
         # Whatever a program does, its token is named.
         details |= {"by_token_id": around.token_id, "by_token": as_detail(around.token_name)}
+    if around.link_id is not None:
+        details["link_id"] = around.link_id
+    if around.file_request_id is not None:
+        details["file_request_id"] = around.file_request_id
     with transaction.atomic(savepoint=False):
         wait_for_turn()
         last = AuditEvent.objects.order_by("-id").values_list("id", "mac").first()

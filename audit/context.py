@@ -39,6 +39,18 @@ class Means(Protocol):
         """What its person calls it."""
 
 
+class Door(Protocol):
+    """By what somebody acts who has no account: a link, or a request for files."""
+
+    @property
+    def kind(self) -> str:
+        """`link` or `request`."""
+
+    @property
+    def number(self) -> int:
+        """Its number."""
+
+
 class Actor(Protocol):
     """Whoever did it, as the log names them: an account."""
 
@@ -62,6 +74,9 @@ class Context:
     # Of a program's token: its number, and what its person calls it.
     token_id: int | None = None
     token_name: str = ""
+    # Of somebody outside: the link, or the request for files, that they came by.
+    link_id: int | None = None
+    file_request_id: int | None = None
 
     def settled(self) -> Context:
         """The context as it stands now, needing nothing else to be read later."""
@@ -88,10 +103,13 @@ class RequestContext(Context):
         user = getattr(self.request, "user", None)
         if user is None or not user.is_authenticated:
             user = None
+        door: Door | None = getattr(self.request, "outsider", None)
         means: Means | None = getattr(self.request, "token", None) if user else None
         return Context(
             token_id=means.pk if means else None,
             token_name=str(means.name) if means else "",
+            link_id=door.number if door and door.kind == "link" else None,
+            file_request_id=door.number if door and door.kind == "request" else None,
             actor_id=user.pk if user else None,
             actor_name=user.get_username() if user else "",
             address=self.address,

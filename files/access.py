@@ -6,9 +6,11 @@ away. Nothing below takes away what a grant on a folder gives. Being a superuser
 content is for those who were granted it. Every view, command and admin page that touches content
 fetches through the querysets here; a second copy of the rule anywhere else is a bug.
 
-Who asks is a principal, made by the door: a person, or a program with a token of a person's. Kinds
-of principals are added, rules are not: a program has its person's access, less what its token takes
-away from it by its scopes and its folder.
+Who asks is a principal, made by the door: a person, a program with a token of a person's, or
+somebody outside with a link or a request of a person's. Kinds of principals are added, rules are
+not: a program has its person's access, less what its token takes away from it by its scopes and its
+folder; who comes with a link reads what its maker manages of what it is for, and with a request
+adds to it, while its maker still may have made it.
 """
 
 from __future__ import annotations
@@ -18,13 +20,15 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeGuard, TypeVar
 from uuid import UUID
 
 from django.contrib.auth.backends import BaseBackend
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
+from django.contrib.auth.models import Permission as Granted
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
 
 from accounts.models import Token, User
 from files.models import Ancestry, FileRecord, Folder, Grant, GrantQuerySet, Item
@@ -47,6 +51,10 @@ class Permission(enum.StrEnum):
     SHARE_OWN = "files.share_filerecord"
     """As SHARE, on the pages of files alone: in the administration it means nothing."""
     READ_LOG = "audit.view_auditevent"
+    LINK = "files.add_link"
+    """Make links for people outside to what one manages: nobody's, unless they are given it."""
+    REQUEST = "files.add_filerequest"
+    """Have people outside add to folders that one manages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +81,37 @@ class Program:
         return cls(token.user, token.scope_set, token.folder_id)
 
 
-Principal = Person | Program
-"""Who asks. Links and requests will stand beside people and programs."""
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Somebody outside with a link: reads the one file, or the folder and all below, until then.
+
+    `user` made it. What they do not manage any more sleeps for who has the link, all of it while
+    their account or their permission to make links does.
+    """
+
+    user: User
+    number: int
+    until: datetime
+    file: UUID | None = None
+    folder: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Somebody outside with a request: adds to that folder, and to those below, and sees nothing.
+
+    As with `Link`, it sleeps while its maker could not make it.
+    """
+
+    user: User
+    number: int
+    until: datetime
+    folder: UUID
+
+
+Outsider = Link | Request
+Principal = Person | Program | Outsider
+"""Who asks. `user` is whose access it is that the rest of the rule takes away from."""
 
 Scope = Token.Scope
 _READS: Final = frozenset({Scope.READ, Scope.SHARE, Scope.MANAGE})
@@ -97,8 +134,8 @@ def may_share(user: User | AnonymousUser) -> bool:
 def visible_to(principal: Principal) -> QuerySet[FileRecord]:
     """Files that the principal may see and, with the function's permission, download."""
     user = principal.user
-    files = _awake_files(user).filter(Q(owner_id=user.pk) | _granted(user, None))
-    return _narrowed(files, principal, _READS, "folder")
+    reached = Q(owner_id=user.pk) | _granted(user, _levels(principal, None))
+    return _narrowed(_awake_files(user).filter(reached), principal, _READS, "folder", Link)
 
 
 def managed_by(principal: Principal) -> QuerySet[FileRecord]:
@@ -169,15 +206,15 @@ def _through(user: User | AnonymousUser, levels: Iterable[str] | None, folder: s
 def folders_visible_to(principal: Principal) -> QuerySet[Folder]:
     """Folders that the principal may see, with all that is in them."""
     user = principal.user
-    folders = _awake_folders(user).filter(Q(owner_id=user.pk) | _through(user, None, "pk"))
-    return _narrowed(folders, principal, _GOES_IN, "pk")
+    reached = Q(owner_id=user.pk) | _through(user, _levels(principal, None), "pk")
+    return _narrowed(_awake_folders(user).filter(reached), principal, _GOES_IN, "pk", Link)
 
 
 def addable_by(principal: Principal) -> QuerySet[Folder]:
     """Folders that the principal may put files into, and make folders in."""
     user = principal.user
-    folders = _awake_folders(user).filter(Q(owner_id=user.pk) | _through(user, TO_ADD, "pk"))
-    return _narrowed(folders, principal, _ADDS, "pk")
+    reached = Q(owner_id=user.pk) | _through(user, _levels(principal, TO_ADD), "pk")
+    return _narrowed(_awake_folders(user).filter(reached), principal, _ADDS, "pk", Request)
 
 
 def folders_managed_by(principal: Principal) -> QuerySet[Folder]:
@@ -214,7 +251,7 @@ def _awake_folders(user: User | AnonymousUser) -> QuerySet[Folder]:
 def covered_by_one_grant(principal: Principal, one: Folder, other: Folder) -> bool:
     """Whether a single live grant to manage covers both folders: what a move by a manager takes."""
     user = principal.user
-    if not user.is_active:
+    if not user.is_active or isinstance(principal, Outsider):
         return False
     if isinstance(principal, Program):
         within = _narrowed(Folder.objects.all(), principal, frozenset({Scope.MANAGE}), "pk")
@@ -267,20 +304,61 @@ Rows = TypeVar("Rows", FileRecord, Folder)
 
 
 def _narrowed(
-    rows: QuerySet[Rows], principal: Principal, scopes: frozenset[str], folder: str
+    rows: QuerySet[Rows],
+    principal: Principal,
+    scopes: frozenset[str],
+    folder: str,
+    outside: type[Outsider] | None = None,
 ) -> QuerySet[Rows]:
-    """What is left of a person's rows to a program with one of those scopes.
+    """What is left of a person's rows to a program with one of those scopes, or to who is outside.
 
-    `folder` is the field that says in which folder they are.
+    `folder` is the field that says in which folder they are; `outside`, which of those outside have
+    this part of the rule at all.
     """
     if isinstance(principal, Person):
         return rows
+    if isinstance(principal, Outsider):
+        if outside is None or not isinstance(principal, outside):
+            return rows.none()
+        return _left_to(principal, rows, folder)
     if not principal.scopes & scopes:
         return rows.none()
     if principal.folder is None:
         return rows
     over = Ancestry.objects.filter(ancestor=principal.folder, descendant=OuterRef(folder))
     return rows.filter(Exists(over))
+
+
+def _left_to(who: Outsider, rows: QuerySet[Rows], folder: str) -> QuerySet[Rows]:
+    """What is left to somebody outside: at and below the root, while its maker may let them in."""
+    if who.until <= timezone.now():
+        return rows.none()
+    if isinstance(who, Link) and who.file is not None:
+        rows = rows.filter(pk=who.file)  # No folder has the id of a file.
+    else:
+        over = Ancestry.objects.filter(ancestor=who.folder, descendant=OuterRef(folder))
+        rows = rows.filter(Exists(over))
+    needed = Permission.LINK if isinstance(who, Link) else Permission.REQUEST
+    return rows.filter(Exists(_makers(who, needed)))
+
+
+def _makers(who: Outsider, needed: Permission) -> QuerySet[User]:
+    """The maker, if they are active and may make one now: as `User.has_perm`, in the same query."""
+    app, _dot, codename = needed.partition(".")
+    given = Granted.objects.filter(codename=codename, content_type__app_label=app)
+    may = Q(is_superuser=True) | Q(user_permissions__in=given) | Q(groups__permissions__in=given)
+    return User.objects.filter(may, pk=who.user.pk, is_active=True)
+
+
+def may_let_in(who: Outsider) -> bool:
+    """Whether its maker may let anybody in by such a thing now. One query."""
+    needed = Permission.LINK if isinstance(who, Link) else Permission.REQUEST
+    return who.until > timezone.now() and _makers(who, needed).exists()
+
+
+def _levels(principal: Principal, levels: Iterable[str] | None) -> Iterable[str] | None:
+    """The levels of grants that count: to let others in, one manages."""
+    return _MANAGE if isinstance(principal, Outsider) else levels
 
 
 def _live(levels: Iterable[str] | None) -> GrantQuerySet:
@@ -329,8 +407,10 @@ def access_of(principal: Principal, item: Item) -> Access | None:
 def accesses_of(principal: Principal, items: Collection[Item]) -> dict[UUID, Access]:
     """The same of several, by their ids; what the principal cannot see is not in it.
 
-    Three queries at most, however many they are.
+    Three queries at most, however many they are; of somebody outside one more.
     """
+    if isinstance(principal, Outsider):
+        return _accesses_outside(principal, items)
     user = principal.user
     if not user.is_active:
         return {}
@@ -352,7 +432,37 @@ def accesses_of(principal: Principal, items: Collection[Item]) -> dict[UUID, Acc
     return found
 
 
-def _is_reached(principal: Principal, above: Mapping[UUID, object]) -> bool:
+def _accesses_outside(who: Outsider, items: Collection[Item]) -> dict[UUID, Access]:
+    """What somebody outside has: the maker's access, where it is to manage, and what it is for."""
+    if not may_let_in(who):
+        return {}
+    above = _above(items)
+    reached = [
+        one
+        for one in items
+        if (one.pk == who.file if _is_of_a_file(who) else who.folder in above[one.covered_from_id])
+    ]
+    found = accesses_of(Person(who.user), reached)
+    level = "download" if isinstance(who, Link) else "add"
+    return {
+        pk: Access(
+            False,
+            level,
+            min(who.until, access.until or who.until),
+            access.via,
+            access.grant_id,
+            access.folder,
+        )
+        for pk, access in found.items()
+        if access.may_manage
+    }
+
+
+def _is_of_a_file(who: Outsider) -> TypeGuard[Link]:
+    return isinstance(who, Link) and who.file is not None
+
+
+def _is_reached(principal: Person | Program, above: Mapping[UUID, object]) -> bool:
     """Whether a program's token lets it go where these folders are above."""
     if isinstance(principal, Person):
         return True

@@ -234,6 +234,14 @@ def endpoint(env: environ.Env, name: str) -> str | None:
     return text
 
 
+def contact(env: environ.Env, name: str) -> str:
+    """How somebody is reached: an address of mail, or the URL of a page; empty where not set."""
+    text: str = env.str(name, default="").strip()
+    if text and not re.fullmatch(r"[^\s@]+@[^\s@]+\.[^\s@]+|https?://\S+", text):
+        raise ImproperlyConfigured(f"{name} is no address, like abuse@example.org, and no URL.")
+    return text
+
+
 def database(env: environ.Env, default: str, name: str = "DATABASE_URL") -> dict[str, Any]:
     """What `DATABASE_URL` names, as Django takes it. What is wrong with it is never repeated."""
     found: dict[str, Any] = {}

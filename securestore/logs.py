@@ -2,7 +2,8 @@
 
 Names, headers and paths that strangers chose end up in messages. What could begin a line that looks
 like another record, colour a terminal, or turn the reading direction around is shown as an escape.
-Links that were sent by mail hold a secret in their path: what is logged of them stops before it.
+Links that are sent by mail, or handed on, hold a secret in their path: what is logged of them stops
+before it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ from audit import context
 
 INDENT = "    "
 _MAC = re.compile(r"^(\d+):[0-9a-f]{64}\b")
-_LINK = re.compile(r"(/accounts/(?:invitation|confirm-email|password/reset/key)/)[^/\s'\"?]+")
+_LINK = re.compile(
+    r"(/accounts/(?:invitation|confirm-email|password/reset/key)/|/[lr]/(?=[0-9A-Za-z]{16}))"
+    r"[^/\s'\"?]+"
+)
 
 
 def visible(text: str) -> str:

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
 
 from accounts.limits import LimitReached
+from accounts.outside import is_outside
 from files.web.api import problems
 from files.web.transfers import bodies, raw_path
 from runtime import database_state
@@ -89,6 +90,10 @@ class SecurityHeadersMiddleware:
         match = getattr(request, "resolver_match", None)
         plays = match is not None and match.view_name in VIEWERS
         response["Permissions-Policy"] = WITH_FULLSCREEN if plays else PERMISSIONS_POLICY
+        if is_outside(request.path_info):
+            # The path is the secret: no other page, and no log of one, is told of it.
+            response["Referrer-Policy"] = "no-referrer"
+            response["X-Robots-Tag"] = "noindex, nofollow"
         for name, value in DEFAULTS.items():
             response.headers.setdefault(name, value)
         if not settings.DEBUG:  # Django's debug pages bring their own styles, and no header.

@@ -14,6 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from runtime.configuration import (
     BASE_DIR,
     byte_size,
+    contact,
     database,
     endpoint,
     log_format,
@@ -286,6 +287,8 @@ INVITATION_EXPIRY_HOURS = positive(env, "INVITATION_EXPIRY_HOURS", timedelta(day
 # Who must have a second factor to see any page at all: off, staff or all.
 REQUIRE_MFA = one_of(env, "REQUIRE_MFA", ("off", "staff", "all"))
 PASSWORD_RESET_TIMEOUT = int(timedelta(hours=24).total_seconds())
+# Whom people tell of a link that is misused: an address of mail or of a page, in the footer.
+ABUSE_CONTACT = contact(env, "ABUSE_CONTACT")
 
 # Neither the table of sessions nor a copy of it signs anybody in.
 SESSION_ENGINE = "accounts.session_store"

@@ -22,6 +22,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from accounts import limits, lockouts
+from accounts.outside import capability, is_outside
 from runtime.connections import release
 from securestore import errors, metrics
 
@@ -179,16 +180,29 @@ class PlacesMiddleware:
         self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: Any
     ) -> HttpResponse | None:
         name = request.resolver_match.view_name if request.resolver_match else ""
-        if request.method not in TRANSFERS.get(name, ()) or not request.user.is_authenticated:
+        person = whose(request)
+        if request.method not in TRANSFERS.get(name, ()) or person is None:
             return None
         try:
-            take(request.user.pk)
+            take(person)
         except NoPlace as refused:
             return refusal(request, refused, plain=name in {"uploads", "upload"})
         # Given back with the request itself at the latest, whatever becomes of its answer.
-        place = weakref.finalize(request, PLACES.give_back, request.user.pk)
+        place = weakref.finalize(request, PLACES.give_back, person)
         request.place = place  # type: ignore[attr-defined]
         return None
+
+
+def whose(request: HttpRequest) -> int | None:
+    """Whose transfer it is: a person's by number, or that of a door for people outside, below zero.
+
+    A door has as many places as a person, whoever stands at it, and takes none of its maker's.
+    """
+    if request.user.is_authenticated:
+        return int(request.user.pk)
+    match = request.resolver_match
+    text = match.kwargs.get("token") if match and is_outside(request.path_info) else None
+    return None if text is None else -1 - int(capability.digest_of(text)[:15], 16)
 
 
 def take(person: int) -> None:
@@ -211,8 +225,8 @@ def refusal(request: HttpRequest, refused: NoPlace, *, plain: bool) -> HttpRespo
     """The answer to who found no place; one's own limit is in the audit log."""
     page = errors.too_many_transfers(refused.number, is_own=refused.is_own)
     if refused.is_own:
-        person: Any = request.user
-        new = limits.is_news(f"transfers:{person.pk}", TOLD_FOR)
+        person: Any = request.user if request.user.is_authenticated else None
+        new = limits.is_news(f"transfers:{whose(request)}", TOLD_FOR)
         lockouts.note(request, "transfers", WAIT, user=person, new=new)
     else:
         metrics.note_failure(type(refused).__name__)

@@ -34,6 +34,14 @@ def largest_upload() -> str:
     return str(settings.MAX_UPLOAD_SIZE)
 
 
+@register.simple_tag
+def abuse_contact() -> str:
+    """Whom people tell of misuse, as a link; empty where the site names nobody."""
+    text: str = settings.ABUSE_CONTACT
+    target = text if text.startswith("http") else f"mailto:{text}"
+    return format_html('<a href="{}" rel="noreferrer">{}</a>', target, text) if text else ""
+
+
 @register.filter(expects_localtime=True)
 def as_moment(moment: datetime) -> SafeString:
     """A moment as a `time` element: to the minute, and by ISO 8601 to the second in its title."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count, product
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -21,7 +22,7 @@ from accounts.models import User
 from files import access
 from files.access import Permission, Person, access_of
 from files.lists import paging
-from files.models import FileRecord, Grant
+from files.models import FileRecord, Folder, Grant
 from files.sharing.delegating import share
 from files.sharing.effective_access import (
     explain_files,
@@ -31,7 +32,8 @@ from files.sharing.effective_access import (
     withheld,
 )
 from files.sharing.granting import Terms
-from tests.files.test_models import filed
+from files.tree import placing
+from tests.files.test_models import filed, placed
 
 CONTENT = ("files.download_filerecord", "files.view_filerecord")
 MANAGE = ("files.change_filerecord", "files.delete_filerecord", "files.add_grant")
@@ -372,3 +374,74 @@ def test_a_person_is_shown_once_a_file_granted_thrice(alice: User, bob: User) ->
     for _ in range(3):
         Grant.objects.create(file=record, user=bob)
     assert list(access.visible_to(Person(bob))) == [record]
+
+
+def test_who_is_outside_has_what_the_maker_manages_and_no_more(alice: User, bob: User) -> None:
+    """Nothing but the root of the link, and of that only what is its maker's to hand on."""
+    case = placing.add_folder(placing.root_of(alice), "Case", added_by=alice)
+    inner = placing.add_folder(case, "Inner", added_by=alice)
+    one, below = placed(alice, case, name="one"), placed(alice, inner, name="below")
+    beside = placed(alice, name="beside")
+    soon = timezone.now() + timedelta(hours=1)
+
+    def to(user: User, **root: Any) -> access.Link:
+        return access.Link(User.objects.get(pk=user.pk), 1, soon, **root)
+
+    def seen(who: access.Principal) -> set[Any]:
+        return {*access.visible_to(who), *access.folders_visible_to(who)}
+
+    def added(who: User) -> set[Any]:
+        maker = User.objects.get(pk=who.pk)
+        request = access.Request(maker, 1, soon, case.pk)
+        assert not seen(request)
+        return set(access.addable_by(request))
+
+    # Without the permission, not even the owner.
+    assert not seen(to(alice, folder=case.pk))
+    assert not added(alice)
+    for user in (alice, bob):
+        allow(user)
+    assert seen(to(alice, folder=case.pk)) == {case, inner, one, below}
+    assert seen(to(alice, file=one.pk)) == {one}
+    assert not seen(to(bob, folder=case.pk))
+    grant = Grant.objects.create(folder=case, user=bob, level="add")
+    assert not seen(to(bob, folder=case.pk))
+    assert not added(bob)
+    Grant.objects.filter(pk=grant.pk).update(level="manage", expires_at=soon - timedelta(minutes=9))
+    assert seen(to(bob, folder=inner.pk)) == {inner, below}
+    assert added(bob) == added(alice) == {case, inner}
+    for rule in (
+        *(access.managed_by, access.former_visible_to, access.removable_by, access.addable_by),
+        *(access.folders_managed_by, access.trashed_files_of, access.trashed_folders_of),
+    ):
+        assert not rule(to(bob, folder=case.pk)).exists()
+    # It is explained as it is decided, and ends with what it rests on.
+    found = access.accesses_of(to(bob, folder=inner.pk), [case, inner, one, below, beside])
+    assert set(found) == {inner.pk, below.pk}
+    assert found[below.pk].level == "download"
+    assert found[below.pk].until == soon - timedelta(minutes=9)
+    assert set(access.accesses_of(to(alice, file=one.pk), [case, one, below])) == {one.pk}
+    over = access.Link(alice, 1, timezone.now(), folder=case.pk)
+    assert not seen(over)
+    assert not access.accesses_of(over, [case])
+    assert not access.covered_by_one_grant(to(bob, folder=case.pk), case, inner)
+    # What sleeps, sleeps for them.
+    Folder.objects.filter(pk=case.pk).update(trashed_at=timezone.now())
+    assert not seen(to(alice, folder=inner.pk))
+    Folder.objects.filter(pk=case.pk).update(trashed_at=None)
+    User.objects.filter(pk=alice.pk).update(is_active=False)
+    assert not seen(to(alice, folder=case.pk))
+    assert not added(alice)
+
+
+def allow(user: User) -> None:
+    """Let somebody make links and requests."""
+    from django.contrib.auth.models import Permission as Row
+    from django.contrib.contenttypes.models import ContentType
+
+    kind = ContentType.objects.get_for_model(FileRecord)
+    for name in (Permission.LINK, Permission.REQUEST):
+        codename = name.partition(".")[2]
+        row = Row.objects.filter(codename=codename, content_type__app_label="files").first()
+        row = row or Row.objects.create(codename=codename, content_type=kind, name=codename)
+        user.user_permissions.add(row)

@@ -235,3 +235,15 @@ def test_what_django_says_has_the_route_and_not_the_path(logger: str) -> None:
     assert WithoutPath().filter(one)
     assert "secret" not in one.getMessage()
     assert one.getMessage().startswith("Internal Server Error: /accounts/password/reset/key/")
+
+
+def test_a_door_for_people_outside_is_not_told() -> None:
+    """Its path is its secret; a folder that is called so is none."""
+    record = logging.makeLogRecord(
+        {"msg": "GET /l/%s/download/ /r/%s /a/l/b/", "args": ("a" * 30,) * 2}
+    )
+    for formatter in (JsonFormatter(), LineFormatter("%(message)s")):
+        told = formatter.format(record)
+        assert "aaaa" not in told
+        assert "GET /l/" in told
+        assert "/a/l/b/" in told

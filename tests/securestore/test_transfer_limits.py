@@ -6,17 +6,20 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from django.test import Client
+from django.contrib.auth.models import AnonymousUser
+from django.http import HttpRequest
+from django.test import Client, RequestFactory
 from pytest_django import Settings
 
 from accounts.models import User
 from audit.models import AuditEvent
 from files.models import FileRecord
 from files.vault import storing
-from securestore.transfer_limits import PLACES, TRANSFERS, NoPlace, Places
+from securestore.transfer_limits import PLACES, TRANSFERS, NoPlace, Places, whose
 from tests.files.conftest import give
 from tests.files.doors import ROUTES
 from tests.integration.services import wait_until
@@ -243,3 +246,22 @@ def test_a_view_that_fails_gives_its_place_back(
 
 def test_every_view_that_is_named_exists() -> None:
     assert set(TRANSFERS) <= set(ROUTES)
+
+
+def test_who_is_outside_takes_the_places_of_the_door() -> None:
+    """None of its maker's, and not all of those that there are."""
+
+    def at(path: str, **kwargs: str) -> HttpRequest:
+        request = RequestFactory().get(path)
+        request.user = AnonymousUser()
+        request.resolver_match = SimpleNamespace(kwargs=kwargs)  # type: ignore[assignment]
+        return request
+
+    one, other = (whose(at("/l/x/", token=text)) for text in ("a", "b"))
+    assert one is not None
+    assert other is not None
+    assert one != other
+    assert max(one, other) < 0
+    assert whose(at("/l/x/", token="a")) == one
+    assert whose(at("/files/", token="a")) is None
+    assert whose(at("/l/x/")) is None
