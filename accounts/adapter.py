@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+from datetime import timedelta
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.app_settings import EMAIL_CONFIRMATION_EXPIRE_DAYS
 from allauth.account.auth_backends import AuthenticationBackend
 from allauth.core import context as around
 from allauth.core.context import request_context
@@ -13,18 +16,23 @@ from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.contrib.auth import authenticate
 from django.contrib.auth.hashers import make_password
+from django.contrib.sites.shortcuts import get_current_site
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
-from django.utils.translation import gettext, gettext_lazy
+from django.utils.translation import get_language, gettext, gettext_lazy
 
 import audit
-from accounts import limits, lockouts, mail, members, powers, preferences
+from accounts import limits, lockouts, members, powers, preferences
 from accounts.backends import account_tried, typed_name
 from accounts.models import User
 from accounts.signals import record_failure
 from audit.client_addresses import client_address
+from notices import mail
+from notices.sealing import KeyAway
 from runtime.connections import release
 from runtime.slots import LONGEST, PATIENCE, SLOTS, Slots
+
+log = logging.getLogger(__name__)
 
 # What stands for the address of a client that has none: a Unix socket's.
 NO_ADDRESS = "0.0.0.0"  # noqa: S104  no address to listen on
@@ -38,6 +46,15 @@ NOT_RIGHT = gettext_lazy(
     "Name or password is not right. If you are sure of them: after many wrong "
     "attempts, anybody's, right ones are refused for 5 minutes, too."
 )
+
+
+_CONFIRMING = timedelta(days=EMAIL_CONFIRMATION_EXPIRE_DAYS)
+_USEFUL = {
+    "password_reset_key": timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT),
+    "email_confirmation": _CONFIRMING,
+    "email_confirmation_signup": _CONFIRMING,
+}
+"""How long the link of a mail works: later it is not sent."""
 
 
 class _Wrong(Exception):
@@ -175,12 +192,27 @@ class AccountAdapter(DefaultAccountAdapter):
     # --- Mail
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """Raises MailUnavailable when it could not be handed over."""
+        """Let it wait to be sent: no mail server holds a page up. Raises KeyAway."""
         hours = settings.PASSWORD_RESET_TIMEOUT // 3600
+        request = self.request
+        around_it = {"request": request, "email": email, "current_site": get_current_site(request)}
         reader = context.get("user") or User.objects.filter(email__iexact=email).first()
-        # Some mails go out when a transaction commits, which may be after the request.
-        with request_context(self.request), mail.handing_over(), preferences.of_reader(reader):
-            super().send_mail(template_prefix, email, {"reset_hours": hours, **context})
+        # Some mails are written when a transaction commits, which may be after the request.
+        with request_context(request), preferences.of_reader(reader):
+            told = {"reset_hours": hours, **around_it, **context}
+            message = self.render_mail(template_prefix, email, told)
+            language = get_language() or ""
+        kind = template_prefix.rpartition("/")[2]
+        mail.put(
+            message.subject,
+            message.body,
+            kind=kind,
+            to=email,
+            person=reader,
+            language=language,
+            useful_for=_USEFUL.get(kind),
+            site=f"{request.scheme}://{request.get_host()}",
+        )
 
     def send_account_already_exists_mail(self, email: str) -> None:
         """Signing up with an address that is known must take as long as with another."""
@@ -191,11 +223,11 @@ class AccountAdapter(DefaultAccountAdapter):
         return f"[Securestore] {subject}"
 
     def send_notification_mail(self, *args: Any, **kwargs: Any) -> None:
-        """What it tells of has happened: a mail server that is away must not make it an error."""
+        """What it tells of has happened: a key service that is away must not make it an error."""
         try:
             super().send_notification_mail(*args, **kwargs)
-        except mail.MailUnavailable as away:
-            mail.log.error("a notification was not sent: %s", away)
+        except KeyAway as away:
+            log.error("a notification was not written: %s", away)
 
     def send_password_reset_mail(self, user: User, email: str, context: dict[str, Any]) -> None:
         super().send_password_reset_mail(user, email, context)

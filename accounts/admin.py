@@ -365,16 +365,9 @@ class InvitationAdmin(BaseInvitationAdmin):
         self._tell(request, sent)
         return True
 
-    def _tell(self, request: HttpRequest, sent: invitations.Sent) -> None:
-        if sent.delivered:
-            text = _("The invitation to %(email)s was sent.") % {"email": sent.invitation.email}
-            self.message_user(request, text, messages.SUCCESS)
-        else:
-            text = _(
-                "The mail server did not take the invitation to %(email)s. "
-                "Send it again when it works; the log has the reason."
-            ) % {"email": sent.invitation.email}
-            self.message_user(request, text, messages.ERROR)
+    def _tell(self, request: HttpRequest, sent: Invitation) -> None:
+        text = _("The invitation to %(email)s is on its way.") % {"email": sent.email}
+        self.message_user(request, text, messages.SUCCESS)
 
     @admin.action(description=_("Send the chosen invitations again"), permissions=["invite"])
     def send_again(self, request: HttpRequest, chosen: QuerySet[Invitation]) -> None:

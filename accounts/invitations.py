@@ -11,26 +11,23 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 
 from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
-from django.core.mail import EmailMessage
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
-from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
 
 import audit
-from accounts import mail, preferences
 from accounts.limits import ADDRESS, Limit
 from accounts.members import ensure_members_group
 from accounts.models import Invitation, User
+from notices import mail
 
 SENDING = Limit("invitation", {"to": "5/h", "user": "50/h"})
 OPENING = Limit("invitation_link", {ADDRESS: "30/5m"})
@@ -52,7 +49,9 @@ def hash_of(token: str) -> str:
     return hashlib.sha256(b"securestore/invitation/1\0" + token.encode()).hexdigest()
 
 
-def invite(email: str, *, groups: Iterable[Group] = (), actor: User, request: HttpRequest) -> Sent:
+def invite(
+    email: str, *, groups: Iterable[Group] = (), actor: User, request: HttpRequest
+) -> Invitation:
     """Make an invitation and send it. Without `groups`, to Members.
 
     Groups are powers: the caller lets only superusers choose them. Raises ValidationError where
@@ -64,7 +63,7 @@ def invite(email: str, *, groups: Iterable[Group] = (), actor: User, request: Ht
     return _send(invitation, list(groups) or [ensure_members_group()], actor, request)
 
 
-def resend(invitation: Invitation, *, actor: User, request: HttpRequest) -> Sent:
+def resend(invitation: Invitation, *, actor: User, request: HttpRequest) -> Invitation:
     """Send an invitation again, with a new link; the old one stops working.
 
     Raises NotOpen when it was accepted or revoked; an expired one opens again.
@@ -100,17 +99,9 @@ def refuse_address(email: str) -> None:
 # --- Sending -----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Sent:
-    """The outcome: the invitation, and whether the mail server took the mail."""
-
-    invitation: Invitation
-    delivered: bool
-
-
 def _send(
     invitation: Invitation, groups: Sequence[Group] | None, actor: User, request: HttpRequest
-) -> Sent:
+) -> Invitation:
     token = secrets.token_urlsafe(32)
     lasts = timedelta(hours=settings.INVITATION_EXPIRY_HOURS)
     is_new = invitation.pk is None
@@ -136,23 +127,22 @@ def _send(
             email=invitation.email,
             again=not is_new,
         )
-    return Sent(invitation, _mail(invitation, token, actor, request))
+        _mail(invitation, token, actor, request, lasts)
+    return invitation
 
 
-def _mail(invitation: Invitation, token: str, actor: User, request: HttpRequest) -> bool:
+def _mail(
+    invitation: Invitation, token: str, actor: User, request: HttpRequest, lasts: timedelta
+) -> None:
+    """Write the mail. It waits in the queue, and is sent when the transaction stands."""
     link = request.build_absolute_uri(reverse("invitation_link", args=[token]))
-    context = {"invitation": invitation, "link": link, "actor": actor, "host": request.get_host()}
-    with preferences.of_reader(None):
-        body = render_to_string("accounts/email/invitation_message.txt", context).strip()
-        subject = f"[Securestore] {gettext('You are invited')}"
-    message = EmailMessage(subject, body, settings.DEFAULT_FROM_EMAIL, [invitation.email])
-    try:
-        with mail.handing_over():
-            message.send()
-    except mail.MailUnavailable as away:
-        mail.log.error("invitation %s was not sent: %s", invitation.pk, away)
-        return False
-    return True
+    mail.enqueue(
+        "accounts/email/invitation",
+        {"invitation": invitation, "link": link, "actor": actor, "host": request.get_host()},
+        kind="invitation",
+        to=invitation.email,
+        useful_for=lasts,
+    )
 
 
 # --- Accepting ---------------------------------------------------------------------------------

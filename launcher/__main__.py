@@ -53,6 +53,7 @@ def serve(supervisor: Supervisor, host: str, port: int, data: Path) -> None:
     except BaseException:
         say(news)
         raise
+    start_mails(supervisor, site, configuration)
     say(f"\n{news}Securestore is ready at {site.url}" + ("\n" if sys.stdout.isatty() else ""))
     supervisor.watch()
 
@@ -74,6 +75,12 @@ def start_site(
             file=sys.stderr,
         )
     return site
+
+
+def start_mails(supervisor: Supervisor, site: Site, configuration: environment.Environment) -> None:
+    """Start what sends the mails that wait: where no server is named, they are printed here."""
+    env = {**site.environment(), "SITE_URL": configuration.site_url or site.url.rstrip("/")}
+    supervisor.start("The sender of mails", command("deliver", "--watch"), env=env)
 
 
 def say(text: str) -> None:

@@ -52,6 +52,7 @@ class Environment:
     access_key: str
     secret_key: str
     allowed_hosts: tuple[str, ...]
+    site_url: str = ""
 
     @property
     def store_port(self) -> int:
@@ -124,6 +125,7 @@ def read() -> Environment:
             access_key=env.str("AWS_ACCESS_KEY_ID", default=""),
             secret_key=optional_secret(env, "AWS_SECRET_ACCESS_KEY") or "",
             allowed_hosts=tuple(env.list("ALLOWED_HOSTS", default=[])),
+            site_url=env.str("SITE_URL", default=""),
         )
     except (ImproperlyConfigured, ValueError) as error:
         raise LaunchError(f"Configuration error: {error}") from None

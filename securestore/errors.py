@@ -28,7 +28,6 @@ from django.utils.translation import gettext, gettext_lazy
 
 from accounts import lockouts
 from accounts.limits import CounterUnavailable, in_words
-from accounts.mail import MailUnavailable
 from audit import context
 from files.crypto.errors import Damaged, KeyServiceError
 from files.crypto.errors import TooBusy as NotDerived
@@ -36,6 +35,7 @@ from files.errors import KeyRetired, KeysMissing, TooBusy
 from files.storage import StoreError
 from files.web.transfers import bodies, tus
 from files.web.transfers.refuse import NoFilesHere
+from notices.sealing import KeyAway
 from runtime import database_state
 from runtime.caches import CacheUnavailable
 from runtime.slots import TooBusy as NoSlot
@@ -59,7 +59,7 @@ Outage = (
     | TooBusy
     | NoSlot
     | NotDerived
-    | MailUnavailable
+    | KeyAway
     | Damaged
     | CacheUnavailable
     | CounterUnavailable

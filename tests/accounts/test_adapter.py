@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from ipaddress import ip_network
 
 import pytest
 from allauth.account.adapter import get_adapter
-from django.core import mail
+from django.conf import settings
 from django.test import Client, RequestFactory
 from django.urls import reverse
+from django.utils import timezone
 from pytest_django import Settings
 
 from accounts import adapter
@@ -17,7 +19,10 @@ from accounts.backends import PasswordBackend
 from accounts.models import User
 from audit import Event
 from audit.models import AuditEvent
+from notices.models import Mail
+from notices.sealing import KeyAway
 from runtime.slots import Slots, TooBusy
+from tests.mails import delivered
 
 NEWCOMER = {
     "email": "eve@example.org",
@@ -80,7 +85,7 @@ def test_a_reset_does_not_tell_who_has_an_account(
         302,
         reverse("account_reset_password_done"),
     )
-    assert [message.to for message in mail.outbox] == [[address]]
+    assert [message.to for message in delivered()] == [[address]]
 
 
 def test_a_reset_is_recorded_where_there_is_an_account(client: Client, alice: User) -> None:
@@ -88,12 +93,12 @@ def test_a_reset_is_recorded_where_there_is_an_account(client: Client, alice: Us
         client.post(reverse("account_reset_password"), {"email": address})
     [event] = AuditEvent.objects.filter(event=Event.PASSWORD_RESET_ASKED)
     assert event.data == {"user_id": alice.pk, "username": "alice"}
-    token = mail.outbox[0].body.split("/reset/key/")[1].split("/")[0]
+    token = delivered()[0].body.split("/reset/key/")[1].split("/")[0]
     assert token not in str(AuditEvent.objects.values())
 
 
-def test_a_mail_server_that_is_away_is_an_outage(
-    client: Client, alice: User, monkeypatch: pytest.MonkeyPatch
+def test_no_mail_server_holds_a_page_up(
+    client: Client, alice: User, password: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_arguments: object, **_options: object) -> int:
         raise ConnectionRefusedError
@@ -101,35 +106,57 @@ def test_a_mail_server_that_is_away_is_an_outage(
     monkeypatch.setattr("django.core.mail.backends.locmem.EmailBackend.send_messages", refuse)
     for address in (alice.email, "nobody@example.org"):
         answer = client.post(reverse("account_reset_password"), {"email": address})
-        assert answer.status_code == 503
-
-
-def test_a_notification_that_cannot_be_sent_stops_nothing(
-    client: Client, alice: User, password: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*_arguments: object, **_options: object) -> int:
-        raise ConnectionRefusedError
-
-    monkeypatch.setattr("django.core.mail.backends.locmem.EmailBackend.send_messages", refuse)
+        assert answer.status_code == 302
     client.force_login(alice)
     new = dict.fromkeys(("password1", "password2"), "quite another password")
     answer = client.post(reverse("account_change_password"), {"oldpassword": password, **new})
     assert answer.status_code == 302
     alice.refresh_from_db()
     assert alice.check_password("quite another password")
+    assert not delivered()
+    monkeypatch.undo()
+    Mail.objects.update(due_at=timezone.now())
+    assert len(delivered()) == 3
 
 
-def test_mails_are_plain_short_and_our_own(client: Client, alice: User, password: str) -> None:
+def test_a_link_that_works_no_more_is_not_sent(client: Client, alice: User) -> None:
+    client.post(reverse("account_reset_password"), {"email": alice.email})
+    [row] = Mail.objects.all()
+    lasts = timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)
+    assert row.useful_until is not None
+    assert abs(row.useful_until - row.made_at - lasts) < timedelta(seconds=5)
+
+
+def test_keys_that_are_away_are_an_outage_and_stop_no_notification(
+    client: Client, alice: User, password: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_arguments: object) -> None:
+        raise KeyAway("the key service is away")
+
+    monkeypatch.setattr("files.keys.waiting_mails.Keys.wrap", away)
+    answer = client.post(reverse("account_reset_password"), {"email": alice.email})
+    assert answer.status_code == 503
+    client.force_login(alice)
+    new = dict.fromkeys(("password1", "password2"), "quite another password")
+    answer = client.post(reverse("account_change_password"), {"oldpassword": password, **new})
+    assert answer.status_code == 302
+
+
+def test_mails_are_short_and_fetch_nothing(client: Client, alice: User, password: str) -> None:
     client.post(reverse("account_reset_password"), {"email": alice.email})
     client.post(reverse("account_reset_password"), {"email": "nobody@example.org"})
     client.force_login(alice)
     new = dict.fromkeys(("password1", "password2"), "quite another password")
     client.post(reverse("account_change_password"), {"oldpassword": password, **new})
     client.post(reverse("account_email"), {"action_add": "", "email": "second@example.org"})
-    assert len(mail.outbox) == 4
-    for message in mail.outbox:
+    assert len(delivered()) == 4
+    for message in delivered():
         assert message.subject.startswith("[Securestore] ")
-        assert not getattr(message, "alternatives", [])
+        [(html, kind)] = message.alternatives  # type: ignore[attr-defined]
+        assert kind == "text/html"
+        assert not re.search(r"<(?:img|link|style|script|iframe)|url\(|src=", str(html))
+        links = re.findall(r'href="([^"]*)"', str(html))
+        assert all(link.startswith("http://testserver/accounts/") for link in links)
         assert "Securestore at testserver" in message.body
         assert len(message.body) < 800
         assert "Thank you" not in message.body
@@ -242,7 +269,7 @@ def test_a_reset_lets_its_owner_in_again(client: Client, alice: User, password: 
     for _ in range(6):
         guess(Client(REMOTE_ADDR="192.0.2.1"), alice.email)
     client.post(reverse("account_reset_password"), {"email": alice.email})
-    link = re.search(r"http://testserver(/\S+)", str(mail.outbox[-1].body))
+    link = re.search(r"http://testserver(/\S+)", str(delivered()[-1].body))
     assert link is not None
     form = client.get(link[1])["Location"]
     new = "quite another password"

@@ -9,7 +9,6 @@ import pytest
 from allauth.account.models import EmailAddress
 from django.contrib.auth import authenticate
 from django.contrib.auth.hashers import MD5PasswordHasher
-from django.core import mail
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -18,6 +17,7 @@ from pytest_django import Settings
 
 from accounts.backends import account_tried
 from accounts.models import User
+from tests.mails import delivered
 
 SECOND = "second@example.org"
 
@@ -145,7 +145,7 @@ def test_signing_up_is_one_hash_whether_the_address_is_known(
     form = {"email": address, "username": "eve", "password1": "correct horse battery"}
     form["password2"] = form["password1"]
     assert hashes(lambda: client.post(reverse("account_signup"), form)) == 1
-    assert [message.to for message in mail.outbox] == [[address]]
+    assert [message.to for message in delivered()] == [[address]]
 
 
 @pytest.mark.usefixtures("people")

@@ -30,7 +30,6 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value
 from django.contrib.auth import authenticate
-from django.core import mail
 from django.core.cache import caches
 from django.core.management import call_command
 from django.db import connection
@@ -43,8 +42,10 @@ from accounts.models import User
 from files.models import FileRecord
 from files.recovery import backups
 from files.web.transfers import unlocking
+from notices import mail as queued
 from tests.files.multipart import CONTENT_TYPE, body, file
 from tests.files.multipart import field as form_field
+from tests.mails import delivered
 
 LOGIN = "account_login"
 MISTAKEN = "my password in the field for names"
@@ -67,7 +68,7 @@ class Used:
 
 def link() -> str:
     """The path of the link in the last mail."""
-    found = _LINK.search(str(mail.outbox[-1].body))
+    found = _LINK.search(str(delivered()[-1].body))
     assert found is not None
     return found[1]
 
@@ -153,7 +154,12 @@ def used(alice: User, bob: User, root: User, password: str, settings: Settings, 
     bearer = {"Authorization": f"Bearer {token}", "Tus-Resumable": "1.0.0"}
     assert Client().head(f"/uploads/{held.pk}", headers=bearer).status_code == 404
 
+    # A mail that waits for its server: the others were sent, and are not there any more.
+    letter = "a-link-that-waits-in-the-queue-Q7f2"
+    queued.put("A link", f"http://testserver/l/{letter}/", kind="link", to="guest@example.org")
+
     secrets = {
+        "waiting mail": letter,
         "token": token,
         "cookie": browser.cookies["sessionid"].value,
         "cookie of one half-way": half_way.cookies["sessionid"].value,

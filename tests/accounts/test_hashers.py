@@ -192,7 +192,7 @@ def _accept(client: Client, root: User, password: str) -> Answer:
     request = RequestFactory().get("/")
     request.user = root
     address = f"eve{Invitation.objects.count()}@example.org"
-    made = invitations.invite(address, actor=root, request=request).invitation
+    made = invitations.invite(address, actor=root, request=request)
     session = client.session
     session["invitation"] = made.token_hash
     session.save()

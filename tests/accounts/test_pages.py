@@ -10,7 +10,6 @@ import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
-from django.core import mail
 from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
@@ -20,6 +19,7 @@ from accounts.models import User
 from audit import Event
 from audit.models import AuditEvent
 from tests.accounts.credentials import CREDENTIAL
+from tests.mails import delivered
 
 ANONYMOUS = ["account_login", "account_signup", "account_reset_password"]
 ANONYMOUS += ["account_reset_password_done", "account_inactive"]
@@ -116,7 +116,7 @@ def test_pages_of_links_in_mails(client: Client, alice: User, settings: Settings
         assert_page(response)
         assert b"This link does not work" in response.content
     client.post(reverse("account_reset_password"), {"email": alice.email})
-    link = next(word for word in mail.outbox[0].body.split() if "/reset/key/" in word)
+    link = next(word for word in delivered()[0].body.split() if "/reset/key/" in word)
     moved = client.get(link)
     # The link's secret stands in no page's address, so in no Referer.
     assert moved["Location"].endswith("-set-password/")

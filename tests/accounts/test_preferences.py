@@ -14,6 +14,7 @@ from accounts.models import User
 from accounts.preferences import languages, of_reader, zones
 from runtime import moments
 from tests.files.test_models import placed
+from tests.mails import delivered
 
 LIST = "/files/"
 ENGLISH, GERMAN, FRENCH = "en-gb", "de", "fr"
@@ -84,7 +85,7 @@ RESET = "/accounts/password/reset/"
 
 def mail_after_reset(client: Client, address: str, browser: str) -> mail.EmailMessage:
     client.post(RESET, {"email": address}, headers={"Accept-Language": browser})
-    return mail.outbox[-1]
+    return delivered()[-1]
 
 
 @pytest.mark.parametrize(
@@ -135,5 +136,5 @@ def test_an_invitation_is_in_the_language_of_the_site(client: Client, root: User
     User.objects.filter(pk=root.pk).update(language="fr")
     client.force_login(root)
     client.post(reverse("admin:accounts_invitation_add"), {"email": "eve@example.org"})
-    assert mail.outbox[-1].subject == "[Securestore] You are invited"
-    assert "The link works once" in mail.outbox[-1].body
+    assert delivered()[-1].subject == "[Securestore] You are invited"
+    assert "The link works once" in delivered()[-1].body

@@ -6,12 +6,12 @@ import re
 from typing import Any
 
 import pytest
-from django.core import mail
 from django.test import Client
 
 from accounts.models import User
 from files.models import FileRecord
 from files.vault import storing
+from tests.mails import delivered
 
 pytestmark = pytest.mark.django_db
 ELSEWHERE = (
@@ -43,7 +43,7 @@ def test_a_link_in_a_mail_leads_here(client: Client, alice: User) -> None:
     forged = {"X-Forwarded-Host": "evil.example", "Forwarded": "host=evil.example"}
     response = client.post("/accounts/password/reset/", {"email": alice.email}, headers=forged)
     assert response.status_code == 302
-    [message] = mail.outbox
+    [message] = delivered()
     assert "evil" not in f"{message.subject}{message.body}"
     assert re.search(r"http://testserver/accounts/password/reset/key/", str(message.body))
     assert "\n" not in message.subject
