@@ -6,8 +6,9 @@ Mostly it is also the thread that gets the signal, and wakes up for it. But wher
 a thread in that very moment, on a busy host, that one gets it: then the process would go on serving
 until it is killed. So whoever gets it, the main thread is woken.
 
-And a process that is still starting has the handlers of the one that it was forked from, which are
-none of its own: until the web server sets others, it ends at once.
+And a process that is still starting has the handlers of the one that it was forked from, which only
+note, in a copy that nobody reads, that they were called. Until the web server sets others, it ends at
+once; and who was told before this module was loaded ends now, not when the patience of a stop is over.
 """
 
 from __future__ import annotations
@@ -26,7 +27,10 @@ def hear() -> None:
         return
     reading, writing = os.pipe2(os.O_CLOEXEC)
     os.set_blocking(writing, False)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    inherited = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    # Granian's handler is a method of its server, of which a forked process has a copy.
+    if getattr(getattr(inherited, "__self__", None), "interrupt_signal", False):
+        signal.raise_signal(signal.SIGTERM)
     signal.signal(NUDGE, lambda _number, _frame: None)
     # Written to by the C handler, in whichever thread it runs.
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)

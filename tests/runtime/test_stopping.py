@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+
+from launcher.ports import LOOPBACK, free_port
+from launcher.process import Child
 
 ROOT = Path(__file__).parents[2]
 
@@ -53,3 +58,38 @@ def test_it_is_for_the_main_thread() -> None:
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert done.stdout == "-1\n"
+
+
+# Loading the site takes as long, and a stop may come meanwhile.
+STARTING = """
+import pathlib, time
+pathlib.Path(__file__).with_name("begun").touch()
+time.sleep(1)
+from runtime import stopping
+stopping.hear()
+def application(environment, start_response):
+    start_response("200 OK", [])
+    return [b""]
+"""
+
+
+@pytest.mark.integration
+def test_a_process_that_is_told_while_it_starts_does_not_go_on(tmp_path: Path) -> None:
+    """It has the web server's own handler then, which would let it serve until it is killed."""
+    (tmp_path / "site_that_starts.py").write_text(STARTING)
+    options = "--interface wsgi --no-ws --workers 1 --workers-kill-timeout 30".split()
+    address = ["--host", LOOPBACK, "--port", str(free_port())]
+    server = Child(
+        "Granian",
+        [sys.executable, "-m", "granian", *options, *address, "site_that_starts:application"],
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}"},
+        cwd=tmp_path,
+        log=tmp_path / "log",
+        grace=60,
+    )
+    try:
+        server.wait_until((tmp_path / "begun").exists, seconds=60)
+    finally:
+        told = time.monotonic()
+        server.stop()
+    assert time.monotonic() - told < 20
