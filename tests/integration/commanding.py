@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import os
-import random
-import select
 import signal
-import socket
 import subprocess
 import sys
-import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from benchmarks.command import MEASURED, token_of
 from benchmarks.site import MeasuredSite
@@ -23,7 +17,6 @@ from client import build
 from launcher.ports import LOOPBACK
 
 ROOT = Path(__file__).parents[2]
-CHUNK = 64 * 1024
 SCOPES = ("read", "add", "share", "manage", "audit")
 
 
@@ -100,77 +93,3 @@ class Command:
             process.send_signal(signal.SIGKILL)
         process.communicate()
         return was_running
-
-
-class Unsteady:
-    """A proxy on loopback that cuts connections, after as many bytes as chance says.
-
-    In either direction, by an end or a reset; `cuts` are left. Use as a context manager.
-    """
-
-    def __init__(self, target: int, chance: random.Random, *, least: int, most: int) -> None:
-        self._target = target
-        self._chance = chance
-        self._bounds = (least, most)
-        self._lock = threading.Lock()
-        self._listener = socket.create_server((LOOPBACK, 0))
-        self.left = 0
-        self.made = 0
-        self.port: int = self._listener.getsockname()[1]
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._accept, daemon=True).start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        with suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
-
-    def _serve(self, client: socket.socket) -> None:
-        with (
-            client,
-            suppress(OSError),
-            socket.create_connection((LOOPBACK, self._target)) as server,
-        ):
-            self._pass(client, server)
-
-    def _pass(self, client: socket.socket, server: socket.socket) -> None:
-        with self._lock:
-            least, most = self._bounds
-            limit = int(least * (most / least) ** self._chance.random())
-        passed = 0
-        while True:
-            ready, _, _ = select.select([client, server], [], [])
-            for source, other in ((client, server), (server, client)):
-                if source not in ready:
-                    continue
-                data = source.recv(CHUNK)
-                if not data:
-                    return
-                passed += len(data)
-                if passed > limit and self._may_cut():
-                    other.sendall(data[: max(0, limit - passed + len(data))])
-                    return
-                other.sendall(data)
-
-    def _may_cut(self) -> bool:
-        with self._lock:
-            if not self.left:
-                return False
-            self.left -= 1
-            self.made += 1
-            return True

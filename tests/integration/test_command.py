@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.site import MeasuredSite, launched
-from tests.integration.commanding import Command, Unsteady
+from tests.integration.commanding import Command
+from tests.integration.cutting import CuttingProxy
 
 MIB = 2**20
 LARGE = 24 * MIB + 12_345
@@ -169,8 +170,9 @@ def same(one: Path, other: Path) -> bool:
 def cut_and_killed(place: Place, times: int, seed: int) -> None:
     """`put`, `get` and `sync` in turn, each cut or killed by chance, then given again."""
     chance = random.Random(seed)  # noqa: S311 - where it breaks
-    with Unsteady(place.site.port, chance, least=5_000, most=40 * MIB) as unsteady:
-        command = Command(place.site, place.folder, port=unsteady.port)
+    network = CuttingProxy(place.site.port, chance, cuts=0, least=5_000, most=40 * MIB, both=True)
+    with network:
+        command = Command(place.site, place.folder, port=network.port)
         for number in range(times):
             kind = ("put", "get", "sync")[number % 3]
             size = int(1000 * (LARGE / 1000) ** chance.random())
@@ -184,7 +186,7 @@ def cut_and_killed(place: Place, times: int, seed: int) -> None:
                 words = ("get", f"Cut/{seed}-{number}/f.bin", "--output", f"{name}/got")
             elif kind == "sync":
                 words = ("sync", name, f"ssv:Cut/{seed}-{number}")
-            unsteady.left = chance.randrange(1, 4)
+            network.allow(chance.randrange(1, 4))
             for _ in range(chance.randrange(3)):
                 command.killed(*words, after=chance.uniform(0.1, 1.5))
                 if kind == "get" and (place.here / name / "got").exists():
