@@ -7,8 +7,8 @@ a thread in that very moment, on a busy host, that one gets it: then the process
 until it is killed. So whoever gets it, the main thread is woken.
 
 And a process that is still starting has the handlers of the one that it was forked from, which only
-note, in a copy that nobody reads, that they were called. Until the web server sets others, it ends at
-once; and who was told before this module was loaded ends now, not when the patience of a stop is over.
+note, in a copy that nobody reads, that they were called. Until the web server sets others, it ends
+at once; and one that was told before this is called ends now, not when a stop has no patience left.
 """
 
 from __future__ import annotations

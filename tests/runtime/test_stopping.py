@@ -77,7 +77,7 @@ def application(environment, start_response):
 def test_a_process_that_is_told_while_it_starts_does_not_go_on(tmp_path: Path) -> None:
     """It has the web server's own handler then, which would let it serve until it is killed."""
     (tmp_path / "site_that_starts.py").write_text(STARTING)
-    options = "--interface wsgi --no-ws --workers 1 --workers-kill-timeout 30".split()
+    options = ["--interface", "wsgi", "--no-ws", "--workers-kill-timeout", "30"]
     address = ["--host", LOOPBACK, "--port", str(free_port())]
     server = Child(
         "Granian",
