@@ -42,6 +42,12 @@ class AuditEvent(models.Model):
             models.Index(fields=["event", "id"], name="audit_event"),
             models.Index(fields=["actor_id", "id"], name="audit_actor"),
             models.Index(fields=["file_id", "id"], name="audit_file"),
+            # Who has read it.
+            models.Index(
+                fields=["file_id", "actor_id"],
+                condition=models.Q(event="file_downloaded"),
+                name="audit_read_by",
+            ),
         )
         default_permissions = ("view",)
 

@@ -152,6 +152,12 @@ def former_visible_to(principal: Principal) -> QuerySet[FileRecord]:
     return _narrowed(files, principal, _LOOKS_BACK, "folder")
 
 
+def covered_by(folder: Folder) -> QuerySet[FileRecord]:
+    """Files that whoever may see that folder may see with it: what is in it and below, awake."""
+    awake = Folder.objects.filter(~_sleeping(OuterRef("pk")), above__ancestor=folder)
+    return FileRecord.objects.filter(folder__in=awake.order_by().values("pk"), trashed_at=None)
+
+
 def removable_by(principal: Principal) -> QuerySet[FileRecord]:
     """Files that the principal may put away: those managed, and one's own additions.
 
@@ -223,6 +229,17 @@ def folders_managed_by(principal: Principal) -> QuerySet[Folder]:
     managed = Q(owner_id=user.pk) | _through(user, _MANAGE, "pk")
     folders = _awake_folders(user).filter(managed, parent__isnull=False)
     return _narrowed(folders, principal, _DECIDES, "pk")
+
+
+def folders_accounted_to(principal: Principal) -> QuerySet[Folder]:
+    """Folders of which the principal may know who has read what is in them: those managed.
+
+    As `former_visible_to` of files.
+    """
+    user = principal.user
+    managed = Q(owner_id=user.pk) | _through(user, _MANAGE, "pk")
+    folders = _awake_folders(user).filter(managed, parent__isnull=False)
+    return _narrowed(folders, principal, _LOOKS_BACK, "pk")
 
 
 def folders_removable_by(principal: Principal) -> QuerySet[Folder]:

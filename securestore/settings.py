@@ -394,6 +394,7 @@ DOWNLOAD_RECHECK = timedelta(seconds=whole(env, "DOWNLOAD_RECHECK_SECONDS", 30))
 FILES_PER_PAGE = 50
 GRANTS_PER_PAGE = 100
 EVENTS_PER_PAGE = 50
+READERS_PER_PAGE = 100
 # Plaintext must never reach a temporary file: this is the only upload handler there is.
 FILE_UPLOAD_HANDLERS = ["files.web.transfers.refuse.RefusingUploadHandler"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1 << 20

@@ -144,11 +144,17 @@ class Api:
         self, path: str, asked: Mapping[str, str], rows: str, cursor: str = "after"
     ) -> Iterator[dict[str, Any]]:
         """The rows of all pages; `next` of one goes on as `cursor`."""
+        for page in self._whole_pages(path, asked, cursor):
+            yield from page[rows]
+
+    def _whole_pages(
+        self, path: str, asked: Mapping[str, str] | None = None, cursor: str = "after"
+    ) -> Iterator[dict[str, Any]]:
         after: Any = None
         while True:
-            query = urlencode({**asked} | ({cursor: str(after)} if after is not None else {}))
-            page = self.server.ask("GET", f"{path}?{query}").json()
-            yield from page[rows]
+            more = {cursor: str(after)} if after is not None else {}
+            page = self.server.ask("GET", f"{path}?{urlencode({**(asked or {}), **more})}").json()
+            yield page
             after = page.get("next")
             if not after or not page.get("more", True):
                 return
@@ -244,6 +250,15 @@ class Api:
     def history(self, entry: Entry) -> Iterator[dict[str, Any]]:
         """What happened to it, the newest first."""
         yield from self._pages(f"{path_of(entry)}/history", {}, "events", "before")
+
+    def read_by(self, entry: Entry) -> Iterator[dict[str, Any]]:
+        """Who has read it, and who has not: these first; then who has, and no longer can."""
+        former: list[dict[str, Any]] = []
+        for page in self._whole_pages(f"{path_of(entry)}/read-by"):
+            former += page.get("former") or []
+            for reader in page["readers"]:
+                yield {**reader, "files": page["files"]} if entry.is_folder else reader
+        yield from former
 
     def audit(self, after: int) -> Iterator[dict[str, Any]]:
         """The log from an event on, the oldest first."""

@@ -269,9 +269,12 @@ def _looking(command: Adder) -> None:
         "with whom it is shared, and why",
         "securestore who Cases/12",
         "securestore who Cases/12 --all --json",
+        "securestore who Cases/12/offer.pdf --read",
     )
     made.add_argument("path", help="a file or folder there")
-    made.add_argument("--all", action="store_true", help="each person; for administrators")
+    which = made.add_mutually_exclusive_group()
+    which.add_argument("--all", action="store_true", help="each person; for administrators")
+    which.add_argument("--read", action="store_true", help="who has read it, and who has not")
     made = command(
         "history", looking.history, "what happened to it", "securestore history Cases/12/offer.pdf"
     )

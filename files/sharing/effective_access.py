@@ -86,6 +86,12 @@ def readers(record: Item, at: datetime | None = None) -> QuerySet[User]:
     return _named_by(record, _over(record, above).live(at)).filter(is_active=True)
 
 
+def in_person(record: Item) -> QuerySet[User]:
+    """Of `readers` those who own it, or whom a live grant names: not by a group alone."""
+    people = _over(record, _above([record])).live().filter(user__isnull=False).values("user")
+    return readers(record).filter(Q(pk=record.owner_id) | Q(pk__in=people))
+
+
 def shut_out(record: Item, at: datetime | None = None) -> QuerySet[User]:
     """Those whom it or a grant over it names, and who cannot see it all the same."""
     named = _named_by(record, _over(record, _above([record])))

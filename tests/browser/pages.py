@@ -470,6 +470,7 @@ PAGES: dict[str, tuple[State, ...]] = {
     ),
     "files:version_view": (State(OWNER, "/files/{versioned}/versions/{version}/view/", shown),),
     "files:history": (State(OWNER, "/files/{file}/history/", picture="history"),),
+    "files:read_by": (State(OWNER, FILE + "read-by/", picture="read-by"),),
     "files:grants": (
         State(OWNER, SHARE, picture="share"),
         State(OWNER, SHARE, suggestions, picture="share-suggestions"),
@@ -518,6 +519,11 @@ PAGES: dict[str, tuple[State, ...]] = {
     ),
     "folders:new": (State(OWNER, FOLDER + "new/"),),
     "folders:grants": (State(OWNER, FOLDER + "grants/"),),
+    "folders:read_by": (
+        State(OWNER, FOLDER + "read-by/", picture="folder-read-by"),
+        State(OWNER, FOLDER + "read-by/", press("0 of", role="link")),
+        State(READER, FOLDER + "read-by/", status=403),
+    ),
     "folders:rename": (State(OWNER, FOLDER + "rename/"),),
     "folders:move": (State(OWNER, FOLDER + "move/"),),
     "folders:delete": (

@@ -120,6 +120,11 @@ DOORS: dict[str, list[Door]] = {
         _of_folder("POST", 403, named_by="folder"),
     ],
     "files:history": [Door(manage=True), Door("HEAD", manage=True)],
+    "files:read_by": [
+        Door(manage=True),
+        Door("HEAD", manage=True),
+        Door("POST", manage=True),
+    ],
     # Its only version is the current one; test_versions.py has files with others.
     "files:versions": [
         Door(manage=True),
@@ -156,6 +161,10 @@ DOORS: dict[str, list[Door]] = {
         *_page(403, takes=FOLDER, manage=True),
         _of_folder("POST", 403, manage=True),
         _of_folder("POST", 403, manage=True, data={"revoke": "1"}),
+    ],
+    "folders:read_by": [
+        *_page(takes=FOLDER, manage=True),
+        _of_folder("POST", manage=True),
     ],
     "folders:rename": [
         *_page(takes=FOLDER, manage=True),
@@ -257,6 +266,7 @@ OPERATIONS: list[Operation] = [
     _operation("POST", "/folders/{folder_id}/move", "manage", 404, **_NOWHERE),
     _operation("POST", "/folders/{folder_id}/restore", "manage", manage=True, trashed=True),
     # Members may not share; test_operations.py has those who may.
+    _operation("GET", "/folders/{folder_id}/read-by", "read", manage=True),
     _operation("GET", "/folders/{folder_id}/grants", "share", 403, manage=True),
     _operation("POST", "/folders/{folder_id}/grants", "share", 403, **_SHARE),
     _operation("DELETE", "/folders/{folder_id}/grants/{number}", "share", 403, manage=True),
@@ -274,6 +284,7 @@ OPERATIONS: list[Operation] = [
     _operation("GET", "/files/{file_id}/versions/{version}/content", "read", 404, manage=True),
     _operation("HEAD", "/files/{file_id}/versions/{version}/content", "read", 404, manage=True),
     _operation("GET", "/files/{file_id}/history", "read", manage=True),
+    _operation("GET", "/files/{file_id}/read-by", "read", manage=True),
     _operation("GET", "/files/{file_id}/digest", "read"),
     _operation("GET", "/files/{file_id}/content", "read"),
     _operation("HEAD", "/files/{file_id}/content", "read"),

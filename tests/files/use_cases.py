@@ -53,7 +53,7 @@ from files.keys.wrapping_history import with_past
 from files.models import Conflict, FileRecord, Folder, Grant, StoredObject
 from files.recovery import database_closing
 from files.rotation import reencryption, retirement
-from files.sharing import delegating, denials, granting
+from files.sharing import delegating, denials, granting, read_by
 from files.tree import placing
 from files.upkeep import verification
 from files.vault import (
@@ -213,6 +213,7 @@ MODULES: dict[str, str] = {
     "files.records.postgresql": "runs programs for backups",
     "files.upkeep.pulse": "writes a row that says nothing, to find out whether it can",
     "files.sharing.recipients": READS,
+    "files.sharing.read_by": WALKED,
     "files.upkeep.reconciliation": SUMMARY,
     "files.rotation.reencryption": WALKED,
     "files.vault.resumable": WALKED,
@@ -289,6 +290,7 @@ MODULES: dict[str, str] = {
     "files.web.downloads": PAGES,
     "files.web.grants": PAGES,
     "files.web.readers": PAGES,
+    "files.web.read_by": PAGES,
     "files.web.share_form": PAGES,
     "files.web.share_several": PAGES,
     "files.web.shared": PAGES,
@@ -440,6 +442,12 @@ NO_EVENT: dict[str, str] = {
     "files.sharing.granting.given_by": READS,
     "files.sharing.delegating.may_withdraw": RULES,
     "files.sharing.granting.remaining": READS,
+    "files.sharing.read_by.Line.state": READS,
+    "files.sharing.read_by.Readers.have_not": READS,
+    "files.sharing.read_by.files_of": READS,
+    "files.sharing.read_by.of_file": READS,
+    "files.sharing.read_by.of_folder": READS,
+    "files.sharing.read_by.person_in": READS,
     "files.vault.opening.OpenFile.chunks": (
         "damage is marked by mark_damaged; the download is an event"
     ),
@@ -1103,6 +1111,9 @@ WRITES: dict[str, list[Case]] = {
         Case(Event.SIGNED_OUT, lambda w: lambda: signals.record_sign_out(w.bob, request=w.request))
     ],
     "audit.exports.answer": [Case(Event.AUDIT_EXPORTED, _export)],
+    "files.sharing.read_by.export": [
+        Case(Event.AUDIT_EXPORTED, lambda w: lambda: read_by.export(w.record, asker=w.alice))
+    ],
     "files.sharing.denials.note": [Case(Event.DOWNLOAD_DENIED, _note)],
     "files.sharing.denials.note_folder": [Case(Event.ACCESS_DENIED, _note_folder)],
     "files.sharing.denials.note_upload": [Case(Event.ACCESS_DENIED, _note_upload)],

@@ -115,6 +115,9 @@ def test_looking_and_changing(place: Place) -> None:
     assert len(place.ok("cat", "Look/tree/c.txt")) == 10
     place.ok("rm", "--recursive", "Look/empty")
     assert json.loads(place.ok("who", "Look", "--json"))["items"][0]["owner"] == "root"
+    read = json.loads(place.ok("who", "Look", "--read", "--json"))["items"]
+    assert [one["username"] for one in read] == ["root"]
+    assert b"root" in place.ok("who", "Look/tree/b.txt", "--read")
     assert json.loads(place.ok("history", "Look/tree/b.txt", "--json"))["items"]
     assert json.loads(place.ok("audit", "--json"))["items"][0]["id"] == 1
     assert json.loads(place.ok("whoami", "--json"))["username"] == "root"

@@ -70,9 +70,14 @@ def _below(
 
 
 def who(session: Session) -> int:
-    """Who can read it, and why; with --all what administrators see, person by person."""
+    """Who can read it, and why; with --all what administrators see, person by person.
+
+    With --read who has read it, and who has not.
+    """
     entry = session.api.entry(parse(session.options.path))
-    if session.options.all:
+    if session.options.read:
+        session.output.items((_has_read(raw), raw) for raw in session.api.read_by(entry))
+    elif session.options.all:
         session.output.items((_reader(raw), raw) for raw in session.api.access(entry))
     else:
         grants = (raw for raw in session.api.grants(entry) if raw["status"] == "live")
@@ -80,6 +85,24 @@ def who(session: Session) -> int:
         rows = [(f"{owner['owner']}  owner", owner)]
         session.output.items(chain(rows, ((_share(raw), raw) for raw in grants)))
     return 0
+
+
+_READ = {
+    "no": "has not read it",
+    "earlier": "an earlier version",
+    "part": "in part",
+    "whole": "has read it",
+}
+
+
+def _has_read(raw: Mapping[str, Any]) -> str:
+    if "files_read" in raw:
+        read = f"{raw['files_read']} of {raw['files']}"
+    else:
+        read = _READ.get(raw["read"], raw["read"])
+    last = f"  last {raw['last'][:19]}" if raw["last"] else ""
+    gone = "" if raw.get("can_read", True) else "  no longer can"
+    return f"{raw['username']}  {read}{last}{gone}"
 
 
 def _share(raw: Mapping[str, Any]) -> str:

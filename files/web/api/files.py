@@ -19,7 +19,7 @@ from files.access import (
 from files.errors import KeyNeeded
 from files.folders import making, moving, trash
 from files.models import FileRecord, Folder, Item
-from files.sharing import denials, history
+from files.sharing import denials, history, read_by
 from files.vault import opening, versions
 from files.web.api import shapes
 from files.web.api.answers import answers
@@ -169,6 +169,31 @@ def read_history(
         ],
         "next": page.before or None,
     }
+
+
+AFTER: Any = Query("", max_length=200, description="`next` of the page before.")
+
+
+@router.get(
+    "/{uuid:file_id}/read-by", auth=READ, response=answers({200: shapes.FileReadByOut}, 404)
+)
+def file_read_by(
+    request: HttpRequest,
+    file_id: UUID,
+    after: str = AFTER,
+    limit: int = Query(50, ge=1, le=EVENTS),
+) -> Any:
+    """Who has read a file, and who has not, for who manages it."""
+    record = rereadable(request, file_id)
+    page = read_by.of_file(record, asker=user_of(request), after=after, length=limit)
+    return shapes.FileReadByOut(
+        people=page.people,
+        have_read=page.have_read,
+        unnamed=page.unnamed,
+        readers=[shapes.read_out(one) for one in page.lines],
+        former=[shapes.former_out(one) for one in page.former],
+        next=page.next or None,
+    )
 
 
 # --- Digests ------------------------------------------------------------------------------------

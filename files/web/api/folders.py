@@ -10,17 +10,23 @@ from ninja import Router
 from ninja.params.functions import Query
 from ninja.responses import Status
 
-from files.access import Scope, addable_by, folders_managed_by, folders_removable_by
+from files.access import (
+    Scope,
+    addable_by,
+    folders_accounted_to,
+    folders_managed_by,
+    folders_removable_by,
+)
 from files.errors import MayNotAdd
 from files.folders import making, trash
 from files.lists import contents
 from files.models import Folder
-from files.sharing import denials
+from files.sharing import denials, read_by
 from files.tree import placing
 from files.web.api import paths, shapes
 from files.web.api.answers import IDEMPOTENT, answers, once
 from files.web.api.entrance import Needs, program_of, user_of
-from files.web.api.files import MANAGE, READ, move_item, restored_folder
+from files.web.api.files import AFTER, EVENTS, MANAGE, READ, move_item, restored_folder
 from files.web.api.problems import Problem
 from files.web.requested import denied_folder, trashed_folder, visible, visible_folder
 from files.web.transfers.destinations import way_of
@@ -134,6 +140,31 @@ def managed_folder(request: HttpRequest, folder_id: UUID) -> Folder:
         denied_folder(request, folder.pk, denials.NO_PERMISSION)
         raise Problem("may_not", "This folder is not yours to change.")
     return folder
+
+
+@router.get(
+    "/{uuid:folder_id}/read-by", auth=READ, response=answers({200: shapes.FolderReadByOut}, 404)
+)
+def folder_read_by(
+    request: HttpRequest,
+    folder_id: UUID,
+    after: str = AFTER,
+    limit: int = Query(50, ge=1, le=EVENTS),
+) -> Any:
+    """Who has read how much of what is in a folder, for who manages it."""
+    folder = visible_folder(request, folder_id)
+    if not folders_accounted_to(program_of(request)).filter(pk=folder.pk).exists():
+        denied_folder(request, folder.pk, denials.NO_PERMISSION)
+        raise Problem("may_not", "Who has read what is in a folder is for who manages it.")
+    page = read_by.of_folder(folder, asker=user_of(request), after=after, length=limit)
+    return shapes.FolderReadByOut(
+        people=page.people,
+        have_read=page.have_read,
+        unnamed=page.unnamed,
+        files=page.files,
+        readers=[shapes.folder_read_out(one) for one in page.lines],
+        next=page.next or None,
+    )
 
 
 @router.patch("/{uuid:folder_id}", auth=MANAGE, response=answers({200: shapes.FolderOut}, 404, 409))

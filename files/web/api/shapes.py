@@ -18,6 +18,7 @@ from accounts.models import User
 from files.access import Access, Principal, accesses_of, folders_visible_to
 from files.lists.rows import Page, Row
 from files.models import FileRecord, Folder, Grant, Item
+from files.sharing import read_by
 from files.web.transfers.downloads import etag_of
 
 Level = Literal["owner", "manage", "add", "download"]
@@ -254,6 +255,60 @@ class HistoryOut(Schema):
     next: int | None
 
 
+class ReadOut(Schema):
+    """Whether and when somebody has read a file: was sent bytes of it."""
+
+    username: str
+    name: str
+    can_read: bool = Field(description="False: they no longer can.")
+    is_owner: bool
+    read: Literal["no", "earlier", "part", "whole"] = Field(
+        description="`earlier`: another version than the present one, and nothing of that."
+    )
+    first: datetime | None
+    last: datetime | None
+    times: int
+
+
+class FileReadByOut(Schema):
+    """Who has read a file, and who has not: these first. `next` goes on as `after`."""
+
+    people: int = Field(description="Who can read it now.")
+    have_read: int = Field(description="Of these, who has read something of its present version.")
+    unnamed: int = Field(
+        description="Of these, who has not and is not named: names of who is in a group are for "
+        "who may share."
+    )
+    readers: list[ReadOut]
+    former: list[ReadOut] = Field(
+        description="Who has read it and no longer can, the last 50; on the first page alone."
+    )
+    next: str | None
+
+
+class FolderReadOut(Schema):
+    """How many files of a folder somebody has read, and when."""
+
+    username: str
+    name: str
+    is_owner: bool
+    files_read: int
+    first: datetime | None
+    last: datetime | None
+    times: int
+
+
+class FolderReadByOut(Schema):
+    """Who has read how much of a folder: those who have read nothing first."""
+
+    people: int = Field(description="Who can read it now.")
+    have_read: int = Field(description="Of these, who has read something in it.")
+    unnamed: int = Field(description="As of a file.")
+    files: int = Field(description="How many there are in it and below.")
+    readers: list[FolderReadOut]
+    next: str | None
+
+
 class DigestOut(Schema):
     """What the bytes of a file are."""
 
@@ -442,3 +497,44 @@ def grant_out(grant: Grant, above: Collection[UUID] = (), item: Item | None = No
         created_at=grant.created_at,
         folder_id=grant.folder_id if inherited and grant.folder_id in above else None,
     )
+
+
+def read_out(line: read_by.Line) -> ReadOut:
+    """Somebody who can read a file, and what they have read of it."""
+    return ReadOut(
+        username=line.user.username,
+        name=line.user.get_full_name(),
+        can_read=True,
+        is_owner=line.is_owner,
+        read=line.state.value,
+        **_when(line.read),
+    )
+
+
+def former_out(one: read_by.Former) -> ReadOut:
+    """Somebody who has read it and no longer can."""
+    return ReadOut(
+        username=one.name,
+        name=one.user.get_full_name() if one.user else "",
+        can_read=False,
+        is_owner=False,
+        read=one.read.state.value,
+        **_when(one.read),
+    )
+
+
+def folder_read_out(line: read_by.Line) -> FolderReadOut:
+    """Somebody who can read a folder, and how much of it they have read."""
+    return FolderReadOut(
+        username=line.user.username,
+        name=line.user.get_full_name(),
+        is_owner=line.is_owner,
+        files_read=line.read.files if line.read else 0,
+        **_when(line.read),
+    )
+
+
+def _when(read: read_by.Read | None) -> dict[str, Any]:
+    if read is None:
+        return {"first": None, "last": None, "times": 0}
+    return {"first": read.first, "last": read.last, "times": read.times}

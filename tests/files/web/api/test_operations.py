@@ -266,6 +266,25 @@ def test_history_says_what_happened_and_by_which_token(caller: Caller, record: F
     assert rest["next"] is None
 
 
+def test_who_has_read_it(
+    alice: User, bob: User, caller: Caller, record: FileRecord, cases: Folder
+) -> None:
+    give(record, bob)
+    give(cases, bob)
+    Caller(bob).get(f"/files/{record.pk}/content").getvalue()
+    told = caller.get(f"/files/{record.pk}/read-by?limit=1").json()
+    assert (told["people"], told["have_read"], told["unnamed"]) == (2, 1, 0)
+    assert [(one["username"], one["read"]) for one in told["readers"]] == [("alice", "no")]
+    rest = caller.get(f"/files/{record.pk}/read-by?after={quote(told['next'])}").json()
+    assert [(one["username"], one["read"]) for one in rest["readers"]] == [("bob", "whole")]
+    assert rest["next"] is None
+    of_folder = caller.get(f"/folders/{cases.pk}/read-by").json()
+    assert (of_folder["files"], len(of_folder["readers"])) == (0, 2)
+    assert problem(Caller(bob).get(f"/files/{record.pk}/read-by")) == (404, "not_found")
+    assert problem(Caller(bob).get(f"/folders/{cases.pk}/read-by")) == (403, "may_not")
+    assert problem(Caller(alice, "share").get(f"/files/{record.pk}/read-by"))[0] == 403
+
+
 def test_digests_are_for_who_may_have_the_bytes(
     alice: User, bob: User, caller: Caller, record: FileRecord, s3: object
 ) -> None:
