@@ -32,5 +32,8 @@ def test_every_refusal_is_a_problem_with_a_code() -> None:
         for method, operation in operations.items():
             refused = {s: a for s, a in operation["responses"].items() if int(s) >= 400}
             assert {"400", "401", "403", "429", "503"} <= refused.keys(), (method, path)
+            # The server itself refuses an address that is too long, before any program is asked.
+            assert "content" not in refused.pop("414")
+            assert ("411" in refused) == (method not in {"get", "head"}), (method, path)
             for answer in refused.values():
                 assert list(answer["content"]) == ["application/problem+json"]

@@ -2,6 +2,10 @@
 
 With `Idempotency-Key`, what was made once is not made again: the answer of the first request is
 given once more, for a day. Never with a secret: of an answer that had one, status and id are kept.
+
+Which request it was is known by a digest of all of it, its body too. The digest tells nobody what
+was in a file: it is made with the site's secret, and with the key as the program wrote it, which is
+kept nowhere.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.utils.crypto import salted_hmac
 from ninja import Schema
 from ninja.responses import Status
 
@@ -55,71 +60,95 @@ def once(
 
     What it makes and what is kept stand together, or neither. Raises Problem, and as `make` does.
     """
-    key = key_of(request)
-    if key is None:
+    asked = Asked.of(request)
+    if asked is None:
         return Status(status, make())
-    asked = _digest_of(request)
-    if (kept := replay(request, key, asked)) is not None:
+    asked.update(request.body)
+    if (kept := replay(request, asked)) is not None:
         return kept
     try:
         with transaction.atomic():
-            row = _begin(request, key, asked, status)
+            row = _begin(request, asked, status)
             made = make()
             KeptAnswer.objects.filter(pk=row.pk).update(body=made.model_dump(mode="json"))
     except IntegrityError:
         # Another one with the same key was faster.
-        if (kept := replay(request, key, asked)) is not None:
+        if (kept := replay(request, asked)) is not None:
             return kept
         raise
     return Status(status, made)
 
 
-def key_of(request: HttpRequest) -> str | None:
-    """What stands for the key that the request has; None without one. Raises Problem."""
-    text = request.headers.get(HEADER)
-    if text is None:
-        return None
-    if not _KEY.fullmatch(text):
-        raise Problem("invalid", f"{HEADER} takes 1 to 255 characters of ASCII, and no blank.")
-    return hashlib.sha256(text.encode()).hexdigest()
+class Asked:
+    """A request that has an `Idempotency-Key`: which one it is, once all of its body was seen."""
+
+    def __init__(self, request: HttpRequest, key: str) -> None:
+        self.key = hashlib.sha256(key.encode()).hexdigest()
+        about = (key, request.method or "", request.get_full_path())
+        # The address may have characters that are none: what arrives is told as it is.
+        text = "\0".join(about).encode("utf-8", "surrogatepass")
+        self._digest = salted_hmac("files.web.api.answers", text, algorithm="sha256")
+        self.seen = 0
+        """Bytes of its body so far."""
+
+    @classmethod
+    def of(cls, request: HttpRequest) -> Asked | None:
+        """None where it has no such header. Raises Problem."""
+        text = request.headers.get(HEADER)
+        if text is None:
+            return None
+        if not _KEY.fullmatch(text):
+            raise Problem("invalid", f"{HEADER} takes 1 to 255 characters of ASCII, and no blank.")
+        return cls(request, text)
+
+    def update(self, data: bytes) -> None:
+        """See more of the body."""
+        self._digest.update(data)
+        self.seen += len(data)
+
+    @property
+    def request(self) -> str:
+        """What stands for the request and its body so far, in hex."""
+        return self._digest.hexdigest()
 
 
-def _digest_of(request: HttpRequest) -> str:
-    return digest_of(request, request.body)
+def is_answered(request: HttpRequest, asked: Asked) -> bool:
+    """Whether a request with that key was answered within a day, whatever it was."""
+    return _kept(request, asked) is not None
 
 
-def digest_of(request: HttpRequest, about: bytes) -> str:
-    """What stands for a request: its method, its address, and what it is about."""
-    parts = (request.method or "", request.get_full_path())
-    digest = hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass"))
-    digest.update(b"\0" + about)
-    return digest.hexdigest()
-
-
-def replay(request: HttpRequest, key: str, asked: str) -> HttpResponse | None:
-    """The answer that was given to that key before. Raises Problem for another request's."""
+def _kept(request: HttpRequest, asked: Asked) -> KeptAnswer | None:
     since = clock.now() - KEPT
     token = token_of(request)
-    KeptAnswer.objects.filter(token_id=token.pk, key=key, made_at__lt=since).delete()
-    found = KeptAnswer.objects.filter(token_id=token.pk, key=key).first()
+    KeptAnswer.objects.filter(token_id=token.pk, key=asked.key, made_at__lt=since).delete()
+    return KeptAnswer.objects.filter(token_id=token.pk, key=asked.key).first()
+
+
+def replay(request: HttpRequest, asked: Asked) -> HttpResponse | None:
+    """The answer that was given to that key before. Raises Problem for another request's."""
+    found = _kept(request, asked)
     if found is None:
         return None
-    if found.request != asked:
+    if found.request != asked.request:
         raise Problem("idempotency_key_reused", "Use another key for another request.")
     response = JsonResponse(found.body, status=found.status)
     response[REPLAYED] = "true"
     return response
 
 
-def _begin(request: HttpRequest, key: str, asked: str, status: int) -> KeptAnswer:
+def _begin(request: HttpRequest, asked: Asked, status: int) -> KeptAnswer:
     return KeptAnswer.objects.create(
-        token_id=token_of(request).pk, key=key, request=asked, status=status, made_at=clock.now()
+        token_id=token_of(request).pk,
+        key=asked.key,
+        request=asked.request,
+        status=status,
+        made_at=clock.now(),
     )
 
 
-def keep(request: HttpRequest, key: str, asked: str, status: int, body: dict[str, Any]) -> None:
+def keep(request: HttpRequest, asked: Asked, status: int, body: dict[str, Any]) -> None:
     """Keep an answer. For the transaction that makes what it tells of."""
-    row = _begin(request, key, asked, status)
+    row = _begin(request, asked, status)
     KeptAnswer.objects.filter(pk=row.pk).update(body=body)
 
 

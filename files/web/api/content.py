@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, cast
@@ -39,7 +39,7 @@ from files.access import (
     replaceable_by,
     visible_to,
 )
-from files.errors import MayNotAdd, NoSuchVersion
+from files.errors import MayNotAdd, NoSuchVersion, VaultError
 from files.folders import making
 from files.keys.custody import UserKey
 from files.models import Conflict, Custody, FileRecord, Folder
@@ -48,7 +48,7 @@ from files.tree import placing
 from files.vault import opening, storing, versions
 from files.vault.destinations import Destination
 from files.web.api import paths, shapes
-from files.web.api.answers import digest_of, id_alone, keep, key_of, replay
+from files.web.api.answers import Asked, id_alone, is_answered, keep, replay
 from files.web.api.entrance import answering, enter, program_of, require, token_of, user_of
 from files.web.api.keys import key_of as file_key_of
 from files.web.api.problems import Problem
@@ -61,7 +61,7 @@ from runtime import slowness
 
 CHUNK: Final = 256 * 1024
 MODIFIED: Final = "Securestore-Modified"
-_DIGEST = re.compile(r"(?:^|,)\s*sha-256=(:[A-Za-z0-9+/=]*:)")
+_DIGEST = re.compile(r"(?:^|,)\s*sha-256\s*(?:=\s*([^,;]*))?")
 
 
 @csrf_exempt
@@ -124,9 +124,8 @@ def _not_allowed() -> HttpResponseBase:
 
 
 def _content(request: HttpRequest, base: Folder, names: list[str]) -> HttpResponseBase:
-    who = program_of(request)
     if request.method == "PUT":
-        return _put(request, _target(request, who, base, names))
+        return _put(request, base, names)
     reached = paths.follow(request, base, names)
     entry = reached.entry if len(reached.missing) == 1 else None
     if entry is None:
@@ -187,6 +186,8 @@ class _Target:
     must_be: str | None = None
     """The version that has to be there at the end as well, in hex."""
     must_be_new: bool = False
+    must_not_be: frozenset[str] = frozenset()
+    """The ETags that what was there must not have at the end either."""
     keys: list[UserKey] = field(default_factory=list)
 
     def status_of(self, record: FileRecord) -> int:
@@ -246,12 +247,10 @@ def _conditions(request: HttpRequest, target: _Target) -> None:
     unwanted = request.headers.get("If-None-Match")
     if unwanted is None:
         return
-    tags = set(parse_etags(unwanted))
-    if "*" not in tags:
-        raise Problem("not_implemented", "Of PUT, If-None-Match takes * alone.")
-    if there is not None:
+    target.must_not_be = frozenset(parse_etags(unwanted))
+    target.must_be_new = "*" in target.must_not_be
+    if there is not None and {"*", downloads.etag_of(there)} & target.must_not_be:
         raise _failed()
-    target.must_be_new = True
 
 
 def _failed() -> Problem:
@@ -259,32 +258,44 @@ def _failed() -> Problem:
 
 
 @sensitive_variables()
-def _put(request: HttpRequest, target: _Target) -> HttpResponseBase:
-    key, asked = key_of(request), ""
-    if key is not None:
-        about = (request.META.get("CONTENT_LENGTH", ""), request.headers.get("Repr-Digest", ""))
-        asked = digest_of(request, "\0".join(about).encode())
-        if (kept := replay(request, key, asked)) is not None:
-            return kept
+def _put(request: HttpRequest, base: Folder, names: list[str]) -> HttpResponseBase:
+    asked = Asked.of(request)
+    if asked is None:
+        return _put_once(request, base, names, None)
+    try:
+        # Before any condition: of what this very request has made, none would hold any more.
+        if not is_answered(request, asked):
+            return _put_once(request, base, names, asked)
+    except (IntegrityError, Problem, VaultError):
+        # Another one with the same key may have been faster.
+        if not is_answered(request, asked):
+            raise
+    length = declared_length(request)
+    if asked.seen < length:
+        for data in _received(request, length):
+            asked.update(data)
+    kept = replay(request, asked)
+    if kept is None:
+        raise Problem("idempotency_key_reused", "Its answer is kept no longer: take another key.")
+    return kept
+
+
+@sensitive_variables()
+def _put_once(
+    request: HttpRequest, base: Folder, names: list[str], asked: Asked | None
+) -> HttpResponseBase:
+    target = _target(request, program_of(request), base, names)
     custody = request.GET.get("custody", Custody.MANAGED)
     if custody not in Custody:
         raise Problem("invalid", "The custody of a file is managed or held.")
     target.keys = [UserKey.generated()] if custody == Custody.HELD else []
-    try:
-        record, status = _stored(request, target, partial(_keep, request, key, asked))
-    except IntegrityError:
-        # Another one with the same key was faster.
-        if key is not None and (kept := replay(request, key, asked)) is not None:
-            return kept
-        raise
+    record, status = _stored(request, target, asked)
     return _told(request, target, record, status)
 
 
-def _keep(
-    request: HttpRequest, key: str | None, asked: str, target: _Target, record: FileRecord
-) -> None:
+def _keep(request: HttpRequest, asked: Asked | None, target: _Target, record: FileRecord) -> None:
     """What the same request will be answered. In the transaction that makes the file."""
-    if key is None:
+    if asked is None:
         return
     status = target.status_of(record)
     body = _body(target, record, status)
@@ -292,12 +303,10 @@ def _keep(
         kept: dict[str, Any] = id_alone(record.pk)
     else:
         kept = body.model_dump(mode="json")
-    keep(request, key, asked, status, kept)
+    keep(request, asked, status, kept)
 
 
-def _stored(
-    request: HttpRequest, target: _Target, kept: Callable[[_Target, FileRecord], None]
-) -> tuple[FileRecord, int]:
+def _stored(request: HttpRequest, target: _Target, asked: Asked | None) -> tuple[FileRecord, int]:
     """The file, once all of its bytes are safe and checked. Raises Problem, and as `Upload`."""
     user, length = user_of(request), declared_length(request)
     upload = storing.Upload(
@@ -310,8 +319,12 @@ def _stored(
             target.folder, Conflict.RENAME if target.missing else target.conflict, target.who
         ),
     )
+    kept = partial(_keep, request, asked)
     try:
-        _receive(request, upload, length)
+        for data in _received(request, length):
+            upload.write(data)
+            if asked is not None:
+                asked.update(data)
         upload.finish()
         publish = partial(
             storing.publish, [upload], target.keys or None, check=partial(_check, target, kept)
@@ -337,22 +350,24 @@ def _check(
     [record] = records
     if target.must_be_new and record.name != target.name:
         raise _failed()
-    if target.must_be is not None:
+    if target.must_be is not None or target.must_not_be:
         before = versions.of(record).first()
-        if before is None or before.version.hex != target.must_be:
+        if target.must_be is not None and (before is None or before.version.hex != target.must_be):
+            raise _failed()
+        if before is not None and f'"{before.version.hex}"' in target.must_not_be:
             raise _failed()
     kept(target, record)
 
 
-def _receive(request: HttpRequest, upload: storing.Upload, length: int) -> None:
-    """All of the body, or Problem."""
+def _received(request: HttpRequest, length: int) -> Iterator[bytes]:
+    """All of the body as it comes. Raises Problem in its end, where it is not what was declared."""
     wanted = _digest_in(request)
     digest, received = hashlib.sha256(), 0
     while received < length and (data := _read(request, min(CHUNK, length - received))):
-        upload.write(data)
         received += len(data)
         if wanted is not None:
             digest.update(data)
+        yield data
     if received < length:
         if (slow := slowness.slowness_of(request)) is not None:
             raise Problem("too_slow", f"{slow} Nothing was stored.")
@@ -371,12 +386,15 @@ def _read(request: HttpRequest, size: int) -> bytes:
 
 
 def _digest_in(request: HttpRequest) -> bytes | None:
-    """SHA-256 of the body, as its client says it (RFC 9530); of other kinds nothing is known."""
+    """SHA-256 of the body, as its client says it (RFC 9530); of other kinds nothing is known.
+
+    Raises Problem where it is none: who sent it counts on its being compared.
+    """
     for name in ("Repr-Digest", "Content-Digest"):
         header = request.headers.get(name)
         if header is None or (found := _DIGEST.search(header)) is None:
             continue
-        digest = parse_byte_sequence(found[1])
+        digest = parse_byte_sequence(found[1] or "")
         if digest is None or len(digest) != hashlib.sha256().digest_size:
             raise Problem("invalid", f"{name} is not the SHA-256 of anything.")
         return digest

@@ -32,6 +32,19 @@ that is shipped sends the last one. It can only have a request refused."""
 _SLASH = re.compile(r"%2f", re.IGNORECASE)
 
 
+class Names:
+    """Whatever stands at the end of an address, line breaks and nothing too: it is told what is
+    wrong with it, where Django's own would say that there is nothing."""
+
+    regex = "(?s:.*)"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
 @dataclass(frozen=True)
 class Reached:
     """How far a path is there: the last folder of it, the names below that are missing, and what

@@ -6,6 +6,7 @@ Operations of bytes are plain views, so that no byte goes through a parser: they
 from __future__ import annotations
 
 import json
+from http import HTTPStatus
 from typing import Any, Final
 
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -81,7 +82,8 @@ def document() -> dict[str, Any]:
     }
     paths |= _bytes()
     for operations in paths.values():
-        for operation in operations.values():
+        for method, operation in operations.items():
+            _refused_before(method, operation["responses"])
             _as_problems(operation)
     found["paths"] = dict(sorted(paths.items()))
     found["components"]["schemas"] = dict(
@@ -98,11 +100,26 @@ def _stored() -> dict[str, Any]:
     return {name: value for name, value in found.items() if name != "$defs"}
 
 
+_ANY: Final = (414, 417)
+_CHANGING: Final = (405, 408, 411, 413, 415, 501)
+"""What refuses a request before any operation sees it, for what its headers say or how it comes
+(`bodies.check`, `securestore.form_bodies`); of those alone that change something."""
+
+
+def _refused_before(method: str, responses: dict[str, Any]) -> None:
+    for status in (*_ANY, *(() if method in {"get", "head"} else _CHANGING)):
+        responses.setdefault(str(status), {"description": HTTPStatus(status).phrase})
+    # The server's own answer, to an address that is too long for it: it has no problem.
+    responses["414"] = {"description": "The address is too long: an answer without a body"}
+    for status in sorted(responses):
+        responses[status] = responses.pop(status)
+
+
 def _as_problems(operation: dict[str, Any]) -> None:
     operation["security"] = [{"Token": []}]
     for status, response in operation["responses"].items():
         content = response.get("content", {})
-        if int(status) >= 400:
+        if int(status) >= 400 and status != "414":
             schema = content.pop("application/json", None)
             response["content"] = {
                 problems.CONTENT_TYPE: schema or {"schema": {"$ref": _ref("Problem")}}
@@ -171,7 +188,7 @@ def _receiving(operation_id: str, parameters: list[dict[str, Any]]) -> dict[str,
             _parameter("query", "parents", {"type": "string", "enum": ["1"]}, "Make folders."),
             _parameter("query", "custody", {"type": "string", "enum": ["managed", "held"]}),
             _header("If-Match", "The ETag of what is to be replaced."),
-            _header("If-None-Match", "* alone: only where nothing is there."),
+            _header("If-None-Match", "*: only where nothing is there; an ETag: not in its place."),
             _header("Repr-Digest", "sha-256 of the body: compared before anything is a file."),
             _header("Securestore-Modified", "RFC 3339: when the original was changed."),
             _header(HEADER),

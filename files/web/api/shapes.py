@@ -7,12 +7,12 @@ in a list, nor a name of a folder that the token does not reach.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from ninja import Field, Schema
-from pydantic import ConfigDict
+from pydantic import AfterValidator, ConfigDict
 
 from accounts.models import User
 from files.access import Access, Principal, accesses_of, folders_visible_to
@@ -20,8 +20,26 @@ from files.lists.rows import Page, Row
 from files.models import FileRecord, Folder, Grant, Item
 from files.sharing import read_by
 from files.web.transfers.downloads import etag_of
+from files.web.transfers.moments import FIRST, LAST
 
 Level = Literal["owner", "manage", "add", "download"]
+
+
+def _moment(given: datetime) -> datetime:
+    """In UTC, which not every moment can be told in. Raises ValueError."""
+    if given.tzinfo is None:
+        raise ValueError("a moment needs its offset, as in 2026-01-31T12:00:00Z")
+    try:
+        found = given.astimezone(UTC)
+        if not FIRST <= found <= LAST:
+            raise OverflowError
+    except OverflowError:
+        raise ValueError("that is not between the years 100 and 9999") from None
+    return found
+
+
+Moment = Annotated[datetime, AfterValidator(_moment)]
+"""A moment that a program sends."""
 
 
 class Problem(Schema):
@@ -193,8 +211,8 @@ class GrantIn(Strict):
         min_length=1, max_length=50, description="User names, addresses, names of groups, in full."
     )
     level: Literal["manage", "add", "download"] = "download"
-    starts_at: datetime | None = None
-    expires_at: datetime | None = None
+    starts_at: Moment | None = None
+    expires_at: Moment | None = None
     reason: str = Field(default="", max_length=200)
 
 

@@ -102,9 +102,6 @@ def _share(request: HttpRequest, item: Item, new: shapes.GrantIn) -> Any:
     named = named_each(new.to)
     if named.problems:
         raise Problem("invalid", " ".join(named.problems))
-    for moment in (new.starts_at, new.expires_at):
-        if moment is not None and timezone.is_naive(moment):
-            raise Problem("invalid", "A moment needs its offset, as in 2026-01-31T12:00:00Z.")
     if new.expires_at is not None and new.expires_at <= timezone.now():
         raise Problem("invalid", "That end is over already: choose a later one.")
     terms = granting.Terms(new.level, new.starts_at, new.expires_at, new.reason)

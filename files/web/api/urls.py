@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from django.urls import path
+from django.urls import path, register_converter
 
-from files.web.api import content, schema
+from files.web.api import content, paths, schema
+
+register_converter(paths.Names, "names")
 
 app_name = "api"
 urlpatterns = [
     path("openapi.json", schema.openapi, name="openapi"),
-    path("content/<path:path>", content.by_path, name="content"),
+    path("content/<names:path>", content.by_path, name="content"),
     path(
-        "folders/<uuid:folder_id>/content/<path:path>",
+        "folders/<uuid:folder_id>/content/<names:path>",
         content.by_folder_and_path,
         name="folder_content",
     ),

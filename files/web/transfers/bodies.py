@@ -8,6 +8,7 @@ before a byte is read, at every door.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from django.conf import settings
 from django.core.exceptions import BadRequest
@@ -33,6 +34,7 @@ _NO_NUMBER = gettext_lazy("Content-Length is not a number of bytes.")
 _OVERRIDES = ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override")
 # RFC 9110, 13.1: to ignore one of these is to do what the client asked not to be done.
 _CONDITIONS = ("If-Match", "If-None-Match", "If-Unmodified-Since")
+_CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _NO_CODING = frozenset({"", "identity", "binary", "8bit", "7bit"})
 
 
@@ -213,7 +215,9 @@ def _check_parts(request: HttpRequest) -> None:
             )
             % {"uploads": UPLOADS},
         )
-    kept = {"If-Match", "If-None-Match"} if is_content(request) else frozenset()
+    kept: Collection[str] = {"If-Match", "If-None-Match"} if is_content(request) else ()
+    if request.path_info.startswith(API) and request.method not in _CHANGING:
+        kept = _CONDITIONS  # Refused as what it is: a method that no operation has.
     for name in _CONDITIONS:
         if name in request.headers and name not in kept:
             raise Refused(

@@ -13,7 +13,7 @@ from django.test import Client
 
 from accounts.models import User
 from audit.models import AuditEvent
-from files.models import FileRecord, Folder, StoredObject
+from files.models import FileRecord, Folder, KeptAnswer, StoredObject
 from files.tree import placing
 from files.vault import storing
 from files.vault.destinations import Destination
@@ -145,9 +145,17 @@ def test_only_where_nothing_is_there(caller: Caller) -> None:
         412,
         "precondition_failed",
     )
-    refused = caller.put("/content/a", b"2", If_None_Match='"x"')
-    assert problem(refused) == (501, "not_implemented")
     assert whole(caller.get("/content/a")) == b"1"
+
+
+def test_not_in_the_place_of_what_one_names(caller: Caller) -> None:
+    """RFC 9110, 13.1.2, with tags: only where what is there is another one, or nothing."""
+    etag = caller.put("/content/a", b"1", If_None_Match='"x"')["ETag"]
+    for condition in (etag, f'"x", {etag}'):
+        refused = caller.put("/content/a", b"2", If_None_Match=condition)
+        assert problem(refused) == (412, "precondition_failed")
+    assert caller.put("/content/a", b"2", If_None_Match='"x"').status_code == 200
+    assert whole(caller.get("/content/a")) == b"2"
 
 
 def test_only_in_the_place_of_what_one_knows(caller: Caller) -> None:
@@ -204,7 +212,15 @@ def test_what_is_not_what_its_digest_says_is_no_file(
     header = name.replace("-", "_")
     refused = caller.put("/content/a", b"altered", **{header: digest(b"original")})
     assert problem(refused) == (400, "digest_mismatch")
-    assert problem(caller.put("/content/a", b"x", **{header: "sha-256=:eA==:"})) == (400, "invalid")
+    for none in (
+        "sha-256=:eA==:",
+        "sha-256=:!:",
+        "sha-256=AAAA",
+        "sha-256",
+        "md5=:eA==:, sha-256=",
+    ):
+        refused = caller.put("/content/a", b"x", **{header: none})
+        assert problem(refused) == (400, "invalid"), none
     assert nothing_left()
     assert caller.put("/content/a", b"x", **{header: digest(b"x")}).status_code == 201
 
@@ -249,6 +265,8 @@ def test_a_path_that_is_a_folder(caller: Caller, cases: Folder) -> None:
         ("a//b", "path_not_usable"),
         ("/a", "path_not_usable"),
         ("a/", "path_not_usable"),
+        ("", "path_not_usable"),
+        ("a%0A", "name_not_usable"),
         ("a/../b", "name_not_usable"),
         ("./b", "name_not_usable"),
         ("a%00b", "name_not_usable"),
@@ -333,6 +351,34 @@ def test_a_put_that_is_sent_twice_is_done_once(caller: Caller) -> None:
     assert not FileRecord.objects.get().versions.exists()
     refused = caller.put("/content/b", b"1", Idempotency_Key="k-1")
     assert problem(refused) == (422, "idempotency_key_reused")
+
+
+def test_another_body_with_the_same_key_is_refused_and_stores_nothing(caller: Caller) -> None:
+    """However alike they are: of one length, to one address, and without a digest."""
+    caller.put("/content/a", b"first", Idempotency_Key="k-1")
+    for other in (b"other", b"firs", b"", b"first and more"):
+        refused = caller.put("/content/a", other, Idempotency_Key="k-1")
+        assert problem(refused) == (422, "idempotency_key_reused"), other
+    assert whole(caller.get("/content/a")) == b"first"
+    # What is kept tells nobody what was in the file: not even who guesses it.
+    [kept] = KeptAnswer.objects.all()
+    path = "/api/v1/content/a"
+    guesses = (b"first", b"\0".join([b"PUT", path.encode(), b"first"]))
+    assert kept.request not in {hashlib.sha256(guess).hexdigest() for guess in guesses}
+
+
+@pytest.mark.parametrize("condition", [{"If_None_Match": "*"}, {"If_Match": "*"}])
+def test_a_request_again_is_answered_before_its_conditions(
+    caller: Caller, condition: dict[str, str]
+) -> None:
+    """The answer was lost, and what it made stands: the condition would not hold any more."""
+    if "If_Match" in condition:
+        made = caller.put("/content/a", b"0")
+        condition = {"If_Match": made["ETag"]}
+    first = caller.put("/content/a", b"1", Idempotency_Key="k-1", **condition)
+    again = caller.put("/content/a", b"1", Idempotency_Key="k-1", **condition)
+    assert again["Idempotent-Replay"] == "true"
+    assert (again.status_code, again.json()) == (first.status_code, first.json())
 
 
 def test_a_replay_never_has_a_secret(caller: Caller) -> None:

@@ -425,7 +425,9 @@ def test_the_log_goes_on_where_it_ended(root: User, alice: User, record: FileRec
     assert AuditEvent.objects.filter(event="audit_exported").count() == 1
     assert problem(Caller(alice, "audit").get("/audit")) == (403, "no_permission")
     assert problem(Caller(root, "read").get("/audit")) == (403, "scope_missing")
-    for wrong in ("after=-1", "limit=9999", "since=x", "since=2026-01-01T00:00:00", "file=x"):
+    beyond = ("since=9999-12-31T23:59:59-23:59", "until=0001-01-01T00:00:00%2B23:59")
+    wrongs = ("after=-1", "limit=9999", "since=x", "since=2026-01-01T00:00:00", "file=x", *beyond)
+    for wrong in wrongs:
         assert problem(reader.get(f"/audit?{wrong}")) == (400, "invalid")
 
 
