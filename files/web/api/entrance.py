@@ -18,6 +18,7 @@ from accounts.models import Token, User
 from files.access import Permission, Program, Scope
 from files.web.api import problems
 from files.web.api.problems import Problem
+from files.web.transfers import bodies
 
 P = ParamSpec("P")
 
@@ -35,7 +36,8 @@ class Needs:
 
 
 def enter(request: HttpRequest, scope: Scope | None = None) -> Program:
-    """Who asks. Raises Problem and LimitReached."""
+    """Who asks. Raises Problem, LimitReached, and Refused for a condition that nobody would ask."""
+    bodies.check_conditions(request)
     token = token_of(request)
     if scope is not None and scope not in token.scope_set:
         raise Problem(

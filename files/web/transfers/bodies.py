@@ -8,7 +8,6 @@ before a byte is read, at every door.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
 
 from django.conf import settings
 from django.core.exceptions import BadRequest
@@ -34,7 +33,6 @@ _NO_NUMBER = gettext_lazy("Content-Length is not a number of bytes.")
 _OVERRIDES = ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override")
 # RFC 9110, 13.1: to ignore one of these is to do what the client asked not to be done.
 _CONDITIONS = ("If-Match", "If-None-Match", "If-Unmodified-Since")
-_CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _NO_CODING = frozenset({"", "identity", "binary", "8bit", "7bit"})
 
 
@@ -203,6 +201,24 @@ def refuse_charset(charset: str) -> None:
         )
 
 
+def check_conditions(request: HttpRequest) -> None:
+    """Raise Refused for a condition that would be left out of account.
+
+    The API asks it itself, once it knows that there is an operation for the method at all.
+    """
+    if request.method in SAFE_METHODS:
+        return
+    kept = {"If-Match", "If-None-Match"} if is_content(request) else frozenset()
+    for name in _CONDITIONS:
+        if name in request.headers and name not in kept:
+            raise Refused(
+                501,
+                gettext("That condition is not known here"),
+                gettext("Nothing was done. %(name)s is not taken with %(method)s: leave it out.")
+                % {"name": name, "method": request.method},
+            )
+
+
 def _check_parts(request: HttpRequest) -> None:
     if "Content-Range" in request.headers:
         # RFC 9110, 14.4: a part that is taken for the whole.
@@ -215,17 +231,8 @@ def _check_parts(request: HttpRequest) -> None:
             )
             % {"uploads": UPLOADS},
         )
-    kept: Collection[str] = {"If-Match", "If-None-Match"} if is_content(request) else ()
-    if request.path_info.startswith(API) and request.method not in _CHANGING:
-        kept = _CONDITIONS  # Refused as what it is: a method that no operation has.
-    for name in _CONDITIONS:
-        if name in request.headers and name not in kept:
-            raise Refused(
-                501,
-                gettext("That condition is not known here"),
-                gettext("Nothing was done. %(name)s is not taken with %(method)s: leave it out.")
-                % {"name": name, "method": request.method},
-            )
+    if not request.path_info.startswith(API):
+        check_conditions(request)
     if request.path_info.startswith(UPLOADS):
         return
     for name in request.headers:
