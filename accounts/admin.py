@@ -405,7 +405,8 @@ TOKEN_STATES = {
 
 @admin.register(Token)
 class TokenAdmin(BaseTokenAdmin):
-    """Whose programs may what, to be looked at and revoked. None is made here: its person does."""
+    """Whose programs may what, to be looked at and revoked; how one is made needs to know folders
+    (`files.administration.tokens`)."""
 
     list_display = (
         *("name", "user", "shown_state", "scopes", "expires_at", "last_used_at", "last_used_from"),
@@ -417,7 +418,7 @@ class TokenAdmin(BaseTokenAdmin):
     search_help_text = _("A person, a name, or the SHA-256 of a token")
     fields = (
         *("name", "user", "shown_state", "scopes", "folder_id", "networks", "created_at"),
-        *("expires_at", "last_used_at", "last_used_from", "revoked_at", "revoked_by"),
+        *("made_by", "expires_at", "last_used_at", "last_used_from", "revoked_at", "revoked_by"),
         "shown_fingerprint",
     )
     readonly_fields = fields
@@ -430,9 +431,6 @@ class TokenAdmin(BaseTokenAdmin):
     @admin.display(description=_("fingerprint"), ordering="digest")
     def shown_fingerprint(self, token: Token) -> str:
         return token.fingerprint
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Token | None = None) -> bool:
         return False

@@ -102,7 +102,8 @@ RULES: Mapping[str, Rule] = MappingProxyType(
             Who.NOT_BELOW,
             power=False,
             identity=True,
-            why="it acts in a person's place: to end one is to lock a program of theirs out",
+            why="it acts in a person's place: to make one is to read what they may, to end one is "
+            "to lock a program of theirs out",
             person="user",
         ),
         "files.filerecord": Rule(

@@ -280,6 +280,17 @@ class Token(models.Model):
     )
     created_at = models.DateTimeField(_("made"), auto_now_add=True)
     expires_at = models.DateTimeField(_("until"))
+    # The administrator who made it for the person; empty where the person did.
+    made_by = models.ForeignKey(
+        User,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+        verbose_name=_("made by"),
+    )
     last_used_at = models.DateTimeField(_("last used"), null=True, blank=True)
     last_used_from = models.CharField(_("from"), max_length=45, blank=True, default="")
     revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True)
@@ -302,8 +313,9 @@ class Token(models.Model):
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["user", "-created_at"], name="token_of_user")
         ]
-        # `view` and `delete` would say something else than to revoke: that is `change`.
-        default_permissions = ("view", "change")
+        # `delete` would say something else than to revoke: that is `change`. `add` is to make one
+        # for somebody else, and nobody's by default; one's own take no permission.
+        default_permissions = ("add", "view", "change")
 
     def __str__(self) -> str:
         return self.name

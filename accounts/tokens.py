@@ -26,7 +26,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
 import audit
-from accounts import limits, lockouts, token_text
+from accounts import authority, limits, lockouts, token_text
 from accounts.limits import ADDRESS, Limit, LimitReached
 from accounts.models import Token, User
 from accounts.names import is_seen
@@ -89,8 +89,14 @@ def make(
     """Make a token of a person's. Who may, and that they have just confirmed who they are, is the
     callers' to ask; so is whether the folder is one that the person sees.
 
-    Raises ValidationError by field.
+    An administrator makes one for a person who has no more power than they have: it is marked as
+    theirs, and the person is told on their account's page. Raises ValidationError by field.
     """
+    by_another = actor.pk != user.pk
+    if by_another:
+        authority.refuse_above(actor, user)
+        if not user.is_active:
+            raise ValidationError(_("This account is not active: none of its tokens would work."))
     name = clean_line(name)
     if not is_seen(name):
         raise ValidationError({"name": _("Nothing of this name can be seen: give it letters.")})
@@ -108,6 +114,7 @@ def make(
         folder_id=folder_id,
         networks=" ".join(networks_of(networks)),
         expires_at=expires_at,
+        made_by=actor if by_another else None,
     )
     token.full_clean()
     with transaction.atomic():
@@ -197,7 +204,8 @@ def of(user: User) -> list[Token]:
     """A person's tokens that work, and those that ended within a month, the newest first."""
     lately = timezone.now() - timedelta(days=30)
     ended_before = Q(revoked_at__lt=lately) | Q(expires_at__lt=lately)
-    return list(Token.objects.filter(user=user).exclude(ended_before)[: 4 * AT_MOST])
+    found = Token.objects.filter(user=user).exclude(ended_before).select_related("made_by")
+    return list(found[: 4 * AT_MOST])
 
 
 # --- Presenting one -----------------------------------------------------------------------------

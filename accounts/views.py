@@ -56,7 +56,7 @@ def own_account(request: HttpRequest) -> HttpResponse:
         "more_sessions": max(len(rows) - SESSIONS_SHOWN, 0),
         "current": sessions.current(request),
         "addresses": EmailAddress.objects.filter(user=user).order_by("-primary", "email"),
-        "live_tokens": Token.objects.live().filter(user=user).count(),
+        "tokens": Token.objects.live().filter(user=user).select_related("made_by"),
         "factors": Authenticator.objects.filter(user=user).exclude(type="recovery_codes").count(),
     }
     return render(request, "accounts/account.html", context, status=400 if form.errors else 200)

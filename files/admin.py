@@ -5,15 +5,16 @@ from __future__ import annotations
 from django.contrib import admin
 from django.contrib.auth.models import Group
 
-from accounts.models import User
+from accounts.models import Token, User
 from audit.models import AuditEvent
-from files.administration import events, files, folders, grants, people
+from files.administration import events, files, folders, grants, people, tokens
 from files.models import FileRecord, Folder, Grant
 
-admin.site.unregister((User, Group, AuditEvent))
+admin.site.unregister((User, Group, AuditEvent, Token))
 admin.site.register(AuditEvent, events.EventsOfFiles)
 admin.site.register(User, people.PeopleOfFiles)
 admin.site.register(Group, people.GroupsOfFiles)
+admin.site.register(Token, tokens.TokensOfFiles)
 admin.site.register(FileRecord, files.FileRecordAdmin)
 admin.site.register(Folder, folders.FolderAdmin)
 admin.site.register(Grant, grants.GrantAdmin)

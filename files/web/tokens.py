@@ -70,16 +70,20 @@ class TokenForm(forms.Form):
         help_text=gettext_lazy("Its last day; a year from now at most."),
     )
 
-    def __init__(self, data: Any = None, *, user: User) -> None:
+    user_of_token: User | None = None
+    """Whose it is to be."""
+
+    def __init__(self, data: Any = None, *, user: User | None = None) -> None:
         super().__init__(data, initial={"until": timezone.localdate() + USUAL})
-        self._user = user
+        self.user_of_token = user
 
     def clean_folder(self) -> Folder | None:
         text = self.cleaned_data["folder"].strip()
         if not text:
             return None
         found = _ID.search(text)
-        folder = _folder_of(self._user, uuid.UUID(found[0])) if found else None
+        user = self.user_of_token
+        folder = _folder_of(user, uuid.UUID(found[0])) if found and user else None
         if folder is None:
             raise ValidationError(
                 _("You see no such folder: open it, and copy the address of its page.")
@@ -122,7 +126,7 @@ def new_token(request: HttpRequest) -> HttpResponse:
     """Make a token; the answer shows it, and no other ever does."""
     user = user_of(request)
     form = TokenForm(request.POST if request.method == "POST" else None, user=user)
-    if form.is_valid() and (made := _made(form, user)) is not None:
+    if form.is_valid() and (made := made_from(form, user, actor=user)) is not None:
         context = {"made": made, "address": request.build_absolute_uri("/api/v1/me")}
         return as_it_is(render(request, "accounts/token_made.html", context))
     status = 400 if form.errors else 200
@@ -130,7 +134,8 @@ def new_token(request: HttpRequest) -> HttpResponse:
 
 
 @sensitive_variables()
-def _made(form: TokenForm, user: User) -> tokens.Made | None:
+def made_from(form: TokenForm, user: User, *, actor: User) -> tokens.Made | None:
+    """The token that a sound form asks for; None, and words in the form, where it may not be."""
     given = form.cleaned_data
     folder: Folder | None = given["folder"]
     try:
@@ -141,7 +146,7 @@ def _made(form: TokenForm, user: User) -> tokens.Made | None:
             expires_at=given["until"],
             folder_id=folder.pk if folder is not None else None,
             networks=given["networks"],
-            actor=user,
+            actor=actor,
         )
     except ValidationError as refused:
         told = getattr(refused, "error_dict", None) or {None: refused}

@@ -135,6 +135,24 @@ def test_people_without_a_password_may_set_one(client: Client, alice: User) -> N
     assert_clean(client, "account_set_password")
 
 
+@pytest.mark.parametrize("lately", [True, False])
+def test_without_a_password_no_page_leads_back_to_itself(
+    client: Client, alice: User, lately: bool
+) -> None:
+    """Also in a session in which nothing was confirmed, and nothing could be."""
+    alice.set_unusable_password()
+    alice.save()
+    client.force_login(alice)
+    if not lately:
+        session = client.session
+        del session["account_authentication_methods"]
+        session.save()
+    for page in ("account_set_password", "account_change_password", "account_reauthenticate"):
+        ended = client.get(reverse(page), follow=True)  # Django raises where it goes round.
+        asks = page == "account_reauthenticate"
+        assert ended.status_code == (403 if asks else 200), page
+
+
 def test_too_many_attempts_have_a_page(client: Client, db: None) -> None:
     for number in range(21):
         address = f"nobody{number}@example.org"

@@ -152,6 +152,7 @@ MODULES: dict[str, str] = {
     "files.administration.folders": PAGES,
     "files.administration.bulk_actions": PAGES,
     "files.administration.people": PAGES,
+    "files.administration.tokens": PAGES,
     "files.vault.quota": WALKED,
     "files.apps": WIRING,
     "files.recovery.backups": "copies the database; the command's run is the event",
