@@ -10,7 +10,7 @@ from runtime import online
 class Migration(online.Migration):
 
     dependencies = [
-        ('accounts', '0008_program_requests'),
+        ('accounts', '0009_outside_codes'),
     ]
 
     operations = [
