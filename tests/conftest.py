@@ -10,6 +10,7 @@ import sys
 import weakref
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -69,6 +70,26 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
+
+
+LONGEST = [
+    *("integration/test_migrations_on_line.py", "integration/test_rolling_restart.py"),
+    *("integration/test_outages.py", "integration/test_crashes.py", "integration/test_crowds.py"),
+    *("integration/test_pooling.py", "integration/test_verification.py"),
+    *("launcher/test_launcher.py", "integration/test_move_database.py"),
+    *("integration/test_site_faults.py", "browser/test_upload_contents.py"),
+    *("browser/test_administration.py", "browser/test_upload.py", "browser/test_upload_lists.py"),
+    *("browser/test_every_page.py", "browser/test_viewer.py", "browser/test_viewer_hostile.py"),
+]
+"""Files that take minutes. Several run at once, and one that is begun last is waited for alone."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put them first; the order of the others stays as chance has made it."""
+    here = Path(__file__).parent
+    ranks = {here / name: rank for rank, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import LONGEST
+
 ROOT = Path(__file__).parent.parent
 NAMED = f"PYTHON={sys.executable}"
 MAKE, CKSUM = (shutil.which(name) or name for name in ("make", "cksum"))
@@ -82,3 +84,8 @@ def test_the_python_that_is_named_is_the_one_that_is_used(tree: Path) -> None:
     assert f'"{other}" -m venv --clear .venv' in would
     assert "-m venv" not in make(tree, "-n", "install", NAMED)
     assert "-m venv" not in make(tree, "-n", "install")
+
+
+def test_what_takes_longest_is_there() -> None:
+    """It is begun first: a file of another name would be begun last."""
+    assert [name for name in LONGEST if not (ROOT / "tests" / name).exists()] == []

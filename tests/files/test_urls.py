@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from django.db import connection, transaction
 from django.test import Client
 from django.urls import reverse
 
+from accounts import sessions, tokens
 from accounts.members import ensure_members_group
 from accounts.models import User
 from files.models import FileRecord, Folder, Grant, StoredObject, UploadSession
@@ -197,22 +199,25 @@ def noting(asked: list[str]) -> Callable[..., Any]:
     return note
 
 
+def asked_for(client: Client, name: str, door: Door, known: object) -> tuple[Any, list[str]]:
+    """What is told of that id, and what the database was asked for it."""
+    asked: list[str] = []
+    with connection.execute_wrapper(noting(asked)):
+        response = knock(client, name, door, known)
+    return told(response, known), asked
+
+
 def indistinguishable(
     client: Client, name: str, door: Door, wanted: object, *, came_before: bool = False
 ) -> int:
     """The status, which is that of an id that nothing has, as is all else of the answer."""
     if not came_before:
         knock(client, name, door, unknown(door)).close()  # What is done once is done.
-    answers, queries = [], []
-    for known in (wanted, unknown(door)):
-        asked: list[str] = []
-        with connection.execute_wrapper(noting(asked)):
-            response = knock(client, name, door, known)
-        answers.append(told(response, known))
-        queries.append(asked)
-    assert answers[0] == answers[1], (name, door)
-    assert queries[0] == queries[1], (name, door)
-    status: int = answers[0][0]
+    answer, queries = asked_for(client, name, door, wanted)
+    nothing, as_many = asked_for(client, name, door, unknown(door))
+    assert answer == nothing, (name, door)
+    assert queries == as_many, (name, door)
+    status: int = answer[0]
     return status
 
 
@@ -253,29 +258,86 @@ def test_a_deactivated_user_is_sent_to_sign_in(
             assert behind.is_there, (name, door)
 
 
-@pytest.mark.parametrize("who", [*STRANGERS, *POWERFUL])
+OFTEN = {
+    *("a stranger", "revoked", "group grant expired", "of a folder that it left"),
+    *("granted", "of its folder"),
+}
+"""Who knocks in each run of the unit tests; the others do so among the integration tests."""
+
+
+def one_by_one(kinds: Iterable[str]) -> list[Any]:
+    """Each of them, for a test that takes them one by one to every door."""
+    return [
+        pytest.param(kind, marks=[] if kind in OFTEN else pytest.mark.integration) for kind in kinds
+    ]
+
+
+def in_two_parts(kinds: Iterable[str]) -> list[Any]:
+    """All of them, for a test that compares many at each door."""
+    often, others = (sorted(k for k in kinds if (k in OFTEN) is some) for some in (True, False))
+    return [
+        pytest.param(often, id="often"),
+        pytest.param(others, id="others", marks=pytest.mark.integration),
+    ]
+
+
+def what_is_noted_stays_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many knocks there are, and however long they take."""
+    monkeypatch.setattr(denials, "PER_HOUR", 100_000)
+    for module in (sessions, tokens):
+        monkeypatch.setattr(module, "NOTED_EVERY", timedelta(days=1))
+
+
+THEIRS = [
+    (name, door)
+    for name, door in KNOCKS
+    if door.takes in {FILE, FOLDER, UPLOAD} and not door.permissions
+]
+
+
+@pytest.mark.parametrize("kinds", in_two_parts(STRANGERS))
 def test_to_strangers_it_does_not_exist(
+    client: Client, alice: User, s3: object, monkeypatch: pytest.MonkeyPatch, kinds: list[str]
+) -> None:
+    """Whatever there is between them and the thing, they are told what is told of none."""
+    what_is_noted_stays_the_same(monkeypatch)
+    stranger = a_member("a stranger")
+    client.force_login(stranger)
+    name, door = THEIRS[0]
+    knock(client, name, door, unknown(door)).close()  # What is done once is done.
+    for name, door in THEIRS:
+        of_none = asked_for(client, name, door, unknown(door))
+        assert of_none[0][0] == 404, (name, door)
+        for who in kinds:
+            with transaction.atomic():
+                behind = thing(door, alice)
+                STRANGERS[who](behind.granted, stranger, "manage")
+                behind.remember()
+                assert asked_for(client, name, door, behind.id) == of_none, (who, name, door)
+                assert behind.is_there, (who, name, door)
+                transaction.set_rollback(True)
+
+
+@pytest.mark.parametrize("who", one_by_one(POWERFUL))
+def test_to_the_powerful_it_does_not_exist(
     client: Client, alice: User, s3: object, monkeypatch: pytest.MonkeyPatch, who: str
 ) -> None:
-    """At every door there is another file, and all there was between it and the stranger."""
-    monkeypatch.setattr(denials, "PER_HOUR", 1000)  # What is recorded of them all stays the same.
-    stranger = a_member(who)
-    client.force_login(stranger)
-    came_before = False
-    for name, door in KNOCKS:
-        if door.takes not in {FILE, FOLDER, UPLOAD} or door.permissions:
-            continue
-        behind = thing(door, alice)
-        {**STRANGERS, **POWERFUL}[who](behind.granted, stranger, "manage")
-        behind.remember()
-        status = indistinguishable(client, name, door, behind.id, came_before=came_before)
-        assert status == 404, (name, door)
-        assert behind.is_there, (name, door)
-        came_before = True
-    assert came_before
+    what_is_noted_stays_the_same(monkeypatch)
+    powerful = a_member(who)
+    client.force_login(powerful)
+    for number, (name, door) in enumerate(THEIRS):
+        with transaction.atomic():
+            behind = thing(door, alice)
+            POWERFUL[who](behind.granted, powerful, "manage")
+            behind.remember()
+            came_before = number > 0
+            status = indistinguishable(client, name, door, behind.id, came_before=came_before)
+            assert status == 404, (name, door)
+            assert behind.is_there, (name, door)
+            transaction.set_rollback(True)
 
 
-@pytest.mark.parametrize("who", GUESTS)
+@pytest.mark.parametrize("who", one_by_one(GUESTS))
 def test_an_upload_is_its_creators_alone_whatever_was_granted(
     client: Client, alice: User, s3: object, who: str
 ) -> None:
@@ -300,10 +362,10 @@ def test_no_method_tells_a_stranger_what_exists(
     takes = next((kind for begin, kind in kinds.items() if ROUTES[name].startswith(begin)), FILE)
     behind = thing(Door(takes=takes), alice)
     client.force_login(mallory)
-    for method in METHODS:
+    for number, method in enumerate(METHODS):
         headers = TUS if takes == UPLOAD else {}
         door = Door(method, 0, takes, headers=headers, content_type=BYTES)
-        status = indistinguishable(client, name, door, behind.id)
+        status = indistinguishable(client, name, door, behind.id, came_before=number > 0)
         expected = {302} if name.startswith("admin") else {404, 405, 204, 415}
         assert status in expected, method
     assert behind.is_there
@@ -312,7 +374,7 @@ def test_no_method_tells_a_stranger_what_exists(
 # --- Who is let in ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("who", GUESTS)
+@pytest.mark.parametrize("who", one_by_one(GUESTS))
 def test_guests_are_let_in(client: Client, record: FileRecord, bob: User, who: str) -> None:
     client.force_login(bob)
     for name, door in some(takes={FILE, FOLDER}, admin={False}):

@@ -35,7 +35,19 @@ LOOKUPS = ("", "__exact", "__in", "__gte", "__isnull", "__year", "__range", "__r
 depth = pytest.mark.parametrize(
     "thorough", [False, pytest.param(True, marks=pytest.mark.soak)], ids=["some", "all"]
 )
-each_model = pytest.mark.parametrize("model", MODELS, ids=[one._meta.label for one in MODELS])
+OFTEN = {"files.FileRecord", "accounts.User"}
+"""What is tried in each run of the unit tests; the others are, among the integration tests."""
+each_model = pytest.mark.parametrize(
+    "model",
+    [
+        pytest.param(
+            one,
+            id=one._meta.label,
+            marks=[] if one._meta.label in OFTEN else pytest.mark.integration,
+        )
+        for one in MODELS
+    ],
+)
 
 
 @pytest.fixture

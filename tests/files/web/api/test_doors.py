@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
 
@@ -30,7 +30,16 @@ from tests.files.doors import (
     Operation,
     unknown,
 )
-from tests.files.test_urls import Thing, a_member, noting, thing, undone
+from tests.files.test_urls import (
+    Thing,
+    a_member,
+    in_two_parts,
+    noting,
+    one_by_one,
+    thing,
+    undone,
+    what_is_noted_stays_the_same,
+)
 from tests.files.web.api.callers import ALL, Caller, problem
 
 OF_THINGS = [one for one in OPERATIONS if one.takes in {FILE, FOLDER}]
@@ -55,19 +64,22 @@ def told(response: Any, wanted: object) -> tuple[Any, ...]:
     return response.status_code, text, headers
 
 
+def asked_for(caller: Caller, door: Operation, known: object) -> tuple[Any, list[str]]:
+    """What is told of that id, and what the database was asked for it."""
+    asked: list[str] = []
+    with connection.execute_wrapper(noting(asked)):
+        response = knock(caller, door, known)
+    return told(response, known), asked
+
+
 def indistinguishable(caller: Caller, door: Operation, wanted: object) -> int:
     """The status, which is that of an id that nothing has, as is all else of the answer."""
     knock(caller, door, unknown(door)).close()  # What is done once is done.
-    answers, queries = [], []
-    for known in (wanted, unknown(door)):
-        asked: list[str] = []
-        with connection.execute_wrapper(noting(asked)):
-            response = knock(caller, door, known)
-        answers.append(told(response, known))
-        queries.append(asked)
-    assert answers[0] == answers[1], door
-    assert queries[0] == queries[1], door
-    status: int = answers[0][0]
+    answer, queries = asked_for(caller, door, wanted)
+    nothing, as_many = asked_for(caller, door, unknown(door))
+    assert answer == nothing, door
+    assert queries == as_many, door
+    status: int = answer[0]
     return status
 
 
@@ -199,22 +211,46 @@ def test_a_token_of_its_folder_reaches_it(alice: User, record: FileRecord) -> No
 # --- Whom the person is -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("who", [*STRANGERS, *POWERFUL])
+@pytest.mark.parametrize("kinds", in_two_parts(STRANGERS))
 def test_to_strangers_it_does_not_exist(
+    alice: User, s3: object, monkeypatch: pytest.MonkeyPatch, kinds: list[str]
+) -> None:
+    """As at the doors of pages: see tests/files/test_urls.py."""
+    what_is_noted_stays_the_same(monkeypatch)
+    stranger = a_member("a stranger")
+    caller = Caller(stranger)
+    knock(caller, OURS[0], unknown(OURS[0])).close()  # What is done once is done.
+    for door in OURS:
+        of_none = asked_for(caller, door, unknown(door))
+        assert of_none[0][0] == 404, door
+        for who in kinds:
+            with transaction.atomic():
+                behind = thing(door, alice)
+                STRANGERS[who](behind.granted, stranger, "manage")
+                behind.remember()
+                assert asked_for(caller, door, behind.id) == of_none, (who, door)
+                assert behind.is_there, (who, door)
+                transaction.set_rollback(True)
+
+
+@pytest.mark.parametrize("who", one_by_one(POWERFUL))
+def test_to_the_powerful_it_does_not_exist(
     alice: User, s3: object, monkeypatch: pytest.MonkeyPatch, who: str
 ) -> None:
-    monkeypatch.setattr(denials, "PER_HOUR", 1000)
-    stranger = a_member(who)
-    caller = Caller(stranger)
+    what_is_noted_stays_the_same(monkeypatch)
+    powerful = a_member(who)
+    caller = Caller(powerful)
     for door in OURS:
-        behind = thing(door, alice)
-        {**STRANGERS, **POWERFUL}[who](behind.granted, stranger, "manage")
-        behind.remember()
-        assert indistinguishable(caller, door, behind.id) == 404, door
-        assert behind.is_there, door
+        with transaction.atomic():
+            behind = thing(door, alice)
+            POWERFUL[who](behind.granted, powerful, "manage")
+            behind.remember()
+            assert indistinguishable(caller, door, behind.id) == 404, door
+            assert behind.is_there, door
+            transaction.set_rollback(True)
 
 
-@pytest.mark.parametrize("who", GUESTS)
+@pytest.mark.parametrize("who", one_by_one(GUESTS))
 def test_guests_are_let_in(record: FileRecord, bob: User, who: str) -> None:
     caller = Caller(bob)
     for door in OURS:
