@@ -1,8 +1,8 @@
 """A document that has taken the viewer's frame over: it finds nothing, and sends nothing.
 
 Script runs in the frame as if a document had brought it. A listener on loopback hears whatever gets
-out; each way out is tried from a page without any of the defences first, so that the listener is
-known to hear it.
+out. Each way out is then tried from a page without any of the defences: once a second listener has
+heard that, what the frame tried before would have been heard, too.
 """
 
 from __future__ import annotations
@@ -100,9 +100,18 @@ WEBRTC = """(port) => {
   globalThis.kept = connection;
 }"""
 
+GATHERED = """(port) => new Promise((then) => {
+  const iceServers = [{ urls: `stun:127.0.0.1:${port}` }];
+  const connection = new RTCPeerConnection({ iceServers });
+  connection.onicegatheringstatechange = () =>
+    connection.iceGatheringState === "complete" && then();
+  connection.createDataChannel("x");
+  connection.createOffer().then((offer) => connection.setLocalDescription(offer)).catch(then);
+})"""
+
 
 class Listener:
-    """Hears every connection by TCP and every datagram, with a moment for those on their way."""
+    """Hears every connection by TCP and every datagram."""
 
     def __init__(self) -> None:
         self.heard = threading.Event()
@@ -141,6 +150,15 @@ class Listener:
 
 @pytest.fixture
 def listener() -> Iterator[Listener]:
+    """What the frame tries to reach."""
+    heard = Listener()
+    yield heard
+    heard.close()
+
+
+@pytest.fixture
+def afterwards() -> Iterator[Listener]:
+    """What a page without defences reaches in the same way, later."""
     heard = Listener()
     yield heard
     heard.close()
@@ -201,25 +219,38 @@ def attempt(frame: Frame | Page, script: str, to: str | int) -> None:
         return  # Refused at once, or gone with what it did.
 
 
+def done_with(page: Page) -> None:
+    """Wait until what was begun in the page and its frames has had its turn."""
+    for frame in page.frames:
+        attempt(frame, "() => new Promise((then) => setTimeout(() => setTimeout(then)))", "")
+    page.evaluate("() => fetch('/healthz', { cache: 'no-store' }).then((answer) => answer.text())")
+
+
 @pytest.mark.parametrize("way", WAYS_OUT)
 def test_nothing_gets_out(
-    taken: tuple[Page, Frame], page: Page, bare: str, listener: Listener, way: str
+    taken: tuple[Page, Frame],
+    page: Page,
+    bare: str,
+    listener: Listener,
+    afterwards: Listener,
+    way: str,
 ) -> None:
     here, frame = taken
     before = here.url
+    page.goto(bare)
     attempt(frame, WAYS_OUT[way], listener.where)
-    here.wait_for_timeout(700)
+    done_with(here)
+    attempt(page, WAYS_OUT[way], afterwards.where)
+    assert afterwards.heard.wait(10), "the test itself hears nothing"
     assert not listener.heard.is_set(), way
     assert here.url == before
-    page.goto(bare)
-    attempt(page, WAYS_OUT[way], listener.where)
-    assert listener.heard.wait(10), "the test itself hears nothing"
 
 
 def test_webrtc_sends_nothing(
-    taken: tuple[Page, Frame], page: Page, bare: str, listener: Listener
+    taken: tuple[Page, Frame], page: Page, bare: str, listener: Listener, afterwards: Listener
 ) -> None:
     here, frame = taken
+    page.goto(bare)
     assert frame.evaluate("[typeof RTCPeerConnection, typeof webkitRTCPeerConnection]") == [
         "undefined",
         "undefined",
@@ -233,20 +264,25 @@ def test_webrtc_sends_nothing(
             "() => { const f = document.createElement('iframe'); document.body.append(f);"
             " return typeof f.contentWindow.RTCPeerConnection; }"
         )
-    here.wait_for_timeout(1_500)
+    done_with(here)
+    page.evaluate(WEBRTC, afterwards.stun)
+    assert afterwards.heard.wait(10), "the test itself hears nothing"
     assert not listener.heard.is_set()
-    page.goto(bare)
-    page.evaluate(WEBRTC, listener.stun)
-    assert listener.heard.wait(10), "the test itself hears nothing"
 
 
-def test_webrtc_is_closed_by_the_header_as_well(page: Page, listener: Listener) -> None:
+def test_webrtc_is_closed_by_the_header_as_well(
+    page: Page, bare: str, listener: Listener, afterwards: Listener
+) -> None:
     """In a document whose scripts did not run: Chromium's own."""
+    other = page.context.new_page()
+    other.goto(bare)
     page.route("**/static/viewer/**", lambda route: route.abort())
     page.goto("/files/viewer/")
     assert page.evaluate("typeof RTCPeerConnection") == "function"
-    page.evaluate(WEBRTC, listener.stun)
-    page.wait_for_timeout(1_500)
+    # Once it has asked everybody whom it may ask, it says so.
+    page.evaluate(GATHERED, listener.stun)
+    other.evaluate(WEBRTC, afterwards.stun)
+    assert afterwards.heard.wait(10), "the test itself hears nothing"
     assert not listener.heard.is_set()
 
 
