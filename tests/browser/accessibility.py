@@ -7,7 +7,8 @@ browsers' own audits run (https://github.com/dequelabs/axe-core). Its rule of th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -22,9 +23,16 @@ SMALLEST = 24
 """Pixels across that a target has at least (WCAG 2.2, 2.5.8), links within sentences excepted."""
 
 Theme = Literal["light", "dark", "forced"]
-THEMES: Final[tuple[Theme, ...]] = ("light", "dark", "forced")
 WIDE, NARROW = 1280, 390
 WIDTHS: Final = (WIDE, NARROW)
+LOOKS: Final[tuple[tuple[int, Theme], ...]] = ((WIDE, "light"), (NARROW, "dark"), (WIDE, "forced"))
+"""Each theme once, and each width: colours are the same at both."""
+
+COLOURS: Final = ("color-contrast", "link-in-text-block")
+"""The rules of axe that colours can break; a theme changes nothing else."""
+
+OF_A_PART: Final = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa")
+"""The rules of axe that do not take a whole page."""
 
 _NOTE_SHIFTS = """
 window.shifts = [];
@@ -99,6 +107,18 @@ _UNHEADED = """() => {
 }"""
 
 
+_UNCOVER = """() => {
+  const covers = document.querySelector(".acts.is-open, .transfers.docked:not([hidden])");
+  if (covers) scrollTo(0, document.documentElement.scrollHeight);
+}"""
+"""What stays at the foot of the window covers rows, but none at the end of the page."""
+
+
+_SETTLE = """() => document.getAnimations()
+  .filter((one) => one instanceof CSSTransition).forEach((one) => one.finish())"""
+"""A theme that fades in has colours of its own on the way."""
+
+
 def note_shifts(context: BrowserContext) -> None:
     """Have every page of the context remember what moves in it."""
     context.add_init_script(_NOTE_SHIFTS)
@@ -116,13 +136,29 @@ def moved(page: Page) -> tuple[float, list[Any]]:
     return sum(value for value, _nodes in found), found
 
 
-def violations(page: Page | Frame, *, of_a_part: bool = False) -> list[str]:
-    """What axe finds wrong, each with the element; of a part, what does not take a whole page."""
+def moves(page: Page, *, again: bool = True) -> list[str]:
+    """What moved while the page came; empty where it stayed.
+
+    A busy machine paints a page in pieces, now and then: what moves by itself does so `again`.
+    """
+    shift, nodes = moved(page)
+    if shift >= STEADY and again:
+        page.reload()
+        shift, nodes = moved(page)
+    return [f"moves by {shift:.4f}: {nodes}"] if shift >= STEADY else []
+
+
+def violations(page: Page | Frame, only: Sequence[str] = ()) -> list[str]:
+    """What axe finds wrong, each with the element; of `only` these rules, or tags of rules."""
     if not page.evaluate("'axe' in window"):
-        page.evaluate(AXE.read_text(encoding="utf-8"))
-    standards = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-    found: list[str] = page.evaluate(_RUN, standards if of_a_part else [])
+        page.evaluate(_axe())
+    found: list[str] = page.evaluate(_RUN, list(only))
     return found
+
+
+@cache
+def _axe() -> str:
+    return AXE.read_text(encoding="utf-8")
 
 
 def beside_the_window(page: Page) -> list[str]:
@@ -143,10 +179,9 @@ def cells_without_heads(page: Page) -> list[str]:
     return found
 
 
-def wrong(page: Page) -> list[str]:
-    """All that is wrong with the page as it is seen now."""
+def misplaced(page: Page) -> list[str]:
+    """What is wrong with where things are, and how large, at the width that is shown."""
     return [
-        *violations(page),
         *(f"beside the window: {one}" for one in beside_the_window(page)),
         *(f"too small: {one}" for one in small_targets(page)),
         *(f"without a head: {one}" for one in cells_without_heads(page)),
@@ -162,12 +197,25 @@ def show(page: Page, width: int, theme: Theme) -> None:
         forced_colors="active" if theme == "forced" else "none",
         reduced_motion="reduce",
     )
+    page.evaluate(_UNCOVER)
     painted(page)
+    page.evaluate(_SETTLE)
 
 
-def looks(page: Page) -> Iterator[tuple[int, Theme]]:
-    """Show the page at every width in every theme, one after another; says which it is."""
-    for width in WIDTHS:
-        for theme in THEMES:
-            show(page, width, theme)
-            yield width, theme
+def wrong(page: Page) -> list[str]:
+    """All that is wrong with the page as it stands: in each theme, at each width.
+
+    What does not depend on colours or width is asked once, so that a look at a page stays cheap.
+    """
+    found = []
+    for width, theme in LOOKS:
+        show(page, width, theme)
+        is_forced = theme == "forced"
+        told = violations(page, COLOURS if is_forced else ())
+        for frame in page.frames[1:]:
+            inner = violations(frame, COLOURS if is_forced else OF_A_PART)
+            told += [f"within the frame: {one}" for one in inner]
+        if not is_forced:
+            told += misplaced(page)
+        found += [f"{width} {theme}: {one}" for one in told]
+    return found

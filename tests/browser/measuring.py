@@ -101,6 +101,6 @@ def table(properties: Iterable[tuple[str, object]]) -> Iterator[str]:
             others.append(f"{name}: {value}")
     if pages:
         yield f"{'page':<44}{'requests':>9}{'kB':>9}{'paint ms':>10}{'shift':>8}"
-    for name, one in sorted(pages):
+    for name, one in sorted(pages, key=lambda page: page[0]):
         yield f"{name:<44}{one.requests:>9}{one.kilobytes:>9.1f}{one.paint:>10}{one.shift:>8.4f}"
     yield from sorted(others)

@@ -46,14 +46,12 @@ class State:
     status: int = 200
     picture: str = ""
 
-    def reach(self, page: Page, world: World) -> None:
-        """Go there, and do what it takes. What the page before had in this browser is forgotten."""
+    def open(self, page: Page, world: World) -> None:
+        """Go there. What the page before had in this browser is forgotten."""
         page.evaluate("try { localStorage.clear(); } catch {}")
         response = page.goto(self.path.format_map(world))
         assert response is not None
         assert response.status == self.status, f"{response.status} at {page.url}"
-        if self.act:
-            self.act(page, world)
 
 
 # --- What there is --------------------------------------------------------------------------------
@@ -229,8 +227,10 @@ def fill(*fields: tuple[str, str]) -> Act:
 
     def act(page: Page, world: World) -> None:
         for name, value in fields:
-            page.fill(f"main [name={name}]", value.format_map(world))
-        page.locator(f"main form:has([name={fields[-1][0]}]) button[type=submit]").first.click()
+            page.fill(f"main [name={name}]:not([type=radio])", value.format_map(world))
+        page.locator(
+            f"main form:has([name={fields[-1][0]}]:not([type=radio])) button[type=submit]"
+        ).first.click()
         page.wait_for_load_state()
 
     return act
@@ -452,7 +452,7 @@ PAGES: dict[str, tuple[State, ...]] = {
         State(OWNER, "/files/{audio}/view/", shown, picture="view-sound"),
         State(OWNER, "/files/{broken}/view/", failed, picture="view-failed"),
         State(OWNER, "/files/{page}/view/"),
-        State(OWNER, "/files/{unsaved}/view/"),
+        State(OWNER, "/files/{unsaved}/view/", status=403),
         State(OWNER, "/files/{damaged}/view/", status=502),
     ),
     "files:download": (

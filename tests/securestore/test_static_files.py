@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from django.contrib.staticfiles import finders
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.management import call_command
 from django.test import override_settings
@@ -44,3 +45,16 @@ def test_modules_import_each_other_by_the_names_of_their_content(
     assert {re.sub(HASHED, ".js", module.name) for module in seen} >= {
         *("entry.js", "main.js", "transfer.js", "words.js", "chain.js", "keys.js"),
     }
+
+
+def test_what_templates_name_is_there(settings: Settings) -> None:
+    """A name that is not is an error 500 in a deployment, and none in a test of the page."""
+    made = ("vendor/", "client/")  # By make.
+    named = {
+        (path.name, name)
+        for path in (Path(settings.BASE_DIR) / "templates").rglob("*.html")
+        for name in re.findall(r"""static ["']([^"']+)["']""", path.read_text())
+        if not name.startswith(made)
+    }
+    assert len(named) > 20
+    assert {one for one in named if finders.find(one[1]) is None} == set()
