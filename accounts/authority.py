@@ -21,7 +21,7 @@ from typing import Any
 
 from django.contrib.auth.models import AnonymousUser, Permission
 from django.core.exceptions import ValidationError
-from django.db.models import Model, Q
+from django.db.models import Model, Q, QuerySet
 from django.utils.translation import gettext
 
 from accounts import members
@@ -44,6 +44,11 @@ class Who(Enum):
     SUPERUSERS = "superusers"
     NOT_BELOW = "staff who have every power of the person that it is about"
     STAFF = "staff"
+
+
+def administrators() -> QuerySet[User, int]:
+    """By number, those who are told of what concerns the whole site."""
+    return User.objects.filter(is_active=True, is_superuser=True).values_list("pk", flat=True)
 
 
 @dataclass(frozen=True)

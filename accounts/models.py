@@ -17,6 +17,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 import audit
+from audit import context
+from notices import Kind, notify
 
 
 class UserManager(DjangoUserManager["User"]):
@@ -95,6 +97,7 @@ class User(AbstractUser):
             )
             if password_changed:
                 audit.record(audit.Event.PASSWORD_CHANGED, user_id=self.pk, username=self.username)
+                self._tell_of_password()
                 self._end_tokens()
             if former is not None and former != self.email:
                 audit.record(
@@ -104,6 +107,12 @@ class User(AbstractUser):
                     email=self.email,
                     previous=former,
                 )
+
+    def _tell_of_password(self) -> None:
+        """allauth mails to who changes their own, or resets it; nobody does where others do."""
+        actor = context.current()
+        own = actor.actor_id == self.pk or (actor.actor_id is None and not actor.actor_name)
+        notify(Kind.PASSWORD_CHANGED, [self.pk], path="/accounts/", mailed=own)
 
     def _end_tokens(self) -> None:
         """Whoever had the old password may have made some, as may whoever knew it besides."""

@@ -6,21 +6,28 @@ field may be somebody's password.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from allauth.account.signals import password_changed, password_reset, password_set
 from allauth.mfa.models import Authenticator
 from allauth.mfa.signals import authentication_failed, authenticator_reset, authenticator_used
+from django.conf import settings
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.db import transaction
 from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import translation
 
 import audit
-from accounts import reauthentication, sessions
+from accounts import reauthentication, sessions, user_agents
 from accounts.backends import account_tried
 from accounts.models import User
+from audit import context
+from audit.client_addresses import client_address
+from notices import Kind, familiar, notify, telling
 
 
 @receiver(user_logged_in)
@@ -29,6 +36,19 @@ def record_sign_in(user: User, request: HttpRequest, **_kwargs: Any) -> None:
     with transaction.atomic():
         sessions.begin(request, user)
         audit.record(audit.Event.SIGNED_IN, actor=user)
+        _tell_of_new(request, user)
+
+
+def _tell_of_new(request: HttpRequest, user: User) -> None:
+    """Tell somebody that they signed in by a browser, or from an address, that is new."""
+    with translation.override(settings.LANGUAGE_CODE):
+        agent = user_agents.in_words(request.headers.get("User-Agent", ""))
+    address = client_address(request) or ""
+    # Browsers have a new version each month.
+    browser = re.sub(r"\s*\d[\d.]*", "", agent)
+    if familiar.note(user.pk, f"browser {browser}", f"address {address}"):
+        details = {"browser": agent[: telling.LONGEST_VALUE], "address": address}
+        notify(Kind.NEW_SIGN_IN, [user.pk], path=reverse("usersessions_list"), details=details)
 
 
 @receiver(user_logged_out)
@@ -104,6 +124,10 @@ def record_used_up(authenticator: Authenticator, **_kwargs: Any) -> None:
 
 def _record_factor(row: Authenticator, change: str) -> None:
     audit.record(audit.Event.MFA_CHANGED, user_id=row.user_id, factor=str(row.type), change=change)
+    # allauth mails to who changes their own, at once; nobody does where others, or commands, do.
+    own = context.current().actor_id == row.user_id and change != "used"
+    page = reverse("mfa_index")
+    notify(Kind.FACTOR_CHANGED, [row.user_id], path=page, details={"change": change}, mailed=own)
 
 
 @receiver(authentication_failed)

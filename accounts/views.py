@@ -28,6 +28,7 @@ from accounts import invitations, lockouts, profiles, sessions
 from accounts.forms import AcceptForm, ProfileForm
 from accounts.limits import Limit, LimitReached
 from accounts.models import Token, User
+from notices import choosing
 
 _ROW_NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 
@@ -57,6 +58,7 @@ def own_account(request: HttpRequest) -> HttpResponse:
         "current": sessions.current(request),
         "addresses": EmailAddress.objects.filter(user=user).order_by("-primary", "email"),
         "tokens": Token.objects.live().filter(user=user).select_related("made_by"),
+        "notices": choosing.table_of(user.pk, administrator=user.is_superuser),
         "factors": Authenticator.objects.filter(user=user).exclude(type="recovery_codes").count(),
     }
     return render(request, "accounts/account.html", context, status=400 if form.errors else 200)

@@ -27,6 +27,7 @@ def notify(
     actor_id: int | None = None,
     details: Mapping[str, str | int] | None = None,
     once: str = "",
+    mailed: bool = False,
 ) -> int:
     """Tell people of something: `notices.telling.notify`, importable before the apps are ready."""
     from notices import telling
@@ -40,4 +41,5 @@ def notify(
         actor_id=actor_id,
         details=details,
         once=once,
+        mailed=mailed,
     )

@@ -155,3 +155,26 @@ class Choice(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} of {self.user_id}"
+
+
+class Familiar(models.Model):
+    """A browser or an address that a person has signed in with before, as a digest."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.CASCADE,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
+    )
+    digest = models.CharField(max_length=64)
+    seen_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        default_permissions = ()
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(fields=["user", "digest"], name="familiar_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.digest[:8]} of {self.user_id}"

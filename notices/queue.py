@@ -31,7 +31,7 @@ from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet, Value
 from django.utils import timezone
 
-from notices import sealing
+from notices import digests, sealing
 from notices.html import as_html
 from notices.models import Mail
 from notices.sealing import Altered, KeyAway, Sealed
@@ -158,6 +158,10 @@ def deliver(
     """
     done = Delivered()
     free_the_dead()
+    try:
+        digests.write()
+    except KeyAway as away:
+        done.away = str(away)
     server = Server()
     try:
         while not stopping() and (mail := claim()) is not None:

@@ -119,6 +119,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "notices.bell.unread",
             ],
             "builtins": ["securestore.templatetags.measures"],
         },
@@ -312,6 +313,10 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="securestore@localhos
 SITE_URL = env.str("SITE_URL", default="")
 # What wraps the keys of mails that wait: who has the keys joins the queue with them.
 MAIL_KEYS = "files.keys.waiting_mails.Keys"
+# What a notice is about, as its reader may see it: asked of who knows files.
+NOTICE_SUBJECTS = "files.sharing.subjects.seen_by"
+# Whether a mail may name the file that it is about: mail is read by others on its way.
+MAIL_FILE_NAMES = env.bool("MAIL_FILE_NAMES", default=False)
 # Rate limits count in the cache, so all processes must share it: the database unless told better.
 CACHES = {"default": env.cache_url_config(url(env, "CACHE_URL", "dbcache://django_cache"))}
 _cache = CACHES["default"]

@@ -15,6 +15,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("shared/", lists.shared_with_me, name="shared"),
     path("recent/", lists.recent_files, name="recent"),
     path("trash/", lists.trash_list, name="trash"),
+    path("notices/", include("notices.urls")),
     path("people/suggest/", people.suggest, name="suggest_people"),
     path("api/v1/", include("files.web.api.urls")),
     path("uploads/", uploads.collection, name="uploads"),

@@ -30,6 +30,8 @@ from files.access import LEVELS
 from files.models import Ancestry, FileRecord, Folder, Grant, Item
 from files.records.names import clean_line
 from files.vault import recent
+from notices import Kind, telling
+from notices.telling import About
 from runtime import moments
 
 ITEMS_AT_ONCE = 500
@@ -62,6 +64,7 @@ def grant(new: Grant, *, actor: User) -> Grant:
             return same
         new.save()
         _record_new(new, actor, target, own_groups)
+        _tell([new], actor)
     return new
 
 
@@ -217,7 +220,33 @@ def give(
             told.append(Outcome(item, to, same, How.EXTENDED if longer else How.SAME))
     for one in Grant.objects.bulk_create([one.grant for one in told if one.how is How.MADE]):
         _record_new(one, actor, one.target, own_groups)
+    _tell([one.grant for one in told if one.how is How.MADE], actor)
     return told
+
+
+def _tell(made: Collection[Grant], actor: User) -> None:
+    """Tell those to whom something is given from now on; groups are told through their members."""
+    begun = [one for one in made if one.starts_at is None or one.starts_at <= timezone.now()]
+    told = notices_of(begun, actor_id=actor.pk)
+    telling.notify_each(Kind.SHARED_WITH_YOU, told, actor_id=actor.pk)
+
+
+def notices_of(grants: Collection[Grant], *, actor_id: int | None = None) -> list[About]:
+    """What each person is told of these grants: once of each, and nobody of what is their own."""
+    groups = {one.group_id for one in grants if one.group_id is not None}
+    members: defaultdict[int | None, list[int]] = defaultdict(list)
+    if groups:
+        people = User.objects.filter(groups__in=groups, is_active=True)
+        for person, group in people.values_list("pk", "groups"):
+            members[group].append(person)
+    told = {}
+    for one in grants:
+        people_of = members[one.group_id] if one.user_id is None else [one.user_id]
+        for person in people_of:
+            if person not in {actor_id, one.target.owner_id}:
+                about = About(person, one.file_id, one.folder_id, once=f"grant {one.pk}")
+                told[person, one.file_id, one.folder_id] = about
+    return list(told.values())
 
 
 def _all_locked(items: Collection[Item]) -> list[Item]:

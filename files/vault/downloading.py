@@ -35,6 +35,7 @@ from files.errors import AccessEnded
 from files.models import DownloadSession, FileRecord
 from files.records import clock
 from files.vault import intervals, recent
+from notices import Kind, notify, telling
 
 log = logging.getLogger(__name__)
 
@@ -265,6 +266,15 @@ def _settle(row: DownloadSession, outcome: str | None = None, *, keep: bool = Fa
     )
     with context.active(around):
         audit.record(event, file_id=row.file_id, grant_id=row.grant_id, **details)
+        if details["outcome"] == COMPLETE:
+            _tell_owner(row)
+
+
+def _tell_owner(row: DownloadSession) -> None:
+    """Of a download by somebody else, where the owner wishes to hear of them."""
+    owner = FileRecord.objects.filter(pk=row.file_id).exclude(owner=row.actor_id).values("owner")
+    if wishing := telling.wishing(Kind.FILE_DOWNLOADED, owner):
+        notify(Kind.FILE_DOWNLOADED, wishing, file_id=row.file_id, actor_id=row.actor_id)
 
 
 def _told(row: DownloadSession, outcome: str | None) -> tuple[Event, dict[str, Any]]:

@@ -13,8 +13,11 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Case, Value, When
+from django.urls import reverse
+from django.utils import timezone
 
 import audit
+from accounts.authority import administrators
 from audit import Event
 from files.crypto.digests import Digests, open_digests
 from files.crypto.errors import CryptoError, Damaged, KeyServiceError, UnknownMasterKey
@@ -23,6 +26,7 @@ from files.models import FileRecord, KeptVersion, StoredObject
 from files.records.clock import Now
 from files.storage import ObjectKey, ObjectMissing, ObjectReader
 from files.vault.stored_objects import object_key, storage
+from notices import Kind, notify
 from runtime.connections import release
 
 log = logging.getLogger(__name__)
@@ -133,6 +137,13 @@ def mark_damaged(row: StoredObject, error: Exception) -> bool:
         if changed:
             audit.record(
                 Event.DAMAGE_FOUND, file_id=row.file_id, reason=reason, **version_told(row)
+            )
+            # One notice an hour for all that is found.
+            notify(
+                Kind.DAMAGE_FOUND,
+                administrators(),
+                path=f"{reverse('admin:files_filerecord_changelist')}?state=damaged",
+                once=f"damage {timezone.now():%Y-%m-%d %H}",
             )
     if changed:
         log.error("object %s of file %s is damaged: %s", row.object_name, row.file_id, reason)

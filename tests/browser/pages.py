@@ -536,6 +536,10 @@ PAGES: dict[str, tuple[State, ...]] = {
         State(READER, "/shared/", picture="shared"),
         State(NEWCOMER, "/shared/", picture="shared-empty"),
     ),
+    "notices:list": (
+        State(READER, "/notices/", picture="notices"),
+        State(NEWCOMER, "/notices/"),
+    ),
     "recent": (
         State(OWNER, "/recent/", picture="recent"),
         State(NEWCOMER, "/recent/"),
@@ -657,6 +661,8 @@ NO_PAGE: dict[str, str] = {
     "files:delete_several": NOT_ASKED_FOR,
     "files:restore_several": NOT_ASKED_FOR,
     "files:undo": NOT_ASKED_FOR,
+    "notices:read": NOT_ASKED_FOR,
+    "notices:choose": NOT_ASKED_FOR,
     "files:keys_file": NOT_ASKED_FOR,
     "files:keys_saved": NOT_ASKED_FOR,
     "files:judge_passphrase": NOT_ASKED_FOR,

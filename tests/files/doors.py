@@ -327,6 +327,9 @@ NO_FILE: dict[str, str] = {
     "folders:path_in_root": SIGNED_IN,
     "shared": SIGNED_IN,
     "recent": SIGNED_IN,
+    "notices:list": SIGNED_IN,
+    "notices:read": SIGNED_IN,  # It takes numbers of one's own notices, and knows no others.
+    "notices:choose": SIGNED_IN,
     "trash": SIGNED_IN,
     "files:judge_passphrase": SIGNED_IN,
     "files:undo": SIGNED_IN,

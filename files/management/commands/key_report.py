@@ -5,12 +5,16 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.urls import reverse
+from django.utils import timezone
 
 import audit
+from accounts.authority import administrators
 from files.keys.wrapping import needing_keys
 from files.management.failures import told_to_the_operator
 from files.rotation import key_report
 from files.rotation.key_report import KeyLine
+from notices import Kind, notify
 from runtime.progress import Progress
 
 _COLUMNS = {
@@ -86,6 +90,9 @@ class Command(BaseCommand):
                     f"{line.unreadable_secrets} second factors under {line.key_id} do not open."
                 )
         if said:
+            page = reverse("admin:files_masterkey_changelist")
+            once = f"keys {timezone.now():%Y-%m-%d}"
+            notify(Kind.KEY_REPORT, administrators(), path=page, once=once)
             raise CommandError("\n".join(said))
 
 

@@ -13,9 +13,11 @@ from django.utils import timezone
 import audit
 from files.management.failures import told_to_the_operator
 from files.records import clock
+from files.sharing import ending
 from files.upkeep.reconciliation import LISTED, Reconciled, reconcile
 from files.upkeep.sweeping import Act, Step, Swept, due, sweep
 from files.vault import downloading, stored_objects
+from notices import sweeping as tidying
 from runtime.progress import Progress
 
 DOES = {
@@ -38,9 +40,10 @@ class Command(BaseCommand):
         "than TRASH_DAYS, and former versions beyond KEEP_VERSIONS and KEEP_VERSIONS_DAYS. Then "
         "compare the bucket with the rows: abort multipart uploads that nobody will complete, "
         "delete what complete uploads left, mark files whose object is gone, and report objects "
-        "that no row knows. Run it every hour, also beside a running service. Downloads that stand "
-        "still get their event of the log. Exit code 1: something could not be removed, or is "
-        "missing."
+        "that no row knows. People are told once that what is shared with them ends within three "
+        "days; old mails and notices go. Run it every hour, also beside a running service. "
+        "Downloads that stand still get their event of the log. Exit code 1: something could not "
+        "be removed, or is missing."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -76,6 +79,8 @@ class Command(BaseCommand):
                 each=self._each,
             )
             settled = _settle_downloads(dry_run=self._dry_run)
+            told = 0 if self._dry_run else ending.tell_ends(now) + ending.tell_begun(now)
+            mails, notices = tidying.sweep(now, dry_run=self._dry_run)
             run.tell(
                 purged=swept.purged,
                 abandoned=swept.abandoned,
@@ -88,6 +93,7 @@ class Command(BaseCommand):
                 left=swept.failed + found.failed,
                 downloads=0 if self._dry_run else settled,
             )
+        self._told_people = {"told": told, "mails": mails, "notices": notices}
         if options["json"]:
             self.stdout.write(json.dumps(self._as_json(swept, found, settled)))
         else:
@@ -128,6 +134,8 @@ class Command(BaseCommand):
         if settled:
             got = "would get" if self._dry_run else "got"
             self.stdout.write(f"{settled} downloads stood still and {got} their event of the log.")
+        if told := self._told_people["told"]:
+            self.stdout.write(f"{told} people were told that something shared begins or ends.")
         for file_id, name in found.missing:
             self.stdout.write(f"missing: file {file_id}, object {name}")
 
@@ -156,6 +164,7 @@ class Command(BaseCommand):
             "in_doubt": found.in_doubt,
             "failed": swept.failed + found.failed,
             "downloads": settled,
+            **self._told_people,
             "steps": [
                 {
                     **asdict(step),
