@@ -20,7 +20,6 @@ class Kind(TextChoices):
     UPLOADED_TO_REQUEST = "uploaded_to_request", gettext_lazy("Files arrive by a request of yours")
     ACCESS_REQUESTED = "access_requested", gettext_lazy("Somebody asks you for access")
     ACCESS_GRANTED = "access_granted", gettext_lazy("You are given the access that you asked for")
-    ACCESS_DECLINED = "access_declined", gettext_lazy("You are not given the access you asked for")
     NEW_SIGN_IN = "new_sign_in", gettext_lazy("A sign-in from a new browser or address")
     FACTOR_CHANGED = "factor_changed", gettext_lazy("Your second factors change")
     PASSWORD_CHANGED = "password_changed", gettext_lazy("Your password changes")
@@ -48,7 +47,6 @@ MANNERS: Mapping[Kind, Manner] = MappingProxyType(
         Kind.UPLOADED_TO_REQUEST: Manner(),
         Kind.ACCESS_REQUESTED: Manner(),
         Kind.ACCESS_GRANTED: Manner(),
-        Kind.ACCESS_DECLINED: Manner(),
         Kind.NEW_SIGN_IN: Manner(),
         Kind.FACTOR_CHANGED: Manner(always_mailed=True),
         Kind.PASSWORD_CHANGED: Manner(always_mailed=True),

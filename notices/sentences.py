@@ -89,8 +89,6 @@ def _words(kind: Kind, named: bool, details: dict[str, Any]) -> str:
             return _("%(who)s asks you for access: %(what)s")
         case Kind.ACCESS_GRANTED:
             return _("You are given the access that you asked for: %(what)s")
-        case Kind.ACCESS_DECLINED:
-            return _("You are not given the access that you asked for.")
         case Kind.NEW_SIGN_IN:
             return _("Somebody signed in with your account: %(browser)s, from %(address)s.")
         case Kind.FACTOR_CHANGED:

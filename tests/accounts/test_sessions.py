@@ -175,7 +175,7 @@ def test_the_number_of_queries_does_not_depend_on_the_number_of_sessions(
     for others in (0, 5):
         for _ in range(others):
             sign_in(alice, password)
-        with django_assert_num_queries(8):
+        with django_assert_num_queries(9):
             here.get(reverse("usersessions_list"))
 
 

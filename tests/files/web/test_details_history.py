@@ -152,7 +152,7 @@ def test_the_number_of_queries_is_fixed(
     client.force_login(alice)
     client.get(url(record))
     for _ in range(3):
-        with django_assert_num_queries(9):
+        with django_assert_num_queries(10):
             client.get(url(record))
         for _ in range(10):
             granting.grant(Grant(file=record, user=bob), actor=alice)

@@ -230,7 +230,7 @@ def test_the_number_of_queries_does_not_depend_on_what_is_in_it(
 ) -> None:
     give(folder, bob, level="manage")
     client.force_login(bob)
-    most = 14
+    most = 15
     with django_assert_max_num_queries(most):
         client.get(folder.get_absolute_url())
     for number in range(40):

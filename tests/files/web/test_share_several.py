@@ -192,7 +192,7 @@ def test_the_number_of_queries_does_not_depend_on_how_many_were_chosen(
         client.get(URL, ids(*items))
         # Session, user, where they are signed in, files, folders, permissions of the user and of
         # groups; folders above, groups, grants.
-        with django_assert_num_queries(10):
+        with django_assert_num_queries(11):
             client.get(URL, ids(*items))
 
 

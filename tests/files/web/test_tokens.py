@@ -116,11 +116,11 @@ def test_the_page_takes_a_constant_number_of_queries(
     folder = placing.add_folder(placing.root_of(alice), "Cases", added_by=None)
     made(alice, folder_id=folder.pk)
     session.get("/accounts/tokens/")
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         session.get("/accounts/tokens/")
     for _ in range(5):
         made(alice, folder_id=folder.pk)
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         session.get("/accounts/tokens/")
 
 

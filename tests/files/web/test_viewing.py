@@ -132,11 +132,11 @@ def test_the_number_of_queries_is_constant(
 ) -> None:
     record = report(alice)
     reader.get(url(record))
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7):
         reader.get(url(record))
     for _ in range(3):
         give(record, bob)
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7):
         reader.get(url(record))
 
 
