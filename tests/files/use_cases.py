@@ -254,7 +254,7 @@ MODULES: dict[str, str] = {
     "notices.sealing": READS,
     "notices.sentences": READS,
     "notices.subjects": READS,
-    "notices.sweeping": SUMMARY,
+    "notices.sweeping": "removes what was told long ago; `sweep` says how much",
     "notices.telling": TELLS,
     "notices.urls": WIRING,
     "notices.views": PAGES,
@@ -344,6 +344,7 @@ STEP = "a step of one that writes an event, in its transaction"
 BYTES = "moves bytes; nobody sees a file before it is published"
 
 NO_EVENT: dict[str, str] = {
+    "files.sharing.granting.notices_of": "says whom to tell, and changes nothing",
     "files.vault.upload_state.chain_in": READS,
     "files.vault.upload_state.safe_chain": READS,
     "files.vault.upload_state.unwrapped": READS,
