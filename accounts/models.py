@@ -116,12 +116,10 @@ class User(AbstractUser):
 
     def _end_tokens(self) -> None:
         """Whoever had the old password may have made some, as may whoever knew it besides."""
-        from accounts import tokens
-
         open_now = Token.objects.filter(user=self, revoked_at=None)
         for token in open_now.select_related("user"):
             Token.objects.filter(pk=token.pk).update(revoked_at=timezone.now())
-            tokens.note_revoked(token, reason="password changed")
+            token.note_revoked(reason="password changed")
 
     def _saved_email(self) -> str | None:
         saved = User.objects.filter(pk=self.pk)
@@ -345,6 +343,19 @@ class Token(models.Model):
         if self.revoked_at is not None:
             return "revoked"
         return "live" if self.expires_at > timezone.now() else "expired"
+
+    def note_revoked(self, *, reason: str, actor: User | None = None) -> None:
+        """Record that it was ended. For the transaction that ends it."""
+        audit.record(
+            audit.Event.TOKEN_REVOKED,
+            actor=actor,
+            token_id=self.pk,
+            label=self.name,
+            fingerprint=self.fingerprint,
+            user_id=self.user_id,
+            username=self.user.username,
+            reason=reason or None,
+        )
 
 
 class ProgramRequest(models.Model):

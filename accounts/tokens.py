@@ -171,7 +171,7 @@ def revoke(token: Token, *, actor: User) -> bool:
         open_now = Token.objects.filter(pk=token.pk, revoked_at=None)
         if not open_now.update(revoked_at=timezone.now(), revoked_by=actor):
             return False
-        note_revoked(token, reason="", actor=actor)
+        token.note_revoked(reason="", actor=actor)
     return True
 
 
@@ -184,20 +184,6 @@ def revoke_all(user: User, *, actor: User) -> int:
         for token in ended:
             revoke(token, actor=actor)
     return len(ended)
-
-
-def note_revoked(token: Token, *, reason: str, actor: User | None = None) -> None:
-    """Record that a token was ended. For the transaction that ends it."""
-    audit.record(
-        audit.Event.TOKEN_REVOKED,
-        actor=actor,
-        token_id=token.pk,
-        label=token.name,
-        fingerprint=token.fingerprint,
-        user_id=token.user_id,
-        username=token.user.username,
-        reason=reason or None,
-    )
 
 
 def of(user: User) -> list[Token]:

@@ -123,7 +123,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("shell", choices=["bash", "zsh", "fish"])
     made = commands.add_parser("complete", parents=[common])
     made.add_argument("words", nargs="*")
-    made.set_defaults(command=completing.complete)
+    made.set_defaults(command=completing.complete, known=commands_of(top))
     return top
 
 

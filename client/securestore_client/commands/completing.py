@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from argparse import ArgumentParser
 from typing import Final
 
 from ..errors import ClientError
@@ -53,10 +54,8 @@ def complete(session: Session) -> int:
 
 def candidates(session: Session, words: list[str]) -> list[str]:
     """Commands, options and paths that begin like the last word."""
-    from ..cli import commands_of, parser
-
     last = words[-1]
-    known = commands_of(parser())
+    known: dict[str, ArgumentParser] = session.options.known
     if len(words) == 1:
         return sorted(name for name in known if name.startswith(last) and name != "complete")
     chosen = known.get(words[0])
