@@ -7,6 +7,7 @@ when the part is back, all is well without a restart.
 from __future__ import annotations
 
 import http.client
+import json
 import re
 import signal
 import sqlite3
@@ -21,6 +22,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from accounts import token_text
 from securestore.health import FRESH
 from tests.conftest import PASSWORD, Weed
 from tests.files.multipart import CONTENT_TYPE, file
@@ -45,6 +47,17 @@ KIND = {"Content-Type": "application/x-www-form-urlencoded"}
 TUS = {"Content-Type": "application/offset+octet-stream"}
 
 
+MAKE_TOKEN = """
+from datetime import timedelta
+from django.utils import timezone
+from accounts import tokens
+from accounts.models import User
+alice = User.objects.get(username="alice")
+made = tokens.make(alice, name="tests", scopes=["read", "add"], actor=alice,
+                   expires_at=timezone.now() + timedelta(days=1))
+open({path!r}, "w").write(made.text)
+"""
+
 Answer = tuple[http.client.HTTPResponse, bytes]
 
 
@@ -55,6 +68,8 @@ class Site:
     server: Deployment
     client: Client
     file_id: str
+    token: str
+    """Of a program of the same person's."""
 
     def ask(self, door: str) -> tuple[int, str, float]:
         """Try a door; the status, the page, and the seconds that it took."""
@@ -98,6 +113,22 @@ class Site:
         length = {"Upload-Length": "5", "Upload-Metadata": "filename YQ=="}
         return self.client.request("POST", "/uploads/", b"hello", **length, **TUS)
 
+    def _api(self, method: str, path: str, body: bytes = b"", token: str = "") -> Answer:
+        sent = {"Authorization": f"Bearer {token or self.token}"}
+        return Client(self.server.port).request(method, f"/api/v1/{path}", body, **sent)
+
+    def _api_list(self) -> Answer:
+        return self._api("GET", "folders/root")
+
+    def _api_put(self) -> Answer:
+        return self._api("PUT", f"content/{time.monotonic_ns()}", b"hello")
+
+    def _api_get(self) -> Answer:
+        return self._api("GET", f"files/{self.file_id}/content")
+
+    def _api_guess(self) -> Answer:
+        return self._api("GET", "me", token=token_text.generate())
+
     def _metrics(self) -> Answer:
         return Client(self.server.port).request("GET", "/metrics", Authorization=f"Bearer {TOKEN}")
 
@@ -117,12 +148,19 @@ RIGHT = {
     "zip": 200,
     "form": 302,
     "tus": 201,
+    "api_list": 200,
+    "api_put": 201,
+    "api_get": 200,
+    "api_guess": 401,
     "metrics": 200,
     "ready": 200,
 }
-COUNTS = ("sign_in", "metrics")
+COUNTS = ("sign_in", "api_guess", "metrics")
 """Doors that ask the cache."""
-WRITES = ("sign_in", "download", "range", "zip", "form", "tus")
+WRITES = (
+    *("sign_in", "download", "range", "zip", "form", "tus"),
+    *("api_put", "api_get", "api_guess"),
+)
 """Doors that write to the database."""
 
 
@@ -133,7 +171,9 @@ def serving(folder: Path, weed: Weed, **settings: str) -> Iterator[Site]:
     try:
         client = Client(server.port).sign_in()
         path = client.create(5, data=b"hello")
-        yield Site(server, client, client.head(path)[1] or "")
+        server.manage("shell", "--no-imports", code=MAKE_TOKEN.format(path=str(folder / "token")))
+        token = (folder / "token").read_text()
+        yield Site(server, client, client.head(path)[1] or "", token)
     finally:
         server.kill()
 
@@ -191,9 +231,13 @@ def all_is_well(site: Site) -> None:
         assert site.ask(door)[0] == status, (door, site.server.log[-3000:])
 
 
-def is_told(status: int, page: str, took: float) -> None:
-    """503, in words, and soon."""
+def is_told(door: str, status: int, page: str, took: float) -> None:
+    """503, in words, and soon; programs are told in their form."""
     assert status == 503, page
+    if door.startswith("api_"):
+        assert json.loads(page)["code"] == "unavailable", page
+        assert took < LONGEST
+        return
     assert "Not available at the moment" in page
     assert "Nothing was stored" in page
     assert took < LONGEST
@@ -212,7 +256,7 @@ def try_all(
             assert status == 503, page
             assert set(re.findall(r'"(\w+)": "failed"', page)) == parts
         elif door in failing or (status == 503 and door in perhaps):
-            is_told(status, page, took)
+            is_told(door, status, page, took)
         else:
             assert status == right, (door, page)
         assert took < LONGEST, door
@@ -243,7 +287,7 @@ def test_a_cache_that_takes_no_writes_is_no_limit_that_is_reached(site: Site, ca
     try:
         settled(site, ready=False)
         # The metrics count anew every minute, and put that into the cache.
-        try_all(site, failing=["sign_in"], perhaps=["metrics"], parts={"cache"})
+        try_all(site, failing=["sign_in", "api_guess"], perhaps=["metrics"], parts={"cache"})
     finally:
         cache.command("CONFIG", "SET", "maxmemory", "0")
     all_is_well(site)

@@ -338,6 +338,41 @@ def test_a_resumable_upload_that_stands_still_keeps_what_came(
         assert "for 3 seconds" in text
 
 
+TOKEN = """
+from datetime import timedelta
+from django.utils import timezone
+from accounts import tokens
+from accounts.models import User
+from files.tree import placing
+user = User.objects.get(username="visitor")
+print(tokens.make(user, name="tests", scopes=["read", "add"], actor=user,
+                  expires_at=timezone.now() + timedelta(days=1)).text)
+print(placing.root_of(user).pk)
+"""
+
+
+@pytest.mark.parametrize("what", ["a file", "half a file", "JSON"])
+def test_a_program_whose_body_stands_still_is_told_so(
+    alone: Alone, file_id: str, what: str
+) -> None:
+    token, root = alone.installation.python(TOKEN)
+    sent = {"Authorization": f"Bearer {token}", **LENGTH}
+    if what == "JSON":
+        asked = ("POST", f"/api/v1/folders/{root}/folders")
+        sent["Content_Type"] = "application/json"
+    else:
+        asked = ("PUT", "/api/v1/content/slow.bin")
+    first = b"x" * 300 if what == "half a file" else b""
+    status, text = told(alone.address, Slow(what, head(alone.address, *asked, **sent) + first))
+    assert status == 408, text
+    assert '"code": "too_slow"' in text
+    listed = head(
+        *(alone.address, "GET", "/api/v1/content/slow.bin"),
+        **{"Authorization": f"Bearer {token}", "Connection": "close"},
+    )
+    assert told(alone.address, Slow("is it there?", listed))[0] == 404
+
+
 @pytest.mark.parametrize("kind", [0, 1, 2], ids=["whole", "range", "archive"])
 @pytest.mark.parametrize("reads", [True, False], ids=["reads a byte now and then", "reads nothing"])
 def test_a_download_that_nobody_takes_ends(

@@ -284,10 +284,12 @@ def _put(request: HttpRequest, base: Folder, names: list[str]) -> HttpResponseBa
 def _put_once(
     request: HttpRequest, base: Folder, names: list[str], asked: Asked | None
 ) -> HttpResponseBase:
-    target = _target(request, program_of(request), base, names)
     custody = request.GET.get("custody", Custody.MANAGED)
     if custody not in Custody:
         raise Problem("invalid", "The custody of a file is managed or held.")
+    if request.GET.get("parents", "1") != "1":
+        raise Problem("invalid", "parents is 1, or is left out.")
+    target = _target(request, program_of(request), base, names)
     target.keys = [UserKey.generated()] if custody == Custody.HELD else []
     record, status = _stored(request, target, asked)
     return _told(request, target, record, status)

@@ -19,7 +19,7 @@ from pydantic_core import to_json
 
 from files.errors import VaultError
 from files.web.api import files, folders, lists, problems, reports, shapes, sharing
-from files.web.api.answers import ALWAYS, HEADER
+from files.web.api.answers import ALWAYS, IDEMPOTENT
 from files.web.api.entrance import on_error
 from files.web.api.problems import Problem
 
@@ -191,7 +191,7 @@ def _receiving(operation_id: str, parameters: list[dict[str, Any]]) -> dict[str,
             _header("If-None-Match", "*: only where nothing is there; an ETag: not in its place."),
             _header("Repr-Digest", "sha-256 of the body: compared before anything is a file."),
             _header("Securestore-Modified", "RFC 3339: when the original was changed."),
-            _header(HEADER),
+            *IDEMPOTENT["parameters"],
         ],
         "requestBody": {"required": True, "content": _BYTES},
         "responses": {

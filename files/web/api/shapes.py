@@ -42,6 +42,10 @@ Moment = Annotated[datetime, AfterValidator(_moment)]
 """A moment that a program sends."""
 
 
+SOME: Any = {"minLength": 1}
+"""What the schema says of a text that is refused in its own words where it is empty."""
+
+
 class Problem(Schema):
     """A refusal, as RFC 9457 has it. Programs go by `code`."""
 
@@ -137,13 +141,15 @@ class MeOut(Schema):
 class NameIn(Strict):
     """A name for a file or a folder."""
 
-    name: str = Field(max_length=1000)
+    name: str = Field(max_length=1000, json_schema_extra=SOME)
 
 
 class PathIn(Strict):
     """The folders of a path, made as far as they are missing."""
 
-    path: str = Field(max_length=10_000, description="Names with “/” between them.")
+    path: str = Field(
+        max_length=10_000, description="Names with “/” between them.", json_schema_extra=SOME
+    )
 
 
 class MoveIn(Strict):
@@ -207,7 +213,7 @@ class GrantsOut(Schema):
 class GrantIn(Strict):
     """To share with everybody named, or with nobody."""
 
-    to: list[Annotated[str, Field(max_length=300)]] = Field(
+    to: list[Annotated[str, Field(max_length=300, json_schema_extra=SOME)]] = Field(
         min_length=1, max_length=50, description="User names, addresses, names of groups, in full."
     )
     level: Literal["manage", "add", "download"] = "download"
