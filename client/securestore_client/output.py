@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any, TextIO
 
+from .characters import marked
 from .errors import ClientError
 
 
@@ -68,5 +69,5 @@ def described(error: ClientError) -> dict[str, Any]:
 
 def shown(text: str) -> str:
     """A text on a terminal: what would move its cursor or cannot be encoded is a mark."""
-    safe = "".join(char if char.isprintable() or char == "\t" else "�" for char in text)
+    safe = marked(text, "�", keeping="\t")
     return safe.encode("utf-8", "replace").decode()

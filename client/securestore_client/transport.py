@@ -24,6 +24,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from . import __version__
+from .characters import marked
 from .digests import Buffer
 from .errors import USAGE, ClientError, Refused, Unreachable
 
@@ -294,7 +295,7 @@ def refusal(answer: Answer) -> Refused:
 
 def _one_line(text: str) -> str:
     """Words of a server for a terminal: no control characters, one line."""
-    return "".join(char if char.isprintable() else " " for char in text)[:500].strip()
+    return marked(text, " ")[:500].strip()
 
 
 def _is_stale(connection: http.client.HTTPConnection) -> bool:
