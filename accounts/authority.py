@@ -123,6 +123,12 @@ RULES: Mapping[str, Rule] = MappingProxyType(
             identity=False,
             why="its owner reads what is in it: a transfer is an event, as one of a file is",
         ),
+        "files.filerequest": Rule(
+            Who.STAFF,
+            power=True,
+            identity=False,
+            why="it lets people outside add to a folder; here it is ended, and nothing else",
+        ),
         "files.grant": Rule(
             Who.STAFF,
             power=True,

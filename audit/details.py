@@ -97,6 +97,7 @@ WORDS = {
     "scopes": _("scopes"),
     "seconds": _("seconds"),
     "secrets": _("secrets"),
+    "sender": _("sender"),
     "session_address": _("session address"),
     "session_agent": _("session agent"),
     "size": _("size"),

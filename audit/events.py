@@ -66,6 +66,14 @@ class Event(StrEnum):
     GRANT_REVOKED = auto()
     SELF_GRANTED = auto()  # An administrator let themselves in.
 
+    # Requests: people without an account who send files in
+    REQUEST_CREATED = auto()
+    REQUEST_ENDED = auto()
+    SENDER_ADMITTED = auto()  # Under the name that they said, or by their address.
+    SENDER_REFUSED = auto()  # A code was wrong.
+    UPLOAD_ACCEPTED = auto()
+    UPLOAD_DECLINED = auto()  # It is in the trash.
+
     # Keys
     FILE_REENCRYPTED = auto()
     KEY_REWRAPPED = auto()  # One summary for a run, not one event for each record.
@@ -127,6 +135,12 @@ _LABELS: dict[str, _StrPromise] = {
     Event.GRANT_CHANGED: _("Grant changed"),
     Event.GRANT_REVOKED: _("Grant revoked"),
     Event.SELF_GRANTED: _("Self granted"),
+    Event.REQUEST_CREATED: _("Request created"),
+    Event.REQUEST_ENDED: _("Request ended"),
+    Event.SENDER_ADMITTED: _("Sender admitted"),
+    Event.SENDER_REFUSED: _("Sender refused"),
+    Event.UPLOAD_ACCEPTED: _("Upload accepted"),
+    Event.UPLOAD_DECLINED: _("Upload declined"),
     Event.FILE_REENCRYPTED: _("File reencrypted"),
     Event.KEY_REWRAPPED: _("Key rewrapped"),
     Event.KEY_RETIRED: _("Key retired"),

@@ -53,7 +53,7 @@ class Permission(enum.StrEnum):
     READ_LOG = "audit.view_auditevent"
     LINK = "files.add_link"
     """Make links for people outside to what one manages: nobody's, unless they are given it."""
-    REQUEST = "files.add_filerequest"
+    REQUEST = "files.add_request"
     """Have people outside add to folders that one manages."""
 
 
@@ -304,7 +304,7 @@ def trashed_folders_of(principal: Principal) -> QuerySet[Folder]:
     user = principal.user
     if not user.is_active:
         return Folder.objects.none()
-    put_away = Folder.objects.filter(trashed_at__isnull=False, purged_at=None)
+    put_away = Folder.objects.filter(trashed_at__isnull=False, purged_at=None, waits_for=None)
     found = put_away.filter(Q(owner_id=user.pk) | _brings_back(user, "parent"))
     return _narrowed(found, principal, _LOOKS_BACK, "parent")
 
@@ -312,6 +312,26 @@ def trashed_folders_of(principal: Principal) -> QuerySet[Folder]:
 def _brings_back(user: User | AnonymousUser, parent: str) -> Q:
     added = Q(trashed_by=user.pk) & _through(user, TO_ADD, parent)
     return Q(~_sleeping(OuterRef(parent))) & (_through(user, _MANAGE, parent) | added)
+
+
+# --- What waits --------------------------------------------------------------------------------
+
+
+def waiting_for(principal: Principal) -> QuerySet[FileRecord]:
+    """Files from outside that wait to be accepted, in a folder that sleeps: nobody else sees them.
+
+    Of who made the request, and of the folder's owner, while they manage the request's folder.
+    """
+    user = principal.user
+    managed = folders_managed_by(principal).values("pk")
+    waiting = FileRecord.objects.filter(
+        trashed_at=None,
+        folder__waits_for__isnull=False,
+        received__accepted_at=None,
+        received__declined_at=None,
+        received__sender__request__folder__in=managed,
+    )
+    return waiting.filter(Q(received__sender__request__maker=user.pk) | Q(owner_id=user.pk))
 
 
 # --- The parts of the rule ---------------------------------------------------------------------

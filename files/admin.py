@@ -7,8 +7,8 @@ from django.contrib.auth.models import Group
 
 from accounts.models import Token, User
 from audit.models import AuditEvent
-from files.administration import events, files, folders, grants, people, tokens
-from files.models import FileRecord, Folder, Grant
+from files.administration import events, files, folders, grants, people, requests, tokens
+from files.models import FileRecord, FileRequest, Folder, Grant
 
 admin.site.unregister((User, Group, AuditEvent, Token))
 admin.site.register(AuditEvent, events.EventsOfFiles)
@@ -18,3 +18,4 @@ admin.site.register(Token, tokens.TokensOfFiles)
 admin.site.register(FileRecord, files.FileRecordAdmin)
 admin.site.register(Folder, folders.FolderAdmin)
 admin.site.register(Grant, grants.GrantAdmin)
+admin.site.register(FileRequest, requests.FileRequestAdmin)

@@ -187,6 +187,41 @@ class KeyRetired(VaultError):
         self.key_id = key_id
 
 
+class RequestOver(VaultError):
+    """A request takes nothing: it has ended, sleeps, or never was. Which, is not told."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            gettext(
+                "Nothing can be sent here: the request has ended, or there never was one. Nothing "
+                "was stored. Ask whoever gave you the address."
+            )
+        )
+
+
+class RequestFull(FileTooLarge):
+    """It does not fit into what a request still takes: `left` bytes.
+
+    None where it is another bound that is in the way, of which a sender learns nothing more: the
+    number of files, or the quota of the folder's owner.
+    """
+
+    def __init__(self, left: int | None = None) -> None:
+        super().__init__(left or 0)
+        if left is None:
+            text = gettext(
+                "The request takes nothing more for now. Ask whoever gave you the address to make "
+                "room."
+            )
+        else:
+            text = ngettext(
+                "That is more than the request takes: %(left)s byte is left.",
+                "That is more than the request takes: %(left)s bytes are left.",
+                left,
+            ) % {"left": intcomma(left)}
+        self.args = (text,)
+
+
 class QuotaExceeded(FileTooLarge):
     """The file does not fit into what is left of its owner's quota: `limit` bytes.
 

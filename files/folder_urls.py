@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from files.web import arranging, downloads, folders, grants, read_by, trash
+from files.web import arranging, asking, downloads, folders, grants, read_by, trash
 
 app_name = "folders"
 urlpatterns = [
@@ -13,6 +13,8 @@ urlpatterns = [
     path("<uuid:folder_id>/path/", folders.make_path, name="path"),
     path("<uuid:folder_id>/grants/", grants.folder_grants, name="grants"),
     path("<uuid:folder_id>/read-by/", read_by.of_folder, name="read_by"),
+    path("<uuid:folder_id>/requests/", asking.folder_requests, name="requests"),
+    path("<uuid:folder_id>/requests/<int:number>/", asking.folder_request, name="request"),
     path("<uuid:folder_id>/rename/", arranging.rename_folder, name="rename"),
     path("<uuid:folder_id>/move/", arranging.move_folder, name="move"),
     path("<uuid:folder_id>/delete/", trash.delete_folder, name="delete"),

@@ -52,7 +52,13 @@ AREAS = (
         _("Files"),
         MappingProxyType({"files.filerecord": _("Files"), "files.folder": _("Folders")}),
     ),
-    Area("access", _("Access"), MappingProxyType({"files.grant": _("Shares")})),
+    Area(
+        "access",
+        _("Access"),
+        MappingProxyType(
+            {"files.grant": _("Shares"), "files.filerequest": _("Requests for files")}
+        ),
+    ),
     Area("audit", _("Audit"), MappingProxyType({"audit.auditevent": _("Events")})),
     Area("system", _("System"), MappingProxyType({"files.masterkey": _("Master keys")})),
 )

@@ -319,7 +319,7 @@ def refused(request: HttpRequest, refusal: bodies.Refused) -> HttpResponse:
     """Answer a request whose body is not taken, in words; needs no session, and reads no body."""
     page = Page(refusal.status, refusal.title, refusal.text)
     # Clients of resumable uploads are programs, whatever they say that they accept.
-    of_program = request.path_info.startswith(bodies.UPLOADS)
+    of_program = bodies.is_tus(request.path_info)
     response = _respond(page, None) if of_program else answer_safely(request, page)
     if of_program:
         response["Tus-Resumable"] = tus.VERSION
@@ -335,7 +335,7 @@ def permission_denied(request: HttpRequest, exception: Exception | None = None) 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Answer 403 for a request without its token, by whom and how it was made."""
-    if request.path_info.startswith(bodies.UPLOADS):
+    if bodies.is_tus(request.path_info):
         response = _respond(NO_TOKEN, None)
         response["Tus-Resumable"] = tus.VERSION
         return response
@@ -356,7 +356,7 @@ def _words_for_token(request: HttpRequest, reason: str) -> Page:
 
 def not_allowed(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     """Put words into a 405, which Django leaves empty."""
-    is_tus = request.path_info.startswith(bodies.UPLOADS)
+    is_tus = bodies.is_tus(request.path_info)
     method = tus.method_of(request) if is_tus else request.method
     text = str(NOT_ALLOWED.text).format(method=method, allowed=response["Allow"])
     page = replace(NOT_ALLOWED, text=text)
@@ -409,7 +409,7 @@ def unavailable(request: HttpRequest, outage: Outage) -> HttpResponse:
         page = TOO_BUSY
     elif isinstance(outage, database_state.NotInService):
         page, wait = NOT_IN_SERVICE, MOVE_TAKES
-    if request.path_info.startswith(bodies.UPLOADS):
+    if bodies.is_tus(request.path_info):
         # A program that uploads: words for whoever runs it, and never a page.
         is_known = bool(request.resolver_match and request.resolver_match.kwargs)
         response = _respond(INTERRUPTED if is_known and page is not NOT_IN_SERVICE else page, None)

@@ -18,10 +18,10 @@ from django.utils.datastructures import MultiValueDict
 
 from files.web.transfers.bodies import (
     SAFE_METHODS,
-    UPLOADS,
     declared_length,
     is_content,
     is_streamed,
+    is_tus,
 )
 from runtime import slowness
 from securestore import errors
@@ -60,7 +60,7 @@ def leave(request: HttpRequest) -> None:
     body = request.META.get("wsgi.input")
     if isinstance(body, slowness.Body):
         body.patience = float(settings.UPLOAD_PATIENCE)
-    if request.path_info.startswith(UPLOADS) or is_content(request):
+    if is_tus(request.path_info) or is_content(request):
         # No body is a form here, whatever it calls itself: the check of the CSRF token would read
         # it for anybody, before it is known who sends it.
         request._post = QueryDict()  # type: ignore[attr-defined]

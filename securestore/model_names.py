@@ -19,6 +19,7 @@ MODELS: dict[str, tuple[_StrPromise, _StrPromise]] = {
     "audit.AuditEvent": (_("event"), _("events")),
     "files.FileRecord": (_("file"), _("files")),
     "files.Folder": (_("folder"), _("folders")),
+    "files.FileRequest": (_("request for files"), _("requests for files")),
     "files.Grant": (_("share"), _("shares")),
     "files.MasterKey": (_("master key"), _("master keys")),
 }

@@ -364,6 +364,13 @@ MAX_UPLOAD_SIZE = byte_size(env, "MAX_UPLOAD_SIZE", default="5TiB")
 USER_QUOTA = byte_size(env, "USER_QUOTA", default="") if env.str("USER_QUOTA", default="") else None
 # How frames are sealed and opened: side by side where this machine can, or forced either way.
 CRYPTO_LANES = env.str("CRYPTO_LANES", default="auto")
+# What people without an account may send in (`/r/`): whether at all; how long a request lasts and
+# how many bytes it takes, unless its maker says otherwise, and at most.
+REQUEST_ALLOWED = env.bool("REQUEST_ALLOWED", default=True)
+REQUEST_DAYS = whole(env, "REQUEST_DAYS", 30)
+REQUEST_MAX_DAYS = whole(env, "REQUEST_MAX_DAYS", 365)
+REQUEST_QUOTA = byte_size(env, "REQUEST_QUOTA", default="1GiB")
+REQUEST_MAX_QUOTA = byte_size(env, "REQUEST_MAX_QUOTA", default="100GiB")
 # How long an upload may stand still before the sweep takes it for abandoned.
 UPLOAD_EXPIRY = timedelta(hours=whole(env, "UPLOAD_EXPIRY_HOURS", 7 * 24))
 # One that has not received a byte is given up earlier: nobody loses anything with it.

@@ -23,6 +23,7 @@ from django.http.response import HttpResponseBase
 
 from accounts import limits, lockouts
 from accounts.outside import capability, is_outside
+from files.web.transfers.bodies import is_tus
 from runtime.connections import release
 from securestore import errors, metrics
 
@@ -37,6 +38,9 @@ TRANSFERS = {
     "files:reencrypt": {"POST"},
     "uploads": {"POST"},
     "upload": {"PATCH", "POST"},
+    "asked_send": {"POST"},
+    "asked_uploads": {"POST"},
+    "asked_upload": {"PATCH", "POST"},
     "api:content": {"GET", "PUT"},
     "api:folder_content": {"GET", "PUT"},
     "api:file_content": {"GET"},
@@ -135,9 +139,16 @@ class Places:
         """Why they may not begin now, where they may not."""
         if self._running[person] >= settings.TRANSFERS_PER_PERSON:
             return NoPlace(self._running[person], is_own=True)
+        if person < 0 and (outside := self._outside()) >= max(settings.TRANSFERS_AT_ONCE // 2, 1):
+            # However many doors there are for people outside: people inside find a place.
+            return NoPlace(outside, is_own=False)
         if (running := self._running.total()) >= settings.TRANSFERS_AT_ONCE:
             return NoPlace(running, is_own=False)
         return None
+
+    def _outside(self) -> int:
+        """How many run for people outside, whose doors are counted below zero."""
+        return sum(number for person, number in self._running.items() if person < 0)
 
     def _move(self, person: int) -> None:
         now = time.monotonic()
@@ -186,7 +197,7 @@ class PlacesMiddleware:
         try:
             take(person)
         except NoPlace as refused:
-            return refusal(request, refused, plain=name in {"uploads", "upload"})
+            return refusal(request, refused, plain=is_tus(request.path_info))
         # Given back with the request itself at the latest, whatever becomes of its answer.
         place = weakref.finalize(request, PLACES.give_back, person)
         request.place = place  # type: ignore[attr-defined]

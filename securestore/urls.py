@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
 
 from files.web import lists, people, tokens, uploads
+from files.web.outside import asked, asked_transfers
 from securestore import health, metrics, scripts
 from securestore.errors import closed
 
@@ -20,6 +21,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include("files.web.api.urls")),
     path("uploads/", uploads.collection, name="uploads"),
     path("uploads/<uuid:upload_id>", uploads.member, name="upload"),
+    # Requests, for people without an account: the token is the whole right to come here.
+    path("r/<str:token>/", asked.landing, name="asked"),
+    path("r/<str:token>/send/", asked_transfers.send, name="asked_send"),
+    path("r/<str:token>/receipt/", asked.receipt, name="asked_receipt"),
+    path("r/<str:token>/uploads/", asked_transfers.uploads, name="asked_uploads"),
+    path("r/<str:token>/uploads/<uuid:upload_id>", asked_transfers.upload, name="asked_upload"),
     # Django's redirect to "view on site" would tell any staff which ids exist.
     re_path("^admin/r/", closed, name="closed"),
     # Of one's account, and for folders: what accounts do not know.

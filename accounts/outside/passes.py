@@ -36,15 +36,22 @@ class Pass:
 
 
 def give(
-    response: HttpResponseBase, door: Door, *, stamp: str, path: str, who: str = "", nonce: str = ""
+    response: HttpResponseBase,
+    door: Door,
+    *,
+    stamp: str,
+    path: str,
+    who: str = "",
+    nonce: str = "",
+    lasts: timedelta = LASTS,
 ) -> Pass:
-    """Let the browser through that door for an hour. `stamp`: what must stay as it is now."""
+    """Let the browser through that door for a while. `stamp`: what must stay as it is now."""
     given = Pass(who, nonce or secrets.token_hex(16))
     value = {"door": door.id, "stamp": _stamp(door, stamp), "who": who, "nonce": given.nonce}
     response.set_cookie(
         _name(door),
         signing.dumps(value, salt=SALT),
-        max_age=LASTS,
+        max_age=lasts,
         path=path,
         secure=settings.SESSION_COOKIE_SECURE,
         httponly=True,
@@ -53,11 +60,11 @@ def give(
     return given
 
 
-def of(request: HttpRequest, door: Door, *, stamp: str) -> Pass | None:
+def of(request: HttpRequest, door: Door, *, stamp: str, lasts: timedelta = LASTS) -> Pass | None:
     """The pass that the request came with; None where it has none for that door as it is now."""
     text = request.COOKIES.get(_name(door), "")
     try:
-        value: Any = signing.loads(text, salt=SALT, max_age=LASTS)
+        value: Any = signing.loads(text, salt=SALT, max_age=lasts)
     except signing.BadSignature:
         return None
     right = constant_time_compare(value["stamp"], _stamp(door, stamp))

@@ -237,6 +237,20 @@ class Api:
         """End a share."""
         self.server.ask("DELETE", f"{path_of(entry)}/grants/{number}")
 
+    def ask_for_files(self, entry: Entry, terms: dict[str, Any]) -> dict[str, Any]:
+        """Ask people outside for files; the answer has the address, once."""
+        answer = self.server.ask("POST", f"{path_of(entry)}/requests", body=terms, creates=True)
+        made: dict[str, Any] = answer.json()
+        return made
+
+    def requests(self, entry: Entry) -> Iterator[dict[str, Any]]:
+        """The requests for a folder."""
+        yield from self._pages(f"{path_of(entry)}/requests", {}, "requests")
+
+    def end_request(self, number: int) -> None:
+        """End a request."""
+        self.server.ask("DELETE", f"/requests/{number}")
+
     def access(self, entry: Entry) -> Iterator[dict[str, Any]]:
         """Who can read it, and why, as administrators see it."""
         yield from self._pages(f"{path_of(entry)}/access", {}, "readers")

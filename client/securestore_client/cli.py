@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from . import __version__
-from .commands import changing, completing, looking, signing, syncing, transfers
+from .commands import asking, changing, completing, looking, signing, syncing, transfers
 from .errors import EXIT_CODES, INTERRUPTED, SOME_FAILED, ClientError
 from .session import Session
 from .signing_in import SCOPES
@@ -330,6 +330,33 @@ def _changing(command: Adder) -> None:
     )
     made.add_argument("--until", metavar="DAY", help="2026-12-31, or 30d; left out, no end")
     made.add_argument("--reason", default="", help="why, for whoever asks later")
+    made = command(
+        "request",
+        asking.request,
+        "ask people without an account for files, into a folder",
+        'securestore request Applications --title "Your papers" --until 30d',
+    )
+    made.add_argument("path", help="a folder there")
+    made.add_argument("--title", required=True, help="what is asked for; they read it")
+    made.add_argument("--words", default="", help="words to who sends")
+    made.add_argument("--until", metavar="DAY", help="2026-12-31, or 30d; left out, as is usual")
+    made.add_argument("--bytes", type=int, metavar="N", help="that it takes in all")
+    made.add_argument("--files", type=int, metavar="N", help="that it takes in all")
+    made.add_argument("--senders", type=int, metavar="N", help="people who may send")
+    made.add_argument(
+        "--code", nargs="+", metavar="ADDRESS", default=[], help="who gets a code by mail first"
+    )
+    made.add_argument(
+        "--accept-first", action="store_true", help="hold back what comes until you accept it"
+    )
+    made = command(
+        "requests",
+        asking.requests,
+        "the requests for a folder, or the end of one",
+        "securestore requests Applications --end 12",
+    )
+    made.add_argument("path", help="a folder there")
+    made.add_argument("--end", type=int, metavar="NUMBER", help="end that one")
     made = command(
         "unshare",
         changing.unshare,

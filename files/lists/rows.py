@@ -71,7 +71,7 @@ class Page:
 
 def shown_files(files: QuerySet[FileRecord]) -> QuerySet[FileRecord]:
     """With what a row shows of a file."""
-    return files.select_related("owner", "current")
+    return files.select_related("owner", "current", "received__sender")
 
 
 def visible_among(

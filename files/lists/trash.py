@@ -103,7 +103,9 @@ def _rows(
     folders = [one.pk for one in proposed if one.is_folder]
     seen: dict[UUID, Item] = {}
     if files:
-        records = trashed_files_of(who).select_related("owner", "current", "trashed_by", "folder")
+        records = trashed_files_of(who).select_related(
+            "owner", "current", "trashed_by", "folder", "received__sender"
+        )
         seen.update((record.pk, record) for record in records.filter(pk__in=files))
     if folders:
         found = trashed_folders_of(who).select_related("owner", "trashed_by", "parent")

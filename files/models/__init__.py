@@ -12,6 +12,7 @@ from files.models.grants import Grant, GrantQuerySet
 from files.models.keys import HeldKey, MasterKey
 from files.models.recent import RecentFile
 from files.models.records import FileRecord, Usage
+from files.models.requests import FileRequest, FileRequestQuerySet, Received, Sender
 from files.models.stored_objects import Custody, StoredObject
 from files.models.transfers import Conflict, DownloadSession, UploadSession
 from files.models.verifications import VerificationClaim, VerificationRun
@@ -25,6 +26,8 @@ __all__ = [
     "DownloadSession",
     "Entry",
     "FileRecord",
+    "FileRequest",
+    "FileRequestQuerySet",
     "Folder",
     "Grant",
     "GrantQuerySet",
@@ -34,7 +37,9 @@ __all__ = [
     "KeptVersion",
     "MasterKey",
     "Pulse",
+    "Received",
     "RecentFile",
+    "Sender",
     "StoredObject",
     "UploadSession",
     "Usage",

@@ -87,6 +87,10 @@ class StoredObject(models.Model):
         related_name="+",
         db_index=False,
     )
+    # Who sends it through a request, while it is written.
+    sender = models.ForeignKey(
+        "files.Sender", on_delete=models.SET_NULL, null=True, related_name="+", db_index=False
+    )
     # What is safe in the store of an upload that can be resumed (docs/uploads.md).
     offset = models.PositiveBigIntegerField(
         default=0, help_text=gettext_lazy("Plaintext bytes that are safe.")
@@ -158,6 +162,11 @@ class StoredObject(models.Model):
                 fields=["charged_to"],
                 condition=Q(state="writing"),
                 name="storedobject_writing_for",
+            ),
+            models.Index(
+                fields=["sender"],
+                condition=Q(sender__isnull=False),
+                name="storedobject_from_outside",
             ),
         ]
 

@@ -34,6 +34,10 @@ class UploadSession(models.Model):
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="upload_sessions"
     )
+    # Who sends it through a request of its owner's; empty for all that owners do themselves.
+    sender = models.ForeignKey(
+        "files.Sender", on_delete=models.CASCADE, null=True, related_name="uploads", db_index=False
+    )
     # Empty: the root of its owner.
     folder = models.ForeignKey(Folder, on_delete=models.SET_NULL, null=True, related_name="+")
     conflict = models.CharField(

@@ -157,6 +157,8 @@ def _details(event: AuditEvent, names: Mapping[tuple[str, int], str]) -> str:
         said.append(_("%(count)s bytes") % {"count": intcomma(size)})
     if reason := data.get("reason"):
         said.append(str(reason))
+    if (sender := data.get("sender")) and event.event not in DENIED:
+        said.append(_("from outside: %(name)s") % {"name": sender})
     if token := data.get("by_token"):
         said.append(_("by the token “%(name)s”") % {"name": token})
     return ", ".join(said)

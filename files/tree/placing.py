@@ -5,6 +5,7 @@ Every function that writes is for a transaction that holds `lock_tree` of the ow
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -68,11 +69,20 @@ def is_asleep(folder: Folder) -> bool:
 
 
 def add_folder(
-    parent: Folder, name: str, *, added_by: User | None, pk: UUID | None = None
+    parent: Folder,
+    name: str,
+    *,
+    added_by: User | None,
+    pk: UUID | None = None,
+    asleep_since: datetime | None = None,
 ) -> Folder:
-    """A new folder of that name; `pk` for one that was there before. Raises NameTaken, TooDeep."""
+    """A new folder of that name; `pk` for one that was there before. Raises NameTaken, TooDeep.
+
+    One that sleeps from its first moment is in nobody's list, and takes no name.
+    """
     folder = Folder(name=name, parent=parent, owner_id=parent.owner_id, added_by=added_by)
     folder.pk = pk or folder.pk
+    folder.trashed_at = asleep_since
     depth = _depth_of(parent)
     if depth + 1 > DEEPEST:
         raise TooDeep(DEEPEST)
@@ -86,7 +96,8 @@ def add_folder(
         ]
         + [Ancestry(ancestor=folder, descendant=folder, distance=0)]
     )
-    enter(folder, parent)
+    if asleep_since is None:
+        enter(folder, parent)
     return folder
 
 

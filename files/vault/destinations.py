@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from accounts.models import User
 from files.access import Person, Principal, addable_by, replaceable_by
 from files.errors import MayNotAdd, NameTaken, NoSuchFolder
-from files.models import Conflict, FileRecord, Folder, StoredObject
+from files.models import Conflict, FileRecord, Folder, Sender, StoredObject
 from files.tree import placing
-from files.vault import versions
+from files.vault import outside, versions
 from files.vault.quota import Allowance
 
 
@@ -28,6 +28,13 @@ class Destination:
     conflict: Conflict = Conflict.RENAME
     by: Principal | None = None
     """Who asks for it, where that is not its uploader in person."""
+    sender: Sender | None = None
+    """Who sends it through a request, which the uploader has made: it goes there or nowhere."""
+
+    @classmethod
+    def through(cls, sender: Sender) -> Destination:
+        """Where it goes what somebody sends: never a version of anything."""
+        return cls(sender.request.folder, by=outside.giver(sender.request), sender=sender)
 
     def payer(self, uploader: User) -> User:
         """Whose quota it counts in: the folder belongs to its owner with all that is in it."""
@@ -61,6 +68,8 @@ def begin(uploader: User, name: str, meant: Destination) -> uuid.UUID | None:
     Raises MayNotAdd; and NameTaken where the name is, and that was to be refused.
     """
     who = meant.by or Person(uploader)
+    if meant.sender is not None:
+        outside.require_open(meant.sender.request)
     if meant.folder is not None and not addable_by(who).filter(pk=meant.folder.pk).exists():
         raise MayNotAdd
     if meant.conflict == Conflict.RENAME:
@@ -79,7 +88,7 @@ def file_id_now(row: StoredObject, uploader: User) -> uuid.UUID:
 
     Another one than its own: its bytes have to be written again, under that id.
     """
-    if is_free(row.file_id) or _replaceable(row.file_id, uploader):
+    if row.sender_id is not None or is_free(row.file_id) or _replaceable(row.file_id, uploader):
         return row.file_id
     return uuid.uuid4()
 
@@ -87,8 +96,12 @@ def file_id_now(row: StoredObject, uploader: User) -> uuid.UUID:
 def decide(row: StoredObject, uploader: User, name: str, meant: Destination, size: int) -> Place:
     """Where a complete upload comes to, with what it takes locked until the transaction ends.
 
-    Raises OtherFile; QuotaExceeded where another person pays than when it began.
+    Raises OtherFile; QuotaExceeded where another person pays than when it began; RequestOver and
+    RequestFull of what comes from outside.
     """
+    if meant.sender is not None:
+        own = outside.lock_place(row, meant.sender, uploader, size)
+        return Place(own, placing.free_name(own, name))
     folder, elsewhere = _lock_folder(uploader, meant)
     file = versions.lock(row.file_id)
     if file is not None:

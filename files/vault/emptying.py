@@ -21,7 +21,7 @@ from files.access import Principal
 from files.models import Ancestry, FileRecord, Folder, StoredObject
 from files.records import clock
 from files.tree import placing
-from files.vault.purging import Ending, backups_until, expired, may_purge
+from files.vault.purging import Ending, backups_until, expired, may_purge, overdue
 from files.vault.removing import UPLOADED, doom, purge, remove
 
 State = StoredObject.State
@@ -127,7 +127,7 @@ def _end_folders(folder: Folder) -> int:
 
 def overdue_folders(now: datetime) -> list[Folder]:
     """Folders that are in the trash too long, and those that go already and are not gone."""
-    found = Folder.objects.select_related("owner").filter(expired(now)).order_by("pk")
+    found = overdue(now).select_related("owner").order_by("pk")
     unfinished = Folder.objects.select_related("owner").filter(purged_at__isnull=False)
     return list(found | unfinished)
 

@@ -13,10 +13,10 @@ from enum import StrEnum, auto
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from files.access import Principal
-from files.models import FileRecord, Folder, KeptVersion, StoredObject
+from files.models import FileRecord, Folder, KeptVersion, Sender, StoredObject
 from files.records import clock
 
 Bytes = FileRecord | Folder | KeptVersion | StoredObject
@@ -46,7 +46,7 @@ def may_purge(
         return _may_end_version(what, ending, by, now or clock.now())
     if isinstance(what, StoredObject):
         return ending is Ending.REENCRYPTED and not _is_a_version(what)
-    if isinstance(what, Folder) and what.is_root:
+    if isinstance(what, Folder) and (what.is_root or _waits(what)):
         return False
     if ending is Ending.ADMINISTERED:
         return isinstance(what, FileRecord)
@@ -60,6 +60,17 @@ def may_purge(
 def expired(now: datetime) -> Q:
     """Of files and folders: those that were put away longer than TRASH_DAYS ago."""
     return Q(trashed_at__lte=now - settings.TRASH_TIME)
+
+
+def overdue(now: datetime) -> QuerySet[Folder]:
+    """Folders that were put away longer than TRASH_DAYS ago; not those where something waits."""
+    waits = Sender.objects.filter(waiting=OuterRef("pk"))
+    return Folder.objects.filter(~Exists(waits), expired(now))
+
+
+def _waits(folder: Folder) -> bool:
+    """Whether it sleeps because what is in it was not accepted yet: that is no trash."""
+    return Sender.objects.filter(waiting=folder.pk).exists()
 
 
 def _is_a_version(row: StoredObject) -> bool:

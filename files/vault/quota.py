@@ -51,6 +51,13 @@ def standing_still(since: timedelta, *, now: datetime | None = None) -> Q:
     )
 
 
+def held() -> Case:
+    """Bytes that an upload holds of a quota: those announced as well, while it moves."""
+    moves = Q(state_changed_at__gt=clock.now() - STILL)
+    announced = Greatest(F("reserved"), Coalesce(F("session__length"), 0))
+    return Case(When(moves, then=announced), default=F("reserved"))
+
+
 def require_active(owner: User) -> None:
     """Raise AccountClosed when the account was deactivated, as it stands in the database now."""
     if not get_user_model().objects.filter(pk=owner.pk, is_active=True).exists():
@@ -85,13 +92,20 @@ class Allowance:
         Raises FileTooLarge, QuotaExceeded, TooManyUploads.
         """
         self._lock({self._owner.pk, self._uploader.pk})
+        self._check_number()
+        self.check(size)
+
+    def _check_number(self) -> None:
+        """Raise TooManyUploads when another one would be one too many."""
         limit: int = settings.MAX_UNFINISHED_UPLOADS
+        if self._unfinished().filter(creator=self._uploader).count() >= limit:
+            raise TooManyUploads(limit)
+
+    def _unfinished(self) -> QuerySet[StoredObject]:
+        """Uploads that are not complete, and that may still be."""
         over = Q(state_changed_at__lte=clock.now() - settings.UPLOAD_EXPIRY)
         over |= standing_still(settings.EMPTY_UPLOAD_EXPIRY)
-        unfinished = self._writing().filter(creator=self._uploader, reencrypts=False).exclude(over)
-        if unfinished.count() >= limit:
-            raise TooManyUploads(limit)
-        self.check(size)
+        return self._writing().filter(reencrypts=False).exclude(over)
 
     def admit_complete(self, size: int, row: StoredObject | None = None) -> None:
         """Let what is complete come to another owner: an upload, or what is moved.
@@ -116,7 +130,7 @@ class Allowance:
             raise FileTooLarge(self._largest)
         if size - self._asked_at >= RECHECK:
             self._asked_at = size
-            require_active(self._uploader)
+            self._require_welcome()
         if self._quota is None or size <= row.reserved:
             return
         with transaction.atomic():
@@ -131,8 +145,11 @@ class Allowance:
                 raise UploadLost
         row.reserved = reserved
 
-    @staticmethod
-    def _lock(people: set[int]) -> None:
+    def _require_welcome(self) -> None:
+        """Raise AccountClosed where nothing may come from its uploader any more."""
+        require_active(self._uploader)
+
+    def _lock(self, people: set[int]) -> None:
         """Lock these people's rows until the transaction ends, always in the same order."""
         locked = get_user_model().objects.select_for_update(no_key=True).filter(pk__in=people)
         list(locked.order_by("pk").values_list("pk", flat=True))
@@ -149,11 +166,8 @@ class Allowance:
         # Code of the release before says of no upload whose quota it counts in: its uploader's.
         charged = others.filter(charged_to=OuterRef("pk"))
         own = others.filter(charged_to=None, creator=OuterRef("pk"))
-        moves = Q(state_changed_at__gt=clock.now() - STILL)
-        announced = Greatest(F("reserved"), Coalesce(F("session__length"), 0))
-        held = Case(When(moves, then=announced), default=F("reserved"))
         summed = [
-            rows.order_by().values(whose).annotate(n=Sum(held)).values("n")
+            rows.order_by().values(whose).annotate(n=Sum(held())).values("n")
             for rows, whose in ((charged, "charged_to"), (own, "creator"))
         ]
         # One statement, so that an upload that is published meanwhile counts once in it. What is

@@ -51,9 +51,8 @@ from files.storage import (
     SealedObject,
     StoreError,
 )
-from files.vault import destinations, removing, stored_objects, storing
+from files.vault import destinations, outside, removing, stored_objects, storing
 from files.vault.destinations import ROOT, Destination, OtherFile
-from files.vault.quota import Allowance
 from files.vault.upload_state import chain_in, progress_of, safe_chain, unwrapped
 from runtime.connections import release
 from runtime.leases import is_dead, new_lease
@@ -87,13 +86,14 @@ def create(
 ) -> UploadSession:
     """Begin an upload of `length` bytes, or of a length to be declared later.
 
-    `leased` to its caller, whose turn comes `first`. Raises BadName, FileTooLarge, QuotaExceeded,
-    TooManyUploads, MayNotAdd, NameTaken.
+    `owner` uploads it; of what is sent through a request that is who has made the request. `leased`
+    to its caller, whose turn comes `first`. Raises BadName, FileTooLarge, QuotaExceeded,
+    TooManyUploads, MayNotAdd, NameTaken, RequestOver.
     """
     name = clean_name(name)
     payer = destination.payer(owner)
     with transaction.atomic():
-        Allowance(payer, uploader=owner).admit(length or 0)
+        outside.allowance_of(payer, owner, destination.sender).admit(length or 0)
         row = stored_objects.begin_object(
             destinations.begin(owner, name, destination) or uuid.uuid4(),
             generate_dek(),
@@ -101,10 +101,12 @@ def create(
             charged_to=payer,
             in_custody=in_custody,
             lease=new_lease() if leased else "",
+            sender=destination.sender,
         )
         return UploadSession.objects.create(
             object=row,
             owner=owner,
+            sender=destination.sender,
             folder=destination.folder,
             conflict=destination.conflict,
             name=name,
@@ -136,12 +138,19 @@ def terminate(session: UploadSession) -> None:
         doomed = removing.doom(StoredObject.objects.filter(pk=row.pk, state=State.WRITING))
         session.delete()
         if doomed:
-            audit.record(Event.UPLOAD_ABORTED, file_id=row.file_id, size=row.offset)
+            audit.record(
+                Event.UPLOAD_ABORTED,
+                file_id=row.file_id,
+                size=row.offset,
+                **outside.told(session.sender),
+            )
     if doomed:
         removing.purge(row)
 
 
 def _destination_of(session: UploadSession) -> Destination:
+    if session.sender is not None:
+        return Destination.through(session.sender)
     return Destination(session.folder, Conflict(session.conflict))
 
 
@@ -174,9 +183,9 @@ class Continuation:
         self._lease = self._row.lease
         self._holding = True
         self._first = first
-        self._allowance = Allowance(
-            self._row.charged_to or self.session.owner, uploader=self.session.owner
-        )
+        owner = self.session.owner
+        payer = self._row.charged_to or owner
+        self._allowance = outside.allowance_of(payer, owner, self.session.sender)
         self._beaten = time.monotonic()
         self._size = offset
         self._sealed: SealedObject | None = None
@@ -482,7 +491,11 @@ def _take(session: UploadSession) -> StoredObject | None:
     if not free.update(lease=lease, lease_seen_at=Now()):
         return None
     related = StoredObject.objects.select_related(
-        "session__owner", "session__folder__owner", "charged_to"
+        "session__owner",
+        "session__folder__owner",
+        "session__sender__request__folder__owner",
+        "session__sender__request__maker",
+        "charged_to",
     )
     return related.get(pk=row.pk)
 

@@ -24,7 +24,7 @@ from files.errors import UploadLost
 from files.keys import custody
 from files.keys.master_keys import keyring
 from files.keys.wrapping import remember_wrapping, wrapping_keyring
-from files.models import Custody, StoredObject
+from files.models import Custody, Sender, StoredObject
 from files.records import clock
 from files.storage import EncryptedS3Storage, ObjectKey, ObjectMissing, SealedObject
 from files.storage.backend import random_object_name
@@ -56,17 +56,20 @@ def begin_object(
     name: str | None = None,
     in_custody: Custody = Custody.MANAGED,
     lease: str = "",
+    sender: Sender | None = None,
 ) -> StoredObject:
     """Commit the row of an object that is about to be written, by whoever has the `lease`.
 
-    `charged_to` is whose quota it counts in; left out, its creator's.
+    `charged_to` is whose quota it counts in; left out, its creator's. Of what a `sender` sends
+    through a request, nobody is the creator.
     """
     moment = clock.now()
     row = StoredObject(
         file_id=file_id,
         object_name=name or random_object_name(),
-        creator=creator,
+        creator=creator if sender is None else None,
         charged_to=charged_to or creator,
+        sender=sender,
         custody=in_custody,
         stream_created_at=int(time.time()),
         lease=lease,

@@ -28,9 +28,9 @@ from files.models import FileRecord, StoredObject
 from files.records.names import clean_content_type, clean_name
 from files.storage import ObjectKey, SealedObject
 from files.tree import placing
-from files.vault import destinations, recent, stored_objects, versions
+from files.vault import destinations, outside, recent, stored_objects, versions
 from files.vault.destinations import ROOT, Destination, OtherFile
-from files.vault.quota import Allowance, require_active
+from files.vault.quota import require_active
 from files.vault.removing import doom, purge
 from files.vault.stored_objects import begin_object, storage
 from runtime.connections import release
@@ -69,7 +69,7 @@ class Upload:
         `modified_at` is when the original was last changed, as its client says. `file_id` is given
         where what it will be, or be a version of, is decided already.
 
-        Raises BadName, FileTooLarge, TooManyUploads, MayNotAdd, NameTaken.
+        Raises BadName, FileTooLarge, TooManyUploads, MayNotAdd, NameTaken, RequestOver.
         """
         self.name = clean_name(name)
         self.content_type = clean_content_type(content_type)
@@ -77,13 +77,17 @@ class Upload:
         self.owner = owner
         self.destination = destination
         payer = destination.payer(owner)
-        self._allowance = Allowance(payer, uploader=owner)
+        self._allowance = outside.allowance_of(payer, owner, destination.sender)
         self._dek = generate_dek()
         with transaction.atomic():
             self._allowance.admit(size or 0)
             file_id = file_id or destinations.begin(owner, self.name, destination)
             self._row = begin_object(
-                file_id or uuid.uuid4(), self._dek, creator=owner, charged_to=payer
+                file_id or uuid.uuid4(),
+                self._dek,
+                creator=owner,
+                charged_to=payer,
+                sender=destination.sender,
             )
         self._writer = storage().writer(
             self._row.object_name,
@@ -115,6 +119,8 @@ class Upload:
         """Complete the object in the store and check it there. Raises StoreError, Damaged."""
         release()
         self._sealed = self._writer.commit()
+        if self.destination.sender is not None:
+            outside.free_rest(self._row, self.size)
 
     def abort(self) -> None:
         """Leave nothing behind, unless the file was published. Never raises."""
@@ -130,7 +136,12 @@ class Upload:
             with transaction.atomic():
                 doomed = doom(StoredObject.objects.filter(pk=self._row.pk, state=State.WRITING))
                 if doomed:
-                    audit.record(Event.UPLOAD_ABORTED, file_id=self.file_id, size=self.size)
+                    audit.record(
+                        Event.UPLOAD_ABORTED,
+                        file_id=self.file_id,
+                        size=self.size,
+                        **outside.told(self.destination.sender),
+                    )
             if doomed and self._writer.in_doubt:
                 # A request that got lost may arrive late: the row stays, for a sweep to look again.
                 storage().discard(self._row.object_name, self._row.multipart_id)
@@ -321,7 +332,7 @@ def publish_object(
 
     `fields` change with its row. A name that is taken gets a number. Raises OtherFile, where the
     object has to be written again first; UploadLost; QuotaExceeded; and AccountClosed where the
-    uploader was deactivated while the bytes arrived.
+    uploader was deactivated while the bytes arrived. From outside: RequestOver, RequestFull.
     """
     require_active(uploader)
     place = destinations.decide(row, uploader, name, destination, sealed.size)
@@ -346,13 +357,16 @@ def publish_object(
             content_type=content_type,
             modified_at=modified_at,
         )
-    recent.note(uploader.pk, [record.pk], recent.Way.ADDED)
+    if destination.sender is None:
+        recent.note(uploader.pk, [record.pk], recent.Way.ADDED)
+    else:
+        outside.note_received(record, destination.sender, name)
     return record
 
 
 def _told(place: destinations.Place, uploader: User, meant: Destination) -> dict[str, Any]:
     """What an event says of a place that is not the uploader's own root."""
-    told: dict[str, Any] = {}
+    told: dict[str, Any] = outside.told(meant.sender)
     if place.folder.owner_id != uploader.pk:
         told["owner_id"] = place.folder.owner_id
     if not place.folder.is_root:
@@ -380,7 +394,7 @@ def create_record(
         size=row.size,
         owner=owner,
         folder=place.folder,
-        uploaded_by=uploader,
+        uploaded_by=uploader if meant.sender is None else None,
         custody=row.custody,
         current=row,
         modified_at=modified_at,
@@ -388,7 +402,8 @@ def create_record(
     placing.enter(record, place.folder)
     audit.record(
         Event.FILE_UPLOADED,
-        actor=uploader,
+        # From outside it is nobody's doing whom the log knows; the request and the sender are told.
+        actor=uploader if meant.sender is None else None,
         file_id=record.id,
         size=record.size,
         custody=record.custody,

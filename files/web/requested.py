@@ -55,13 +55,14 @@ def principal_of(request: HttpRequest) -> Principal:
 def visible(request: HttpRequest, file_id: uuid.UUID) -> FileRecord:
     """The file, if the user may see it; 404 otherwise."""
     files = visible_to(principal_of(request))
-    files = files.select_related("owner", "current__held_key")
+    files = files.select_related("owner", "current__held_key", "received__sender__request")
     return _found(request, files, file_id)
 
 
 def managed(request: HttpRequest, file_id: uuid.UUID) -> FileRecord:
     """The file, if the user may share and delete it; 404 otherwise."""
-    files = managed_by(principal_of(request)).select_related("owner", "current")
+    files = managed_by(principal_of(request))
+    files = files.select_related("owner", "current", "received__sender__request")
     return _found(request, files, file_id)
 
 

@@ -166,6 +166,16 @@ DOORS: dict[str, list[Door]] = {
         *_page(takes=FOLDER, manage=True),
         _of_folder("POST", manage=True),
     ],
+    # Who may ask is in test_asking.py.
+    "folders:requests": [
+        *_page(takes=FOLDER, manage=True),
+        _of_folder("POST", 403, manage=True, data={"title": "b"}),
+    ],
+    # There is none; test_asking.py has those.
+    "folders:request": [
+        *_page(404, takes=FOLDER),
+        _of_folder("POST", 404, data={"end": "1"}),
+    ],
     "folders:rename": [
         *_page(takes=FOLDER, manage=True),
         _of_folder("POST", 302, manage=True, data={"name": "b"}),
@@ -238,6 +248,7 @@ def _operation(method: str, path: str, scope: str, ok: int = 200, **fields: Any)
     return Operation(method, ok, takes, path=_V1 + path, scope=scope, **fields)
 
 
+_ASK: dict[str, Any] = {"title": "b"}
 _NAME: dict[str, Any] = {"json": {"name": "b"}}
 _SHARE: dict[str, Any] = {"json": {"to": ["root"]}, "manage": True}
 _NOWHERE: dict[str, Any] = {"json": {"to": str(uuid.UUID(int=7))}, "manage": True}
@@ -270,6 +281,10 @@ OPERATIONS: list[Operation] = [
     _operation("GET", "/folders/{folder_id}/grants", "share", 403, manage=True),
     _operation("POST", "/folders/{folder_id}/grants", "share", 403, **_SHARE),
     _operation("DELETE", "/folders/{folder_id}/grants/{number}", "share", 403, manage=True),
+    _operation("GET", "/folders/{folder_id}/requests", "share", manage=True),
+    _operation("POST", "/folders/{folder_id}/requests", "share", 403, manage=True, json=_ASK),
+    _operation("GET", "/requests/{number}", "share", 404),
+    _operation("DELETE", "/requests/{number}", "share", 404),
     _operation("GET", "/folders/{folder_id}/access", "share", 403, oversight=True),
     _operation("GET", "/folders/{folder_id}/content/{path}", "read", 404),
     _operation("HEAD", "/folders/{folder_id}/content/{path}", "read", 404),
@@ -319,6 +334,12 @@ NO_FILE: dict[str, str] = {
     "readyz": OPEN,
     "jsi18n": OPEN,
     "api:openapi": OPEN,  # It says what there is, and nothing of anybody.
+    # Requests, for people outside: test_asked.py has the table of who gets what there.
+    "asked": OPEN,
+    "asked_send": OPEN,
+    "asked_receipt": OPEN,
+    "asked_uploads": OPEN,
+    "asked_upload": OPEN,
     "metrics": OPEN,  # It has a token of its own, and does not exist without one.
     "files:list": SIGNED_IN,
     "files:viewer": OPEN,  # The frame's document: empty, and the same for everybody.
@@ -411,6 +432,7 @@ NO_FILE: dict[str, str] = {
         "account_emailaddress",
         "mfa_authenticator",
         "accounts_token",
+        "files_filerequest",
     ),
 }
 

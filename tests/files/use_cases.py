@@ -53,7 +53,7 @@ from files.keys.wrapping_history import with_past
 from files.models import Conflict, FileRecord, Folder, Grant, StoredObject
 from files.recovery import database_closing
 from files.rotation import reencryption, retirement
-from files.sharing import delegating, denials, granting, read_by
+from files.sharing import delegating, denials, granting, read_by, requests
 from files.tree import placing
 from files.upkeep import verification
 from files.vault import (
@@ -67,6 +67,7 @@ from files.vault import (
     versions,
 )
 from files.vault.destinations import Destination
+from tests.files.asked import ask, may_ask, sender_of
 from tests.files.conftest import CONTENT, KEY
 
 ROOT = Path(__file__).parents[2]
@@ -150,6 +151,7 @@ MODULES: dict[str, str] = {
     "files.administration.grants": PAGES,
     "files.administration.effective_access": READS,
     "files.administration.folders": PAGES,
+    "files.administration.requests": PAGES,
     "files.administration.bulk_actions": PAGES,
     "files.administration.people": PAGES,
     "files.administration.tokens": PAGES,
@@ -199,6 +201,7 @@ MODULES: dict[str, str] = {
     "files.models.grants": "rows and their constraints",
     "files.models.keys": "rows and their constraints",
     "files.models.records": "rows and their constraints",
+    "files.models.requests": "rows and their constraints",
     "files.models.stored_objects": "rows and their constraints",
     "files.models.transfers": "rows and their constraints",
     "files.models.verifications": "rows and their constraints",
@@ -271,6 +274,12 @@ MODULES: dict[str, str] = {
     "files.vault.removing": WALKED,
     "files.vault.purging": RULES,
     "files.vault.destinations": RULES,
+    "files.vault.outside": RULES,
+    "files.sharing.requests": WALKED,
+    "files.web.asking": PAGES,
+    "files.web.api.asking": PAGES,
+    "files.web.outside.asked": PAGES,
+    "files.web.outside.asked_transfers": PAGES,
     "files.vault.versions": WALKED,
     "files.vault.emptying": WALKED,
     "files.folders.purging": WALKED,
@@ -399,6 +408,17 @@ NO_EVENT: dict[str, str] = {
     "files.keys.second_factors.rewrap_secrets": STEP,
     "files.keys.second_factors.secrets_by_key": READS,
     "files.keys.second_factors.unreadable_by_key": READS,
+    "files.sharing.requests.may_ask": RULES,
+    "files.sharing.requests.usual_end": RULES,
+    "files.sharing.requests.requests_managed_by": READS,
+    "files.sharing.requests.with_numbers": READS,
+    "files.sharing.requests.open_by": READS,
+    "files.sharing.requests.send_code": "asks; what tells is that somebody types the code",
+    "files.sharing.requests.senders_of": READS,
+    "files.sharing.requests.mark_browser": "whose receipt it is on; that it came is an event",
+    "files.sharing.requests.receipt": READS,
+    "files.sharing.requests.waiting_through": READS,
+    "files.vault.quota.held": READS,
     "files.vault.quota.Allowance.admit": RULES,
     "files.vault.quota.Allowance.check": RULES,
     "files.vault.quota.Allowance.check_quota": RULES,
@@ -556,6 +576,40 @@ class Case:
     prepare: Callable[[World], Call]
     apart: str = ""
     """Why the event is not in one transaction of ours with the change, where it is not."""
+
+
+def _make_request(world: World) -> Call:
+    alice = may_ask(world.alice)
+    terms = requests.Terms("papers")
+    return partial(requests.make, world.folder(), terms, by=Person(alice), actor=alice)
+
+
+def _end_request(world: World) -> Call:
+    return partial(requests.end, ask(world.alice, world.folder())[0], actor=world.alice)
+
+
+def _admit_sender(world: World) -> Call:
+    return partial(requests.admit, ask(world.alice, world.folder())[0], name="Ann")
+
+
+def _wrong_code(world: World) -> Call:
+    asked = ask(world.alice, world.folder())[0]
+    return partial(requests.note_wrong_code, asked, "ann@example.org")
+
+
+def _accept_upload(world: World) -> Call:
+    return _decide(world, requests.accept)
+
+
+def _decline_upload(world: World) -> Call:
+    return _decide(world, requests.decline)
+
+
+def _decide(world: World, act: Callable[..., object]) -> Call:
+    asked, _token = ask(world.alice, world.folder(), accept_first=True)
+    destination = Destination.through(sender_of(asked))
+    waits = storing.store(world.alice, [CONTENT], name="a", destination=destination)
+    return partial(act, asked, [waits.pk], by=Person(world.alice), actor=world.alice)
 
 
 def _reopen(world: World) -> Call:
@@ -1206,6 +1260,12 @@ WRITES: dict[str, list[Case]] = {
     "files.sharing.granting.revoke": [Case(Event.GRANT_REVOKED, _revoke)],
     "files.sharing.delegating.share": [Case(Event.GRANT_CREATED, _share)],
     "files.sharing.delegating.withdraw": [Case(Event.GRANT_REVOKED, _withdraw)],
+    "files.sharing.requests.make": [Case(Event.REQUEST_CREATED, _make_request)],
+    "files.sharing.requests.end": [Case(Event.REQUEST_ENDED, _end_request)],
+    "files.sharing.requests.admit": [Case(Event.SENDER_ADMITTED, _admit_sender)],
+    "files.sharing.requests.note_wrong_code": [Case(Event.SENDER_REFUSED, _wrong_code)],
+    "files.sharing.requests.accept": [Case(Event.UPLOAD_ACCEPTED, _accept_upload)],
+    "files.sharing.requests.decline": [Case(Event.UPLOAD_DECLINED, _decline_upload)],
     "files.vault.storing.Upload.abort": [Case(Event.UPLOAD_ABORTED, _abort)],
     "files.vault.storing.create_record": [Case(Event.FILE_UPLOADED, _publish)],
     "files.vault.opening.mark_damaged": [

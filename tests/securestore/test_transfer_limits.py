@@ -265,3 +265,18 @@ def test_who_is_outside_takes_the_places_of_the_door() -> None:
     assert whose(at("/l/x/", token="a")) == one
     assert whose(at("/files/", token="a")) is None
     assert whose(at("/l/x/")) is None
+
+
+def test_all_that_is_outside_leaves_half_of_the_places(settings: Any) -> None:
+    settings.TRANSFERS_AT_ONCE, settings.TRANSFERS_PER_PERSON = 6, 2
+    places = Places()
+    for door in (-1, -1, -2):
+        places.take(door)
+    for door in (-2, -3):
+        with pytest.raises(NoPlace) as refused:
+            places.take(door)
+        assert not refused.value.is_own
+    for person in (1, 1, 2):
+        places.take(person)
+    places.give_back(-1)
+    places.take(-3)

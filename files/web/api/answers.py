@@ -54,11 +54,16 @@ IDEMPOTENT: Final = {
 
 
 def once(
-    request: HttpRequest, status: int, make: Callable[[], Schema]
+    request: HttpRequest,
+    status: int,
+    make: Callable[[], Schema],
+    *,
+    keeping: set[str] | None = None,
 ) -> Status[Schema] | HttpResponseBase:
     """Make something, unless this very request was answered before.
 
-    What it makes and what is kept stand together, or neither. Raises Problem, and as `make` does.
+    `keeping` are the fields of the answer that are kept, where it has a secret. What it makes and
+    what is kept stand together, or neither. Raises Problem, and as `make` does.
     """
     asked = Asked.of(request)
     if asked is None:
@@ -70,7 +75,8 @@ def once(
         with transaction.atomic():
             row = _begin(request, asked, status)
             made = make()
-            KeptAnswer.objects.filter(pk=row.pk).update(body=made.model_dump(mode="json"))
+            body = made.model_dump(mode="json", include=keeping)
+            KeptAnswer.objects.filter(pk=row.pk).update(body=body)
     except IntegrityError:
         # Another one with the same key was faster.
         if (kept := replay(request, asked)) is not None:

@@ -18,7 +18,7 @@ from ninja.renderers import BaseRenderer
 from pydantic_core import to_json
 
 from files.errors import VaultError
-from files.web.api import files, folders, lists, problems, reports, shapes, sharing
+from files.web.api import asking, files, folders, lists, problems, reports, shapes, sharing
 from files.web.api.answers import ALWAYS, IDEMPOTENT
 from files.web.api.entrance import on_error
 from files.web.api.problems import Problem
@@ -51,6 +51,8 @@ api.add_router("/files", sharing.of_files)
 api.add_router("/digests", files.digests_router)
 api.add_router("/folders", folders.router)
 api.add_router("/folders", sharing.of_folders)
+api.add_router("/folders", asking.of_folders)
+api.add_router("/requests", asking.router)
 api.add_router("", reports.router)
 
 for kind in {Problem, VaultError, Http404, *(kind for kind, _how in problems._REFUSALS)}:

@@ -21,6 +21,8 @@ UPLOADS = "/uploads/"
 """Below it, bytes come by tus, which has headers of its own and says itself which it knows."""
 
 FORM_WITH_FILES = "/files/upload/"
+_OF_SENDERS = re.compile(r"/r/[^/]+/(uploads|send)/")
+"""Below the address of a request: what people without an account send, by tus and by a form."""
 
 API = "/api/"
 _CONTENTS = re.compile(r"/api/v1/(?:content|folders/[0-9a-f-]{36}/content)/")
@@ -36,6 +38,12 @@ _CONDITIONS = ("If-Match", "If-None-Match", "If-Unmodified-Since")
 _NO_CODING = frozenset({"", "identity", "binary", "8bit", "7bit"})
 
 
+def is_tus(path: str) -> bool:
+    """Whether bytes come there by tus, from inside or from outside."""
+    found = _OF_SENDERS.match(path)
+    return path.startswith(UPLOADS) or (found is not None and found[1] == "uploads")
+
+
 def is_content(request: HttpRequest) -> bool:
     """Whether the body is a file, as it is."""
     return request.method == "PUT" and bool(_CONTENTS.match(request.path_info))
@@ -43,7 +51,9 @@ def is_content(request: HttpRequest) -> bool:
 
 def is_streamed(request: HttpRequest) -> bool:
     """Whether the view reads the body itself, piece by piece, and nothing before it does."""
-    return request.path_info.startswith((UPLOADS, FORM_WITH_FILES)) or is_content(request)
+    path = request.path_info
+    from_outside = _OF_SENDERS.match(path) is not None
+    return path.startswith((UPLOADS, FORM_WITH_FILES)) or from_outside or is_content(request)
 
 
 class Refused(BadRequest):
@@ -89,7 +99,7 @@ def check(request: HttpRequest) -> None:
 
 
 def _check_override(request: HttpRequest) -> None:
-    is_safe, by_tus = request.method in SAFE_METHODS, request.path_info.startswith(UPLOADS)
+    is_safe, by_tus = request.method in SAFE_METHODS, is_tus(request.path_info)
     if is_safe and not by_tus:
         return  # It is not asked to change anything, and does not.
     for name in _OVERRIDES:
@@ -233,7 +243,7 @@ def _check_parts(request: HttpRequest) -> None:
         )
     if not request.path_info.startswith(API):
         check_conditions(request)
-    if request.path_info.startswith(UPLOADS):
+    if is_tus(request.path_info):
         return
     for name in request.headers:
         # Tus-Resumable alone says what a client speaks, and changes nothing.

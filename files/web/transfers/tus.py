@@ -20,10 +20,12 @@ from urllib.parse import quote
 from django.conf import settings
 from django.core.exceptions import BadRequest
 from django.db import transaction
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import http_date
+from django.utils.translation import gettext
 
 from accounts.models import User
 from files import access
@@ -35,6 +37,7 @@ from files.errors import (
     NameTaken,
     NoSuchFolder,
     OtherContent,
+    RequestOver,
     TooDeep,
     TooManyUploads,
     UploadBusy,
@@ -43,11 +46,19 @@ from files.errors import (
     WrongOffset,
 )
 from files.folders import making
-from files.models import Custody, FileRecord, KeptVersion, StoredObject, UploadSession
+from files.models import (
+    Custody,
+    FileRecord,
+    KeptVersion,
+    Sender,
+    StoredObject,
+    UploadSession,
+)
 from files.records.names import BadName
 from files.sharing import denials
 from files.tree import placing
 from files.vault import held, resumable, upload_state, versions
+from files.vault.destinations import Destination
 from files.web.requested import principal_of
 from files.web.transfers import structured
 from files.web.transfers.bodies import declared_length
@@ -130,6 +141,8 @@ def answering(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
             response = _plain(409, str(error))
         except MayNotAdd as error:
             response = _plain(403, str(error))
+        except RequestOver as error:
+            response = _plain(404, str(error))
         except (Http404, NoSuchFolder) as error:
             response = _plain(404, str(error) or "There is no such upload.")
         response["Tus-Resumable"] = VERSION
@@ -176,18 +189,24 @@ def options() -> HttpResponse:
     return response
 
 
-def session_of(request: HttpRequest, upload_id: uuid.UUID) -> UploadSession:
-    """The user's own upload; 404 for any other, 410 for one that has expired or was given up."""
-    user = cast("User", request.user)
-    own = UploadSession.objects.filter(owner=user).select_related("object")
-    who = principal_of(request)
-    if isinstance(who, Program) and who.folder is not None:
-        # What its person uploads elsewhere is none of its business.
-        own = own.filter(folder__in=access.addable_by(who).values("pk"))
-    session: UploadSession | None = own.filter(pk=upload_id).first()
-    if session is None:
-        denials.note_upload(user, upload_id)
-        raise Http404
+def session_of(
+    request: HttpRequest, upload_id: uuid.UUID, sender: Sender | None = None
+) -> UploadSession:
+    """The user's own upload, or the sender's who has come with a request.
+
+    404 for any other, 410 for one that has expired or was given up.
+    """
+    found = UploadSession.objects.select_related("object").filter(pk=upload_id)
+    session: UploadSession | None
+    if sender is not None:
+        session = found.filter(sender=sender.pk).first()
+        if session is None:
+            raise Http404
+    else:
+        session = _of_user(request, found).first()
+        if session is None:
+            denials.note_upload(cast("User", request.user), upload_id)
+            raise Http404
     if session.expires_at <= timezone.now():
         raise Refusal(410, "This upload has expired. Please upload again.")
     if not session.completed_at and session.object.state != StoredObject.State.WRITING:
@@ -195,8 +214,29 @@ def session_of(request: HttpRequest, upload_id: uuid.UUID) -> UploadSession:
     return session
 
 
-def create(request: HttpRequest) -> HttpResponse:
-    """POST: a new upload, with its first bytes where the request has a body of them."""
+def _of_user(
+    request: HttpRequest, found: QuerySet[UploadSession, UploadSession]
+) -> QuerySet[UploadSession, UploadSession]:
+    """Those of these uploads that are the user's own: not what is sent through their requests."""
+    own = found.filter(owner=cast("User", request.user), sender=None)
+    who = principal_of(request)
+    if isinstance(who, Program) and who.folder is not None:
+        # What its person uploads elsewhere is none of its business.
+        own = own.filter(folder__in=access.addable_by(who).values("pk"))
+    return own
+
+
+def create(
+    request: HttpRequest,
+    *,
+    sender: Sender | None = None,
+    address: Callable[[uuid.UUID], str] | None = None,
+) -> HttpResponse:
+    """POST: a new upload, with its first bytes where the request has a body of them.
+
+    Of a `sender` who has come with a request it goes into their folder. `address` is where it is
+    continued, if not at `/uploads/`.
+    """
     length = _declared_length(request)
     raw = request.headers.get("Upload-Metadata", "")
     metadata = _parse_metadata(raw)
@@ -213,17 +253,20 @@ def create(request: HttpRequest) -> HttpResponse:
     for header in ("Upload-Checksum", EXPECTED):
         if header in request.headers and not at_once:
             raise Refusal(400, f"{header} belongs to bytes, and none were sent.")
-    user = cast("User", request.user)
-    who = principal_of(request)
-    meant = destination(
-        who, folder=metadata.get("folder", ""), conflict=metadata.get("conflict", "")
-    )
-    way = way_of(metadata.get("path", ""))
+    way: list[str] = []
+    if sender is not None:
+        user, meant = _through(sender, metadata)
+    else:
+        user, who = cast("User", request.user), principal_of(request)
+        meant = destination(
+            who, folder=metadata.get("folder", ""), conflict=metadata.get("conflict", "")
+        )
+        way = way_of(metadata.get("path", ""))
     # An upload that is refused makes no folders.
     with transaction.atomic():
         if way:
             below = meant.folder or placing.root_of(user)
-            folder = making.make_path(below, way, by=who, actor=user)
+            folder = making.make_path(below, way, by=principal_of(request), actor=user)
             meant = replace(meant, folder=folder)
         session = resumable.create(
             user,
@@ -245,13 +288,28 @@ def create(request: HttpRequest) -> HttpResponse:
             raise
     else:
         response = _state(session, None, status=201, chain=EMPTY)
-    response["Location"] = request.build_absolute_uri(reverse("upload", args=[session.pk]))
+    at = address(session.pk) if address is not None else reverse("upload", args=[session.pk])
+    response["Location"] = request.build_absolute_uri(at)
     return response
 
 
-def head(request: HttpRequest, upload_id: uuid.UUID) -> HttpResponse:
+def _through(sender: Sender, metadata: dict[str, str]) -> tuple[User, Destination]:
+    """Where it goes what somebody outside sends, and for whom: they choose neither."""
+    if metadata.get("custody") == Custody.HELD:
+        raise Refusal(400, gettext("What is sent here is kept by the server. Nothing was stored."))
+    if metadata.get("folder") or metadata.get("path"):
+        raise Refusal(
+            400, gettext("Send files without their folders: pack these first. Nothing was stored.")
+        )
+    maker = sender.request.maker
+    if maker is None:
+        raise RequestOver
+    return maker, Destination.through(sender)
+
+
+def head(request: HttpRequest, upload_id: uuid.UUID, sender: Sender | None = None) -> HttpResponse:
     """HEAD: how many bytes are safe, and which: their content chain."""
-    session = resumable.settled(session_of(request, upload_id))
+    session = resumable.settled(session_of(request, upload_id, sender))
     response = _state(session, _file_of(session), status=200, chain=_chain_of(session))
     if session.length is None:
         response["Upload-Defer-Length"] = "1"
@@ -262,11 +320,11 @@ def head(request: HttpRequest, upload_id: uuid.UUID) -> HttpResponse:
     return response
 
 
-def patch(request: HttpRequest, upload_id: uuid.UUID) -> HttpResponse:
+def patch(request: HttpRequest, upload_id: uuid.UUID, sender: Sender | None = None) -> HttpResponse:
     """PATCH: the next bytes."""
     if request.content_type != CONTENT_TYPE:
         raise Refusal(415, f"Send the bytes as {CONTENT_TYPE}.")
-    session = session_of(request, upload_id)
+    session = session_of(request, upload_id, sender)
     offset = _number(request, "Upload-Offset")
     length = _number(request, "Upload-Length") if "Upload-Length" in request.headers else None
     if not session.completed_at:
@@ -283,9 +341,11 @@ def patch(request: HttpRequest, upload_id: uuid.UUID) -> HttpResponse:
     return _state(session, _file_of(session), status=204, chain=chain)
 
 
-def delete(request: HttpRequest, upload_id: uuid.UUID) -> HttpResponse:
+def delete(
+    request: HttpRequest, upload_id: uuid.UUID, sender: Sender | None = None
+) -> HttpResponse:
     """DELETE: give the upload up; of a complete one, say that its key was received."""
-    session = session_of(request, upload_id)
+    session = session_of(request, upload_id, sender)
     if session.custody == Custody.HELD and (stored := _file_of(session)):
         held.confirm(stored, actor=session.owner)
     resumable.terminate(session)
@@ -346,8 +406,12 @@ def _read(request: HttpRequest, size: int) -> bytes:
 
 
 def _chain_of(session: UploadSession) -> bytes | None:
-    """The content chain to tell; of a complete upload to those alone who may have its bytes."""
-    if session.completed_at and not session.owner.has_perm(Permission.DOWNLOAD):
+    """The content chain to tell; of a complete upload to those alone who may have its bytes.
+
+    And to who sent them from outside, whose upload it is: it says nothing that they did not send.
+    """
+    own = session.sender_id is not None
+    if session.completed_at and not own and not session.owner.has_perm(Permission.DOWNLOAD):
         return None
     return upload_state.chain_of(session)
 
@@ -360,7 +424,8 @@ def _state(
     if chain is not None:
         response[CHAIN] = structured.byte_sequence(chain)
     response["Upload-Expires"] = http_date(session.expires_at.timestamp())
-    if stored is not None:
+    # Who is outside sees nothing, not even where it is.
+    if stored is not None and session.sender_id is None:
         _tell_place(response, session, stored)
         # Also to a client that asks again: the answer that completed the upload may be lost.
         if stored.is_held and (key := held.just_made(stored, actor=session.owner)):
@@ -382,7 +447,7 @@ def _tell_place(response: HttpResponse, session: UploadSession, stored: FileReco
 
 def _file_of(session: UploadSession) -> FileRecord | None:
     """The file of a complete upload; as it was then, where a newer version has come since."""
-    if not session.completed_at:
+    if not session.completed_at or session.sender_id is not None:
         return None
     files = access.visible_to(Person(session.owner))
     file = files.filter(current=session.object_id).first()

@@ -11,8 +11,9 @@ import { gettext } from "./words.js";
 export const HELD = "held";
 
 const section = document.getElementById("new-keys");
-const confirmation = section.querySelector("[data-saved]");
-const template = document.getElementById("new-key").content.firstElementChild;
+// Not there where people without an account send files: the server keeps the keys of these.
+const confirmation = section?.querySelector("[data-saved]");
+const template = document.getElementById("new-key")?.content.firstElementChild;
 
 /** The name of the file for a key, as the server's rule has it; percent-encoded, since a header is ASCII. */
 export function keyFileName(header) {
@@ -54,7 +55,7 @@ export function showKey(id, key, name, saveAs) {
   if (first) section.scrollIntoView({ block: "nearest" });
 }
 
-confirmation.addEventListener("submit", async (event) => {
+confirmation?.addEventListener("submit", async (event) => {
   event.preventDefault();
   const items = [...section.querySelectorAll("[data-file]")];
   const fields = [["saved", "yes"], ...items.map((item) => ["file", item.dataset.file])];

@@ -14,12 +14,15 @@ import { chosen, unfolded } from "./tree.js";
 import { fill, gettext } from "./words.js";
 
 const form = document.querySelector("form[data-upload-form]");
+/** The page of a request, for people without an account: its form has files alone. */
+const outside = form && !form.elements.namedItem("custody");
 const batch = new Batch(settled);
 
 /** All is stored: what is new is shown, or a link leads to it. */
 async function settled() {
-  if (form) return;
   const link = panel.querySelector('[data-part="changed"]');
+  if (outside) link.hidden = false; // It leads to the receipt.
+  if (form) return;
   link.hidden = await refresh();
 }
 
@@ -68,7 +71,7 @@ const control = (name) => form.elements.namedItem(name);
 
 /** What the form says of the files that come now; null where it has to be put right first. */
 async function options() {
-  if (!form) return { custody: MANAGED, conflict: RENAME, passphrase: "" };
+  if (!form || outside) return { custody: MANAGED, conflict: RENAME, passphrase: "" };
   const custody = control("custody").value;
   const [first, second] = [control("passphrase"), control("passphrase_again")];
   let passphrase = "";
@@ -107,18 +110,20 @@ function take(field) {
 
 function takeOver() {
   const field = control("files");
-  const folder = form.querySelector("[data-whole-folder]");
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     if (pending.length || field.files.length) begin(chosen(field));
     field.value = "";
   });
   field.addEventListener("change", () => take(field));
-  const input = folder.querySelector("input");
-  folder.hidden = !("webkitdirectory" in input);
-  input.addEventListener("change", () => take(input));
-  for (const name of ["passphrase", "passphrase_again"]) {
-    control(name).addEventListener("input", () => control("passphrase").setCustomValidity(""));
+  if (!outside) {
+    const folder = form.querySelector("[data-whole-folder]");
+    const input = folder.querySelector("input");
+    folder.hidden = !("webkitdirectory" in input);
+    input.addEventListener("change", () => take(input));
+    for (const name of ["passphrase", "passphrase_again"]) {
+      control(name).addEventListener("input", () => control("passphrase").setCustomValidity(""));
+    }
   }
   field.required = false;
   form.querySelector("[data-submit]").hidden = true;

@@ -86,8 +86,10 @@ async function offer({ uploadUrl: address, size: total, metadata }, uploads) {
   // Complete, and the answer that said so was lost with the page.
   const saveAs = keyFileName(answer.headers.get("Securestore-Key-File"));
   if (key) showKey(id, key, name, saveAs);
-  if ([404, 410].includes(answer.status) || id) return forget(address);
   const done = Number(answer.headers.get("Upload-Offset"));
+  // Who sends through a request is not told which file it has become.
+  const complete = id || (!page.files && answer.ok && done === total);
+  if ([404, 410].includes(answer.status) || complete) return forget(address);
   if (!answer.ok || uploads.has(address) || offers.has(address)) return;
   const row = new Row(name, path);
   const words = fill(

@@ -444,6 +444,6 @@ export class Transfer {
       announce(`${name}: ${notes[0]}`);
     }
     const about = [size(this.file.size), ...(kept ? [kept] : [])];
-    return storedLine(`${page.files}${id}/`, name, about, notes);
+    return storedLine(id && `${page.files}${id}/`, name, about, notes);
   }
 }

@@ -43,8 +43,8 @@ function pace({ sent, file, retrying, meter }, bytes) {
 
 /** What is said of a file once it is stored: a line with a link to it, and what is to be known. */
 export function storedLine(address, name, about, notes) {
-  const link = document.createElement("a");
-  link.href = address;
+  const link = document.createElement(address ? "a" : "span");
+  if (address) link.href = address;
   link.className = "name";
   link.append(document.createElement("bdi"));
   link.firstChild.textContent = name;

@@ -1,0 +1,95 @@
+"""Requests: asking people outside for files, for a folder that one manages."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404, HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
+from ninja import Router
+from ninja.params.functions import Query
+from ninja.responses import Status
+
+from files.access import Scope
+from files.models import FileRequest
+from files.sharing import requests
+from files.web.api import shapes
+from files.web.api.answers import IDEMPOTENT, answers, once
+from files.web.api.entrance import Needs, program_of, user_of
+from files.web.api.folders import managed_folder
+from files.web.api.problems import Problem
+
+SHARE = Needs(Scope.SHARE)
+AT_ONCE = 100
+AFTER: Any = Query(0, ge=0, le=2**62)
+
+of_folders = Router(tags=["sharing"])
+router = Router(tags=["sharing"])
+
+
+@of_folders.get(
+    "/{uuid:folder_id}/requests", auth=SHARE, response=answers({200: shapes.RequestsOut}, 404)
+)
+def list_requests(request: HttpRequest, folder_id: UUID, after: int = AFTER) -> Any:
+    """The requests for a folder, by number, for who manages it."""
+    folder = managed_folder(request, folder_id)
+    found = requests.requests_managed_by(program_of(request)).filter(folder=folder.pk)
+    rows = requests.with_numbers(found).filter(pk__gt=after).order_by("pk")[: AT_ONCE + 1]
+    shown = list(rows)
+    more = len(shown) > AT_ONCE
+    return shapes.RequestsOut(
+        requests=[shapes.request_out(one) for one in shown[:AT_ONCE]],
+        next=shown[AT_ONCE - 1].pk if more else None,
+    )
+
+
+@of_folders.post(
+    "/{uuid:folder_id}/requests",
+    auth=SHARE,
+    response=answers({201: shapes.RequestMade}, 404, 409),
+    openapi_extra=IDEMPOTENT,
+)
+def make_request(request: HttpRequest, folder_id: UUID, new: shapes.RequestIn) -> Any:
+    """Ask people outside for files. The address is in this answer alone."""
+    folder = managed_folder(request, folder_id)
+    if not requests.may_ask(user_of(request)):
+        raise Problem("no_permission", "Your account may not ask people outside for files.")
+    if new.expires_at is not None and timezone.is_naive(new.expires_at):
+        raise Problem("invalid", "A moment needs its offset, as in 2026-01-31T12:00:00Z.")
+    terms = requests.Terms(**new.model_dump())
+
+    @sensitive_variables()
+    def make() -> shapes.RequestMade:
+        made, token = requests.make(folder, terms, by=program_of(request), actor=user_of(request))
+        one = requests.with_numbers(FileRequest.objects.select_related("maker")).get(pk=made.pk)
+        address = request.build_absolute_uri(reverse("asked", args=[token]))
+        return shapes.RequestMade(**shapes.request_out(one).model_dump(), address=address)
+
+    return once(request, 201, make, keeping={"id"})
+
+
+@router.get("/{int:number}", auth=SHARE, response=answers({200: shapes.RequestOut}, 404))
+def read_request(request: HttpRequest, number: int) -> Any:
+    """One request, with how much came through it."""
+    return shapes.request_out(_managed(request, number))
+
+
+@router.delete("/{int:number}", auth=SHARE, response=answers({204: None}, 404))
+def end_request(request: HttpRequest, number: int) -> Any:
+    """End a request: nothing comes through it any more. What came stays."""
+    requests.end(_managed(request, number), actor=user_of(request))
+    return Status(204, None)
+
+
+def _managed(request: HttpRequest, number: int) -> FileRequest:
+    """The request, for who manages its folder. Raises Http404."""
+    if number >= 2**62:
+        raise Http404
+    managed = requests.requests_managed_by(program_of(request))
+    found = requests.with_numbers(managed).filter(pk=number).first()
+    if found is None:
+        raise Http404
+    return found
