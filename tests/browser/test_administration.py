@@ -22,6 +22,7 @@ from tests.browser.accessibility import (
     moves,
     note_shifts,
     show,
+    small_targets,
     violations,
 )
 from tests.browser.conftest import RunningSite
@@ -141,6 +142,7 @@ def looked_at(page: Page, address: str) -> Iterator[str]:
     for width, theme in LOOKS:
         show(page, width, theme)
         yield from (f"{width} {theme}: is too wide: {one}" for one in beside_the_window(page))
+        yield from (f"{width} {theme}: is too small: {one}" for one in small_targets(page))
         told = violations(page, COLOURS if theme == "forced" else ())
         yield from (f"{width} {theme}: {one}" for one in told)
     if address in PICTURES:
