@@ -49,6 +49,10 @@ def test_the_page_has_what_its_script_needs(reader: Client, alice: User) -> None
     ):
         assert text in response.text
     assert "no-store" in response["Cache-Control"]
+    # What styles go by is no word for people.
+    german = reader.get(url(record), headers={"Accept-Language": "de"})
+    assert 'lang="de"' in german.text
+    assert '<main id="main" class="page viewer"' in german.text
 
 
 @pytest.mark.parametrize(
