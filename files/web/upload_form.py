@@ -121,8 +121,12 @@ def _page_for(request: HttpRequest) -> HttpResponse:
 
 def _folder_of(request: HttpRequest) -> Folder | None:
     """The folder that the address names, where the user may add to it."""
+    return _named_folder(request)
+
+
+def _named_folder(request: HttpRequest, in_form: str | None = None) -> Folder | None:
     try:
-        wanted = uuid.UUID(request.GET.get("folder", ""))
+        wanted = uuid.UUID(in_form or request.GET.get("folder", ""))
     except ValueError:
         return None
     found = addable_by(Person(user_of(request))).select_related("owner").filter(pk=wanted)
@@ -158,7 +162,7 @@ def publish_uploads(request: HttpRequest, handler: VaultUploadHandler) -> HttpRe
     count = len(stored)
     text = ngettext("%(count)d file stored.", "%(count)d files stored.", count)
     messages.success(request, text % {"count": count})
-    return redirect(_folder_of(request) or "files:list")
+    return redirect(_named_folder(request, request.POST.get("folder")) or "files:list")
 
 
 def _status_of(refused: Sequence[Exception]) -> int:

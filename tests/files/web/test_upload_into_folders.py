@@ -57,6 +57,14 @@ def test_what_is_stored_is_in_the_folder_and_so_is_who_sent_it(
     assert (FileRecord.objects.count(), record.versions.count()) == (1, 1)
 
 
+def test_the_way_leads_into_the_folder_that_the_form_alone_names(
+    session: Client, case: Folder
+) -> None:
+    data = body(field("folder", str(case.pk)), file("a.txt", b"1"))
+    response = session.generic("POST", UPLOAD, data, CONTENT_TYPE)
+    assert (response.status_code, response["Location"]) == (302, case.get_absolute_url())
+
+
 def test_a_refusal_keeps_the_folder_on_the_page(session: Client, case: Folder) -> None:
     sent(session, case)
     response = sent(session, case, field("conflict", "refuse"))
