@@ -43,6 +43,10 @@ MERGED_FOLDERS = 100
 """Folders below shared ones, or below the one that is searched, that are read each in order of
 their files. Where there are more, the index of names finds what is in them."""
 
+GRANTS_READ = 1000
+"""Grants of folders, for each way to a person, that are read to learn how many folders they reach.
+Where there are more, there are taken to be too many folders to be read in order."""
+
 PROPOSED = 500
 """Files of anybody's that the index of names proposes for one page at most."""
 
@@ -81,7 +85,7 @@ def page_of(
 
     `within` a folder, those at or below it; of all these, those that `keep` keeps. The first page
     begins with the folders of such names, and is the one where the cursor means nothing. At most
-    twelve queries.
+    fourteen queries.
     """
     if not user.is_active:
         return Page()
@@ -142,17 +146,36 @@ def _reach(user: User | AnonymousUser) -> _Reach:
         ways.append(live.filter(group_id__in=others))
     owned = FileRecord.objects.filter(owner_id=user.pk).values_list("place", flat=True)
     pieces = [owned.order_by(), *(_places_of(way) for way in ways)]
-    personal, shared = (
+    files = access.visible_to(Person(user))
+    if (below := _below_shared(user)) is not None:
+        return _Reach(files, pieces + _pieces_of(below))
+    shared = (
         Ancestry.objects.filter(ancestor__in=way.values("folder")).values_list(
             "descendant", flat=True
         )
-        for way in Grant.objects.live().order_by().filter(folder__isnull=False).by_way(user)
+        for way in _folder_grants(user)
     )
-    below = list(personal.union(shared, all=True)[: MERGED_FOLDERS + 1])
-    files = access.visible_to(Person(user))
-    if len(below) <= MERGED_FOLDERS:
-        return _Reach(files, pieces + _pieces_of(set(below)))
-    return _Reach(files, pieces, (personal, shared))
+    return _Reach(files, pieces, tuple(shared))
+
+
+def _folder_grants(user: User | AnonymousUser) -> tuple[GrantQuerySet, GrantQuerySet]:
+    """The live grants of folders, in person and through groups."""
+    return Grant.objects.live().order_by().filter(folder__isnull=False).by_way(user)
+
+
+def _below_shared(user: User | AnonymousUser) -> set[Any] | None:
+    """The shared folders and those below them; None where these are more than are merged."""
+    granted: set[Any] = set()
+    for way in _folder_grants(user):
+        # So many and no more: a database that is asked for what is below all of them begins by
+        # collecting all of them.
+        some = list(way.values_list("folder", flat=True)[:GRANTS_READ])
+        granted.update(some)
+        if len(some) == GRANTS_READ or len(granted) > MERGED_FOLDERS:
+            return None
+    below = Ancestry.objects.filter(ancestor__in=granted).order_by()
+    some = list(below.values_list("descendant", flat=True)[: MERGED_FOLDERS + 1])
+    return set(some) if len(some) <= MERGED_FOLDERS else None
 
 
 def _within(user: User | AnonymousUser, folder: Folder) -> _Reach:
@@ -270,7 +293,9 @@ def folders_named(
     There is no index of folders' names: so many are looked at, and no more.
     """
     wanted: dict[Any, None] = {}
-    left_out = False
+    left_out = within is None and any(
+        way[FOLDERS_NAMED : FOLDERS_NAMED + 1].exists() for way in _folder_grants(user)
+    )
     for proposed in _folders_proposed(user, within):
         some = list(proposed[: FOLDERS_NAMED + 1])
         left_out |= len(some) > FOLDERS_NAMED
@@ -297,10 +322,11 @@ def _folders_proposed(
     if within is not None:
         return [below.filter(ancestor=within, distance__gt=0)]
     own = Folder.objects.filter(owner=user.pk, trashed_at=None, parent__isnull=False)
-    granted = Grant.objects.live().order_by().filter(folder__isnull=False)
+    # Of so many grants: a database that had them all would collect them all first.
+    some = (way.values("folder")[: FOLDERS_NAMED + 1] for way in _folder_grants(user))
     return [
         own.order_by("trashed_at", "pk").values_list("pk", "name", "plain_name"),
-        *(below.filter(ancestor__in=way.values("folder")) for way in granted.by_way(user)),
+        *(below.filter(ancestor__in=folders) for folders in some),
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import count
 
 import pytest
+from django.contrib.auth.models import Group
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
@@ -99,6 +100,24 @@ def test_a_short_word_in_more_folders_than_are_merged_finds_some_and_says_so(
     assert len(page.records) == len(set(page.records)) == 4
     # In one of the folders all of it is found.
     assert not page_of(bob, query="qz", length=9, within=trees.folder(alice, "Case", "1")).left_out
+
+
+def test_many_grants_of_few_folders_hide_nothing_without_saying_so(
+    alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case, other = trees.folder(alice, "Case"), trees.folder(alice, "Other")
+    for number in range(3):
+        group = Group.objects.create(name=f"Team {number}")
+        bob.groups.add(group)
+        give(case, group)
+        give(other, group)
+    found = placed(alice, other, name="report")
+    monkeypatch.setattr(paging, "GRANTS_READ", 2)
+    assert page_of(bob, query="report", length=9).records == [found]
+    words = words_of("other")
+    assert folders_named(bob, words, None) == ([other], False)
+    monkeypatch.setattr(paging, "FOLDERS_NAMED", 3)
+    assert folders_named(bob, words, None)[1]
 
 
 def test_folders_are_found_by_name_within_what_may_be_seen(
