@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Final
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from .digests import parse_field, parse_sha256
 from .errors import NOT_FOUND, USAGE, ClientError, Refused
@@ -302,8 +302,16 @@ def path_of(entry: Entry) -> str:
 
 
 def key_header(key: str | None) -> dict[str, str]:
-    """The header that opens a locked file, or none."""
-    return {"Securestore-Key": key} if key else {}
+    """The header that opens a locked file, or none.
+
+    Headers are ASCII, and lose blanks at their ends: what is not like that goes as RFC 8187 has it.
+    """
+    if not key:
+        return {}
+    plain = key.isascii() and key.isprintable() and key == key.strip()
+    if plain and not key.startswith("UTF-8''"):
+        return {"Securestore-Key": key}
+    return {"Securestore-Key": f"UTF-8''{quote(key, safe='')}"}
 
 
 def _named(refused: Refused, place: Place) -> ClientError:

@@ -394,6 +394,9 @@ def _digest_in(request: HttpRequest) -> bytes | None:
     """
     for name in ("Repr-Digest", "Content-Digest"):
         header = request.headers.get(name)
+        if header is not None and not header.strip():
+            # Of one that is not ASCII the server leaves nothing.
+            raise Problem("invalid", f"{name} is empty, or is not ASCII.")
         if header is None or (found := _DIGEST.search(header)) is None:
             continue
         digest = parse_byte_sequence(found[1] or "")
@@ -405,7 +408,7 @@ def _digest_in(request: HttpRequest) -> bytes | None:
 
 def _modified(request: HttpRequest) -> Any:
     text = request.headers.get(MODIFIED)
-    if not text:
+    if text is None:
         return None
     try:
         return parse_moment(text)

@@ -165,7 +165,7 @@ def _sending(operation_id: str, parameters: list[dict[str, Any]], *, head: bool)
             _header("If-Range", "An ETag."),
             _header("If-Match"),
             _header("If-None-Match"),
-            _header("Securestore-Key", "Of a held file: its own key."),
+            _header("Securestore-Key", "Of a held file: its own key, or its passphrase."),
         ],
         "responses": {
             "200": answer("All of it, with Repr-Digest"),

@@ -13,11 +13,13 @@ from django.test import Client
 
 from accounts.models import User
 from audit.models import AuditEvent
+from client.securestore_client.api import key_header
+from files.keys.custody import UserKey
 from files.models import FileRecord, Folder, KeptAnswer, StoredObject
 from files.tree import placing
 from files.vault import storing
 from files.vault.destinations import Destination
-from tests.files.conftest import CONTENT, give
+from tests.files.conftest import CONTENT, Store, give
 from tests.files.web.api.callers import Caller, problem, whole
 
 pytestmark = pytest.mark.usefixtures("s3")
@@ -127,6 +129,23 @@ def test_a_held_file_shows_its_key_once_and_takes_it(caller: Caller) -> None:
     assert told["repr_digest"] == digest(b"secret")
 
 
+@pytest.mark.parametrize(
+    "passphrase",
+    ["correct horse battery", "Grüße an \U0001fa77 łódź", " 50% blank at the ends ", "UTF-8''x"],
+)
+def test_a_passphrase_of_any_characters_opens_a_file(
+    caller: Caller, alice: User, store: Store, passphrase: str
+) -> None:
+    """As the command writes it, too: a header is ASCII, and loses blanks at its ends."""
+    record = store(alice, key=UserKey.from_passphrase(passphrase))
+    sent = key_header(passphrase)["Securestore-Key"]
+    assert sent.isascii()
+    assert sent.strip() == sent
+    path = f"/files/{record.pk}/content"
+    assert whole(caller.get(path, Securestore_Key=sent)) == CONTENT
+    assert problem(caller.get(path, Securestore_Key="UTF-8''%FF")) == (400, "not_a_key")
+
+
 def test_wrong_keys_are_limited_as_on_pages(caller: Caller) -> None:
     caller.put("/content/secret.txt?custody=held", b"secret")
     codes = [
@@ -213,6 +232,7 @@ def test_what_is_not_what_its_digest_says_is_no_file(
     refused = caller.put("/content/a", b"altered", **{header: digest(b"original")})
     assert problem(refused) == (400, "digest_mismatch")
     for none in (
+        "",
         "sha-256=:eA==:",
         "sha-256=:!:",
         "sha-256=AAAA",
