@@ -334,7 +334,7 @@ def _changing(command: Adder) -> None:
         "request",
         asking.request,
         "ask people without an account for files, into a folder",
-        'securestore request Applications --title "Your papers" --until 30d',
+        "securestore request Applications --until 30d --title 'Your papers'",
     )
     made.add_argument("path", help="a folder there")
     made.add_argument("--title", required=True, help="what is asked for; they read it")
