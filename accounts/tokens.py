@@ -269,7 +269,10 @@ def note_use(token: Token, address: str) -> None:
     token.last_used_at, token.last_used_from = now, address
     try:
         with hurried(NOTED_WITHIN):
-            Token.objects.filter(pk=token.pk).update(last_used_at=now, last_used_from=address)
+            # Of many requests at once, each of which found it old, one notes it.
+            old = Q(last_used_at=None) | Q(last_used_at__lte=now - NOTED_EVERY)
+            noted = Token.objects.filter(old, pk=token.pk)
+            noted.update(last_used_at=now, last_used_from=address)
     except (DatabaseError, InterfaceError) as error:
         # Busy with something larger: the next request notes it.
         log.warning("a token's use was not noted: %s", type(error).__name__)

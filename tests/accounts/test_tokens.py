@@ -170,6 +170,10 @@ def test_its_use_is_noted_at_most_once_a_minute(alice: User) -> None:
     assert Token.objects.get().last_used_from == "192.0.2.7"
     present(one.text, "192.0.2.8")
     assert Token.objects.get().last_used_at == first
+    # A request that looked before the other one had noted it writes nothing either.
+    one.token.last_used_at = None
+    tokens.note_use(one.token, "192.0.2.9")
+    assert Token.objects.get().last_used_from == "192.0.2.7"
     Token.objects.update(last_used_at=first - timedelta(minutes=1))
     present(one.text, "192.0.2.8")
     assert Token.objects.get().last_used_from == "192.0.2.8"
