@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import messages
@@ -22,7 +23,7 @@ from django.views.decorators.http import require_http_methods
 from accounts.models import User
 from files.access import Access, Person, access_of, may_share
 from files.lists import places
-from files.models import FileRecord, Item
+from files.models import FileRecord, Folder, Item
 from files.sharing import delegating, granting
 from files.sharing.recipients import describe
 from files.web import readers
@@ -53,17 +54,39 @@ def folder_grants(request: HttpRequest, folder_id: uuid.UUID) -> HttpResponse:
 
 def _grants(request: HttpRequest, item: Item, access: Access | None) -> HttpResponse:
     user = user_of(request)
-    if not may_share(user):
-        context = {"items": [item], "back": item.get_absolute_url()}
-        return render(request, "files/may_not_share.html", context, status=403)
     if access is None:  # Revoked between the two queries.
         raise Http404
+    if not may_share(user):
+        return _may_not_share(request, item, access)
     if "revoke" in request.POST:
         return _stop(request, item, access)
     form = _form(item, access, request.POST if request.method == "POST" else None)
     if form.holds(request) and _share(request, form, item, user):
         return redirect(f"{address_of(item)}?shared=1")
     return _grants_page(request, item, access, form, status=form.status)
+
+
+def _may_not_share(request: HttpRequest, item: Item, access: Access) -> HttpResponse:
+    """Of a folder also who can read it: a file has that on its own page."""
+    context: dict[str, Any] = {"items": [item], "back": item.get_absolute_url()}
+    if isinstance(item, Folder):
+        way = places.way_to(Person(user_of(request)), item.covered_from_id)
+        context |= {"item": item, "access": access, **_readers(request, item, access, way)}
+    return render(request, "files/may_not_share.html", context, status=403)
+
+
+def _readers(
+    request: HttpRequest, item: Item, access: Access, way: Sequence[Folder]
+) -> dict[str, Any]:
+    shown = readers.readers_of(
+        item,
+        access,
+        {folder.pk for folder in way},
+        user=user_of(request),
+        page=request.GET.get("page", ""),
+        ended_page=request.GET.get("earlier", ""),
+    )
+    return {"readers": shown, "earlier": "earlier" in request.GET}
 
 
 def _form(item: Item, access: Access, data: Any = None) -> ShareForm:
@@ -80,24 +103,14 @@ def _grants_page(
 ) -> HttpResponse:
     user = user_of(request)
     way = places.way_to(Person(user), item.covered_from_id)
-    seen = {folder.pk for folder in way}
-    shown = readers.readers_of(
-        item,
-        access,
-        seen,
-        user=user,
-        page=request.GET.get("page", ""),
-        ended_page=request.GET.get("earlier", ""),
-    )
     context = {
         "item": item,
         "kind": item.kind,
         "action": address_of(item),
         "access": access,
         "form": form,
-        "readers": shown,
-        "earlier": "earlier" in request.GET,
-        **_what_is_left(request, item, access, seen),
+        **_readers(request, item, access, way),
+        **_what_is_left(request, item, access, {folder.pk for folder in way}),
         **(_handing_over(request, item) if request.GET.get("shared") and status == 200 else {}),
     }
     return render(request, "files/grants.html", context, status=status)

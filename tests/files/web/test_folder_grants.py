@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
 from django.test import Client
-from pytest_django import DjangoAssertNumQueries
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts.models import User
 from files.models import FileRecord, Folder, Grant
@@ -147,3 +148,20 @@ def test_the_root_is_never_shared(sharer: Client, alice: User, bob: User) -> Non
     root = placing.root_of(alice)
     assert sharer.post(url(root), order()).status_code == 403
     assert not Grant.objects.exists()
+
+
+def test_who_manages_and_may_not_share_sees_who_can_read_it_page_by_page(
+    client: Client, case: Folder, bob: User, settings: Settings
+) -> None:
+    settings.GRANTS_PER_PAGE = 2
+    give(case, bob, level="manage")
+    for number in range(3):
+        give(case, User.objects.create(username=f"reader{number}"))
+    client.force_login(bob)
+    assert f'href="{url(case)}"' in client.get(case.get_absolute_url()).text
+    first, second = (client.get(url(case), {"page": page}) for page in ("1", "2"))
+    assert first.status_code == second.status_code == 403
+    texts = first.text, second.text
+    assert [len({*re.findall(r"reader\d", text)}) for text in texts] == [2, 1]
+    assert 'href="?page=2"' in first.text
+    assert "revoke" not in first.text + second.text
