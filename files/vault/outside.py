@@ -22,6 +22,7 @@ from files.errors import NoSuchFolder, RequestFull, RequestOver, TooManyUploads
 from files.models import FileRecord, FileRequest, Folder, Received, Sender, StoredObject
 from files.tree import placing
 from files.vault.quota import Allowance, held
+from notices import Kind, notify
 from runtime import clock
 
 NO_QUOTA = sys.maxsize
@@ -205,6 +206,15 @@ def note_received(record: FileRecord, sender: Sender, name: str) -> None:
         size=record.size,
         accepted_at=None if waits else clock.now(),
     )
+    request = sender.request
+    if request.maker_id is not None:
+        notify(
+            Kind.UPLOADED_TO_REQUEST,
+            [request.maker_id],
+            folder_id=request.folder_id,
+            path=f"/folders/{request.folder_id}/requests/{request.pk}/",
+            details={"files": 1},
+        )
 
 
 def told(sender: Sender | None) -> dict[str, Any]:

@@ -208,7 +208,10 @@ def taken_by(owner: User) -> Taken:
 def trash_bytes(owner: User) -> int:
     """Bytes of what somebody has put away, with former versions; they count in the quota."""
     asleep = Ancestry.objects.filter(
-        descendant=OuterRef("folder"), ancestor__trashed_at__isnull=False
+        descendant=OuterRef("folder"),
+        ancestor__trashed_at__isnull=False,
+        # What waits to be accepted sleeps as well, and is no trash.
+        ancestor__waits_for=None,
     )
     mine = FileRecord.objects.filter(owner=owner).order_by()
     found = mine.filter(Q(trashed_at__isnull=False) | Q(Exists(asleep)))

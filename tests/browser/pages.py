@@ -74,7 +74,7 @@ from files.access import Person
 from files.folders import making, trash
 from files.keys.custody import UserKey
 from files.models import Conflict, FileRecord, Grant, StoredObject
-from files.sharing import granting
+from files.sharing import granting, requests
 from files.tree import placing
 from files.vault import storing, versions
 from files.vault.destinations import Destination
@@ -124,6 +124,24 @@ another = UserKey(Fernet.generate_key().decode())
 file("unsaved", "Medical record.txt", "text/plain", b"locked" * 9, key=another)
 for n in range(60):
     file(f"many{{n}}", f"Attachment {{n:02}}.jpg", "image/jpeg", bytes(1000 + 97 * n), to=inside)
+paula.user_permissions.add(Permission.objects.get(codename="add_request"))
+paula = User.objects.get(pk=paula.pk)
+words = "Please send your application as PDF, with all certificates."
+def ask(word, **terms):
+    made, token = requests.make(cases, requests.Terms(**terms), by=Person(paula), actor=paula)
+    world[word] = token
+    return made
+open_one = ask("asked", title="Your application", words=words)
+world["request"] = str(open_one.pk)
+ask("asked_code", title="Minutes", identify="code", addresses=["ann@example.org"])
+held_back = ask("asked_waiting", title="Letters to the editor", accept_first=True)
+world["waiting_request"] = str(held_back.pk)
+for one in (open_one, held_back):
+    sender = requests.admit(one, name="Ann Example")
+    sender.request = one
+    for n in (1, 2):
+        storing.store(paula, [b"x" * 900], name=f"Letter {{n}}.pdf", content_type="application/pdf",
+            destination=Destination.through(sender))
 gone = file("gone", "Superseded.txt", "text/plain", b"x" * 2_000)
 for item in (gone, gone_folder):
     trash.put_away(item, **by)
@@ -365,6 +383,17 @@ def ordinary_upload(page: Page, world: World) -> None:
     page.locator(".notice.error").wait_for()
 
 
+def sent(page: Page, world: World) -> None:
+    """Send two files through a request, and look at the receipt."""
+    files = [
+        {"name": f"Letter {n}.txt", "mimeType": "text/plain", "buffer": b"letter"} for n in (1, 2)
+    ]
+    page.locator("input[name=files]").set_input_files(files)  # type: ignore[arg-type]
+    receipt = page.locator("#transfers").get_by_role("link", name="Receipt of what was sent")
+    receipt.click(timeout=30_000)
+    page.get_by_role("heading", name="Thank you").wait_for()
+
+
 def put_away_some(page: Page, world: World) -> None:
     choose(0, 1)(page, world)
     page.get_by_role("group", name="With what is chosen").get_by_role(
@@ -524,6 +553,26 @@ PAGES: dict[str, tuple[State, ...]] = {
         State(OWNER, FOLDER + "read-by/", press("0 of", role="link")),
         State(READER, FOLDER + "read-by/", status=403),
     ),
+    "folders:requests": (
+        State(OWNER, FOLDER + "requests/", picture="requests"),
+        State(OWNER, FOLDER + "requests/", fill(("title", "Papers"), ("days", "7"))),
+        State(OWNER, FOLDER + "requests/", fill(("title", "Papers"), ("days", "4000"))),
+        State(READER, FOLDER + "requests/", status=403),
+    ),
+    "folders:request": (
+        State(OWNER, FOLDER + "requests/{request}/", picture="request"),
+        State(OWNER, FOLDER + "requests/{waiting_request}/", picture="request-waiting"),
+    ),
+    "asked": (
+        State(NOBODY, "/r/{asked}/", picture="asked"),
+        State(NOBODY, "/r/{asked_code}/"),
+        State(NOBODY, "/r/{asked_code}/", fill(("email", "ann@example.org")), picture="asked-code"),
+        State(NOBODY, "/r/{asked}/", fill(("name", "Ann Example")), picture="asked-send"),
+        State(NOBODY, "/r/nothing/", status=404, picture="asked-over"),
+    ),
+    "asked_receipt": (
+        State(NOBODY, "/r/{asked}/", then(fill(("name", "Ann")), sent), picture="asked-receipt"),
+    ),
     "folders:rename": (State(OWNER, FOLDER + "rename/"),),
     "folders:move": (State(OWNER, FOLDER + "move/"),),
     "folders:delete": (
@@ -655,6 +704,9 @@ NO_PAGE: dict[str, str] = {
     "metrics": "for programs",
     "jsi18n": "a script",
     "suggest_people": "for the script that suggests",
+    "asked_send": NOT_ASKED_FOR,
+    "asked_uploads": "for the script that uploads",
+    "asked_upload": "for the script that uploads",
     "uploads": "for the script that uploads",
     "upload": "for the script that uploads",
     "files:viewer": "the frame of `files:view`, and looked at there",

@@ -26,6 +26,8 @@ def request(session: Session) -> int:
     }
     made = session.api.ask_for_files(entry, terms)
     session.done(f"asked  {options.path}  {made['id']}  {made['address']}", **made)
+    if session.options.quiet and not session.output.as_json:
+        session.output.line(made["address"])
     return session.end()
 
 

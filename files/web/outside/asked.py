@@ -22,7 +22,7 @@ from django.utils.translation import get_language, gettext
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods
 
-from accounts.limits import LimitReached
+from accounts.limits import ADDRESS, Limit, LimitReached
 from accounts.outside import REQUEST, Door, capability, codes, guesses, passes
 from files.errors import RequestFull, RequestOver
 from files.models import FileRequest, Sender
@@ -36,6 +36,9 @@ PASS_LASTS: Final = timedelta(days=1)
 
 STAMP: Final = "sender"
 """A pass holds for as long as its request is open: nothing else ends it."""
+
+ADMITTED: Final = Limit("outside_admitted", {"door": "600/h", ADDRESS: "60/h"})
+"""Names that are said at a door: each is a row of a sender's."""
 
 LONGEST_ADDRESS: Final = 254
 
@@ -135,6 +138,7 @@ def landing(request: HttpRequest, visit: Visit) -> HttpResponseBase:
         return redirect("asked", token=visit.token)
     try:
         if visit.asked.identify == FileRequest.Identify.NAME:
+            ADMITTED.take(request, door=visit.door.digest)
             return _enter(visit, name=request.POST.get("name", ""))
         return _by_mail(request, visit)
     except LimitReached as reached:

@@ -201,3 +201,39 @@ def test_what_waits_is_no_trash(alice: User, settings: Any) -> None:
     sweep(now=later)
     assert waiting_for(Person(alice)).get() == record
     assert FileRequest.objects.exists()
+
+
+def test_parallel_uploads_never_share_the_last_of_it(alice: User) -> None:
+    """As `test_quota.test_two_uploads_never_share_the_last_of_it`, of two senders and a request."""
+    request, _token = ask(alice, most_bytes=100, most_files=2)
+    maker = request.maker
+    assert maker is not None
+    uploads = [
+        storing.Upload(maker, name="a", destination=Destination.through(sender_of(request, name)))
+        for name in ("Ann", "Bea")
+    ]
+    # A third would be one file too many, whatever becomes of the two.
+    with pytest.raises(RequestFull):
+        storing.Upload(maker, name="a", destination=Destination.through(sender_of(request)))
+    taken = 0
+    for turn in range(20):
+        try:
+            uploads[turn % 2].write(b"x" * 10)
+            taken += 10
+        except RequestFull:
+            pass
+    assert taken <= 100
+    for upload in uploads:
+        upload.finish()
+    storing.publish(uploads)
+    assert sum(Received.objects.values_list("size", flat=True)) == taken
+    assert outside.left_of(request) == 100 - taken
+
+
+def test_what_came_is_told(alice: User) -> None:
+    from notices.models import Notice
+
+    request, _token = ask(alice)
+    send(sender_of(request))
+    notice = Notice.objects.get(kind="uploaded_to_request")
+    assert notice.user_id == alice.pk

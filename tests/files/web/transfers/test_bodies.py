@@ -432,3 +432,17 @@ def test_fields_over_the_limit_are_refused_with_the_number_where_files_are_taken
     answer = client.generic("POST", "/files/upload/", form, CONTENT_TYPE)
     assert answer.status_code == 400
     assert "may have 100 bytes" in answer.text
+
+
+def test_what_senders_send_is_streamed_as_what_people_inside_do() -> None:
+    """The clock over a slow body, and what a header may mean, go by these two questions."""
+    told = {
+        path: (bodies.is_streamed(RequestFactory().post(path)), bodies.is_tus(path))
+        for path in (
+            *("/uploads/", "/files/upload/", "/r/abc/uploads/", "/r/abc/uploads/1", "/r/abc/send/"),
+            *("/r/abc/", "/r/abc/receipt/", "/l/abc/uploads/", "/files/r/abc/uploads/"),
+        )
+    }
+    assert [path for path, (streamed, _tus) in told.items() if streamed] == list(told)[:5]
+    tus = {"/uploads/", "/r/abc/uploads/", "/r/abc/uploads/1"}
+    assert {path for path, (_streamed, by_tus) in told.items() if by_tus} == tus
