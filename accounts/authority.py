@@ -136,6 +136,12 @@ RULES: Mapping[str, Rule] = MappingProxyType(
             why="who is named reads the file or folder: to grant oneself is an event of its own",
         ),
         "files.masterkey": Rule(Who.NOBODY, power=False, identity=False, why="it shows a report"),
+        "notices.mail": Rule(
+            Who.STAFF,
+            power=False,
+            identity=False,
+            why="it says whom a mail is for, never what it says; all that is done is to try again",
+        ),
         "audit.auditevent": Rule(Who.NOBODY, power=False, identity=False, why="it is history"),
     }
 )

@@ -7,8 +7,9 @@ from django.contrib.auth.models import Group
 
 from accounts.models import Token, User
 from audit.models import AuditEvent
-from files.administration import events, files, folders, grants, people, requests, tokens
+from files.administration import events, files, folders, grants, mails, people, requests, tokens
 from files.models import FileRecord, FileRequest, Folder, Grant
+from notices.models import Mail
 
 admin.site.unregister((User, Group, AuditEvent, Token))
 admin.site.register(AuditEvent, events.EventsOfFiles)
@@ -19,3 +20,4 @@ admin.site.register(FileRecord, files.FileRecordAdmin)
 admin.site.register(Folder, folders.FolderAdmin)
 admin.site.register(Grant, grants.GrantAdmin)
 admin.site.register(FileRequest, requests.FileRequestAdmin)
+admin.site.register(Mail, mails.MailAdmin)

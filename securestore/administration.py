@@ -60,7 +60,11 @@ AREAS = (
         ),
     ),
     Area("audit", _("Audit"), MappingProxyType({"audit.auditevent": _("Events")})),
-    Area("system", _("System"), MappingProxyType({"files.masterkey": _("Master keys")})),
+    Area(
+        "system",
+        _("System"),
+        MappingProxyType({"files.masterkey": _("Master keys"), "notices.mail": _("Mails")}),
+    ),
 )
 """Every model of the administration is in one of them; one that is forgotten is in the last."""
 

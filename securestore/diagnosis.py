@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from stat import S_IMODE
 from typing import Any
@@ -29,6 +30,7 @@ from audit import triggers
 from audit.models import AuditEvent
 from files.records import clock, derived
 from files.upkeep import accounting
+from notices import state as queue_state
 from runtime import connections, database_state
 from runtime.configuration import BASE_DIR, env_file, read_environment
 from runtime.findings import Level, Line, Probe, reason
@@ -74,6 +76,7 @@ def probes() -> Iterator[tuple[str, Probe]]:
     yield "database disk", check_disk
     yield "cache", check_cache
     yield "e-mail", check_mail
+    yield "mails", check_mails
     yield "clock", check_clock
     yield "secrets", check_secrets
 
@@ -400,6 +403,29 @@ def check_mail() -> Iterator[Line]:
         yield Line(Level.FAIL, "e-mail", reason(error), remedy)
         return
     yield Line(Level.OK, "e-mail", f"{settings.EMAIL_HOST}:{settings.EMAIL_PORT} lets us in.")
+
+
+def check_mails() -> Iterator[Line]:
+    """Does what waits in the queue go out?"""
+    now = timezone.now()
+    found = queue_state.read(now)
+    if found.is_still(now):
+        said = f"{found.waiting} wait, the oldest for {_age(found.oldest)}, and nobody sends them."
+        remedy = "Start securestore-deliver.service, or run `manage.py deliver` every minute."
+        yield Line(Level.FAIL, "mails", said, remedy)
+        return
+    if found.failing or found.given_up:
+        said = f"{found.failing} fail, {found.given_up} were given up"
+        said += f"; the server said: {found.last_error}." if found.last_error else "."
+        remedy = "The administration's list of mails says of each what the mail server said."
+        yield Line(Level.WARN, "mails", said, remedy)
+        return
+    yield Line(Level.OK, "mails", f"{found.waiting} wait.")
+
+
+def _age(age: timedelta) -> str:
+    minutes = int(age.total_seconds()) // 60
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h"
 
 
 def check_clock() -> Iterator[Line]:

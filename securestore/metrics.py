@@ -21,6 +21,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db.models import Count, Sum
 from django.http import Http404, HttpRequest, HttpResponse
+from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.http import require_safe
 
@@ -30,6 +31,7 @@ from audit.events import Event
 from audit.models import AuditEvent, LastRun
 from files.models import DownloadSession, StoredObject, Usage
 from files.vault import downloading
+from notices import state as queue_state
 from runtime.leases import is_running, parent
 
 if TYPE_CHECKING:
@@ -187,12 +189,27 @@ def _known_to_the_database() -> Iterator[Metric]:
         value=DownloadSession.objects.filter(settled=False).count(),
     )
     yield Gauge("securestore_audit_head", "Number of the last event", value=chain.head().number)
+    yield from _mails(Gauge)
     yield from _last_runs(Gauge)
 
 
 def _count_objects() -> dict[str, tuple[int, int]]:
     rows = StoredObject.objects.values("state").annotate(n=Count("pk"), size=Sum("object_size"))
     return {row["state"]: (row["n"], row["size"] or 0) for row in rows.order_by()}
+
+
+def _mails(gauge: Any) -> Iterator[Metric]:
+    found = queue_state.read(timezone.now())
+    mails = gauge("securestore_mails", "Mails in the queue", labels=["state"])
+    mails.add_metric(["waiting"], found.waiting - found.failing)
+    mails.add_metric(["failing"], found.failing)
+    mails.add_metric(["given_up"], found.given_up)
+    yield mails
+    yield gauge(
+        "securestore_mail_oldest_seconds",
+        "How long the oldest mail has waited",
+        value=found.oldest.total_seconds(),
+    )
 
 
 def _last_runs(gauge: Any) -> Iterator[Metric]:

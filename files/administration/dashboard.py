@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from accounts import invitations
 from files.upkeep import attention
+from notices import state as queue
 
 NAMED = 3
 """Of people who were locked out, so many are named."""
@@ -66,7 +67,7 @@ class Dashboard:
 def of(user: Any) -> Dashboard | None:
     """What needs attention, of what that person may see; None for who may see none of it.
 
-    Six queries of its own at most.
+    Nine queries of its own at most.
     """
     now = timezone.now()
     entries: list[Entry] = []
@@ -77,6 +78,7 @@ def of(user: Any) -> Dashboard | None:
         (user.has_perm("files.view_grant"), _ending),
         (user.has_perm("audit.view_auditevent"), _locked_out),
         (_sees_invitations(user), _invitations),
+        (user.has_perm("notices.view_mail"), _mails),
     ):
         if permitted:
             may_look = True
@@ -155,6 +157,23 @@ def _invitations(_now: datetime) -> Iterator[Entry]:
             % {"n": _shown(count)},
             _("Send them again, or take them back."),
             _list("accounts_invitation", state="waiting"),
+        )
+
+
+def _mails(now: datetime) -> Iterator[Entry]:
+    found = queue.read(now)
+    if found.is_still(now):
+        yield Entry(
+            ngettext("%(n)s mail waits", "%(n)s mails wait", found.waiting) % {"n": found.waiting},
+            _("Nobody sends them: see to it that deliver runs."),
+            _list("notices_mail", state="waiting"),
+            grave=True,
+        )
+    elif count := found.failing + found.given_up:
+        yield Entry(
+            ngettext("%(n)s mail was not sent", "%(n)s mails were not sent", count) % {"n": count},
+            _("The list says what the mail server said."),
+            _list("notices_mail", state="failing" if found.failing else "given up"),
         )
 
 

@@ -3,8 +3,8 @@
 A copy is of one moment. It gets its name when it has been read back and found whole, the manifest
 after it, and an older copy goes only after that: whatever is killed, a copy with a manifest is
 good. What a killed run left is removed by the next. Holds no key: those in the database are
-wrapped. Leaves out who is signed in, and what the cache counts: neither is for another day. Never
-writes to the database that it copies.
+wrapped. Leaves out who is signed in, what the cache counts, and mails: none is for another day.
+Never writes to the database that it copies.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from files.errors import VaultError
 from files.models import FileRecord, Folder, Grant, KeptVersion, StoredObject
 from files.records.postgresql import ProgramFailed, environment, run_program
 from files.recovery.key_export import snapshot
+from notices.models import Mail
 from runtime.configuration import BASE_DIR
 
 FORMAT: Final = "securestore-backup/1"
@@ -181,7 +182,10 @@ def _copy_sqlite(target: Path, progress: Progress) -> dict[str, Any]:
 
 
 def left_out() -> list[str]:
-    """The tables of which a copy has no rows: sessions, and the caches that lie in the database."""
+    """The tables of which a copy has no rows: sessions, caches that lie in the database, and mails.
+
+    A restored copy must not send again what was sent meanwhile.
+    """
     from allauth.usersessions.models import UserSession
     from django.contrib.sessions.models import Session
 
@@ -190,7 +194,7 @@ def left_out() -> list[str]:
         for cache in settings.CACHES.values()
         if cache["BACKEND"] == "django.core.cache.backends.db.DatabaseCache"
     }
-    found = {UserSession._meta.db_table, Session._meta.db_table, *caches}
+    found = {UserSession._meta.db_table, Session._meta.db_table, Mail._meta.db_table, *caches}
     return sorted(found.intersection(connection.introspection.table_names()))
 
 

@@ -433,6 +433,7 @@ NO_FILE: dict[str, str] = {
         "mfa_authenticator",
         "accounts_token",
         "files_filerequest",
+        "notices_mail",
     ),
 }
 

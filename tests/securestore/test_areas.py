@@ -35,7 +35,7 @@ def test_a_superuser_sees_all_of_them_in_order(client: Client, root: User) -> No
         "Files": ["Files", "Folders"],
         "Access": ["Shares", "Requests for files"],
         "Audit": ["Events"],
-        "System": ["Master keys"],
+        "System": ["Master keys", "Mails"],
     }
 
 

@@ -216,7 +216,7 @@ def test_the_number_of_queries_is_fixed(
 ) -> None:
     read()  # What takes long is asked once a minute.
     for _ in range(2):
-        with django_assert_num_queries(5):
+        with django_assert_num_queries(7):
             read()
         storing.store(alice, [b"x"], name=NAME)
         with audit.command("sweep"):
