@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -26,21 +26,46 @@ from pytest_django import DjangoDbBlocker, Settings
 
 from notices import mail
 from notices.models import Mail
-from tests.audit.databases import as_default, migrate
+from tests.audit.databases import as_default, migrate_all
 from tests.integration import mail_server
 from tests.integration.mail_server import Killer, Post
+from tests.integration.postgresql import server
 
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture
-def queue(
-    empty_database: dict[str, Any], django_db_blocker: DjangoDbBlocker
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def database(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    django_db_blocker: DjangoDbBlocker,
 ) -> Iterator[dict[str, Any]]:
+    """One of each kind for all tests here: to migrate it takes longer than most of them."""
+    with ExitStack() as stack:
+        if request.param == "postgresql":
+            made = stack.enter_context(server())
+        else:
+            made = {
+                "ENGINE": "django.db.backends.sqlite3",
+                "NAME": str(tmp_path_factory.mktemp("mails") / "db.sqlite3"),
+                "OPTIONS": {
+                    "transaction_mode": "IMMEDIATE",
+                    "timeout": 30,
+                    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+                },
+            }
+        with django_db_blocker.unblock(), as_default(made):
+            migrate_all()
+            connection.close()
+        yield made
+
+
+@pytest.fixture
+def queue(database: dict[str, Any], django_db_blocker: DjangoDbBlocker) -> Iterator[dict[str, Any]]:
     """A database with an empty queue, which is this process's own as well."""
-    with django_db_blocker.unblock(), as_default(empty_database):
-        migrate()
-        yield empty_database
+    with django_db_blocker.unblock(), as_default(database):
+        Mail.objects.all().delete()
+        yield database
         connection.close()
 
 
