@@ -121,14 +121,17 @@ def launched(
     temp: Path | None = None,
     wrapper: Sequence[str] = (),
     settings: str = "securestore.settings",
+    prepare: Callable[[Path], None] = lambda data: None,
 ) -> Iterator[MeasuredSite]:
     """Launch a site below `folder` and stop it at the end.
 
-    `temp` becomes the folder for temporary files of all its processes; `wrapper` is a command
-    that runs the launcher, as `strace` does. Raises `LaunchError` when it does not come up.
+    `prepare` may put something into the folder of its data before; `temp` becomes the folder for
+    temporary files of all its processes; `wrapper` is a command that runs the launcher, as `strace`
+    does. Raises `LaunchError` when it does not come up.
     """
     data, env_file, port = folder / "var", folder / "env", free_port()
     environment.create(env_file, root=ROOT, data=data)
+    prepare(data)
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     launcher = Child(
         "The launcher",

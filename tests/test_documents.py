@@ -45,3 +45,18 @@ def test_every_link_leads_somewhere(document: Path) -> None:
         assert there.exists(), link
         if anchor and there.suffix == ".md":
             assert anchor in anchors(there.read_text()), link
+
+
+def test_every_room_and_package_has_its_row() -> None:
+    """The tables of the house, and nothing that is not in the tree."""
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    house, rooms = text.partition("### Rooms of `files/`")[::2]
+    rooms = rooms.partition("\n### ")[0]
+    firsts = [line.split("|")[2] for line in rooms.splitlines() if line.startswith("|")]
+    named = {name for first in firsts for name in re.findall(r"`([\w./]+)`", first)}
+    inside = [path for path in (ROOT / "files").iterdir() if path.name != "__pycache__"]
+    there = {f"{path.name}/" if path.is_dir() else path.name for path in inside}
+    assert named == there - {"__init__.py", "migrations/"}
+    packages = set(re.findall(r"^\| `(\w+)/` \|", house, re.MULTILINE))
+    of_ours = {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    assert packages == (of_ours - {"tests", "benchmarks"}) | {"client"}

@@ -26,6 +26,7 @@ from launcher.ports import free_port
 from launcher.process import Child
 from launcher.site import Site
 from tests.browser.measuring import table
+from tests.integration import prepared
 
 ROOT = Path(__file__).parents[2]
 PASSWORD = "correct horse battery staple"
@@ -118,6 +119,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSite]:
     folder = tmp_path_factory.mktemp("site")
     data, env_file, port = folder / "var", folder / "env", free_port()
     environment.create(env_file, root=ROOT, data=data)
+    prepared.database(data / "db.sqlite3")
     launcher = Child(
         "The launcher",
         [sys.executable, "-m", "launcher", "--port", str(port), "--data", data],

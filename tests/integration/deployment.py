@@ -33,6 +33,7 @@ from launcher.ports import LOOPBACK, free_port
 from launcher.process import Child
 from launcher.site import Site
 from tests.conftest import PASSWORD, Weed
+from tests.integration import prepared
 from tests.integration.installation import ROOT, Installation
 
 HOST = "files.example.org"
@@ -141,8 +142,8 @@ class Deployment:
                 **settings,
             },
         )
-        self.installation.run("manage.py migrate --noinput")
-        self.installation.run("manage.py collectstatic --noinput")
+        self.installation.migrate()
+        prepared.static(folder / "static")
         self.installation.run("manage.py setup_vault")
         environment = {**self.installation.environment(), "WORKERS": "1", "GRACE": "120"}
         self.servers = [
@@ -347,8 +348,8 @@ class Alone:
                 **settings,
             },
         )
-        self.installation.run("manage.py migrate --noinput")
-        self.installation.run("manage.py collectstatic --noinput")
+        self.installation.migrate()
+        prepared.static(folder / "static")
         self.installation.run("manage.py setup_vault")
         self.database = self.installation.folder / "db.sqlite3"
         self._log = folder / "web.log"

@@ -17,6 +17,7 @@ from typing import Any
 
 from files.crypto.keyring import generate_master_key
 from tests.conftest import Weed
+from tests.integration import prepared
 
 ROOT = Path(__file__).parents[2]
 
@@ -101,6 +102,13 @@ class Installation:
         assert result.returncode == code, f"{command}\n{result.stdout}\n{result.stderr}"
         assert "Traceback" not in result.stderr
         return result
+
+    def migrate(self) -> None:
+        """As `migrate` leaves an empty database."""
+        if self.database_url.startswith("sqlite:///"):
+            prepared.database(Path(self.database_url.removeprefix("sqlite:///")))
+        else:
+            self.run("manage.py migrate --verbosity 0")
 
     def environment(self) -> dict[str, str]:
         """Nothing but what a shell of the operator's has."""

@@ -18,8 +18,9 @@ from typing import Any
 
 import pytest
 
-from benchmarks.site import MeasuredSite, launched
+from benchmarks.site import MeasuredSite
 from benchmarks.visitor import Visitor, body_of
+from tests.integration.prepared import launched
 
 SIZE = 12 * 2**20 + 12_345
 """No multiple of a frame or of anything that a client would choose."""

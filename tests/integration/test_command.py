@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.site import MeasuredSite, launched
+from benchmarks.site import MeasuredSite
 from tests.integration.commanding import Command
 from tests.integration.cutting import CuttingProxy
+from tests.integration.prepared import launched
 
 MIB = 2**20
 LARGE = 24 * MIB + 12_345

@@ -25,7 +25,7 @@ import pytest
 from launcher.ports import LOOPBACK
 from tests.conftest import PASSWORD, Weed
 from tests.files.multipart import file
-from tests.integration import forms, services
+from tests.integration import forms, prepared, services
 from tests.integration.deployment import FORM, HOST, Address, Pool, Visitor, token_in
 from tests.integration.installation import Installation
 from tests.integration.services import Postgres, wait_until
@@ -168,8 +168,8 @@ def served(
         session = url.replace("/securestore", "/securestore_session")
         more |= {"DATABASE_POOLER": "pgbouncer", "DATABASE_SESSION_URL": session}
     site = Installation(folder / "site", weed, f"crowd-{time.time_ns():x}", url, more=more)
-    site.run("manage.py migrate --noinput")
-    site.run("manage.py collectstatic --noinput")
+    site.migrate()
+    prepared.static(folder / "static")
     site.run("manage.py setup_vault")
     [sessions] = site.python(PEOPLE, PASSWORD, *CROWD, *SLOW)
     spread = {"WORKERS": str(shape.processes), "THREADS": str(shape.threads), "GRACE": "5"}

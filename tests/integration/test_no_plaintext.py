@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.site import MeasuredSite, launched
+from benchmarks.site import MeasuredSite
 from benchmarks.visitor import Visitor, body_of
+from tests.integration.prepared import launched
 
 MIB = 2**20
 SIZE = 24 * MIB

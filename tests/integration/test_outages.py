@@ -250,16 +250,22 @@ def try_all(
 
     So are those of `perhaps`, unless they are told of, too.
     """
-    for door, right in RIGHT.items():
-        status, page, took = site.ask(door)
-        if door == "ready":
-            assert status == 503, page
-            assert set(re.findall(r'"(\w+)": "failed"', page)) == parts
-        elif door in failing or (status == 503 and door in perhaps):
+    others = [door for door in RIGHT if door != "ready"]
+    # At once: each waits until the part is given up.
+    with ThreadPoolExecutor(len(others)) as pool:
+        answers = dict(zip(others, pool.map(site.ask, others), strict=True))
+    for door, (status, page, took) in answers.items():
+        if door in failing or (status == 503 and door in perhaps):
             is_told(door, status, page, took)
         else:
-            assert status == right, (door, page)
+            assert status == RIGHT[door], (door, page)
         assert took < LONGEST, door
+    # What it remembered from before is forgotten by now.
+    settled(site, ready=False)
+    status, page, took = site.ask("ready")
+    assert status == 503, page
+    assert set(re.findall(r'"(\w+)": "failed"', page)) == parts
+    assert took < LONGEST
     assert Client(site.server.port).request("GET", "/healthz")[0].status == 200
 
 
@@ -268,7 +274,6 @@ def test_a_cache_that_was_killed_is_told_and_what_needs_none_goes_on(
 ) -> None:
     all_is_well(site)
     cache.kill()
-    settled(site, ready=False)
     try_all(site, failing=COUNTS, parts={"cache"})
     cache.start()
     all_is_well(site)
@@ -277,7 +282,6 @@ def test_a_cache_that_was_killed_is_told_and_what_needs_none_goes_on(
 def test_a_cache_that_hangs_is_told_and_what_needs_none_goes_on(site: Site, cache: Redis) -> None:
     """What it was told meanwhile it does when it is back: that must not look like a guess."""
     with cache.hanging():
-        settled(site, ready=False)
         try_all(site, failing=COUNTS, parts={"cache"})
     all_is_well(site)
 
@@ -285,7 +289,6 @@ def test_a_cache_that_hangs_is_told_and_what_needs_none_goes_on(site: Site, cach
 def test_a_cache_that_takes_no_writes_is_no_limit_that_is_reached(site: Site, cache: Redis) -> None:
     cache.command("CONFIG", "SET", "maxmemory", "1")
     try:
-        settled(site, ready=False)
         # The metrics count anew every minute, and put that into the cache.
         try_all(site, failing=["sign_in", "api_guess"], perhaps=["metrics"], parts={"cache"})
     finally:
@@ -347,7 +350,6 @@ def test_a_cache_without_its_table_is_told(small: Site) -> None:
     all_is_well(small)
     with closing(sqlite3.connect(small.server.database, timeout=30)) as opened, opened:
         opened.execute("DROP TABLE django_cache")
-    settled(small, ready=False)
     try_all(small, failing=COUNTS, parts={"cache"})
     small.server.manage("setup_vault")
     all_is_well(small)
@@ -407,6 +409,5 @@ def test_a_frozen_writer_on_sqlite_is_told_to_writers_and_readers_go_on(small: S
     """Nothing ends a transaction there but its process. The service's manager kills that one."""
     all_is_well(small)
     with frozen(small):
-        settled(small, ready=False)
         try_all(small, failing=WRITES, perhaps=["metrics"], parts={"database", "cache"})
     all_is_well(small)

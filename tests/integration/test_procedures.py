@@ -41,22 +41,13 @@ print(client.head(upload, headers={"Tus-Resumable": "1.0.0"}, secure=True).statu
 """
 
 
-@pytest.fixture(scope="module")
-def migrated(tmp_path_factory: pytest.TempPathFactory, weed: Weed) -> Path:
-    """An empty database, made once."""
-    folder = tmp_path_factory.mktemp("migrated")
-    site = Installation(folder, weed, f"migrated-{secrets.token_hex(6)}")
-    site.run("manage.py migrate --verbosity 0")
-    return folder / "db.sqlite3"
-
-
 @pytest.fixture
-def site(tmp_path: Path, weed: Weed, migrated: Path) -> Installation:
+def site(tmp_path: Path, weed: Weed) -> Installation:
     """Two files, of alice; the grace of doomed objects is over at once."""
-    shutil.copy(migrated, tmp_path / "db.sqlite3")
     site = Installation(
         tmp_path, weed, f"procedures-{secrets.token_hex(6)}", more={"DOOMED_GRACE_MINUTES": "0"}
     )
+    site.migrate()
     (tmp_path / "passphrase").write_text("seven green bottles hang on a wall\n")
     site.store("one", "two")
     return site

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.site import launched
 from tests.integration.commanding import ROOT, Command
+from tests.integration.prepared import launched
 
 RECIPES = (ROOT / "docs/recipes.md").read_text()
 BLOCKS = re.findall(r"^```sh\n(.*?)^```$", RECIPES, re.MULTILINE | re.DOTALL)

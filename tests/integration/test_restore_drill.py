@@ -31,7 +31,7 @@ def site(request: pytest.FixtureRequest, tmp_path: Path, weed: Weed) -> Iterator
             database = stack.enter_context(server())
             url = f"postgres://{database['USER']}@/{database['HOST']}/postgres"
         site = Installation(tmp_path, weed, f"drill-{secrets.token_hex(6)}", url)
-        site.run("manage.py migrate --verbosity 0")
+        site.migrate()
         site.store("one", "two", "three")
         yield site
 

@@ -121,7 +121,7 @@ def site(request: pytest.FixtureRequest, weed: Weed, tmp_path: Path) -> Iterator
 
     def migrated(database_url: str = "") -> Site:
         made = Site(tmp_path, weed, f"test-{secrets.token_hex(8)}", database_url)
-        made.run("manage.py migrate --verbosity=0")
+        made.migrate()
         return made
 
     if request.param == "sqlite":

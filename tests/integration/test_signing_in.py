@@ -14,12 +14,13 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 
-from benchmarks.site import PASSWORD, MeasuredSite, launched
+from benchmarks.site import PASSWORD, MeasuredSite
 from benchmarks.visitor import Visitor
 from client.securestore_client import signing_in
 from client.securestore_client.errors import ClientError
 from client.securestore_client.transport import Server
 from tests.integration.commanding import Command
+from tests.integration.prepared import launched
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 

@@ -86,7 +86,7 @@ def site(request: pytest.FixtureRequest, weed: Weed, tmp_path: Path) -> Iterator
     def migrated(database_url: str = "") -> Site:
         bucket = f"test-{secrets.token_hex(8)}"
         made = Site(tmp_path, weed, bucket, database_url, network=network)
-        made.run("manage.py migrate --verbosity=0")
+        made.migrate()
         return made
 
     with FaultyStore(weed.endpoint_url) as network:

@@ -27,6 +27,7 @@ from launcher.ports import LOOPBACK, free_port
 from launcher.process import Child
 from launcher.site import Site
 from tests.conftest import PASSWORD, Weed
+from tests.integration import prepared
 
 ROOT = Path(__file__).parents[2]
 _TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
@@ -60,8 +61,11 @@ class Server:
         self._folder = folder
         self.port = free_port()
         self._child: Child | None = None
-        self.manage("migrate", "--verbosity=0")
-        self.manage("collectstatic", "--noinput", "--verbosity=0")
+        if "DATABASE_URL" in settings:
+            self.manage("migrate", "--verbosity=0")
+        else:
+            prepared.database(self.database)
+        prepared.static(folder / "var" / "static")
         self.manage("setup_vault")
         self.manage(
             "shell",

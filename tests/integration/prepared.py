@@ -1,0 +1,61 @@
+"""What a site of a test begins with, made once for each process of a run, and copied.
+
+To migrate an empty database and to collect static files takes seven seconds of a processor, and
+forty sites begin with both. Tests of an installation's first steps take them themselves.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from contextlib import AbstractContextManager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from benchmarks import site
+from benchmarks.site import MeasuredSite
+from launcher import environment
+
+ROOT = Path(__file__).parents[2]
+
+
+def database(path: Path) -> None:
+    """An empty SQLite database, as `migrate` leaves it."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    shutil.copyfile(_made() / "db.sqlite3", path)
+    path.chmod(0o600)
+
+
+def launched(folder: Path, **options: Any) -> AbstractContextManager[MeasuredSite]:
+    """A site that was launched as users launch it, on such a database."""
+    return site.launched(folder, prepare=lambda data: database(data / "db.sqlite3"), **options)
+
+
+def static(folder: Path) -> None:
+    """Static files, as `collectstatic` leaves them."""
+    shutil.copytree(_made() / "static", folder, dirs_exist_ok=True)
+
+
+@cache
+def _made() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="prepared"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    environment.create(folder / "env", root=ROOT, data=folder)
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    told = {"SECURESTORE_ENV_FILE": str(folder / "env"), "STATIC_ROOT": str(folder / "static")}
+    for command in (["migrate", "--verbosity=0"], ["collectstatic", "--noinput", "--verbosity=0"]):
+        subprocess.run(
+            [sys.executable, "manage.py", *command],
+            cwd=ROOT,
+            env={**kept, **told},
+            stdin=subprocess.DEVNULL,
+            check=True,
+        )
+    # All of it is in the one file.
+    assert not (folder / "db.sqlite3-wal").exists()
+    return folder
