@@ -76,6 +76,7 @@ WORDS = {
     "may": _("permissions"),
     "meant": _("meant"),
     "modified_at": _("modified at"),
+    "most": _("downloads at most"),
     "move": _("move"),
     "ms": _("milliseconds"),
     "networks": _("addresses"),
@@ -152,7 +153,10 @@ VALUES = {
     },
     "phase": {"ended": _("ended"), "started": _("started")},
     "reason": {
+        "address": _("the address may have no code"),
         "age": _("signed in for too long"),
+        "code": _("wrong code"),
+        "password": _("wrong password"),
         "idle": _("unused for too long"),
         "no permission": _("no permission"),
         "not visible": _("not visible"),

@@ -73,6 +73,14 @@ class Event(StrEnum):
     SENDER_REFUSED = auto()  # A code was wrong.
     UPLOAD_ACCEPTED = auto()
     UPLOAD_DECLINED = auto()  # It is in the trash.
+    # People outside
+    LINK_CREATED = auto()  # No event has the secret of its URL.
+    LINK_REVOKED = auto()
+    LINK_OPENED = auto()  # Once an hour for each address.
+    LINK_REFUSED = auto()  # A wrong password or code, or an address that may have no code.
+    LINK_CODE_SENT = auto()
+    LINK_EXHAUSTED = auto()  # The last download that it was good for is complete.
+    LINK_ENDED = auto()  # By its time.
 
     # Keys
     FILE_REENCRYPTED = auto()
@@ -141,6 +149,13 @@ _LABELS: dict[str, _StrPromise] = {
     Event.SENDER_REFUSED: _("Sender refused"),
     Event.UPLOAD_ACCEPTED: _("Upload accepted"),
     Event.UPLOAD_DECLINED: _("Upload declined"),
+    Event.LINK_CREATED: _("Link created"),
+    Event.LINK_REVOKED: _("Link revoked"),
+    Event.LINK_OPENED: _("Link opened"),
+    Event.LINK_REFUSED: _("Link refused"),
+    Event.LINK_CODE_SENT: _("Link code sent"),
+    Event.LINK_EXHAUSTED: _("Link exhausted"),
+    Event.LINK_ENDED: _("Link ended"),
     Event.FILE_REENCRYPTED: _("File reencrypted"),
     Event.KEY_REWRAPPED: _("Key rewrapped"),
     Event.KEY_RETIRED: _("Key retired"),

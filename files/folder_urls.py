@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from files.web import arranging, asking, downloads, folders, grants, read_by, trash
+from files.web import arranging, asking, downloads, folders, grants, links, read_by, trash
 
 app_name = "folders"
 urlpatterns = [
@@ -15,6 +15,7 @@ urlpatterns = [
     path("<uuid:folder_id>/read-by/", read_by.of_folder, name="read_by"),
     path("<uuid:folder_id>/requests/", asking.folder_requests, name="requests"),
     path("<uuid:folder_id>/requests/<int:number>/", asking.folder_request, name="request"),
+    path("<uuid:folder_id>/links/", links.folder_links, name="links"),
     path("<uuid:folder_id>/rename/", arranging.rename_folder, name="rename"),
     path("<uuid:folder_id>/move/", arranging.move_folder, name="move"),
     path("<uuid:folder_id>/delete/", trash.delete_folder, name="delete"),

@@ -242,6 +242,15 @@ def contact(env: environ.Env, name: str) -> str:
     return text
 
 
+def domains(env: environ.Env, name: str) -> list[str]:
+    """Domains of mail addresses, with commas: `example.org,firm.example`. None by default."""
+    found = [text.strip().lower().removeprefix("@") for text in env.list(name, default=[])]
+    for text in found:
+        if not re.fullmatch(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", text):
+            raise ImproperlyConfigured(f"{name} is not a list of domains like example.org.")
+    return found
+
+
 def database(env: environ.Env, default: str, name: str = "DATABASE_URL") -> dict[str, Any]:
     """What `DATABASE_URL` names, as Django takes it. What is wrong with it is never repeated."""
     found: dict[str, Any] = {}

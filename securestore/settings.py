@@ -16,6 +16,7 @@ from runtime.configuration import (
     byte_size,
     contact,
     database,
+    domains,
     endpoint,
     log_format,
     networks,
@@ -412,6 +413,17 @@ FILE_UPLOAD_HANDLERS = ["files.web.transfers.refuse.RefusingUploadHandler"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1 << 20
 # More are not even counted; the form of the upload page takes fewer, and says how many there were.
 DATA_UPLOAD_MAX_NUMBER_FILES = 1000
+
+# --- People outside ---------------------------------------------------------------------------
+# Links for people without an account: off, and all of them sleep.
+LINKS = one_of(env, "LINKS", ("on", "off")) == "on"
+# How long a link works whose maker says nothing, and how long any may.
+LINK_DAYS = whole(env, "LINK_DAYS", 30)
+LINK_MAX_DAYS = whole(env, "LINK_MAX_DAYS", 365)
+# Whether a link must have a password.
+LINK_NEEDS_PASSWORD = one_of(env, "LINK_PASSWORD", ("optional", "required")) == "required"
+# Domains of which everybody may be sent a code, where a link's maker says so.
+LINK_MAIL_DOMAINS = domains(env, "LINK_MAIL_DOMAINS")
 
 # --- Clients that are slow ----------------------------------------------------------------------
 # Threads of each web process, as the web server itself reads it from the environment: a request

@@ -13,6 +13,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="files:list"), name="home"),
     path("files/", include("files.urls")),
     path("folders/", include("files.folder_urls")),
+    path("l/", include("files.link_urls")),
     path("shared/", lists.shared_with_me, name="shared"),
     path("recent/", lists.recent_files, name="recent"),
     path("trash/", lists.trash_list, name="trash"),

@@ -10,6 +10,7 @@ from files.models.entries import Entry, Item
 from files.models.folders import Ancestry, Folder
 from files.models.grants import Grant, GrantQuerySet
 from files.models.keys import HeldKey, MasterKey
+from files.models.links import Link, LinkDownload, LinkQuerySet
 from files.models.recent import RecentFile
 from files.models.records import FileRecord, Usage
 from files.models.requests import FileRequest, FileRequestQuerySet, Received, Sender
@@ -35,6 +36,9 @@ __all__ = [
     "Item",
     "KeptAnswer",
     "KeptVersion",
+    "Link",
+    "LinkDownload",
+    "LinkQuerySet",
     "MasterKey",
     "Pulse",
     "Received",

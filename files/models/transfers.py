@@ -103,6 +103,9 @@ class DownloadSession(models.Model):
         null=True, help_text=gettext_lazy("The program's token, if it was one.")
     )
     token_name = models.CharField(max_length=60, blank=True, default="", db_default="")
+    link_id = models.BigIntegerField(
+        null=True, help_text=gettext_lazy("The link that somebody outside came by.")
+    )
     begun_at = models.DateTimeField()
     seen_at = models.DateTimeField(db_index=True)
     whole = models.BooleanField(

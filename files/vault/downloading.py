@@ -30,7 +30,7 @@ from django.db import DatabaseError, IntegrityError, InterfaceError, transaction
 import audit
 from accounts.models import User
 from audit import Event, context
-from files.access import Person, access_of
+from files.access import Link, Person, access_of
 from files.errors import AccessEnded
 from files.models import DownloadSession, FileRecord
 from files.records import clock
@@ -65,15 +65,23 @@ class Part:
     stop: int
 
 
-def begin(record: FileRecord, part: Part, *, user: User, session: str | None) -> Sending:
+def begin(
+    record: FileRecord,
+    part: Part,
+    *,
+    user: User,
+    session: str | None,
+    link: Link | None = None,
+) -> Sending:
     """Note that a request begins to send these bytes. Call it before the first one goes out.
 
     `session` is what the user's browser session, or the program's token, is known by: later
-    requests of the same one are the same download. None: no other request ever is.
+    requests of the same one are the same download. None: no other request ever is. `link` is what
+    somebody outside came by, and `user` its maker then.
 
     Raises AccessEnded, DatabaseError.
     """
-    access = access_of(Person(user), record)
+    access = access_of(link or Person(user), record)
     if access is None or (record.former_id is not None and not access.may_manage):
         raise AccessEnded
     settle_idle(at_most=AT_ONCE)
@@ -84,8 +92,10 @@ def begin(record: FileRecord, part: Part, *, user: User, session: str | None) ->
         file_id=record.pk,
         version=record.former_version,
         size=record.size,
-        actor_id=user.pk,
-        actor_name=user.get_username(),
+        # Who is outside has no account.
+        actor_id=0 if link else user.pk,
+        actor_name="" if link else user.get_username(),
+        link_id=link.number if link else None,
         address=around.address,
         user_agent=around.user_agent,
         request_id=around.request_id,
@@ -101,7 +111,7 @@ def begin(record: FileRecord, part: Part, *, user: User, session: str | None) ->
     if session is not None:
         new.slot = _slot(new, session, record)
     row = _enter(new, part)
-    if row.requests == 1:
+    if row.requests == 1 and link is None:
         recent.note_opened(user.pk, record.pk)
     return Sending(row, part)
 
@@ -109,7 +119,7 @@ def begin(record: FileRecord, part: Part, *, user: User, session: str | None) ->
 def _slot(row: DownloadSession, session: str, record: FileRecord) -> str:
     parts = (
         *(row.actor_id, record.version.hex, session),
-        *(row.address, row.user_agent, row.grant_id, row.token_id),
+        *(row.address, row.user_agent, row.grant_id, row.token_id, row.link_id),
     )
     return hashlib.sha256("\0".join(map(str, parts)).encode("utf-8", "replace")).hexdigest()
 
@@ -256,8 +266,9 @@ def _settle(row: DownloadSession, outcome: str | None = None, *, keep: bool = Fa
     elif row.pk is not None:
         row.delete()
     around = context.Context(
-        actor_id=row.actor_id,
+        actor_id=row.actor_id or None,
         actor_name=row.actor_name,
+        link_id=row.link_id,
         address=row.address,
         user_agent=row.user_agent,
         request_id=row.request_id,

@@ -34,10 +34,11 @@ MOMENT: Final = timedelta(minutes=10)
 
 
 @sensitive_variables()
-def unlock(record: FileRecord, typed: str, *, actor: User) -> str:
+def unlock(record: FileRecord, typed: str, *, actor: User | None) -> str:
     """The file's own key, from the key or passphrase that was typed.
 
-    Whoever lets people type keys limits how often: `accounts.limits.KEY_ENTRY`.
+    Whoever lets people type keys limits how often: `accounts.limits.KEY_ENTRY`. Who is outside is
+    no `actor`.
 
     Raises WrongFileKey, NotAKey, TooBusy, FileDamaged, KeysMissing.
     """
@@ -52,7 +53,7 @@ def unlock(record: FileRecord, typed: str, *, actor: User) -> str:
         with_passphrase = bool(custody.derivation_of(record.current))
         raise WrongFileKey(passphrase=with_passphrase) from None
     with transaction.atomic():
-        if record.current.creator_id == actor.pk:
+        if actor is not None and record.current.creator_id == actor.pk:
             # Who was given it has it, which is all that a confirmation says.
             custody.confirm(record.current)
         audit.record(Event.FILE_UNLOCKED, actor=actor, file_id=record.pk, **record.version_told)

@@ -119,6 +119,12 @@ DOORS: dict[str, list[Door]] = {
         _of_folder(ok=403, named_by="folder"),
         _of_folder("POST", 403, named_by="folder"),
     ],
+    # For who manages it; test_links.py has those who may make one.
+    "files:links": [
+        *_page(manage=True),
+        Door("POST", 400, manage=True),
+        Door("POST", 404, manage=True, data={"end": "1"}),
+    ],
     "files:history": [Door(manage=True), Door("HEAD", manage=True)],
     "files:read_by": [
         Door(manage=True),
@@ -175,6 +181,11 @@ DOORS: dict[str, list[Door]] = {
     "folders:request": [
         *_page(404, takes=FOLDER),
         _of_folder("POST", 404, data={"end": "1"}),
+    ],
+    "folders:links": [
+        *_page(takes=FOLDER, manage=True),
+        _of_folder("POST", 400, manage=True),
+        _of_folder("POST", 404, manage=True, data={"end": "1"}),
     ],
     "folders:rename": [
         *_page(takes=FOLDER, manage=True),
@@ -289,6 +300,12 @@ OPERATIONS: list[Operation] = [
     _operation("GET", "/folders/{folder_id}/content/{path}", "read", 404),
     _operation("HEAD", "/folders/{folder_id}/content/{path}", "read", 404),
     _operation("PUT", "/folders/{folder_id}/content/{path}", "add", 201, add=True, body=b"x"),
+    # Members may not make links; test_links.py has those who may.
+    _operation("GET", "/folders/{folder_id}/links", "share", manage=True),
+    _operation("POST", "/folders/{folder_id}/links", "share", 403, manage=True, json={}),
+    _operation("GET", "/files/{file_id}/links", "share", manage=True),
+    _operation("POST", "/files/{file_id}/links", "share", 403, manage=True, json={}),
+    _operation("DELETE", "/links/{number}", "share", 404),
     _operation("GET", "/files/{file_id}", "read"),
     _operation("PATCH", "/files/{file_id}", "manage", manage=True, **_NAME),
     _operation("DELETE", "/files/{file_id}", "manage", 204, manage=True),
@@ -340,6 +357,12 @@ NO_FILE: dict[str, str] = {
     "asked_receipt": OPEN,
     "asked_uploads": OPEN,
     "asked_upload": OPEN,
+    "links:door": OPEN,  # Its secret is its path.
+    "links:download": OPEN,
+    "links:zip": OPEN,
+    "links:file": OPEN,  # Below a link; OUTSIDERS says who is let in where.
+    "links:file_download": OPEN,
+    "links:folder": OPEN,
     "metrics": OPEN,  # It has a token of its own, and does not exist without one.
     "files:list": SIGNED_IN,
     "files:viewer": OPEN,  # The frame's document: empty, and the same for everybody.
@@ -607,6 +630,39 @@ GUESTS: dict[str, Arrange] = {
     "of a folder further up, through a group": _two_folders_up,
 }
 """People who were let in."""
+
+
+OUTSIDERS: dict[str, dict[str, int]] = {
+    "link to the file": {
+        "": 200,
+        "download/": 200,
+        "zip/": 404,
+        "files/{file}/": 200,
+        "files/{file}/download/": 200,
+        "folders/{folder}/": 404,
+        "files/{beside}/": 404,
+        "files/{beside}/download/": 404,
+        "files/x/": 404,
+    },
+    "link to its folder": {
+        "": 200,
+        "download/": 302,
+        "zip/": 200,
+        "files/{file}/": 200,
+        "files/{file}/download/": 200,
+        "folders/{folder}/": 200,
+        "folders/{above}/": 404,
+        "files/{beside}/": 404,
+        "files/{beside}/download/": 404,
+    },
+    "link to the file beside": {"files/{file}/": 404, "files/{file}/download/": 404, "": 200},
+    "with a password": {"download/": 302, "zip/": 302, "files/{file}/download/": 302, "": 200},
+    **{
+        kind: dict.fromkeys(("", "download/", "zip/", "files/{file}/download/"), 404)
+        for kind in ("unknown", "ended", "revoked", "exhausted", "asleep", "put away", "off")
+    },
+}
+"""People outside, by the link that they come by: what they are answered below it."""
 
 
 def unknown(door: Door) -> object:

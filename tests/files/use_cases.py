@@ -42,6 +42,7 @@ from accounts import (
     tokens,
 )
 from accounts.models import Invitation, ProgramRequest, User
+from accounts.outside import codes
 from audit import Event, exports
 from audit.models import AuditEvent
 from files.access import Person
@@ -50,13 +51,14 @@ from files.crypto.keyring import generate_master_key
 from files.errors import WrongFileKey
 from files.folders import making, moving, ownership, purging, trash
 from files.keys.wrapping_history import with_past
-from files.models import Conflict, FileRecord, Folder, Grant, StoredObject
+from files.models import Conflict, FileRecord, Folder, Grant, Link, StoredObject
 from files.recovery import database_closing
 from files.rotation import reencryption, retirement
-from files.sharing import delegating, denials, granting, read_by, requests
+from files.sharing import delegating, denials, granting, links, read_by, requests
 from files.tree import placing
 from files.upkeep import verification
 from files.vault import (
+    counting,
     downloading,
     emptying,
     held,
@@ -168,6 +170,7 @@ MODULES: dict[str, str] = {
     "files.records.clock": READS,
     "files.keys.custody": WALKED,
     "files.sharing.denials": WALKED,
+    "files.vault.counting": WALKED,
     "files.vault.downloading": WALKED,
     "files.recovery.drill": "works on a copy, apart from the vault",
     "files.sharing.effective_access": READS,
@@ -199,6 +202,7 @@ MODULES: dict[str, str] = {
     "files.folders.trash": WALKED,
     "files.tree.adoption": "gives rows a place that they had by the release before; nobody's doing",
     "files.tree.placing": "the rows of the tree; what is done with them is in files.folders",
+    "files.models.links": "rows and their constraints",
     "files.models.grants": "rows and their constraints",
     "files.models.keys": "rows and their constraints",
     "files.models.records": "rows and their constraints",
@@ -241,6 +245,7 @@ MODULES: dict[str, str] = {
     "files.sharing.named": READS,
     "files.sharing.delegating": WALKED,
     "files.sharing.granting": WALKED,
+    "files.sharing.links": WALKED,
     "files.upkeep.sweeping": SUMMARY,
     "files.records.derived": READS,
     "notices.apps": WIRING,
@@ -270,6 +275,7 @@ MODULES: dict[str, str] = {
     "files.web.uploads": PAGES,
     "files.urls": WIRING,
     "files.folder_urls": WIRING,
+    "files.link_urls": WIRING,
     "files.vault.storing": WALKED,
     "files.vault.opening": WALKED,
     "files.vault.stored_objects": WALKED,
@@ -296,6 +302,7 @@ MODULES: dict[str, str] = {
     "files.web.api.files": PAGES,
     "files.web.api.folders": PAGES,
     "files.web.api.keys": PAGES,
+    "files.web.api.links": PAGES,
     "files.web.api.lists": PAGES,
     "files.web.api.paths": PAGES,
     "files.web.api.problems": PAGES,
@@ -320,7 +327,9 @@ MODULES: dict[str, str] = {
     "files.web.shared": PAGES,
     "files.web.words": PAGES,
     "files.web.key_pages": PAGES,
+    "files.web.links": PAGES,
     "files.web.lists": PAGES,
+    "files.web.outside.links": PAGES,
     "files.web.people": PAGES,
     "files.web.requested": PAGES,
     "files.web.viewing": PAGES,
@@ -450,6 +459,23 @@ NO_EVENT: dict[str, str] = {
     "files.keys.custody.rewrap_offers": STEP,
     "files.keys.custody.typed_key": RULES,
     "files.keys.custody.unlock": RULES,
+    "files.sharing.links.may_make": READS,
+    "files.sharing.links.door_of": READS,
+    "files.sharing.links.path_of": READS,
+    "files.sharing.links.may_end": READS,
+    "files.sharing.links.links_of": READS,
+    "files.sharing.links.links_reaching": READS,
+    "files.sharing.links.awake": READS,
+    "files.sharing.links.principal_of": READS,
+    "files.sharing.links.find": READS,
+    "files.sharing.links.still_works": READS,
+    "files.sharing.links.Standing.door": READS,
+    "files.vault.counting.idle_time": READS,
+    "files.vault.counting.told": READS,
+    "files.vault.counting.Wanted.is_whole": READS,
+    "files.vault.counting.reserve": "part of a download, which is an event",
+    "files.vault.counting.Reservation.beat": "says that a download goes on, which is an event",
+    "files.vault.counting.Reservation.is_alive": "the same",
     "files.vault.downloading.Sending.sent": "notes how far a download is that will be an event",
     "files.vault.downloading.idle": READS,
     "files.vault.downloading.begin": "notes a download that will be an event",
@@ -1060,7 +1086,81 @@ def _redeem(world: World) -> Call:
     return partial(program_sign_in.redeem, code, verifier="v" * 43, redirect_uri=uri)
 
 
+def _link(world: World, **terms: Any) -> links.Made:
+    """A link to Alice's file, of hers."""
+    world.alice.user_permissions.add(Permission.objects.get(codename="add_link"))
+    alice = User.objects.get(pk=world.alice.pk)
+    return links.make(world.record, links.Terms(**terms), actor=alice)
+
+
+def _came(world: World, **terms: Any) -> links.Standing:
+    found = links.find(_link(world, **terms).text)
+    assert found is not None
+    return found
+
+
+def _over_by_time(world: World) -> Callable[[], object]:
+    link = _link(world).link
+    Link.objects.update(expires_at=timezone.now())
+    return partial(links.note_ended, now=link.expires_at)
+
+
+def _wrong_link_code(world: World) -> Callable[[], object]:
+    came = _came(world, addresses="ann@example.org")
+
+    def try_it() -> None:
+        with suppress(codes.WrongCode):
+            links.take_code(came, "ann@example.org", "1")
+
+    return try_it
+
+
+def _last_download(world: World) -> Callable[[], object]:
+    link, size = _link(world, most=1).link, world.record.size
+    wanted = counting.Wanted("version", "ann", size, size, 0, size)
+    return partial(counting.reserve(link.pk, wanted).end, size, size)
+
+
 WRITES: dict[str, list[Case]] = {
+    "files.sharing.links.make": [
+        Case(Event.LINK_CREATED, lambda w: (_link(w), partial(_link, w))[1])
+    ],
+    "files.sharing.links.end": [
+        Case(Event.LINK_REVOKED, lambda w: partial(links.end, _link(w).link, actor=w.alice))
+    ],
+    "files.sharing.links.revoke": [
+        Case(Event.LINK_REVOKED, lambda w: partial(links.revoke, _link(w).link, actor=w.alice))
+    ],
+    "files.sharing.links.note_ended": [Case(Event.LINK_ENDED, _over_by_time)],
+    "files.sharing.links.note_opened": [
+        Case(Event.LINK_OPENED, lambda w: partial(links.note_opened, _came(w), address="192.0.2.7"))
+    ],
+    "files.sharing.links.note_refused": [
+        Case(Event.LINK_REFUSED, lambda w: partial(links.note_refused, _link(w).link, "code"))
+    ],
+    "files.sharing.links.send_code": [
+        Case(
+            Event.LINK_CODE_SENT,
+            lambda w: partial(
+                links.send_code,
+                _came(w, addresses="ann@example.org"),
+                "ann@example.org",
+                language="de",
+            ),
+        )
+    ],
+    "files.sharing.links.take_code": [
+        Case(
+            Event.LINK_REFUSED, _wrong_link_code, "a try is counted before it is known to be wrong"
+        )
+    ],
+    "files.sharing.links.take_password": [
+        Case(
+            Event.LINK_REFUSED,
+            lambda w: partial(links.take_password, _came(w, password="long enough"), "wrong"),
+        )
+    ],
+    "files.vault.counting.Reservation.end": [Case(Event.LINK_EXHAUSTED, _last_download)],
     "accounts.program_sign_in.allow": [Case(Event.PROGRAM_ALLOWED, _allow_program)],
     "accounts.program_sign_in.allow_here": [
         Case(Event.PROGRAM_ALLOWED, lambda world: partial(_allow_here, world))

@@ -69,8 +69,8 @@ def once(
     if asked is None:
         return Status(status, make())
     asked.update(request.body)
-    if (kept := replay(request, asked)) is not None:
-        return kept
+    if (before := replay(request, asked)) is not None:
+        return before
     try:
         with transaction.atomic():
             row = _begin(request, asked, status)
@@ -79,8 +79,8 @@ def once(
             KeptAnswer.objects.filter(pk=row.pk).update(body=body)
     except IntegrityError:
         # Another one with the same key was faster.
-        if (kept := replay(request, asked)) is not None:
-            return kept
+        if (before := replay(request, asked)) is not None:
+            return before
         raise
     return Status(status, made)
 

@@ -18,7 +18,7 @@ from ninja.renderers import BaseRenderer
 from pydantic_core import to_json
 
 from files.errors import VaultError
-from files.web.api import asking, files, folders, lists, problems, reports, shapes, sharing
+from files.web.api import asking, files, folders, links, lists, problems, reports, shapes, sharing
 from files.web.api.answers import ALWAYS, IDEMPOTENT
 from files.web.api.entrance import on_error
 from files.web.api.problems import Problem
@@ -48,6 +48,9 @@ api = NinjaAPI(
 api.add_router("", lists.router)
 api.add_router("/files", files.router)
 api.add_router("/files", sharing.of_files)
+api.add_router("/files", links.of_files)
+api.add_router("/folders", links.of_folders)
+api.add_router("", links.router)
 api.add_router("/digests", files.digests_router)
 api.add_router("/folders", folders.router)
 api.add_router("/folders", sharing.of_folders)

@@ -22,12 +22,13 @@ from zipstream import ZIP_STORED, ZipStream
 
 import audit
 from accounts.models import User
+from files.access import Link
 from files.crypto.errors import KeyServiceError
 from files.errors import AccessEnded, VaultError
 from files.lists.trees import LIST_NAME, Tree
 from files.models import FileRecord
 from files.storage import StoreError
-from files.vault import opening
+from files.vault import counting, opening
 from files.web.transfers.byteranges import ByteRange
 from files.web.transfers.downloads import Body, as_attachment
 
@@ -119,18 +120,36 @@ def answer(
     *,
     user: User,
     name: str = NAME,
+    link: Link | None = None,
+    reserved: counting.Reservation | None = None,
 ) -> StreamingHttpResponse:
     """One archive of these. Raises FileDamaged or KeysMissing when a file cannot be opened.
 
     What else the first member cannot be begun for is raised from here, too: AccessEnded,
-    StoreError, DatabaseError.
+    StoreError, DatabaseError. Somebody outside has one download of their link `reserved` for it.
     """
+    sending = Sending(reserved)
+    try:
+        return _answer(members, sending.asking(still_allowed), user, name, link, sending)
+    except BaseException:
+        sending.end()
+        raise
+
+
+def _answer(
+    members: Sequence[Member],
+    still_allowed: Callable[[FileRecord], bool],
+    user: User,
+    name: str,
+    link: Link | None,
+    sending: Sending,
+) -> StreamingHttpResponse:
     around = audit.capture()
     archive = Dated(member.moment for member in members)
     for member in members:
         if member.record is not None:
             opening.open_file(member.record)
-            content = _content(member.record, still_allowed, user, around)
+            content = _content(member.record, still_allowed, user, around, link, sending)
             archive.add(content, member.name, size=member.record.size)
         elif member.text is not None:
             archive.add(member.text, member.name)
@@ -144,7 +163,9 @@ def answer(
         begun = list(islice(chunks, 2))
     except _Stopped:
         raise AccessEnded from None
-    response = StreamingHttpResponse(_sent(begun, chunks), content_type="application/zip")
+    response = StreamingHttpResponse(_sent(begun, chunks, sending), content_type="application/zip")
+    # Closed by the server whether it was begun or not.
+    response._resource_closers.append(sending.end)  # type: ignore[attr-defined]
     response["Content-Length"] = str(length)
     as_attachment(response, name)
     return response
@@ -168,6 +189,8 @@ def _content(
     still_allowed: Callable[[FileRecord], bool],
     user: User,
     around: audit.Captured,
+    link: Link | None,
+    sending: Sending,
 ) -> Generator[bytes]:
     # Opened only now: a thousand open files would hold a thousand buffers.
     if not still_allowed(record):
@@ -178,19 +201,50 @@ def _content(
             ByteRange(0, record.size),
             lambda: still_allowed(record),
             user=user,
+            link=link,
         )
     try:
-        yield from body
+        for chunk in body:
+            sending.handed += len(chunk)
+            yield chunk
+            sending.beat()
         if body.sent < record.size:
             raise _Stopped
     finally:
         body.close()
 
 
-def _sent(begun: Iterable[bytes], chunks: Iterator[bytes]) -> Generator[bytes]:
+class Sending:
+    """What was sent of an archive's members, for the link that it is taken by, if it is by one."""
+
+    def __init__(self, reserved: counting.Reservation | None) -> None:
+        self._reserved = reserved
+        self.handed = 0
+        self.is_complete = False
+
+    def beat(self) -> None:
+        """It goes on."""
+        if self._reserved is not None:
+            self._reserved.beat()
+
+    def asking(self, still_allowed: Callable[[FileRecord], bool]) -> Callable[[FileRecord], bool]:
+        """The same question, of the link's reservation as well."""
+        reserved = self._reserved
+        if reserved is None:
+            return still_allowed
+        return lambda record: reserved.is_alive() and still_allowed(record)
+
+    def end(self) -> None:
+        """It is over. Safe to repeat."""
+        if self._reserved is not None:
+            self._reserved.end(self.handed, self.handed if self.is_complete else 0)
+
+
+def _sent(begun: Iterable[bytes], chunks: Iterator[bytes], sending: Sending) -> Generator[bytes]:
     try:
         yield from begun
         yield from chunks
+        sending.is_complete = True
     except (_Stopped, VaultError, StoreError, KeyServiceError, DatabaseError) as error:
         # To return is to end the body short of its Content-Length; every client notices.
         log.error("an archive ended short: %s", error)

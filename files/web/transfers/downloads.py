@@ -12,6 +12,7 @@ import re
 import time
 import unicodedata
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
 from itertools import chain
 from typing import cast
 from urllib.parse import quote
@@ -23,13 +24,14 @@ from django.utils import timezone
 from django.utils.http import parse_etags, parse_http_date_safe
 
 from accounts.models import Token, User
+from files.access import Link
 from files.crypto import portable
 from files.errors import FileDamaged
 from files.models import FileRecord
 from files.records.kinds import PLAYED, kind_of
 from files.records.names import UNKNOWN_TYPE, portable_name
 from files.storage import StoreError
-from files.vault import downloading, opening
+from files.vault import counting, downloading, opening
 from files.web.transfers.byteranges import ByteRange, Unsatisfiable, parse_range
 from files.web.transfers.moments import as_last_modified, is_exactly
 from files.web.transfers.structured import byte_sequence
@@ -49,18 +51,33 @@ def etag_of(record: FileRecord) -> str:
     return f'"{record.version.hex}"'
 
 
+@dataclass(frozen=True)
+class Outside:
+    """Who comes by a link: what it is of the rule, who else is the same client, and what counts.
+
+    `reserve` takes what is to be sent, and whether the client goes on with this very content, from
+    what the link may send. It raises UsedUp, AllReserved.
+    """
+
+    who: Link
+    whose: str
+    reserve: Callable[[ByteRange, bool], counting.Reservation]
+
+
 def answer(
     request: HttpRequest,
     record: FileRecord,
     still_allowed: Callable[[], bool],
     key: str | None = None,
+    *,
+    outside: Outside | None = None,
 ) -> HttpResponseBase:
     """Answer a GET or HEAD for the file's bytes. A held file takes its own `key`.
 
-    Raises KeyNeeded, WrongFileKey, FileDamaged, KeysMissing, AccessEnded, StoreError before any
-    byte has been sent.
+    For somebody `outside` raises as its `reserve` does. Raises KeyNeeded, WrongFileKey,
+    FileDamaged, KeysMissing, AccessEnded, StoreError before any byte has been sent.
     """
-    user = cast("User", request.user)
+    user = outside.who.user if outside else cast("User", request.user)
     etag = etag_of(record)
     # Before anything is said of a held file's content, that it has not changed included.
     opened = opening.open_file(record, key) if record.is_held else None
@@ -85,7 +102,16 @@ def answer(
     if request.method == "HEAD":
         response: HttpResponseBase = HttpResponse()
     else:
-        body = Body(opened, part, still_allowed, user=user, session=_session_of(request))
+        resumed = request.headers.get("If-Range", "").strip() == etag
+        body = Body(
+            opened,
+            part,
+            still_allowed,
+            user=user,
+            session=outside.whose if outside else _session_of(request),
+            link=outside.who if outside else None,
+            reserved=outside.reserve(part, resumed) if outside else None,
+        )
         response = StreamingHttpResponse(body, status=206 if wanted else 200)
     response["Content-Length"] = str(part.length)
     if wanted:
@@ -240,16 +266,24 @@ class Body:
         *,
         user: User,
         session: str | None = None,
+        link: Link | None = None,
+        reserved: counting.Reservation | None = None,
     ) -> None:
         self._record = opened.record
         self._still_allowed = still_allowed
+        self._reserved = reserved
         self.sent = self._taken = 0
-        self._sending = downloading.begin(
-            opened.record,
-            downloading.Part(part.start, part.stop),
-            user=user,
-            session=session,
-        )
+        try:
+            self._sending = downloading.begin(
+                opened.record,
+                downloading.Part(part.start, part.stop),
+                user=user,
+                session=session,
+                link=link,
+            )
+        except BaseException:
+            self._free()
+            raise
         self._chunks = opened.chunks(part.start, part.stop)
         try:
             first = next(self._chunks, None)
@@ -278,7 +312,7 @@ class Body:
                 waited = time.monotonic() - asked >= settings.DOWNLOAD_RECHECK.total_seconds()
                 if waited or self.sent - checked >= RECHECK_BYTES:
                     checked, asked = self.sent, time.monotonic()
-                    if not self._still_allowed():
+                    if not self._may_go_on():
                         outcome = downloading.REVOKED
                         return
                 self.sent += len(chunk)
@@ -286,6 +320,8 @@ class Body:
                 # The server asks for the next one: this one is on its way.
                 self._taken = self.sent
                 self._sending.sent(self._taken)
+                if self._reserved is not None:
+                    self._reserved.beat()
             outcome = downloading.COMPLETE
         except (FileDamaged, StoreError, DatabaseError) as error:
             # To return is to end the body short, which the client notices; to raise would only
@@ -295,5 +331,15 @@ class Body:
         finally:
             self._end(outcome)
 
+    def _may_go_on(self) -> bool:
+        reserved = self._reserved is None or self._reserved.is_alive()
+        return reserved and self._still_allowed()
+
     def _end(self, outcome: str) -> None:
+        # Last of all, so that what is said to be left of a link is there to be had.
         self._sending.end(outcome, self.sent, self._taken)
+        self._free()
+
+    def _free(self) -> None:
+        if self._reserved is not None:
+            self._reserved.end(self.sent, self._taken)

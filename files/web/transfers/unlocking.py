@@ -22,6 +22,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
+from accounts.outside import Door
 from files.crypto.errors import Damaged, UnknownMasterKey
 from files.crypto.keyring import WrappedKey
 from files.keys.master_keys import keyring
@@ -32,12 +33,29 @@ COOKIE: Final = "securestore_unlock_key"
 _END: Final = struct.Struct(">Q")
 
 
-def _cookie_of(record: FileRecord) -> str:
+def _cookie_of(request: HttpRequest, record: FileRecord) -> str:
     """Each former version has one of its own, so that none takes another's place."""
+    if outsider(request) is not None:
+        # All that is below a link is sent it: each file has one of its own there.
+        return f"{COOKIE}_{record.pk.hex}"
     return COOKIE if record.former_id is None else f"{COOKIE}_{record.version.hex}"
 
 
+def outsider(request: HttpRequest) -> Door | None:
+    """The door that somebody outside came by."""
+    found: Door | None = getattr(request, "outsider", None)
+    return found
+
+
+def _path_of(request: HttpRequest, record: FileRecord) -> str:
+    # A link's own path is its secret, and stands in no cookie.
+    return "/l/" if outsider(request) else reverse("files:detail", args=[record.pk])
+
+
 def _purpose(request: HttpRequest, record: FileRecord) -> str:
+    if (door := outsider(request)) is not None:
+        row = record.current
+        return f"securestore/unlock/1 {door.id} {door.digest} {row.file_id} {row.stream_id}"
     # The session's key is a credential itself: a digest of it binds as well.
     session = hashlib.sha256((request.session.session_key or "").encode()).hexdigest()
     row = record.current
@@ -57,10 +75,10 @@ def unlock(response: HttpResponseBase, request: HttpRequest, record: FileRecord,
     sealed = keyring().wrap_secret(secret, _purpose(request, record))
     token = base64.urlsafe_b64encode(sealed.token).decode().rstrip("=")
     response.set_cookie(
-        _cookie_of(record),
+        _cookie_of(request, record),
         f"{_marker(sealed.master_key_id)}.{token}",
         max_age=settings.UNLOCK_TIME,
-        path=reverse("files:detail", args=[record.pk]),
+        path=_path_of(request, record),
         secure=settings.SESSION_COOKIE_SECURE,
         httponly=True,
         samesite="Strict",
@@ -70,7 +88,7 @@ def unlock(response: HttpResponseBase, request: HttpRequest, record: FileRecord,
 @sensitive_variables()
 def unlocked(request: HttpRequest, record: FileRecord) -> tuple[str, datetime] | None:
     """The file's own key and until when it is unlocked; None where it is not."""
-    marker, _, text = request.COOKIES.get(_cookie_of(record), "").partition(".")
+    marker, _, text = request.COOKIES.get(_cookie_of(request, record), "").partition(".")
     ring = keyring()
     master_key_id = next((known for known in ring.ids if _marker(known) == marker), None)
     if master_key_id is None:
@@ -92,7 +110,7 @@ def key_of(request: HttpRequest, record: FileRecord) -> str | None:
     return found[0] if found else None
 
 
-def lock(response: HttpResponseBase, record: FileRecord) -> None:
+def lock(response: HttpResponseBase, request: HttpRequest, record: FileRecord) -> None:
     """Take the cookie away again."""
-    path = reverse("files:detail", args=[record.pk])
-    response.delete_cookie(_cookie_of(record), path=path, samesite="Strict")
+    path = _path_of(request, record)
+    response.delete_cookie(_cookie_of(request, record), path=path, samesite="Strict")

@@ -1,0 +1,211 @@
+"""Links: made within one's own access, asleep with it, and nothing to whoever may not come in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.core.exceptions import ValidationError
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from pytest_django import Settings
+
+from accounts.models import User
+from accounts.outside import capability, codes
+from audit.models import AuditEvent
+from files.models import Folder, Grant, Link
+from files.sharing import links
+from files.sharing.links import Terms, find, make
+from files.tree import placing
+from tests.files.test_models import placed
+from tests.mails import delivered
+
+
+def may_link(user: User) -> User:
+    """Somebody whom an administrator lets make links."""
+    user.user_permissions.add(Permission.objects.get(codename="add_link"))
+    return User.objects.get(pk=user.pk)
+
+
+def events() -> list[tuple[str, int]]:
+    told = AuditEvent.objects.order_by("id").values_list("event", "data__link_id")
+    return [(event, number) for event, number in told if event.startswith("link_")]
+
+
+@pytest.fixture
+def maker(alice: User) -> User:
+    return may_link(alice)
+
+
+def test_nobody_makes_links_unless_they_may_and_manage_it(alice: User, bob: User) -> None:
+    record = placed(alice)
+    with pytest.raises(ValidationError):
+        make(record, Terms(), actor=alice)
+    bob = may_link(bob)
+    Grant.objects.create(file=record, user=bob, level="download")
+    with pytest.raises(ValidationError):
+        make(record, Terms(), actor=bob)
+    with pytest.raises(ValidationError):
+        make(placing.root_of(bob), Terms(), actor=bob)
+    assert not Link.objects.exists()
+
+
+def test_a_link_is_a_digest_with_an_end(maker: User) -> None:
+    record = placed(maker)
+    made = make(record, Terms(), actor=maker)
+    [row] = Link.objects.values()
+    assert made.text not in map(str, row.values())
+    assert row["digest"] == capability.digest_of(made.text)
+    assert timedelta(days=29) < row["expires_at"] - timezone.now() <= timedelta(days=30)
+    standing = find(made.text)
+    assert standing is not None
+    assert standing.item == record
+    assert events() == [("link_created", made.link.pk)]
+    assert not any(made.text in str(event) for event in AuditEvent.objects.values())
+
+
+def test_it_goes_no_further_than_its_maker(alice: User, bob: User, settings: Settings) -> None:
+    bob = may_link(bob)
+    record = placed(alice)
+    end = timezone.now() + timedelta(days=3)
+    Grant.objects.create(file=record, user=bob, level="manage", expires_at=end)
+    assert make(record, Terms(), actor=bob).link.expires_at == end
+    settings.LINK_MAX_DAYS = 2
+    refused = [
+        Terms(expires_at=end + timedelta(seconds=1)),
+        Terms(expires_at=timezone.now()),
+        Terms(password="short"),
+        Terms(most=0),
+        Terms(addresses="@example.org"),
+        Terms(addresses="nobody"),
+    ]
+    for terms in refused:
+        with pytest.raises(ValidationError):
+            make(record, terms, actor=bob)
+    settings.LINK_NEEDS_PASSWORD = True
+    with pytest.raises(ValidationError):
+        make(record, Terms(), actor=bob)
+    settings.LINK_MAIL_DOMAINS = ["example.org"]
+    made = make(record, Terms(password="long enough", addresses="@example.org"), actor=bob)
+    assert made.link.addresses == "@example.org"
+
+
+Change = Callable[[Link], object]
+
+
+def _put_away(link: Link) -> object:
+    return Folder.objects.filter(links=link).update(trashed_at=timezone.now())
+
+
+def _brought_back(link: Link) -> object:
+    return Folder.objects.filter(links=link).update(trashed_at=None)
+
+
+SLEEPS: dict[str, tuple[Change, Change]] = {
+    "lost access": (
+        lambda link: Grant.objects.update(revoked_at=timezone.now()),
+        lambda link: Grant.objects.update(revoked_at=None),
+    ),
+    "manages no more": (
+        lambda link: Grant.objects.update(level="add"),
+        lambda link: Grant.objects.update(level="manage"),
+    ),
+    "account": (
+        lambda link: User.objects.filter(pk=link.maker_id).update(is_active=False),
+        lambda link: User.objects.filter(pk=link.maker_id).update(is_active=True),
+    ),
+    "permission": (
+        lambda link: link.maker.user_permissions.clear(),
+        lambda link: may_link(link.maker),
+    ),
+    "put away": (_put_away, _brought_back),
+}
+
+ENDS: dict[str, Change] = {
+    "ended": lambda link: Link.objects.update(expires_at=timezone.now()),
+    "revoked": lambda link: links.revoke(link, actor=link.maker),
+    "exhausted": lambda link: Link.objects.update(most=1, used=1),
+}
+
+
+def test_whatever_is_the_matter_the_same_is_asked(
+    alice: User, bob: User, settings: Settings
+) -> None:
+    """A link that sleeps wakes again; to who comes, there is none, as where there never was."""
+    bob = may_link(bob)
+    case = placing.add_folder(placing.root_of(alice), "Case", added_by=alice)
+    Grant.objects.create(folder=case, user=bob, level="manage")
+    made = make(case, Terms(), actor=bob)
+
+    def asked(text: str = made.text) -> int:
+        with CaptureQueriesContext(connection) as queries:
+            assert find(text) is None
+        return len(queries)
+
+    unknown = asked(capability.generate())
+    for name, (lose, regain) in SLEEPS.items():
+        lose(made.link)
+        assert asked() == unknown, name
+        regain(made.link)
+        assert find(made.text) is not None, name
+    settings.LINKS = False
+    assert asked() == unknown
+    settings.LINKS = True
+    for name, over in ENDS.items():
+        made = make(case, Terms(), actor=bob)
+        over(made.link)
+        assert asked(made.text) == unknown, name
+
+
+def test_an_end_is_told_once(maker: User) -> None:
+    made = make(placed(maker), Terms(), actor=maker)
+    now = timezone.now()
+    assert links.note_ended(now=now) == 0
+    Link.objects.update(expires_at=now)
+    assert [links.note_ended(now=now), links.note_ended(now=now)] == [1, 0]
+    assert events()[-1] == ("link_ended", made.link.pk)
+    assert links.revoke(made.link, actor=maker)
+    assert not links.revoke(made.link, actor=maker)
+
+
+def test_who_manages_it_ends_it_and_nobody_else(alice: User, bob: User, mallory: User) -> None:
+    bob = may_link(bob)
+    record = placed(alice)
+    Grant.objects.create(file=record, user=bob, level="manage")
+    made = make(record, Terms(), actor=bob)
+    with pytest.raises(ValidationError):
+        links.end(made.link, actor=mallory)
+    Grant.objects.update(revoked_at=timezone.now())
+    assert links.awake(record, [made.link]) == set()
+    assert links.end(made.link, actor=bob)
+    assert not links.end(made.link, actor=alice)
+
+
+def test_a_code_goes_to_those_named_alone(maker: User, settings: Settings) -> None:
+    settings.LINK_MAIL_DOMAINS = ["firm.example"]
+    terms = Terms(addresses="ann@example.org @firm.example")
+    standing = find(make(placed(maker), terms, actor=maker).text)
+    assert standing is not None
+    for address in ("eve@example.org", "Ann@example.org", "bob@firm.example"):
+        links.send_code(standing, address, language="de")
+    sent = delivered()
+    assert [one.to for one in sent] == [["ann@example.org"], ["bob@firm.example"]]
+    assert [event for event, _ in events()][1:] == [
+        "link_refused",
+        "link_code_sent",
+        "link_code_sent",
+    ]
+    code = str(sent[1].body).split("\n")[0].partition(": ")[2]
+    with pytest.raises(codes.WrongCode):
+        links.take_code(standing, "ann@example.org", code)
+    # A domain that is allowed no more opens nothing.
+    settings.LINK_MAIL_DOMAINS = []
+    with pytest.raises(codes.WrongCode):
+        links.take_code(standing, "bob@firm.example", code)
+    links.send_code(standing, "ann@example.org", language="de")
+    code = str(delivered()[2].body).split("\n")[0].partition(": ")[2]
+    links.take_code(standing, "ann@example.org", code)
+    assert Link.objects.get().attempts == 3
