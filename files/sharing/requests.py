@@ -227,7 +227,7 @@ def open_by(token: str) -> FileRequest | None:
     """
     found = FileRequest.objects.filter(token_digest=capability.digest_of(token))
     one = found.select_related("folder__owner", "maker").first()
-    nobody = FileRequest(maker=User(), folder_id=UUID(int=0), expires_at=usual_end())
+    nobody = FileRequest(pk=0, maker=User(pk=0), folder_id=UUID(int=0), expires_at=usual_end())
     may = outside.is_open(one or nobody)
     return one if may else None
 

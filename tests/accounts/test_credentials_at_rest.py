@@ -43,6 +43,7 @@ from files.models import FileRecord
 from files.recovery import backups
 from files.web.transfers import unlocking
 from notices import mail as queued
+from tests.files.asked import ask
 from tests.files.multipart import CONTENT_TYPE, body, file
 from tests.files.multipart import field as form_field
 from tests.mails import delivered
@@ -154,12 +155,20 @@ def used(alice: User, bob: User, root: User, password: str, settings: Settings, 
     bearer = {"Authorization": f"Bearer {token}", "Tus-Resumable": "1.0.0"}
     assert Client().head(f"/uploads/{held.pk}", headers=bearer).status_code == 404
 
+    # A request for files, and the pass of who sends through it.
+    _request, asked = ask(alice)
+    sender = Client()
+    sender.post(f"/r/{asked}/", {"name": "Ann"})
+    [known] = [one.value for name, one in sender.cookies.items() if "pass" in name]
+
     # A mail that waits for its server: the others were sent, and are not there any more.
     letter = "a-link-that-waits-in-the-queue-Q7f2"
     queued.put("A link", f"http://testserver/l/{letter}/", kind="link", to="guest@example.org")
 
     secrets = {
         "waiting mail": letter,
+        "request": asked,
+        "pass of a sender": known,
         "token": token,
         "cookie": browser.cookies["sessionid"].value,
         "cookie of one half-way": half_way.cookies["sessionid"].value,
@@ -178,7 +187,7 @@ def used(alice: User, bob: User, root: User, password: str, settings: Settings, 
         "unlock cookie": unlock,
         "password": password,
     }
-    assert all(len(secret) >= 6 for secret in secrets.values())
+    assert not [name for name, secret in secrets.items() if len(secret) < 6]
     return Used(alice, browser, held, empty, secrets)
 
 
@@ -288,6 +297,7 @@ def test_nothing_in_it_opens_a_door(used: Used) -> None:
     secrets = used.secrets
     assert "session" in doors(used, secrets["cookie"], next(addresses))
     assert "token" in doors(used, secrets["token"], next(addresses))
+    assert "request" in doors(used, secrets["request"], next(addresses))
     assert "invitation" in doors(used, secrets["invitation"], next(addresses))
     assert "reset" in doors(used, secrets["reset"], next(addresses))
     assert "confirmation" in doors(used, secrets["confirmation"], next(addresses))
@@ -326,6 +336,8 @@ def links(used: Used, text: str, address: str) -> set[str]:
     visitor.get(reverse("invitation_link", args=[path]))
     if visitor.get(reverse("invitation")).status_code == 200:
         found.add("invitation")
+    if visitor.get(f"/r/{path}/").status_code == 200:
+        found.add("request")
     uid = user_pk_to_url_str(User.objects.get(username="bob"))
     answer = visitor.get(reverse("account_reset_password_from_key", args=[uid, path]))
     if answer.status_code == 302:

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import User
@@ -89,11 +91,14 @@ def test_the_form_and_the_receipt(alice: User) -> None:
 def test_every_other_token_has_one_page(alice: User, bob: User) -> None:
     request, token = ask(alice)
     pages: dict[Any, set[Any]] = {}
+    queries: dict[Any, set[int]] = {}
     nobodys = "A" * len(token)
 
     def look(text: str) -> None:
         for method, address in (("get", ""), ("post", ""), ("get", "receipt/"), ("post", "send/")):
-            answer = getattr(Client(), method)(f"/r/{text}/{address}")
+            with CaptureQueriesContext(connection) as asked:
+                answer = getattr(Client(), method)(f"/r/{text}/{address}")
+            queries.setdefault((method, address), set()).add(len(asked))
             body = answer.content.decode()
             body = re.sub(r'value="[^"]+"|nonce="[^"]+"', "", body)
             pages.setdefault((method, address), set()).add((answer.status_code, body))
@@ -114,6 +119,7 @@ def test_every_other_token_has_one_page(alice: User, bob: User) -> None:
     look(token)
     assert all(len(found) == 1 for found in pages.values())
     assert {status for found in pages.values() for status, _ in found} == {404}
+    assert all(len(found) == 1 for found in queries.values()), queries
 
 
 def test_tus_resumes_for_its_sender_alone(alice: User) -> None:
