@@ -6,12 +6,13 @@ transaction that takes the person's turn of that kind: two at once never write t
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from typing import Any, Final
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.models import Q, Value
 from django.template.loader import render_to_string
 from django.utils import timezone
@@ -20,10 +21,13 @@ from django.utils.translation import gettext, ngettext
 from notices import mail, readers
 from notices.kinds import MANNERS, Kind
 from notices.models import Choice, Notice
+from notices.sealing import KeyAway
 from notices.sentences import sentence
 from notices.subjects import Told, tell
 from notices.telling import settled
 from runtime.clock import Now
+
+log = logging.getLogger(__name__)
 
 EVERY: Final = timedelta(hours=1)
 """Between two mails of one kind to one person."""
@@ -37,9 +41,18 @@ AT_ONCE: Final = 500
 
 def write() -> int:
     """Write the mails that are to be written now; how many there were. Raises KeyAway."""
-    waiting = Notice.objects.filter(by_mail=True, mailed_at=None).order_by()
-    pairs = waiting.values_list("user", "kind").distinct()[:AT_ONCE]
-    return sum(_write(person, kind) for person, kind in list(pairs))
+    waiting = Notice.objects.filter(by_mail=True, mailed_at=None, kind__in=Kind.values)
+    pairs = waiting.order_by().values_list("user", "kind").distinct()[:AT_ONCE]
+    written = 0
+    for person, kind in list(pairs):
+        try:
+            written += _write(person, kind)
+        except (KeyAway, DatabaseError):
+            raise
+        except Exception:
+            # One that cannot be written must never be in the way of the others.
+            log.exception("the notices of %s to person %s cannot be mailed", kind, person)
+    return written
 
 
 def _write(person_id: int, kind: str) -> bool:

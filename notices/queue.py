@@ -196,8 +196,11 @@ def send(mail: Mail, server: Server) -> tuple[Outcome, str]:
         return _later(mail, in_words(error), Outcome.AWAY)
     try:
         server.send(message)
-    except (SMTPException, OSError, ValueError) as error:
+    except Exception as error:
+        # Of whatever kind: one mail that cannot be sent must never be in the way of the others.
         server.close()
+        if not isinstance(error, SMTPException | OSError):
+            log.exception("mail %s cannot be sent", mail.message_id)
         if _is_final(error) or _patience_is_over(mail, error):
             return _end(mail, in_words(error))
         return _later(mail, in_words(error), Outcome.LATER)

@@ -7,6 +7,7 @@ from typing import Any, Final
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from notices.kinds import Kind
 from notices.models import Notice
 from notices.subjects import Told, tell
 
@@ -17,7 +18,8 @@ PER_PAGE: Final = 50
 
 
 def _of(user_id: int) -> QuerySet[Notice]:
-    return Notice.objects.filter(user=user_id, in_app=True)
+    # Not those of a newer release, which nobody here can put into words.
+    return Notice.objects.filter(user=user_id, in_app=True, kind__in=Kind.values)
 
 
 def unread(user_id: int) -> int:

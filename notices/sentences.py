@@ -92,7 +92,11 @@ def _words(kind: Kind, named: bool, details: dict[str, Any]) -> str:
         case Kind.NEW_SIGN_IN:
             return _("Somebody signed in with your account: %(browser)s, from %(address)s.")
         case Kind.FACTOR_CHANGED:
-            return _("Your second factors changed.") + " " + str(FACTORS[details["change"]])
+            return (
+                _("Your second factors changed.")
+                + " "
+                + str(FACTORS.get(details.get("change", ""), ""))
+            )
         case Kind.PASSWORD_CHANGED:
             return _("The password of your account was changed.")
         case Kind.KEY_REPORT:

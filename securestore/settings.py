@@ -311,7 +311,7 @@ CSRF_FAILURE_VIEW = "securestore.errors.csrf_failure"
 vars().update(env.email_url_config(url(env, "EMAIL_URL", "consolemail://")))
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="securestore@localhost")
 # How readers of mails reach the site, where no request is at hand to tell: https://vault.example.org
-SITE_URL = env.str("SITE_URL", default="")
+SITE_URL = endpoint(env, "SITE_URL") or ""
 # What wraps the keys of mails that wait: who has the keys joins the queue with them.
 MAIL_KEYS = "files.keys.waiting_mails.Keys"
 # What a notice is about, as its reader may see it: asked of who knows files.

@@ -11,6 +11,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
@@ -99,7 +100,10 @@ def worker(configuration: dict[str, Any], port: int, *options: str) -> Iterator[
         yield process
     finally:
         process.kill()
-        process.communicate()
+        process.wait()
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            assert pipe is not None
+            pipe.close()
 
 
 @pytest.mark.parametrize("rate", [0.02, 0.3])
@@ -172,8 +176,11 @@ def test_watching_sends_at_once_and_ends_at_once(queue: dict[str, Any]) -> None:
     with mail_server.running(post) as port, worker(queue, port, "--watch") as process:
         process.stdin.close()
         put(2)
+        deadline = time.monotonic() + 60
         while len(post.took) < 2:
             assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
         begun = timezone.now()
         process.terminate()
         assert process.wait(timeout=30) == 0

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -113,6 +114,20 @@ def test_who_cannot_be_reached_gets_none_and_holds_up_nobody(
     change(bob, **away)
     assert [message.to for message in delivered()] == [[alice.email]]
     assert not Notice.objects.filter(mailed_at=None).exists()
+
+
+def test_what_nobody_here_can_put_into_words_is_in_nobodys_way(
+    bob: User, alice: User, client: Client
+) -> None:
+    """Of a newer release, say, or of details that are none."""
+    Notice.objects.create(user=bob, kind="of_tomorrow", by_mail=True)
+    Notice.objects.create(user=bob, kind=Kind.LINK_OPENED, by_mail=True, details={"count": "x"})
+    Choice.objects.create(user=bob, kind=Kind.LINK_OPENED, by_mail=True)
+    notify(Kind.PASSWORD_CHANGED, [alice.pk])
+    assert [message.to for message in delivered()] == [[alice.email]]
+    Notice.objects.filter(kind=Kind.LINK_OPENED).delete()
+    client.force_login(bob)
+    assert client.get("/notices/").status_code == 200
 
 
 def test_a_choice_that_was_made_meanwhile_counts(bob: User) -> None:

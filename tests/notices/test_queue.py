@@ -173,6 +173,14 @@ def test_a_server_that_is_away_stops_the_run_and_costs_the_others_nothing(
     }
 
 
+def test_one_that_cannot_be_sent_at_all_is_in_nobodys_way() -> None:
+    row, _ = put(), put()
+    Backend.fails = [KeyError("a fault of ours")]
+    assert len(delivered()) == 1
+    row.refresh_from_db()
+    assert (row.state, row.last_error) == ("failing", "KeyError: 'a fault of ours'")
+
+
 def test_what_is_of_no_use_any_more_is_not_sent() -> None:
     row = put(useful_for=timedelta(minutes=10))
     Mail.objects.update(useful_until=timezone.now() - timedelta(seconds=1))
