@@ -194,8 +194,8 @@ class PlacesMiddleware:
         self, request: HttpRequest, view: Callable[..., Any], args: Any, kwargs: Any
     ) -> HttpResponse | None:
         name = request.resolver_match.view_name if request.resolver_match else ""
-        person = whose(request)
-        if request.method not in TRANSFERS.get(name, ()) or person is None:
+        # Who asks costs queries: asked for where it matters, and of no page that has failed.
+        if request.method not in TRANSFERS.get(name, ()) or (person := whose(request)) is None:
             return None
         try:
             take(person)
