@@ -48,14 +48,16 @@ def take(page: Page, name: str) -> None:
 
 def _take(page: Page, path: Path, width: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
+    if page.locator(".acts.is-open, .transfers.docked:not([hidden])").count():
+        page.screenshot(path=path, type="webp", quality=QUALITY)  # At the foot of the window.
+        return
     whole: int = page.evaluate("document.documentElement.scrollHeight")
-    height = min(whole, HIGHEST[width])
     page.screenshot(
         path=path,
         type="webp",
         quality=QUALITY,
         full_page=True,
-        clip={"x": 0, "y": 0, "width": width, "height": height},
+        clip={"x": 0, "y": 0, "width": width, "height": min(whole, HIGHEST[width])},
     )
 
 

@@ -139,14 +139,14 @@ def looked_at(page: Page, address: str) -> Iterator[str]:
         "(all) => all.map((one) => one.scrollWidth - one.clientWidth)"
     )
     yield from (f"scrolls within itself by {by}" for by in inner if by > 1)
+    if address in PICTURES:
+        gallery.take(page, PICTURES[address])
     for width, theme in LOOKS:
         show(page, width, theme)
         yield from (f"{width} {theme}: is too wide: {one}" for one in beside_the_window(page))
         yield from (f"{width} {theme}: is too small: {one}" for one in small_targets(page))
         told = violations(page, COLOURS if theme == "forced" else ())
         yield from (f"{width} {theme}: {one}" for one in told)
-    if address in PICTURES:
-        gallery.take(page, PICTURES[address])
     show(page, NARROW, "light")
     page.reload()
     yield from (f"{NARROW}: {one}" for one in moves(page))

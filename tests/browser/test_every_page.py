@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from tests.browser import gallery
+from tests.browser import gallery, test_administration
 from tests.browser.accessibility import (
     NARROW,
     WIDE,
@@ -123,6 +123,13 @@ def test_every_page_is_clean_and_stays(
     assert not found, "\n".join(found)
 
 
+def test_the_gallery_shows_every_picture() -> None:
+    known = {state.picture for all_of_it in PAGES.values() for state in all_of_it}
+    known |= {*test_administration.PICTURES.values()}
+    assert {*gallery.named()} <= known
+    assert gallery.PAGE.read_text(encoding="utf-8") == gallery.written()
+
+
 def test_tables_are_tables_where_they_are_narrow(
     profile: Callable[[str], BrowserContext], world: World
 ) -> None:
@@ -153,9 +160,11 @@ def looked_at(page: Page, state: State) -> Iterator[str]:
     """What is wrong with a state that was reached; in its pictures it is as it was reached."""
     if not page.evaluate("window.arrived"):  # What was done led to another page.
         yield from moves(page, again=False)
-    yield from wrong(page)
     if state.picture:
-        gallery.take(page, state.picture)
+        gallery.take(
+            page, state.picture
+        )  # Before forced colours, of which lines of tables keep some.
+    yield from wrong(page)
     if state.act is None:
         show(page, NARROW, "light")
         page.reload()
