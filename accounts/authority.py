@@ -135,6 +135,12 @@ RULES: Mapping[str, Rule] = MappingProxyType(
             identity=False,
             why="who is named reads the file or folder: to grant oneself is an event of its own",
         ),
+        "files.link": Rule(
+            Who.STAFF,
+            power=True,
+            identity=False,
+            why="it lets people outside read; here it is ended, and nothing else",
+        ),
         "files.masterkey": Rule(Who.NOBODY, power=False, identity=False, why="it shows a report"),
         "notices.mail": Rule(
             Who.STAFF,

@@ -7,8 +7,18 @@ from django.contrib.auth.models import Group
 
 from accounts.models import Token, User
 from audit.models import AuditEvent
-from files.administration import events, files, folders, grants, mails, people, requests, tokens
-from files.models import FileRecord, FileRequest, Folder, Grant
+from files.administration import (
+    events,
+    files,
+    folders,
+    grants,
+    links,
+    mails,
+    people,
+    requests,
+    tokens,
+)
+from files.models import FileRecord, FileRequest, Folder, Grant, Link
 from notices.models import Mail
 
 admin.site.unregister((User, Group, AuditEvent, Token))
@@ -19,5 +29,6 @@ admin.site.register(Token, tokens.TokensOfFiles)
 admin.site.register(FileRecord, files.FileRecordAdmin)
 admin.site.register(Folder, folders.FolderAdmin)
 admin.site.register(Grant, grants.GrantAdmin)
+admin.site.register(Link, links.LinkAdmin)
 admin.site.register(FileRequest, requests.FileRequestAdmin)
 admin.site.register(Mail, mails.MailAdmin)

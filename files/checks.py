@@ -47,6 +47,20 @@ def no_asgi(**kwargs: Any) -> list[CheckMessage]:
 
 
 @register(Tags.security)
+def link_bounds(**kwargs: Any) -> list[CheckMessage]:
+    """What links are by default must be within what they may be at all."""
+    if settings.LINK_DAYS <= settings.LINK_MAX_DAYS:
+        return []
+    return [
+        Warning(
+            "LINK_DAYS is more than LINK_MAX_DAYS: links end after the latter.",
+            hint="Set LINK_DAYS to LINK_MAX_DAYS at most.",
+            id="files.W003",
+        )
+    ]
+
+
+@register(Tags.security)
 def master_keys(**kwargs: Any) -> list[CheckMessage]:
     """MASTER_KEYS or KMS_KEY_ID must name at least one key."""
     try:

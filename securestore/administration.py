@@ -56,7 +56,11 @@ AREAS = (
         "access",
         _("Access"),
         MappingProxyType(
-            {"files.grant": _("Shares"), "files.filerequest": _("Requests for files")}
+            {
+                "files.grant": _("Shares"),
+                "files.link": _("Links"),
+                "files.filerequest": _("Requests for files"),
+            }
         ),
     ),
     Area("audit", _("Audit"), MappingProxyType({"audit.auditevent": _("Events")})),

@@ -21,6 +21,7 @@ MODELS: dict[str, tuple[_StrPromise, _StrPromise]] = {
     "files.Folder": (_("folder"), _("folders")),
     "files.FileRequest": (_("request for files"), _("requests for files")),
     "files.Grant": (_("share"), _("shares")),
+    "files.Link": (_("link"), _("links")),
     "files.MasterKey": (_("master key"), _("master keys")),
 }
 """One, and many."""

@@ -247,9 +247,23 @@ class Api:
         """The requests for a folder."""
         yield from self._pages(f"{path_of(entry)}/requests", {}, "requests")
 
+    def make_link(self, entry: Entry, terms: dict[str, Any]) -> dict[str, Any]:
+        """Make a link to a file or folder; its address is in the answer, this once."""
+        answer = self.server.ask("POST", f"{path_of(entry)}/links", body=terms, creates=True)
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def links(self, entry: Entry) -> Iterator[dict[str, Any]]:
+        """The links to a file or folder, the newest first."""
+        yield from self._pages(f"{path_of(entry)}/links", {}, "links")
+
+    def end_link(self, number: int) -> None:
+        """End a link."""
+        self.server.ask("DELETE", f"{API}/links/{number}")
+
     def end_request(self, number: int) -> None:
         """End a request."""
-        self.server.ask("DELETE", f"/requests/{number}")
+        self.server.ask("DELETE", f"{API}/requests/{number}")
 
     def access(self, entry: Entry) -> Iterator[dict[str, Any]]:
         """Who can read it, and why, as administrators see it."""

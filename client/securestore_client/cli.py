@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from . import __version__
-from .commands import asking, changing, completing, looking, signing, syncing, transfers
+from .commands import asking, changing, completing, linking, looking, signing, syncing, transfers
 from .errors import EXIT_CODES, INTERRUPTED, SOME_FAILED, ClientError
 from .session import Session
 from .signing_in import SCOPES
@@ -357,6 +357,31 @@ def _changing(command: Adder) -> None:
     )
     made.add_argument("path", help="a folder there")
     made.add_argument("--end", type=int, metavar="NUMBER", help="end that one")
+    made = command(
+        "link",
+        linking.link,
+        "make a link to a file or folder for people without an account",
+        "securestore link Cases/12 --until 7d --count 3 --password-prompt",
+        "securestore link report.pdf --mail ann@example.org",
+    )
+    made.add_argument("path", help="a file or folder there")
+    made.add_argument("--until", metavar="DAY", help="2026-12-31, or 30d; left out, as is usual")
+    password = made.add_mutually_exclusive_group()
+    password.add_argument("--password-file", metavar="FILE", help="has the password they need")
+    password.add_argument(
+        "--password-prompt", action="store_true", help="ask for the password they need"
+    )
+    made.add_argument("--count", type=int, metavar="N", help="downloads there may be")
+    made.add_argument(
+        "--mail", action="append", metavar="ADDRESS", default=[], help="who gets a code first"
+    )
+    made.add_argument("--label", default="", help="a note for yourself")
+    made = command(
+        "links", linking.links, "the links to a file or folder", "securestore links Cases/12"
+    )
+    made.add_argument("path", help="a file or folder there")
+    made = command("unlink", linking.unlink, "end links", "securestore unlink 12 13")
+    made.add_argument("number", type=int, nargs="+", help="as `links` has it")
     made = command(
         "unshare",
         changing.unshare,

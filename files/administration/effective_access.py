@@ -32,6 +32,7 @@ from files.sharing.effective_access import (
     shut_out,
     withheld,
 )
+from files.sharing.links import awake, links_reaching
 from runtime.administration import MOST_COUNTED, BoundedPaginator
 
 if TYPE_CHECKING:
@@ -119,6 +120,14 @@ def user_access(request: HttpRequest, user_id: int, model_admin: Admin) -> HttpR
     )
 
 
+def _links(subject: Any) -> dict[str, Any]:
+    """The links by which people outside read it, those of folders above among them."""
+    if not isinstance(subject, FileRecord | Folder):
+        return {}
+    found = links_reaching(subject)
+    return {"links": found, "awake": awake(subject, found)}
+
+
 def _answer(
     request: HttpRequest,
     model_admin: Admin,
@@ -145,5 +154,6 @@ def _answer(
         "page": page,
         "more": page.paginator.count >= MOST_COUNTED,
         "rows": explain(page, live=chosen.live),
+        **_links(subject),
     }
     return TemplateResponse(request, "admin/files/access.html", context)

@@ -144,9 +144,10 @@ def _made(form: LinkForm, item: Item, request: HttpRequest) -> links.Made | None
     try:
         return links.make(item, form.terms(), actor=user_of(request))
     except ValidationError as error:
-        told = getattr(error, "error_dict", {None: error.error_list})
+        told = error.error_dict if hasattr(error, "error_dict") else {None: [error]}
         for name, errors in told.items():
-            form.add_error("until" if name == "expires_at" else name, errors)
+            for one in errors:
+                form.add_error("until" if name == "expires_at" else name, one)
         return None
 
 

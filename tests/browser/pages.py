@@ -499,6 +499,7 @@ PAGES: dict[str, tuple[State, ...]] = {
     ),
     "files:version_view": (State(OWNER, "/files/{versioned}/versions/{version}/view/", shown),),
     "files:history": (State(OWNER, "/files/{file}/history/", picture="history"),),
+    "files:links": (State(OWNER, "/files/{file}/links/", picture="links"),),
     "files:read_by": (State(OWNER, FILE + "read-by/", picture="read-by"),),
     "files:grants": (
         State(OWNER, SHARE, picture="share"),

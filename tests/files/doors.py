@@ -456,6 +456,7 @@ NO_FILE: dict[str, str] = {
         "mfa_authenticator",
         "accounts_token",
         "files_filerequest",
+        "files_link",
         "notices_mail",
     ),
 }

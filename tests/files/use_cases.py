@@ -151,6 +151,7 @@ MODULES: dict[str, str] = {
     "files.administration.events": READS,
     "files.administration.files": PAGES,
     "files.administration.grants": PAGES,
+    "files.administration.links": PAGES,
     "files.administration.effective_access": READS,
     "files.administration.folders": PAGES,
     "files.administration.requests": PAGES,

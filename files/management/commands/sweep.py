@@ -13,7 +13,7 @@ from django.utils import timezone
 import audit
 from files.management.failures import told_to_the_operator
 from files.records import clock
-from files.sharing import ending
+from files.sharing import ending, links
 from files.upkeep.reconciliation import LISTED, Reconciled, reconcile
 from files.upkeep.sweeping import Act, Step, Swept, due, sweep
 from files.vault import downloading, stored_objects
@@ -79,6 +79,8 @@ class Command(BaseCommand):
                 each=self._each,
             )
             settled = _settle_downloads(dry_run=self._dry_run)
+            if not self._dry_run:
+                links.note_ended(now=now)
             told = 0 if self._dry_run else ending.tell_ends(now) + ending.tell_begun(now)
             mails, notices = tidying.sweep(now, dry_run=self._dry_run)
             run.tell(

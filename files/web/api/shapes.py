@@ -360,10 +360,23 @@ class ReaderOut(Schema):
     reasons: list[ReasonOut]
 
 
+class ReachingLinkOut(Schema):
+    """A link by which people outside read something."""
+
+    id: int
+    made_by: str
+    expires_at: datetime
+    folder_id: UUID | None = Field(description="The folder that it is to, where it is to one.")
+    awake: bool = Field(description="Whether its maker has the access and the permission now.")
+
+
 class ReadersOut(Schema):
     """Effective access: everybody who reads it, by name."""
 
     readers: list[ReaderOut]
+    links: list[ReachingLinkOut] = Field(
+        default=[], description="For people outside; on the first page."
+    )
     next: str | None
 
 

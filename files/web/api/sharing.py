@@ -15,6 +15,7 @@ from files.access import Scope, folders_visible_to, may_share
 from files.models import FileRecord, Folder, Grant, Item
 from files.sharing import delegating, effective_access, granting
 from files.sharing.inheritance import from_above, lasting_on
+from files.sharing.links import awake, links_reaching
 from files.sharing.named import named_each
 from files.web.api import shapes
 from files.web.api.answers import IDEMPOTENT, answers, once
@@ -194,8 +195,24 @@ def _readers(item: Item | None, after: str) -> shapes.ReadersOut:
             )
             for one in shown
         ],
+        links=[] if after else _links(item),
         next=found[READERS - 1].username if len(found) > READERS else None,
     )
+
+
+def _links(item: Item) -> list[shapes.ReachingLinkOut]:
+    found = links_reaching(item)
+    works = awake(item, found)
+    return [
+        shapes.ReachingLinkOut(
+            id=one.pk,
+            made_by=one.maker.username,
+            expires_at=one.expires_at,
+            folder_id=one.folder_id,
+            awake=one.pk in works,
+        )
+        for one in found
+    ]
 
 
 def _reason(reason: effective_access.Reason) -> shapes.ReasonOut:
