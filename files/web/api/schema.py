@@ -19,7 +19,7 @@ from pydantic_core import to_json
 
 from files.errors import VaultError
 from files.web.api import asking, files, folders, links, lists, problems, reports, shapes, sharing
-from files.web.api.answers import ALWAYS, IDEMPOTENT
+from files.web.api.answers import ALWAYS, HEADER, IDEMPOTENT
 from files.web.api.entrance import on_error
 from files.web.api.problems import Problem
 
@@ -88,6 +88,8 @@ def document() -> dict[str, Any]:
     paths |= _bytes()
     for operations in paths.values():
         for method, operation in operations.items():
+            if any(one["name"] == HEADER for one in operation.get("parameters", ())):
+                operation["responses"].setdefault("422", {"description": "Another request's key"})
             _refused_before(method, operation["responses"])
             _as_problems(operation)
     found["paths"] = dict(sorted(paths.items()))
