@@ -14,7 +14,8 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
+from itertools import product
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -303,20 +304,28 @@ def told(address: Address, client: Slow, seconds: float = 40) -> tuple[int, str]
     return int(text[9:12] or 0), text
 
 
-@pytest.mark.parametrize(
-    "door", ["/accounts/login/", "/admin/login/", "/accounts/password/reset/", "/nowhere"]
-)
-@pytest.mark.parametrize("how", ["byte by byte", "silent", "asks first", "a part at once"])
-def test_a_form_that_comes_too_slowly_is_told_so(alone: Alone, door: str, how: str) -> None:
-    form = b"login=alice&password=" + b"x" * 979
-    more = {"Expect": "100-continue"} if how == "asks first" else {}
-    asked = head(alone.address, "POST", door, **LENGTH, **KIND, **more, Accept="text/plain")
-    trickle = b"" if how == "silent" else form
-    first = form[:300] if how == "a part at once" else b""
-    status, text = told(alone.address, Slow(how, asked + first, trickle))
-    assert status == 408, text
-    assert "for 2 seconds" in text
-    assert "Nothing was changed" in text
+DOORS = ("/accounts/login/", "/admin/login/", "/accounts/password/reset/", "/nowhere")
+WAYS = ("byte by byte", "silent", "asks first", "a part at once")
+
+
+def test_a_form_that_comes_too_slowly_is_told_so(alone: Alone) -> None:
+    """Each way at each door, all at once: they only wait."""
+
+    def answer(case: tuple[str, str]) -> tuple[int, str]:
+        door, how = case
+        form = b"login=alice&password=" + b"x" * 979
+        more = {"Expect": "100-continue"} if how == "asks first" else {}
+        asked = head(alone.address, "POST", door, **LENGTH, **KIND, **more, Accept="text/plain")
+        trickle = b"" if how == "silent" else form
+        first = form[:300] if how == "a part at once" else b""
+        return told(alone.address, Slow(how, asked + first, trickle))
+
+    cases = list(product(DOORS, WAYS))
+    with ThreadPoolExecutor(len(cases)) as pool:
+        for case, (status, text) in zip(cases, pool.map(answer, cases), strict=True):
+            assert status == 408, (case, text)
+            assert "for 2 seconds" in text, case
+            assert "Nothing was changed" in text, case
 
 
 def test_an_upload_by_form_that_stands_still_is_told_so(alone: Alone, cookie: str) -> None:
@@ -373,24 +382,30 @@ def test_a_program_whose_body_stands_still_is_told_so(
     assert told(alone.address, Slow("is it there?", listed))[0] == 404
 
 
-@pytest.mark.parametrize("kind", [0, 1, 2], ids=["whole", "range", "archive"])
-@pytest.mark.parametrize("reads", [True, False], ids=["reads a byte now and then", "reads nothing"])
-def test_a_download_that_nobody_takes_ends(
-    alone: Alone, cookie: str, file_id: str, kind: int, reads: bool
-) -> None:
-    slow = downloads(alone.address, cookie, file_id, 3)[kind]
-    with slow_reader(alone.address, slow) as connection:
-        assert eventually(lambda: running(alone) == 1)
+def test_a_download_that_nobody_takes_ends(alone: Alone, file_id: str) -> None:
+    """Whole, a range, an archive; by a client that reads a byte now and then, or nothing."""
+    cases = list(product([True, False], range(3)))
+    with ExitStack() as stack:
+        readers = []
+        for (reads, kind), cookie in zip(
+            cases, people(alone.installation, len(cases)), strict=True
+        ):
+            slow = downloads(alone.address, cookie, file_id, 3)[kind]
+            connection = stack.enter_context(slow_reader(alone.address, slow))
+            readers.append((f"{slow.name}, {reads=}", reads, connection))
+        assert eventually(lambda: running(alone) == len(readers))
 
         def ended() -> bool:
-            if reads:
-                with suppress(OSError):
-                    connection.recv(1)
+            for _, reads, connection in readers:
+                if reads:
+                    with suppress(OSError):
+                        connection.recv(1)
             return running(alone) == 0
 
         assert eventually(ended, 60)
-        # What its client sees is an end before the length that it was told.
-        assert received_by(connection) < 20 * MIB
+        for case, _, connection in readers:
+            # What its client sees is an end before the length that it was told.
+            assert received_by(connection) < 20 * MIB, case
 
 
 def slow_reader(address: Address, slow: Slow) -> socket.socket:
