@@ -19,6 +19,9 @@ AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 STEADY = 0.01
 """The sum of all shifts of a page must be below this: half a pixel of a line does not count."""
 
+PIECES = 0.05
+"""What a page may move that comes once, in pieces."""
+
 SMALLEST = 24
 """Pixels across that a target has at least (WCAG 2.2, 2.5.8), links within sentences excepted."""
 
@@ -136,16 +139,17 @@ def moved(page: Page) -> tuple[float, list[Any]]:
     return sum(value for value, _nodes in found), found
 
 
-def moves(page: Page, *, again: bool = True) -> list[str]:
+def moves(page: Page, *, allowed: float = STEADY) -> list[str]:
     """What moved while the page came; empty where it stayed.
 
-    A busy machine paints a page in pieces, now and then: what moves by itself does so `again`.
+    A busy machine paints a page in pieces, now and then: what moves by itself does so again. A page
+    that cannot be asked for again, as the answer to a form, is `allowed` its PIECES.
     """
     shift, nodes = moved(page)
-    if shift >= STEADY and again:
+    if shift >= allowed == STEADY:
         page.reload()
         shift, nodes = moved(page)
-    return [f"moves by {shift:.4f}: {nodes}"] if shift >= STEADY else []
+    return [f"moves by {shift:.4f}: {nodes}"] if shift >= allowed else []
 
 
 def violations(page: Page | Frame, only: Sequence[str] = ()) -> list[str]:

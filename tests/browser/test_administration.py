@@ -152,6 +152,7 @@ def looked_at(page: Page, address: str) -> Iterator[str]:
     yield from (f"{NARROW}: {one}" for one in moves(page))
 
 
+@pytest.mark.timeout(1100)
 def test_every_page_fits_stays_and_is_clean(staff: Page, pages: list[str]) -> None:
     seen, wrong = 0, []
     for address in pages:

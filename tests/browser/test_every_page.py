@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, Page
 from tests.browser import gallery, test_administration
 from tests.browser.accessibility import (
     NARROW,
+    PIECES,
     WIDE,
     moves,
     note_shifts,
@@ -98,6 +99,8 @@ def test_what_is_said_to_be_no_page_shows_none(
     assert wrong == []
 
 
+# A hundred pages: on a busy machine more than five minutes.
+@pytest.mark.timeout(1100)
 @pytest.mark.parametrize("who", [NOBODY, *PEOPLE])
 def test_every_page_is_clean_and_stays(
     profile: Callable[[str], BrowserContext],
@@ -159,7 +162,7 @@ def arrived(
 def looked_at(page: Page, state: State) -> Iterator[str]:
     """What is wrong with a state that was reached; in its pictures it is as it was reached."""
     if not page.evaluate("window.arrived"):  # What was done led to another page.
-        yield from moves(page, again=False)
+        yield from moves(page, allowed=PIECES)
     if state.picture:
         gallery.take(
             page, state.picture
