@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 LOCALE = ROOT / "locale"
 LANGUAGES = tuple(code for code, _ in settings.LANGUAGES if code != settings.LANGUAGE_CODE)
 DOMAINS = ("django", "djangojs")
-PACKAGES = ("accounts", "audit", "files", "runtime", "securestore")
+PACKAGES = ("accounts", "audit", "files", "notices", "runtime", "securestore")
 
 KEYWORDS: dict[str, Any] = {
     **dict.fromkeys(("_", "say", "gettext", "gettext_lazy", "gettext_noop")),
