@@ -141,6 +141,9 @@ RULES: Mapping[str, Rule] = MappingProxyType(
             identity=False,
             why="it lets people outside read; here it is ended, and nothing else",
         ),
+        "files.accessrequest": Rule(
+            Who.NOBODY, power=False, identity=False, why="who may share something answers for it"
+        ),
         "files.masterkey": Rule(Who.NOBODY, power=False, identity=False, why="it shows a report"),
         "notices.mail": Rule(
             Who.STAFF,

@@ -174,6 +174,10 @@ NAMES_OF_PEOPLE = Limit("names_of_people", {"user": "300/h", ADDRESS: "1500/h"})
 there. Enough for who types names all day, and too few to copy the list of everybody."""
 
 
+ACCESS_REQUESTS = Limit("access_requests", {"user": "30/h", ADDRESS: "300/h"})
+"""Asking for access to what one may not see: as many as somebody may mean, each an event."""
+
+
 def is_news(subject: str, wait: int) -> bool:
     """Whether nobody was told yet that attempts for `subject` are refused."""
     return bool(cache.add(_key(f"told\0{subject}"), 1, timeout=max(wait, 1)))

@@ -23,6 +23,7 @@ LONGEST = 60
 """Characters of one value that are shown; all of it is in its title."""
 
 WORDS = {
+    "access_request": _("request for access"),
     "abandoned": _("abandoned"),
     "aborted": _("aborted"),
     "active": _("active"),

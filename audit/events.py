@@ -82,6 +82,11 @@ class Event(StrEnum):
     LINK_EXHAUSTED = auto()  # The last download that it was good for is complete.
     LINK_ENDED = auto()  # By its time.
 
+    # Requests for access
+    ACCESS_ASKED = auto()  # For what exists, or does not.
+    ACCESS_REQUEST_GRANTED = auto()
+    ACCESS_REQUEST_DECLINED = auto()
+
     # Keys
     FILE_REENCRYPTED = auto()
     KEY_REWRAPPED = auto()  # One summary for a run, not one event for each record.
@@ -156,6 +161,9 @@ _LABELS: dict[str, _StrPromise] = {
     Event.LINK_CODE_SENT: _("Link code sent"),
     Event.LINK_EXHAUSTED: _("Link exhausted"),
     Event.LINK_ENDED: _("Link ended"),
+    Event.ACCESS_ASKED: _("Access asked"),
+    Event.ACCESS_REQUEST_GRANTED: _("Access request granted"),
+    Event.ACCESS_REQUEST_DECLINED: _("Access request declined"),
     Event.FILE_REENCRYPTED: _("File reencrypted"),
     Event.KEY_REWRAPPED: _("Key rewrapped"),
     Event.KEY_RETIRED: _("Key retired"),

@@ -8,6 +8,7 @@ from django.contrib.auth.models import Group
 from accounts.models import Token, User
 from audit.models import AuditEvent
 from files.administration import (
+    access_requests,
     events,
     files,
     folders,
@@ -18,7 +19,7 @@ from files.administration import (
     requests,
     tokens,
 )
-from files.models import FileRecord, FileRequest, Folder, Grant, Link
+from files.models import AccessRequest, FileRecord, FileRequest, Folder, Grant, Link
 from notices.models import Mail
 
 admin.site.unregister((User, Group, AuditEvent, Token))
@@ -32,3 +33,4 @@ admin.site.register(Grant, grants.GrantAdmin)
 admin.site.register(Link, links.LinkAdmin)
 admin.site.register(FileRequest, requests.FileRequestAdmin)
 admin.site.register(Mail, mails.MailAdmin)
+admin.site.register(AccessRequest, access_requests.AccessRequestAdmin)

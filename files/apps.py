@@ -15,6 +15,9 @@ class FilesConfig(AppConfig):
         from files.administration import master_keys  # noqa: F401  registers a page
         from files.crypto import argon2id, lanes
         from files.keys import passphrases
+        from files.sharing import asking
+        from notices import finders
 
+        finders.register(asking.tell)
         lanes.choose(settings.CRYPTO_LANES)
         argon2id.bound_by(passphrases.slot)

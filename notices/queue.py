@@ -31,7 +31,7 @@ from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet, Value
 from django.utils import timezone
 
-from notices import digests, sealing
+from notices import digests, finders, sealing
 from notices.html import as_html
 from notices.models import Mail
 from notices.sealing import Altered, KeyAway, Sealed
@@ -153,10 +153,13 @@ def deliver(
 ) -> Delivered:
     """Send what is due, one after the other, until nothing is or the mail server is away.
 
+    Before that, whoever is to be told of something by now is told.
+
     `told` is given each mail, what became of it and what the server said. A connection is kept for
     as many as it takes. Raises DatabaseError.
     """
     done = Delivered()
+    finders.tell()
     free_the_dead()
     try:
         digests.write()

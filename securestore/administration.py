@@ -60,6 +60,7 @@ AREAS = (
                 "files.grant": _("Shares"),
                 "files.link": _("Links"),
                 "files.filerequest": _("Requests for files"),
+                "files.accessrequest": _("Requests for access"),
             }
         ),
     ),

@@ -33,6 +33,7 @@ from files.crypto.errors import Damaged, KeyServiceError
 from files.crypto.errors import TooBusy as NotDerived
 from files.errors import KeyRetired, KeysMissing, TooBusy
 from files.storage import StoreError
+from files.web import access_requests
 from files.web.transfers import bodies, tus
 from files.web.transfers.refuse import NoFilesHere
 from notices.sealing import KeyAway
@@ -372,7 +373,7 @@ def not_allowed(request: HttpRequest, response: HttpResponse) -> HttpResponse:
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    return answer(request, NOT_FOUND)
+    return answer(request, NOT_FOUND, ask=access_requests.address_to_ask(request))
 
 
 def closed(request: HttpRequest) -> HttpResponse:
@@ -441,11 +442,14 @@ def _state_of(error: InternalError) -> str | None:
     return getattr(error.__cause__, "sqlstate", None)
 
 
-def answer(request: HttpRequest, page: Page) -> HttpResponse:
-    """The page as HTML, with the site's navigation for whoever is signed in, or as text."""
+def answer(request: HttpRequest, page: Page, *, ask: str = "") -> HttpResponse:
+    """The page as HTML, with the site's navigation for whoever is signed in, or as text.
+
+    `ask` is where they may ask for access to what they did not find.
+    """
     if not request.accepts("text/html"):
         return _respond(page, None)
-    return _respond(page, render_to_string(TEMPLATE, {"page": page}, request))
+    return _respond(page, render_to_string(TEMPLATE, {"page": page, "ask": ask}, request))
 
 
 def answer_safely(request: HttpRequest, page: Page, *, plain: bool = False) -> HttpResponse:

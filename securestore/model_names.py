@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 MODELS: dict[str, tuple[_StrPromise, _StrPromise]] = {
     "accounts.Invitation": (_("invitation"), _("invitations")),
     "audit.AuditEvent": (_("event"), _("events")),
+    "files.AccessRequest": (_("request for access"), _("requests for access")),
     "files.FileRecord": (_("file"), _("files")),
     "files.Folder": (_("folder"), _("folders")),
     "files.FileRequest": (_("request for files"), _("requests for files")),
@@ -27,6 +28,13 @@ MODELS: dict[str, tuple[_StrPromise, _StrPromise]] = {
 """One, and many."""
 
 FIELDS: dict[str, _StrPromise] = {
+    "answer": _("answer"),
+    "answered_by": _("answered by"),
+    "asked_at": _("asked at"),
+    "asker": _("who asks"),
+    "kind": _("kind"),
+    "wanted": _("what is asked for"),
+    "word": _("word"),
     "accepted_at": _("accepted at"),
     "accepted_by": _("accepted by"),
     "added_by": _("added by"),

@@ -5,6 +5,7 @@ the rooms of use cases alone join rows and objects.
 """
 
 from files.models.answers import KeptAnswer
+from files.models.asked import AccessRequest
 from files.models.database import DatabaseState, Pulse
 from files.models.entries import Entry, Item
 from files.models.folders import Ancestry, Folder
@@ -20,6 +21,7 @@ from files.models.verifications import VerificationClaim, VerificationRun
 from files.models.versions import KeptVersion
 
 __all__ = [
+    "AccessRequest",
     "Ancestry",
     "Conflict",
     "Custody",

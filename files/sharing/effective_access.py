@@ -92,6 +92,15 @@ def in_person(record: Item) -> QuerySet[User]:
     return readers(record).filter(Q(pk=record.owner_id) | Q(pk__in=people))
 
 
+def managers(record: Item) -> QuerySet[User]:
+    """Of `readers` those who own or manage it."""
+    above = _above([record])
+    if _is_asleep(record, above):
+        return User.objects.none()
+    grants = _over(record, above).live().filter(level=Grant.Level.MANAGE)
+    return _named_by(record, grants).filter(is_active=True)
+
+
 def shut_out(record: Item, at: datetime | None = None) -> QuerySet[User]:
     """Those whom it or a grant over it names, and who cannot see it all the same."""
     named = _named_by(record, _over(record, _above([record])))

@@ -20,8 +20,9 @@ import audit
 from accounts import finding
 from audit import Event
 from files.keys import custody
-from files.models import Item, KeptAnswer, StoredObject, UploadSession
+from files.models import AccessRequest, Item, KeptAnswer, StoredObject, UploadSession
 from files.models.answers import KEPT
+from files.models.asked import LASTS
 from files.records import clock
 from files.tree import adoption, placing, plain_names
 from files.vault import emptying, removing, stored_objects, versions
@@ -124,6 +125,7 @@ def sweep(*, now: datetime | None = None, dry_run: bool = False, each: Each = no
     UploadSession.objects.filter(completed_at__lte=now - settings.UPLOAD_EXPIRY).delete()
     custody.forget_lapsed(now)
     KeptAnswer.objects.filter(made_at__lt=now - KEPT).delete()
+    AccessRequest.objects.filter(asked_at__lte=now - LASTS).delete()
     if swept != Swept():
         audit.record(
             Event.SWEPT,

@@ -74,7 +74,7 @@ from files.access import Person
 from files.folders import making, trash
 from files.keys.custody import UserKey
 from files.models import Conflict, FileRecord, Grant, StoredObject
-from files.sharing import granting, requests
+from files.sharing import asking, granting, requests
 from files.tree import placing
 from files.vault import storing, versions
 from files.vault.destinations import Destination
@@ -169,6 +169,12 @@ wanted = ("add_filerecord", "download_filerecord")
 readers.permissions.set(Permission.objects.filter(codename__in=wanted))
 tom.groups.set([readers])
 world["toms"] = str(storing.store(tom, [b"x"], name="Draft of Tom.txt").pk)
+
+for word in ("asked", "declined"):
+    wanted = FileRecord.objects.get(pk=world["text" if word == "asked" else "image"]).pk
+    asked = asking.ask(rita, "file", wanted, "I take the minutes at the meeting on Thursday.")
+    world[word] = str(asked.pk)
+asking.decline(asked, "It is not finished.", **by)
 
 TOTP.activate(sam, generate_totp_secret())
 world["codes"] = " ".join(RecoveryCodes.activate(sam).generate_codes())
@@ -432,6 +438,7 @@ AUTHORIZE = (
     "&redirect_uri=http://127.0.0.1:4000/&code_challenge_method=S256&code_challenge=" + 43 * "c"
 )
 NOT_THERE = "/files/00000000-0000-4000-8000-000000000000/"
+ASK = "/asked/new/?file=00000000-0000-4000-8000-000000000000"
 SHARE = "/files/{text}/grants/"
 SHARE_SEVERAL = "/files/share/?file={text}&folder={folder}&back=/files/"
 SECOND = "/accounts/2fa/"
@@ -582,6 +589,19 @@ PAGES: dict[str, tuple[State, ...]] = {
     ),
     "folders:restore": (State(OWNER, "/folders/{gone_folder}/restore/"),),
     "folders:zip": (State(OWNER, FOLDER + "zip/", picture="zip"),),
+    "ask_for_access": (
+        State(READER, ASK, picture="ask-for-access"),
+        State(READER, ASK, fill(("reason", "  "))),
+    ),
+    "access_requests": (
+        State(OWNER, "/asked/", picture="asked"),
+        State(READER, "/asked/"),
+        State(READER, ASK, fill(("reason", "I review the contract.")), picture="has-asked"),
+    ),
+    "access_request": (
+        State(OWNER, "/asked/{asked}/", picture="answer-a-request"),
+        State(OWNER, "/asked/{declined}/"),
+    ),
     "shared": (
         State(READER, "/shared/", picture="shared"),
         State(NEWCOMER, "/shared/", picture="shared-empty"),

@@ -378,6 +378,10 @@ NO_FILE: dict[str, str] = {
     "files:judge_passphrase": SIGNED_IN,
     "files:undo": SIGNED_IN,
     "suggest_people": SIGNED_IN,
+    # For any id alike: tests/files/web/test_access_requests.py.
+    "ask_for_access": SIGNED_IN,
+    "access_requests": SIGNED_IN,
+    "access_request": SIGNED_IN,
     "uploads": SIGNED_IN,
     # Accounts
     "account_login": OPEN,
@@ -445,6 +449,7 @@ NO_FILE: dict[str, str] = {
     "admin:files_grant_changelist": STAFF,
     "admin:files_grant_add": STAFF,
     "admin:files_masterkey_changelist": STAFF,
+    "admin:files_accessrequest_changelist": STAFF,
     "admin:files_folder_changelist": STAFF,
     "admin:files_folder_add": STAFF,
     **model_admin(

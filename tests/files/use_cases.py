@@ -51,10 +51,18 @@ from files.crypto.keyring import generate_master_key
 from files.errors import WrongFileKey
 from files.folders import making, moving, ownership, purging, trash
 from files.keys.wrapping_history import with_past
-from files.models import Conflict, FileRecord, Folder, Grant, Link, StoredObject
+from files.models import (
+    AccessRequest,
+    Conflict,
+    FileRecord,
+    Folder,
+    Grant,
+    Link,
+    StoredObject,
+)
 from files.recovery import database_closing
 from files.rotation import reencryption, retirement
-from files.sharing import delegating, denials, granting, links, read_by, requests
+from files.sharing import asking, delegating, denials, granting, links, read_by, requests
 from files.tree import placing
 from files.upkeep import verification
 from files.vault import (
@@ -223,6 +231,10 @@ MODULES: dict[str, str] = {
     "files.records.postgresql": "runs programs for backups",
     "files.upkeep.pulse": "writes a row that says nothing, to find out whether it can",
     "files.sharing.recipients": READS,
+    "files.sharing.asking": WALKED,
+    "files.models.asked": "rows and their constraints",
+    "files.administration.access_requests": READS,
+    "files.web.access_requests": PAGES,
     "files.sharing.read_by": WALKED,
     "files.upkeep.reconciliation": SUMMARY,
     "files.rotation.reencryption": WALKED,
@@ -254,6 +266,7 @@ MODULES: dict[str, str] = {
     "notices.choosing": "keeps what one wants to hear of oneself",
     "notices.digests": TELLS,
     "notices.familiar": "keeps from where one signed in, which the event of each sign-in tells",
+    "notices.finders": "calls who tells of what an event told of already",
     "notices.html": READS,
     "notices.kinds": RULES,
     "notices.mail": TELLS,
@@ -505,6 +518,12 @@ NO_EVENT: dict[str, str] = {
     "files.sharing.granting.given_by": READS,
     "files.sharing.delegating.may_withdraw": RULES,
     "files.sharing.granting.remaining": READS,
+    "files.sharing.asking.answerable_by": READS,
+    "files.sharing.asking.deciders": READS,
+    "files.sharing.asking.item_of": READS,
+    "files.sharing.asking.own": READS,
+    "files.sharing.asking.tell": "tells people of what `ask` has written an event of",
+    "files.sharing.asking.waiting_for": READS,
     "files.sharing.read_by.Line.state": READS,
     "files.sharing.read_by.Readers.have_not": READS,
     "files.sharing.read_by.files_of": READS,
@@ -898,6 +917,23 @@ def _export(world: World) -> Call:
     return lambda: exports.answer(everything, "csv", actor=world.alice, chosen_by="")
 
 
+def _asked(world: World) -> tuple[AccessRequest, User]:
+    world.alice.user_permissions.add(Permission.objects.get(codename="share_filerecord"))
+    alice = User.objects.get(pk=world.alice.pk)
+    return asking.ask(world.bob, "file", world.record.pk, "for the audit"), alice
+
+
+def _answer_yes(world: World) -> Call:
+    asked, alice = _asked(world)
+    terms = granting.Terms("download")
+    return lambda: asking.grant(asked, terms, by=Person(alice), actor=alice)
+
+
+def _answer_no(world: World) -> Call:
+    asked, alice = _asked(world)
+    return lambda: asking.decline(asked, "not now", by=Person(alice), actor=alice)
+
+
 def _note(world: World) -> Call:
     return lambda: denials.note(
         world.bob, [world.record.pk], reason=denials.NOT_VISIBLE, door="files:download"
@@ -1282,6 +1318,14 @@ WRITES: dict[str, list[Case]] = {
         Case(Event.SIGNED_OUT, lambda w: lambda: signals.record_sign_out(w.bob, request=w.request))
     ],
     "audit.exports.answer": [Case(Event.AUDIT_EXPORTED, _export)],
+    "files.sharing.asking.ask": [
+        Case(
+            Event.ACCESS_ASKED,
+            lambda w: lambda: asking.ask(w.bob, "file", w.record.pk, "for the audit"),
+        )
+    ],
+    "files.sharing.asking.grant": [Case(Event.ACCESS_REQUEST_GRANTED, _answer_yes)],
+    "files.sharing.asking.decline": [Case(Event.ACCESS_REQUEST_DECLINED, _answer_no)],
     "files.sharing.read_by.export": [
         Case(Event.AUDIT_EXPORTED, lambda w: lambda: read_by.export(w.record, asker=w.alice))
     ],

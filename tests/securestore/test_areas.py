@@ -33,7 +33,7 @@ def test_a_superuser_sees_all_of_them_in_order(client: Client, root: User) -> No
             "Tokens for programs",
         ],
         "Files": ["Files", "Folders"],
-        "Access": ["Shares", "Links", "Requests for files"],
+        "Access": ["Shares", "Links", "Requests for files", "Requests for access"],
         "Audit": ["Events"],
         "System": ["Master keys", "Mails"],
     }
