@@ -20,6 +20,7 @@ from django.db.models import Aggregate, Count, Exists, F, OuterRef, Q, QuerySet,
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 import audit
 from accounts.models import User
@@ -138,7 +139,11 @@ def _in_the_way(
         problems.append(_("The end is in the past: choose a later one."))
     elif until > now + timedelta(days=settings.REQUEST_MAX_DAYS, minutes=1):
         problems.append(
-            _("A request lasts %(days)d days at most: choose an earlier end.")
+            ngettext(
+                "A request lasts %(days)d day at most: choose an earlier end.",
+                "A request lasts %(days)d days at most: choose an earlier end.",
+                settings.REQUEST_MAX_DAYS,
+            )
             % {"days": settings.REQUEST_MAX_DAYS}
         )
     if access is not None and access.until is not None and until > access.until:
