@@ -15,7 +15,7 @@ from __future__ import annotations
 import enum
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
@@ -102,6 +102,14 @@ class Former:
 
 
 @dataclass(frozen=True)
+class Outside:
+    """What people outside were sent by one link, whoever they are."""
+
+    link_id: int
+    read: Read
+
+
+@dataclass(frozen=True)
 class Readers:
     """A page of those who can read it; `next` goes on as `after`, empty on the last page."""
 
@@ -117,6 +125,8 @@ class Readers:
     """How many there are in it, where it is a folder."""
     former: Sequence[Former] = field(default_factory=list)
     """On the first page alone."""
+    outside: Sequence[Outside] = field(default_factory=list)
+    """On the first page alone."""
 
     @property
     def have_not(self) -> int:
@@ -128,7 +138,7 @@ class Readers:
 
 
 def of_file(record: FileRecord, *, asker: User, after: str = "", length: int) -> Readers:
-    """Who has read a file, and who has not. Fifteen queries at most."""
+    """Who has read a file, and who has not. Sixteen queries at most."""
     of_it = _reads().filter(file_id=record.pk)
     present = _of_present_version(record)
     of_this = of_it.filter(present)
@@ -150,8 +160,10 @@ def of_file(record: FileRecord, *, asker: User, after: str = "", length: int) ->
         )
         for line in readers.lines
     ]
-    former = [] if after else _former(record, of_it, present)
-    return replace(readers, lines=lines, former=former)
+    if after:
+        return replace(readers, lines=lines)
+    former, outside = _former(record, of_it, present), _outside(of_it, present)
+    return replace(readers, lines=lines, former=former, outside=outside)
 
 
 def _of_present_version(record: FileRecord) -> Q:
@@ -180,7 +192,7 @@ def _read_of_file(
             row["first"],
             row["last"],
             row["times"],
-            state=State.WHOLE if row["whole"] else State.PART if row["present"] else State.EARLIER,
+            state=_state(row),
         )
         for row in rows
     }
@@ -217,6 +229,29 @@ def _former(record: FileRecord, events: QuerySet[AuditEvent], present: Q) -> lis
     none = DownloadSession.objects.none()
     reads = _read_of_file(gone.filter(actor_id__in=ids), none, ids, present)
     return [Former(row["name"], users.get(row["actor_id"]), reads[row["actor_id"]]) for row in rows]
+
+
+def _outside(events: QuerySet[AuditEvent], present: Q) -> list[Outside]:
+    """By which links people outside were sent it, the last first. Who they are, nobody knows."""
+    by_link = events.filter(actor_id=None, data__link_id__isnull=False)
+    rows: Any = by_link.values("data__link_id").annotate(
+        first=Min("at"),
+        last=Max("at"),
+        times=Count("id"),
+        present=Count("id", filter=present),
+        whole=Count("id", filter=present & Q(data__outcome="complete")),
+    )
+    return [
+        Outside(
+            int(row["data__link_id"]),
+            Read(row["first"], row["last"], row["times"], state=_state(row)),
+        )
+        for row in rows.order_by("-last")[:MOST_FORMER]
+    ]
+
+
+def _state(row: Mapping[str, int]) -> State:
+    return State.WHOLE if row["whole"] else State.PART if row["present"] else State.EARLIER
 
 
 # --- Of a folder --------------------------------------------------------------------------------
@@ -361,6 +396,9 @@ def _rows(item: Item, asker: User) -> Iterator[str]:
         for one in page.former:
             name = one.user.get_full_name() if one.user else ""
             yield spreadsheet.line((one.name, name, "no", one.read.state, *_when(one.read)))
+        for link in page.outside:
+            name = f"link {link.link_id}"
+            yield spreadsheet.line((name, "", "outside", link.read.state, *_when(link.read)))
         if not (after := page.next):
             return
 

@@ -274,6 +274,12 @@ OPERATIONS: list[Operation] = [
     _operation("GET", "/audit", "audit", 403),
     _operation("GET", "/keys", "audit", 403),
     _operation("POST", "/digests", "read", 400, json={}),
+    # Alike for any id: web/api/test_access_requests.py.
+    _operation("POST", "/access-requests", "read", 400, json={"reason": "b"}),
+    _operation("GET", "/access-requests/mine", "read"),
+    _operation("GET", "/access-requests", "share"),
+    _operation("POST", "/access-requests/{number}/grant", "share", 404, json={}),
+    _operation("POST", "/access-requests/{number}/decline", "share", 404, json={}),
     _operation("GET", "/content/{path}", "read", 404),
     _operation("HEAD", "/content/{path}", "read", 404),
     _operation("PUT", "/content/{path}", "add", 201, body=b"x"),

@@ -311,6 +311,7 @@ MODULES: dict[str, str] = {
     "files.upkeep.verification_queue": "claims objects, and notes when each was verified",
     "files.web.arranging": PAGES,
     "files.web.api.answers": PAGES,
+    "files.web.api.access_requests": PAGES,
     "files.web.api.content": PAGES,
     "files.web.api.entrance": PAGES,
     "files.web.api.files": PAGES,

@@ -19,6 +19,7 @@ from files import errors
 from files.errors import VaultError
 from files.folders.purging import NotInTheTrash
 from files.records.names import BadName
+from files.sharing import asking
 from files.web.transfers import bodies
 
 CONTENT_TYPE: Final = "application/problem+json"
@@ -149,6 +150,8 @@ def _named(code: str) -> Callable[[Any], Problem]:
 
 
 _REFUSALS: Final[list[tuple[type[Exception], str | Callable[[Any], Problem]]]] = [
+    (asking.Answered, "gone"),
+    (asking.TooManyRequests, "too_many_attempts"),
     (errors.NotAFolder, _named("not_a_folder")),
     (errors.NameTaken, _named("name_taken")),
     (errors.ItemGone, "gone"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 from uuid import UUID
 
 from ninja import Field, Schema
@@ -17,8 +17,9 @@ from pydantic import AfterValidator, ConfigDict
 from accounts.models import User
 from files.access import Access, Principal, accesses_of, folders_visible_to
 from files.lists.rows import Page, Row
-from files.models import FileRecord, Folder, Grant, Item
+from files.models import AccessRequest, FileRecord, Folder, Grant, Item
 from files.sharing import read_by
+from files.sharing.asking import Own
 from files.web.transfers.downloads import etag_of
 from files.web.transfers.moments import FIRST, LAST
 
@@ -413,6 +414,15 @@ class ReadOut(Schema):
     times: int
 
 
+class OutsideOut(Schema):
+    """What people outside were sent by one link."""
+
+    link: int
+    first: datetime
+    last: datetime
+    times: int
+
+
 class FileReadByOut(Schema):
     """Who has read a file, and who has not: these first. `next` goes on as `after`."""
 
@@ -425,6 +435,9 @@ class FileReadByOut(Schema):
     readers: list[ReadOut]
     former: list[ReadOut] = Field(
         description="Who has read it and no longer can, the last 50; on the first page alone."
+    )
+    outside: list[OutsideOut] = Field(
+        description="People outside by their links, the last 50; on the first page alone."
     )
     next: str | None
 
@@ -450,6 +463,66 @@ class FolderReadByOut(Schema):
     files: int = Field(description="How many there are in it and below.")
     readers: list[FolderReadOut]
     next: str | None
+
+
+class AccessAskIn(Strict):
+    """What to ask access for: one of the two ids."""
+
+    file: UUID | None = None
+    folder: UUID | None = None
+    reason: str = Field(min_length=1, max_length=500)
+
+
+class OwnAccessRequestOut(Schema):
+    """What one has asked for. Nothing in it tells whether it exists, but that one can see it."""
+
+    kind: Literal["file", "folder"]
+    id: UUID = Field(description="As it was asked for.")
+    reason: str
+    asked_at: datetime
+    ends_at: datetime
+    visible: bool = Field(description="Whether one can see it by now.")
+
+
+class OwnAccessRequestsOut(Schema):
+    """What one has asked for, the newest first."""
+
+    requests: list[OwnAccessRequestOut]
+
+
+class AccessRequestOut(Schema):
+    """That somebody asks for access."""
+
+    number: int
+    asker: str = Field(description="User name.")
+    asker_name: str
+    kind: Literal["file", "folder"]
+    id: UUID
+    name: str = Field(description="Of the file or folder.")
+    reason: str
+    asked_at: datetime
+    ends_at: datetime
+
+
+class AccessRequestsOut(Schema):
+    """Requests to answer. `next` goes on as `before`."""
+
+    requests: list[AccessRequestOut]
+    next: int | None
+
+
+class AccessAnswerIn(Strict):
+    """For what, and until when."""
+
+    level: Literal["manage", "add", "download"] = "download"
+    expires_at: datetime | None = None
+    reason: str = Field(default="", max_length=200)
+
+
+class AccessDeclineIn(Strict):
+    """A word for others who may decide."""
+
+    word: str = Field(default="", max_length=200)
 
 
 class DigestOut(Schema):
@@ -639,6 +712,34 @@ def grant_out(grant: Grant, above: Collection[UUID] = (), item: Item | None = No
         granted_by=grant.granted_by.username if grant.granted_by else None,
         created_at=grant.created_at,
         folder_id=grant.folder_id if inherited and grant.folder_id in above else None,
+    )
+
+
+def own_access_request_out(one: Own) -> OwnAccessRequestOut:
+    """What one has asked for oneself."""
+    row, kind = one.asked, cast("Any", one.asked.kind)
+    return OwnAccessRequestOut(
+        kind=kind,
+        id=row.wanted,
+        reason=row.reason,
+        asked_at=row.asked_at,
+        ends_at=row.ends_at,
+        visible=one.item is not None,
+    )
+
+
+def access_request_out(row: AccessRequest, name: str) -> AccessRequestOut:
+    """What somebody else asks for, with the name of the file or folder."""
+    return AccessRequestOut(
+        number=row.pk,
+        asker=row.asker.username,
+        asker_name=row.asker.get_full_name(),
+        kind=cast("Any", row.kind),
+        id=row.wanted,
+        name=name,
+        reason=row.reason,
+        asked_at=row.asked_at,
+        ends_at=row.ends_at,
     )
 
 

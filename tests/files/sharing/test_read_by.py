@@ -17,7 +17,7 @@ from django.utils import timezone
 
 import audit
 from accounts.models import User
-from audit import Event
+from audit import Event, context
 from audit.models import AuditEvent
 from files.access import Person, Program, covered_by, folders_accounted_to
 from files.models import DownloadSession, FileRecord, Folder, Grant
@@ -150,6 +150,19 @@ def test_who_can_no_longer_read_it_is_told_apart(
     page = of_file(record, alice)
     assert [line.user.username for line in page.lines] == ["alice"]
     assert [(one.name, one.read.times) for one in page.former] == [("mallory", 2), ("bob", 1)]
+
+
+def test_people_outside_are_told_by_their_links(alice: User, bob: User, record: FileRecord) -> None:
+    for number in (7, 7, 8):
+        with context.active(context.Context(link_id=number)):
+            audit.record(Event.FILE_DOWNLOADED, file_id=record.pk, outcome="complete", bytes=9)
+    page = of_file(record, alice)
+    assert [(one.link_id, one.read.times) for one in page.outside] == [(8, 1), (7, 2)]
+    assert page.former == []
+    assert [row[:4] for row in rows(read_by.export(record, asker=alice))][2:] == [
+        ["link 8", "", "outside", "whole"],
+        ["link 7", "", "outside", "whole"],
+    ]
 
 
 def test_members_of_a_group_are_named_to_who_may_share(
@@ -286,7 +299,7 @@ def test_the_number_of_queries_is_fixed(
             reads(person, file)
             reads(person, record)
     assert cost() == few
-    assert few[0] <= 13
+    assert few[0] <= 14
     assert few[1] <= 11
     assert few[2] <= 3
 
