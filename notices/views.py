@@ -35,8 +35,8 @@ def notice_list(request: HttpRequest) -> HttpResponse:
     return render(request, "notices/list.html", context)
 
 
-@require_POST
 @login_required
+@require_POST
 def mark_read(request: HttpRequest) -> HttpResponse:
     """One of them, or all that were shown and older ones."""
     user: Any = request.user
@@ -49,8 +49,8 @@ def mark_read(request: HttpRequest) -> HttpResponse:
     return redirect("notices:list")
 
 
-@require_POST
 @login_required
+@require_POST
 def choose(request: HttpRequest) -> HttpResponse:
     """Save the switches of the account's page."""
     user: Any = request.user

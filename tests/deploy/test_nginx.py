@@ -13,6 +13,7 @@ from securestore.transfer_limits import TRANSFERS
 CONF = (Path(__file__).parents[2] / "deploy" / "nginx.conf").read_text()
 LOCATION = re.compile(r"^ +location (?:(=|~) )?(\S+) \{(.*?)^        \}", re.MULTILINE | re.DOTALL)
 ID = "01234567-89ab-4cde-8f01-23456789abcd"
+TOKEN = "0123456789ABCDEFGHIJabcdefghij"
 ARGUMENTS: dict[str, dict[str, str]] = {
     "upload": {"upload_id": ID},
     "files:download": {"file_id": ID},
@@ -23,6 +24,12 @@ ARGUMENTS: dict[str, dict[str, str]] = {
     "api:folder_content": {"folder_id": ID, "path": "report.pdf"},
     "api:file_content": {"file_id": ID},
     "api:version_content": {"file_id": ID, "version": ID},
+    "asked_send": {"token": TOKEN},
+    "asked_uploads": {"token": TOKEN},
+    "asked_upload": {"token": TOKEN, "upload_id": ID},
+    "links:download": {"token": TOKEN},
+    "links:file_download": {"token": TOKEN, "file_id": ID},
+    "links:zip": {"token": TOKEN},
 }
 BOTH = {"admin:audit_auditevent_changelist"}
 """A page, whose export is one of its buttons."""

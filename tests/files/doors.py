@@ -491,12 +491,18 @@ def patterns(
 
 ALL = tuple(patterns(get_resolver()))
 ROUTES = dict(ALL)
+_NUMBER = re.compile(r"<int:\w+>")
 _PARAMETER = re.compile(r"<(?:\w+:)?\w+>|\(\?P<\w+>[^)]*\)")
 
 
 def address(name: str, value: object = "1") -> str:
-    """The path of that entry, with `value` wherever it takes something."""
-    return "/" + _PARAMETER.sub(str(value), ROUTES[name]).replace("^", "").replace("$", "")
+    """The path of that entry, with `value` wherever it takes something.
+
+    Where it takes a number and `value` is none, with one that nothing has.
+    """
+    number = str(value) if str(value).isdecimal() else "999999999"
+    route = _PARAMETER.sub(str(value), _NUMBER.sub(number, ROUTES[name]))
+    return "/" + route.replace("^", "").replace("$", "")
 
 
 KNOCKS = [(name, door) for name, doors in DOORS.items() for door in doors]

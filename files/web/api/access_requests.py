@@ -50,7 +50,7 @@ def ask_for_access(request: HttpRequest, new: shapes.AccessAskIn) -> Any:
 
 
 @router.get("/mine", auth=READ, response=answers({200: shapes.OwnAccessRequestsOut}))
-def list_own_requests(request: HttpRequest) -> Any:
+def list_asked(request: HttpRequest) -> Any:
     """What one has asked for within 30 days. Only what one can see now shows."""
     require_unbound(request)
     return {
@@ -59,7 +59,7 @@ def list_own_requests(request: HttpRequest) -> Any:
 
 
 @router.get("", auth=SHARE, response=answers({200: shapes.AccessRequestsOut}))
-def list_requests(
+def list_asking(
     request: HttpRequest,
     before: int | None = Query(None, ge=1, le=2**62),
     limit: int = Query(50, ge=1, le=MOST),

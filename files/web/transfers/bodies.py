@@ -44,6 +44,11 @@ def is_tus(path: str) -> bool:
     return path.startswith(UPLOADS) or (found is not None and found[1] == "uploads")
 
 
+def is_of_sender(path: str) -> bool:
+    """Whether people outside send files there."""
+    return _OF_SENDERS.match(path) is not None
+
+
 def is_content(request: HttpRequest) -> bool:
     """Whether the body is a file, as it is."""
     return request.method == "PUT" and bool(_CONTENTS.match(request.path_info))
@@ -52,8 +57,8 @@ def is_content(request: HttpRequest) -> bool:
 def is_streamed(request: HttpRequest) -> bool:
     """Whether the view reads the body itself, piece by piece, and nothing before it does."""
     path = request.path_info
-    from_outside = _OF_SENDERS.match(path) is not None
-    return path.startswith((UPLOADS, FORM_WITH_FILES)) or from_outside or is_content(request)
+    begun = path.startswith((UPLOADS, FORM_WITH_FILES)) or is_of_sender(path)
+    return begun or is_content(request)
 
 
 class Refused(BadRequest):
