@@ -41,15 +41,19 @@ from pytest_django import Settings
 from accounts.models import User
 from files.models import FileRecord
 from files.recovery import backups
+from files.sharing import links as share_by
+from files.sharing.links import Terms
 from files.web.transfers import unlocking
 from notices import mail as queued
 from tests.files.asked import ask
 from tests.files.multipart import CONTENT_TYPE, body, file
 from tests.files.multipart import field as form_field
+from tests.files.sharing.test_links import may_link
 from tests.mails import delivered
 
 LOGIN = "account_login"
 MISTAKEN = "my password in the field for names"
+BY_WORD = "told-by-word-of-mouth-K3"
 _LINK = re.compile(r"http://testserver(/\S+)")
 DEPTH = 4
 """Layers of encodings that are looked through: JSON, then base64, then compression, then words."""
@@ -160,6 +164,14 @@ def used(alice: User, bob: User, root: User, password: str, settings: Settings, 
     sender.post(f"/r/{asked}/", {"name": "Ann"})
     [known] = [one.value for name, one in sender.cookies.items() if "pass" in name]
 
+    # A link, and one with a password, passed.
+    maker = may_link(alice)
+    open_link = share_by.make(held, Terms(), actor=maker).text
+    behind = share_by.make(held, Terms(password=BY_WORD), actor=maker).text
+    friend = Client()
+    friend.post(f"/l/{behind}/", {"password": BY_WORD})
+    [let_in] = [one.value for name, one in friend.cookies.items() if "pass" in name]
+
     # A mail that waits for its server: the others were sent, and are not there any more.
     letter = "a-link-that-waits-in-the-queue-Q7f2"
     queued.put("A link", f"http://testserver/l/{letter}/", kind="link", to="guest@example.org")
@@ -167,6 +179,10 @@ def used(alice: User, bob: User, root: User, password: str, settings: Settings, 
     secrets = {
         "waiting mail": letter,
         "request": asked,
+        "link": open_link,
+        "link behind a password": behind,
+        "password of a link": BY_WORD,
+        "pass of a link": let_in,
         "pass of a sender": known,
         "token": token,
         "cookie": browser.cookies["sessionid"].value,
@@ -297,6 +313,7 @@ def test_nothing_in_it_opens_a_door(used: Used) -> None:
     assert "session" in doors(used, secrets["cookie"], next(addresses))
     assert "token" in doors(used, secrets["token"], next(addresses))
     assert "request" in doors(used, secrets["request"], next(addresses))
+    assert "link" in doors(used, secrets["link"], next(addresses))
     assert "invitation" in doors(used, secrets["invitation"], next(addresses))
     assert "reset" in doors(used, secrets["reset"], next(addresses))
     assert "confirmation" in doors(used, secrets["confirmation"], next(addresses))
@@ -335,8 +352,9 @@ def links(used: Used, text: str, address: str) -> set[str]:
     visitor.get(reverse("invitation_link", args=[path]))
     if visitor.get(reverse("invitation")).status_code == 200:
         found.add("invitation")
-    if visitor.get(f"/r/{path}/").status_code == 200:
-        found.add("request")
+    for kind, name in (("l", "link"), ("r", "request")):
+        if visitor.get(f"/{kind}/{path}/").status_code == 200:
+            found.add(name)
     uid = user_pk_to_url_str(User.objects.get(username="bob"))
     answer = visitor.get(reverse("account_reset_password_from_key", args=[uid, path]))
     if answer.status_code == 302:
