@@ -17,7 +17,7 @@ from django.db.models import QuerySet
 
 from files.access import Principal, trashed_files_of, trashed_folders_of
 from files.lists import cursors
-from files.lists.rows import Page, Row, merged
+from files.lists.rows import Page, Row, merged, with_sender
 from files.models import FileRecord, Folder, Grant, Item
 
 OWNERS = 100
@@ -103,8 +103,8 @@ def _rows(
     folders = [one.pk for one in proposed if one.is_folder]
     seen: dict[UUID, Item] = {}
     if files:
-        records = trashed_files_of(who).select_related(
-            "owner", "current", "trashed_by", "folder", "received__sender"
+        records = with_sender(
+            trashed_files_of(who).select_related("owner", "current", "trashed_by", "folder")
         )
         seen.update((record.pk, record) for record in records.filter(pk__in=files))
     if folders:
