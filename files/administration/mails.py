@@ -48,7 +48,7 @@ class StateFilter(admin.SimpleListFilter):
 class MailAdmin(Guarded, admin.ModelAdmin[Mail]):
     """To be read; what fails may be tried again at once."""
 
-    list_display = ("kind", "to", "state", "made_at", "due_at", "sent_at", "attempts", "last_error")
+    list_display = ("kind", "to", "state", "made_at", "sent_at", "attempts", "last_error")
     list_display_links = None
     list_filter = (StateFilter,)
     search_fields = ("to", "message_id")

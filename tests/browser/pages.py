@@ -74,7 +74,7 @@ from files.access import Person
 from files.folders import making, trash
 from files.keys.custody import UserKey
 from files.models import Conflict, FileRecord, Grant, StoredObject
-from files.sharing import asking, granting, requests
+from files.sharing import asking, granting, links, requests
 from files.tree import placing
 from files.vault import storing, versions
 from files.vault.destinations import Destination
@@ -124,13 +124,19 @@ another = UserKey(Fernet.generate_key().decode())
 file("unsaved", "Medical record.txt", "text/plain", b"locked" * 9, key=another)
 for n in range(60):
     file(f"many{{n}}", f"Attachment {{n:02}}.jpg", "image/jpeg", bytes(1000 + 97 * n), to=inside)
-paula.user_permissions.add(Permission.objects.get(codename="add_request"))
+outside = Permission.objects.filter(codename__in=["add_request", "add_link"])
+paula.user_permissions.add(*outside)
 paula = User.objects.get(pk=paula.pk)
 words = "Please send your application as PDF, with all certificates."
 def ask(word, **terms):
     made, token = requests.make(cases, requests.Terms(**terms), by=Person(paula), actor=paula)
     world[word] = token
     return made
+def link(word, item, **terms):
+    world[word] = links.make(item, links.Terms(**terms), actor=paula).text
+link("link", pdf, label="For the auditors", most=3)
+link("link_word", pdf, password="told on the telephone")
+link("link_folder", cases)
 open_one = ask("asked", title="Your application", words=words)
 world["request"] = str(open_one.pk)
 ask("asked_code", title="Minutes", identify="code", addresses=["ann@example.org"])
@@ -170,8 +176,8 @@ readers.permissions.set(Permission.objects.filter(codename__in=wanted))
 tom.groups.set([readers])
 world["toms"] = str(storing.store(tom, [b"x"], name="Draft of Tom.txt").pk)
 
-for word in ("asked", "declined"):
-    wanted = FileRecord.objects.get(pk=world["text" if word == "asked" else "image"]).pk
+for word in ("asks", "declined"):
+    wanted = FileRecord.objects.get(pk=world["text" if word == "asks" else "image"]).pk
     asked = asking.ask(rita, "file", wanted, "I take the minutes at the meeting on Thursday.")
     world[word] = str(asked.pk)
 asking.decline(asked, "It is not finished.", **by)
@@ -571,6 +577,17 @@ PAGES: dict[str, tuple[State, ...]] = {
         State(OWNER, FOLDER + "requests/{request}/", picture="request"),
         State(OWNER, FOLDER + "requests/{waiting_request}/", picture="request-waiting"),
     ),
+    "links:door": (
+        State(NOBODY, "/l/{link}/", picture="link"),
+        State(NOBODY, "/l/{link_word}/", picture="link-with-password"),
+        State(NOBODY, "/l/{link_word}/", fill(("password", "another"))),
+        State(NOBODY, "/l/{link_folder}/", picture="link-to-a-folder"),
+        State(NOBODY, "/l/nothing/", status=404),
+    ),
+    "links:folder": (State(NOBODY, "/l/{link_folder}/folders/{inside}/"),),
+    "links:file": (State(NOBODY, "/l/{link_folder}/files/{pdf}/"),),
+    "links:zip": (State(NOBODY, "/l/{link_folder}/zip/"),),
+    "folders:links": (State(OWNER, FOLDER + "links/"),),
     "asked": (
         State(NOBODY, "/r/{asked}/", picture="asked"),
         State(NOBODY, "/r/{asked_code}/"),
@@ -594,12 +611,12 @@ PAGES: dict[str, tuple[State, ...]] = {
         State(READER, ASK, fill(("reason", "  "))),
     ),
     "access_requests": (
-        State(OWNER, "/asked/", picture="asked"),
+        State(OWNER, "/asked/", picture="access-requests"),
         State(READER, "/asked/"),
         State(READER, ASK, fill(("reason", "I review the contract.")), picture="has-asked"),
     ),
     "access_request": (
-        State(OWNER, "/asked/{asked}/", picture="answer-a-request"),
+        State(OWNER, "/asked/{asks}/", picture="answer-a-request"),
         State(OWNER, "/asked/{declined}/"),
     ),
     "shared": (
@@ -725,6 +742,8 @@ NO_PAGE: dict[str, str] = {
     "metrics": "for programs",
     "jsi18n": "a script",
     "suggest_people": "for the script that suggests",
+    "links:download": "a file",
+    "links:file_download": "a file",
     "asked_send": NOT_ASKED_FOR,
     "asked_uploads": "for the script that uploads",
     "asked_upload": "for the script that uploads",
