@@ -190,7 +190,9 @@ address, _ = EmailAddress.objects.get_or_create(user=rita, email="rita@example.o
 EmailAddress.objects.filter(pk=address.pk).update(verified=False)
 address.refresh_from_db()
 world["confirmation"] = EmailConfirmationHMAC(address).key
-world["reset"] = f"{{user_pk_to_url_str(rita)}}-{{default_token_generator.make_token(rita)}}"
+# Of somebody who signs in in no walk: that ends what was sent before.
+nora = User.objects.create_user("nora", "nora@example.org", "has been forgotten since")
+world["reset"] = f"{{user_pk_to_url_str(nora)}}-{{default_token_generator.make_token(nora)}}"
 world["invitation"] = "an-invitation-of-the-walk-over-all-pages"
 Invitation.objects.create(email="walk@example.org", invited_by=paula, sent_at=now,
     token_hash=invitations.hash_of(world["invitation"]), expires_at=now + timedelta(days=1))
