@@ -24,10 +24,11 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 import audit
-from accounts import members, preferences, profiles
+from accounts import members, profiles
 from accounts.models import User
 from accounts.names import is_seen
 from files.crypto.portable import clean_line
+from notices import readers
 from runtime.administration import SoundMultipleChoiceField
 
 # What the parts below a credential raise when it is not one. All of it is the client's doing.
@@ -68,7 +69,7 @@ class ProfileForm(forms.Form):
         required=False,
         choices=lambda: [
             ("", _("As the browser says")),
-            *((name, name.replace("_", " ")) for name in sorted(preferences.zones())),
+            *((name, name.replace("_", " ")) for name in sorted(readers.zones())),
         ],
     )
 

@@ -8,32 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
-from zoneinfo import ZoneInfo, available_timezones
 
-from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils import timezone, translation
 
 from accounts.models import User
+from notices import readers
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 ZONE_COOKIE = "zone"
 """What `zone.js` found the browser's time zone to be: an IANA name, and no secret."""
-
-
-@cache
-def zones() -> frozenset[str]:
-    """The names of time zones that one can choose: places, and UTC."""
-    return frozenset(one for one in available_timezones() if "/" in one or one == "UTC")
-
-
-def languages() -> frozenset[str]:
-    """The codes of the languages that pages are in."""
-    return frozenset(code for code, _ in settings.LANGUAGES)
 
 
 class ZoneMiddleware:
@@ -43,7 +30,7 @@ class ZoneMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        with timezone.override(_zone(request.COOKIES.get(ZONE_COOKIE, ""))):
+        with timezone.override(readers.zone_named(request.COOKIES.get(ZONE_COOKIE, ""))):
             return self.get_response(request)
 
 
@@ -54,9 +41,9 @@ def apply(user: User | AnonymousUser) -> None:
     """
     if not user.is_authenticated:
         return
-    if user.language in languages():
+    if user.language in readers.languages():
         translation.activate(user.language)
-    if zone := _zone(user.time_zone):
+    if zone := readers.zone_named(user.time_zone):
         timezone.activate(zone)
 
 
@@ -66,14 +53,6 @@ def of_reader(user: User | None) -> Iterator[None]:
 
     Where they have chosen nothing, or have no account, it is as the site has it.
     """
-    chosen = user.language if user and user.language in languages() else settings.LANGUAGE_CODE
-    zone = _zone(user.time_zone) if user else None
-    with (
-        translation.override(chosen),
-        timezone.override(zone or timezone.get_default_timezone()),
-    ):
+    language, zone = (user.language, user.time_zone) if user else ("", "")
+    with readers.writing_to(language, zone):
         yield
-
-
-def _zone(name: str) -> ZoneInfo | None:
-    return ZoneInfo(name) if name in zones() else None

@@ -28,10 +28,10 @@ from accounts import accounting as powers
 from accounts import finding
 from audit import triggers
 from audit.models import AuditEvent
-from files.records import clock, derived
+from files.records import derived
 from files.upkeep import accounting
 from notices import state as queue_state
-from runtime import connections, database_state
+from runtime import clock, connections, database_state
 from runtime.configuration import BASE_DIR, env_file, read_environment
 from runtime.findings import Level, Line, Probe, reason
 

@@ -34,12 +34,12 @@ from files.errors import FileDamaged, VaultError
 from files.keys import custody, wrapping
 from files.keys.wrapping_history import was_under
 from files.models import Custody, FileRecord, KeptVersion, StoredObject, UploadSession
-from files.records import clock
-from files.records.clock import Now
 from files.storage import ObjectKey, ObjectMissing, SealedObject
 from files.storage.backend import random_object_name
 from files.vault import held, opening, removing, stored_objects, versions
 from files.vault.purging import Ending, may_purge
+from runtime import clock
+from runtime.clock import Now
 from runtime.connections import release
 from runtime.leases import is_dead, new_lease
 

@@ -27,12 +27,12 @@ import audit
 from audit import Event
 from files.errors import VaultError
 from files.models import StoredObject, VerificationRun
-from files.records import clock
 from files.storage import StoreError
 from files.upkeep import verification
 from files.upkeep.verification import DAMAGE, WELL, Finding, Outcome
 from files.upkeep.verification_queue import Drawn, Page, Queue, not_since, somebody_is_at_it
 from files.vault import stored_objects
+from runtime import clock
 
 PATIENCE = 3
 """Failures without a success between them, after which a run stops: it is no single file then."""

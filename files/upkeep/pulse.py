@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from audit import chain
 from files.models import Pulse
-from files.records.clock import Now
+from runtime.clock import Now
 from runtime.connections import hurried
 
 PATIENCE = 3.0

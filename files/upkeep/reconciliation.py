@@ -23,10 +23,10 @@ from django.db.models.functions import Collate
 import audit
 from audit import Event
 from files.models import StoredObject
-from files.records import clock
 from files.storage import Listed, ObjectMissing
 from files.upkeep.sweeping import Act, Each, Step, nobody
 from files.vault import opening, stored_objects
+from runtime import clock
 
 State = StoredObject.State
 

@@ -23,10 +23,10 @@ from files.keys import custody
 from files.models import AccessRequest, Item, KeptAnswer, StoredObject, UploadSession
 from files.models.answers import KEPT
 from files.models.asked import LASTS
-from files.records import clock
 from files.tree import adoption, placing, plain_names
 from files.vault import emptying, removing, stored_objects, versions
 from files.vault.quota import standing_still
+from runtime import clock
 
 State = StoredObject.State
 

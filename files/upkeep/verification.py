@@ -32,9 +32,9 @@ from files.crypto.keyring import KeyRecord
 from files.crypto.stream import TRAILER_LENGTH, frame_at, frame_offset, object_length
 from files.keys.master_keys import keyring
 from files.models import Custody, StoredObject
-from files.records.clock import Now
 from files.storage import ObjectKey, ObjectMissing, StoreError
 from files.vault import opening, stored_objects
+from runtime.clock import Now
 
 log = logging.getLogger(__name__)
 State = StoredObject.State

@@ -14,8 +14,8 @@ from django.db import transaction
 from django.db.models import Max, Q, QuerySet, Sum
 
 from files.models import StoredObject, VerificationClaim
-from files.records import clock
-from files.records.clock import Now
+from runtime import clock
+from runtime.clock import Now
 from runtime.leases import is_dead, new_lease
 
 PAGE = 64

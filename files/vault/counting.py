@@ -26,9 +26,9 @@ from django.db.models import F, QuerySet
 import audit
 from files.errors import VaultError
 from files.models import Link, LinkDownload
-from files.records import clock
 from files.vault import intervals
 from files.vault.downloading import BEAT, LATE
+from runtime import clock
 
 
 class UsedUp(VaultError):

@@ -33,9 +33,9 @@ from audit import Event, context
 from files.access import Link, Person, access_of
 from files.errors import AccessEnded
 from files.models import DownloadSession, FileRecord
-from files.records import clock
 from files.vault import intervals, recent
 from notices import Kind, notify, telling
+from runtime import clock
 
 log = logging.getLogger(__name__)
 

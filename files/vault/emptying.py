@@ -19,10 +19,10 @@ from accounts.models import User
 from audit import Event
 from files.access import Principal
 from files.models import Ancestry, FileRecord, Folder, StoredObject
-from files.records import clock
 from files.tree import placing
 from files.vault.purging import Ending, backups_until, expired, may_purge, overdue
 from files.vault.removing import UPLOADED, doom, purge, remove
+from runtime import clock
 
 State = StoredObject.State
 

@@ -23,10 +23,10 @@ from files.crypto.digests import Digests, open_digests
 from files.crypto.errors import CryptoError, Damaged, KeyServiceError, UnknownMasterKey
 from files.errors import FileDamaged, KeysMissing, VaultError
 from files.models import FileRecord, KeptVersion, StoredObject
-from files.records.clock import Now
 from files.storage import ObjectKey, ObjectMissing, ObjectReader
 from files.vault.stored_objects import object_key, storage
 from notices import Kind, notify
+from runtime.clock import Now
 from runtime.connections import release
 
 log = logging.getLogger(__name__)

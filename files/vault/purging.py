@@ -17,7 +17,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from files.access import Principal
 from files.models import FileRecord, Folder, KeptVersion, Sender, StoredObject
-from files.records import clock
+from runtime import clock
 
 Bytes = FileRecord | Folder | KeptVersion | StoredObject
 """What may end: a file with its former versions, a tree, a former version, one encryption."""

@@ -26,7 +26,7 @@ from django.db.models.functions import Coalesce, Greatest
 from accounts.models import User
 from files.errors import AccountClosed, FileTooLarge, QuotaExceeded, TooManyUploads, UploadLost
 from files.models import Ancestry, FileRecord, StoredObject, Usage
-from files.records import clock
+from runtime import clock
 
 STEP = 8 * 1024 * 1024
 """Bytes that an upload reserves ahead, at most."""

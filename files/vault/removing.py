@@ -19,10 +19,10 @@ from accounts.models import User
 from audit import Event
 from files.access import Principal
 from files.models import FileRecord, HeldKey, StoredObject
-from files.records import clock
-from files.records.clock import Now
 from files.vault.purging import Ending, backups_until, may_purge
 from files.vault.stored_objects import storage
+from runtime import clock
+from runtime.clock import Now
 
 State = StoredObject.State
 

@@ -40,8 +40,6 @@ from files.errors import (
 )
 from files.keys.custody import UserKey
 from files.models import Conflict, Custody, FileRecord, StoredObject, UploadSession
-from files.records import clock
-from files.records.clock import Now
 from files.records.names import clean_content_type, clean_name
 from files.storage import (
     ObjectKey,
@@ -54,6 +52,8 @@ from files.storage import (
 from files.vault import destinations, outside, removing, stored_objects, storing
 from files.vault.destinations import ROOT, Destination, OtherFile
 from files.vault.upload_state import chain_in, progress_of, safe_chain, unwrapped
+from runtime import clock
+from runtime.clock import Now
 from runtime.connections import release
 from runtime.leases import is_dead, new_lease
 

@@ -25,9 +25,9 @@ from files.keys import custody
 from files.keys.master_keys import keyring
 from files.keys.wrapping import remember_wrapping, wrapping_keyring
 from files.models import Custody, Sender, StoredObject
-from files.records import clock
 from files.storage import EncryptedS3Storage, ObjectKey, ObjectMissing, SealedObject
 from files.storage.backend import random_object_name
+from runtime import clock
 from runtime.connections import release
 
 State = StoredObject.State

@@ -23,10 +23,10 @@ from audit import Event
 from files.access import Principal, managed_by
 from files.errors import FileDamaged, NoSuchVersion
 from files.models import FileRecord, KeptVersion, StoredObject
-from files.records import clock
-from files.records.clock import Now
 from files.vault.purging import Ending, backups_until, may_purge, newer_than, outlived
 from files.vault.removing import doom, purge
+from runtime import clock
+from runtime.clock import Now
 
 State = StoredObject.State
 

@@ -11,7 +11,8 @@ from django.urls import reverse
 from pytest_django import Settings
 
 from accounts.models import User
-from accounts.preferences import languages, of_reader, zones
+from accounts.preferences import of_reader
+from notices.readers import languages, zones
 from runtime import moments
 from tests.files.test_models import placed
 from tests.mails import delivered

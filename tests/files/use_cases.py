@@ -176,7 +176,6 @@ MODULES: dict[str, str] = {
     "files.recovery.database_closing": WALKED,
     "files.upkeep.attention": READS,
     "files.upkeep.diagnosis": READS,
-    "files.records.clock": READS,
     "files.keys.custody": WALKED,
     "files.sharing.denials": WALKED,
     "files.vault.counting": WALKED,

@@ -24,7 +24,7 @@ true = timezone.now
 timezone.now = lambda: true() + timedelta(seconds={skew})
 from accounts.models import User
 from files.rotation import reencryption
-from files.records import clock
+from runtime import clock
 from files.upkeep import sweeping, verification_queue
 from files.vault import resumable, storing
 from files.models import FileRecord, StoredObject, UploadSession, VerificationClaim

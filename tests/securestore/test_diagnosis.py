@@ -21,9 +21,8 @@ from django.utils import timezone
 import audit
 from accounts.models import User
 from audit.models import AuditEvent
-from files.records import clock
 from launcher.ports import free_port
-from runtime import connections
+from runtime import clock, connections
 from runtime.findings import Level, Line, examine
 from securestore import diagnosis
 

@@ -12,12 +12,12 @@ from django.utils import timezone
 
 import audit
 from files.management.failures import told_to_the_operator
-from files.records import clock
 from files.sharing import ending, links
 from files.upkeep.reconciliation import LISTED, Reconciled, reconcile
 from files.upkeep.sweeping import Act, Step, Swept, due, sweep
 from files.vault import downloading, stored_objects
 from notices import sweeping as tidying
+from runtime import clock
 from runtime.progress import Progress
 
 DOES = {

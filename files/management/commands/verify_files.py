@@ -10,9 +10,9 @@ from django.core.management.base import BaseCommand, CommandError
 import audit
 from files.management.arguments import age, at_least_one, file_id, moment, sample
 from files.management.failures import told_to_the_operator
-from files.records import clock
 from files.upkeep.bulk_verification import Done, Run, Selection
 from files.upkeep.verification import WELL, Finding, Outcome
+from runtime import clock
 from runtime.progress import Progress
 
 UNREACHABLE = 3

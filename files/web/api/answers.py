@@ -24,10 +24,10 @@ from ninja.responses import Status
 
 from files.models import KeptAnswer
 from files.models.answers import KEPT
-from files.records import clock
 from files.web.api import shapes
 from files.web.api.entrance import token_of
 from files.web.api.problems import Problem
+from runtime import clock
 
 HEADER: Final = "Idempotency-Key"
 REPLAYED: Final = "Idempotent-Replay"
