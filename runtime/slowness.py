@@ -101,6 +101,8 @@ class Body:
         """Seconds for a piece; whoever takes uploads gives more."""
         self.slow: TooSlow | None = None
         """Why it has ended, where it was too slow."""
+        self.taken = 0
+        """Bytes of it that were read."""
 
     def read(self, size: int = -1, /) -> bytes:
         """So many bytes, or all that is left.
@@ -141,6 +143,7 @@ class Body:
             piece = self._body.read(wanted)
         finally:
             handled.waiting, handled.heard = None, time.monotonic()
+        self.taken += len(piece)
         if len(piece) < wanted and handled.heard - begun >= patience:
             self.slow = TooSlow(patience, settings.LOWEST_RATE)
         return piece

@@ -19,6 +19,7 @@ from django.core.wsgi import get_wsgi_application
 
 from runtime import connections, stopping
 from runtime.connection_release import Unheld
+from runtime.lingering import Lingering
 from runtime.slowness import Patient
 from securestore.logs import Console
 
@@ -123,5 +124,5 @@ def settle_down() -> None:
     gc.freeze()
 
 
-application = Unheld(Patient(start()))
+application = Lingering(Unheld(Patient(start())))
 settle_down()
