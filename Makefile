@@ -42,7 +42,7 @@ run: $(VENV)/runtime.stamp $(VENDOR)/stamp lanes $(CLIENT)/about.json ## Set eve
 .PHONY: install
 install: ## Install what a deployment needs: sudo make install PYTHON=/usr/bin/python3
 	@umask 022 && $(MAKE) --no-print-directory $(VENV)/site.stamp lanes pages client
-	@umask 022 && $(BIN)/python -m compileall -q accounts audit files runtime securestore
+	@umask 022 && $(BIN)/python -m compileall -q accounts audit files notices runtime securestore
 
 # Node.js only builds what browsers get: on any machine, and static/vendor can be copied from there.
 .PHONY: pages

@@ -65,6 +65,7 @@ class Answer:
         self._chunks = iter(answer)
         self._body = body
         self._length = length
+        self._is_over = False
 
     def __iter__(self) -> Iterator[bytes]:
         return self
@@ -77,6 +78,9 @@ class Answer:
             raise
 
     def _read_on(self) -> None:
+        if self._is_over:
+            return
+        self._is_over = True
         self._body.patience = PATIENCE
         until = time.monotonic() + SECONDS
         try:
@@ -88,6 +92,10 @@ class Answer:
             return
 
     def close(self) -> None:
-        """The answer is over: whoever made it has to know (PEP 3333)."""
+        """The answer is over: whoever made it has to know (PEP 3333).
+
+        Of one without a body, the web server asks for no chunk at all.
+        """
+        self._read_on()
         if (close := getattr(self._answer, "close", None)) is not None:
             close()

@@ -89,3 +89,12 @@ def test_the_python_that_is_named_is_the_one_that_is_used(tree: Path) -> None:
 def test_what_takes_longest_is_there() -> None:
     """It is begun first: a file of another name would be begun last."""
     assert [name for name in LONGEST if not (ROOT / "tests" / name).exists()] == []
+
+
+@pytest.mark.integration
+def test_a_deployment_has_the_byte_code_of_all_that_it_runs(tree: Path) -> None:
+    """The service's account may write none, and would compile it anew at every start."""
+    built(tree, digest(tree))
+    [line] = [one for one in make(tree, "-n", "install", NAMED).splitlines() if "compileall" in one]
+    packages = {path.parent.name for path in ROOT.glob("*/__init__.py")}
+    assert set(line.split("-q ")[1].split()) == packages - {"launcher", "client", "benchmarks"}

@@ -69,6 +69,18 @@ def test_what_is_left_is_read_once_the_answer_is_out() -> None:
     ]
 
 
+def test_an_answer_that_is_closed_before_anything_was_asked_of_it() -> None:
+    body = Arriving(900)
+    answering = Answering(body)
+
+    def application(environ: dict[str, Any], _start: object) -> Answering:
+        environ["wsgi.input"] = Body(body, Handled("192.0.2.1", 0.0))
+        return answering
+
+    Lingering(application)({"CONTENT_LENGTH": "900"}, start_response).close()
+    assert answering.told == ["closed 0"]
+
+
 def test_no_more_is_read_than_the_body_has() -> None:
     assert answer(900, length=300).told[-1] == "closed 600"
 
