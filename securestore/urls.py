@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
 
-from files.web import access_requests, lists, people, tokens, uploads
+from files.web import access_requests, lists, own_links, people, tokens, uploads
 from files.web.outside import asked, asked_transfers
 from securestore import health, metrics, scripts
 from securestore.errors import closed
@@ -18,6 +18,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("recent/", lists.recent_files, name="recent"),
     path("trash/", lists.trash_list, name="trash"),
     path("notices/", include("notices.urls")),
+    path("links/", own_links.own_links, name="own_links"),
     path("asked/", access_requests.asked, name="access_requests"),
     path("asked/new/", access_requests.ask, name="ask_for_access"),
     path("asked/<int:number>/", access_requests.answer, name="access_request"),

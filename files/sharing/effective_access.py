@@ -101,6 +101,35 @@ def managers(record: Item) -> QuerySet[User]:
     return _named_by(record, grants).filter(is_active=True)
 
 
+def managed_on_the_way(record: Item, people: Collection[User]) -> dict[int, set[UUID]]:
+    """Of the thing and the folders above it those that each of these people manages.
+
+    Who manages a folder manages all below it. Three queries, however many people.
+    """
+    above = _above([record])
+    if _is_asleep(record, above):
+        return {}
+    users = list(people)
+    groups = _groups_of(users)
+    named = Q(user__in=users) | Q(group__in=set().union(*groups.values()))
+    grants = _over(record, above).live().filter(named, level=Grant.Level.MANAGE)
+    rows: list[Any] = list(grants.values_list("user_id", "group_id", "folder_id", "file_id"))
+    # The nearest first: the farthest that somebody manages covers all before it.
+    places = list(dict.fromkeys([record.pk, *(folder.pk for folder in _path(record, above))]))
+    found: dict[int, set[UUID]] = {}
+    for user in users:
+        if record.owner_id == user.pk:
+            found[user.pk] = set(places)
+            continue
+        given = [
+            places.index(file_id if folder_id is None else folder_id)
+            for user_id, group_id, folder_id, file_id in rows
+            if user_id == user.pk or group_id in groups[user.pk]
+        ]
+        found[user.pk] = set(places[: max(given) + 1]) if given else set()
+    return found
+
+
 def shut_out(record: Item, at: datetime | None = None) -> QuerySet[User]:
     """Those whom it or a grant over it names, and who cannot see it all the same."""
     named = _named_by(record, _over(record, _above([record])))
@@ -123,7 +152,7 @@ def explain_readers(
     above = _above([record])
     in_question = Q(user__in=users) | Q(group__in=set().union(*groups_of.values()))
     grants = _few(_over(record, above).filter(in_question), now=now, live=live)
-    permitted = _who_may_download(users)
+    permitted = who_may(users, Permission.DOWNLOAD)
     return [
         Explained(
             user,
@@ -175,7 +204,7 @@ def explain_files(
     folders = {folder.pk for path in above.values() for folder in path}
     over_any = Grant.objects.filter(Q(file__in=files) | Q(folder__in=folders))
     grants = _few(over_any.naming(user), now=now, live=live)
-    may_download = bool(_who_may_download([user]))
+    may_download = bool(who_may([user], Permission.DOWNLOAD))
     return [
         Explained(
             user,
@@ -245,8 +274,9 @@ def _groups_of(users: Sequence[User]) -> defaultdict[int, set[int]]:
     return groups
 
 
-def _who_may_download(users: Sequence[User]) -> set[int]:
-    may = User.objects.with_perm(Permission.DOWNLOAD.value, backend=_BACKEND)
+def who_may(users: Collection[User], permission: Permission) -> set[int]:
+    """Which of these people are active and have that permission. One query."""
+    may = User.objects.with_perm(permission.value, backend=_BACKEND)
     return set(may.filter(pk__in=[user.pk for user in users]).values_list("pk", flat=True))
 
 

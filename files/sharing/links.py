@@ -17,7 +17,7 @@ from uuid import UUID
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Case, F, Value, When
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -30,8 +30,9 @@ from accounts.outside import LINK, Door, capability, codes, passwords
 from audit import Event
 from files import access
 from files.access import Permission, Person, access_of, folders_visible_to, visible_to
-from files.models import FileRecord, Folder, Item, Link, LinkQuerySet
+from files.models import Ancestry, FileRecord, Folder, Item, Link, LinkQuerySet
 from files.records.names import clean_line
+from files.sharing import effective_access
 from files.vault.counting import told
 from notices import Kind, mail, notify
 from runtime import moments
@@ -253,32 +254,42 @@ def links_of(item: Item) -> LinkQuerySet:
 def links_reaching(item: Item) -> list[Link]:
     """The links that work now by themselves and lead to it, those of folders above among them.
 
-    Whether their makers' access lasts is not asked: they may sleep.
+    Whether their makers' access lasts is not asked: they may sleep. One query.
     """
-    above = Q(folder__below__descendant=item.covered_from_id)
-    own = Q(**{f"{item.kind}_id": item.pk})
-    found = Link.objects.open().filter(own | above).select_related("maker", "file", "folder")
-    return list(found.distinct().order_by("-created_at", "-pk")[: 2 * AT_MOST])
+    links = Link.objects.open().select_related("maker", "file", "folder").order_by()
+    above = Ancestry.objects.filter(descendant=item.covered_from_id).values("ancestor")
+    # Two questions, each by its index: as one it would look at all links.
+    found = links.filter(**{f"{item.kind}_id": item.pk}).union(links.filter(folder__in=above))
+    return list(found.order_by("-created_at", "-id")[: 2 * AT_MOST])
 
 
 def awake(item: Item, found: Iterable[Link]) -> set[int]:
     """Which of these, which lead to it, work now: by themselves, and by their makers' access.
 
-    So many queries for each of their makers, of whom there are few.
+    Four queries at most, however many they are and whoever made them.
     """
-    works: dict[int, bool] = {}
-    awake: set[int] = set()
-    if not settings.LINKS:
-        return awake
-    for link in found:
-        if link.state != "live" or not link.maker.is_active:
-            continue
-        key = link.maker_id if link.folder_id in {None, item.pk} else -link.pk
-        if key not in works:
-            works[key] = access_of(principal_of(link), item) is not None
-        if works[key]:
-            awake.add(link.pk)
-    return awake
+    live = [link for link in found if link.state == "live" and link.maker.is_active]
+    makers = {link.maker_id: link.maker for link in live}
+    if not makers or not settings.LINKS:
+        return set()
+    may = effective_access.who_may(makers.values(), Permission.LINK)
+    managed = effective_access.managed_on_the_way(item, makers.values())
+    return {
+        link.pk
+        for link in live
+        if link.maker_id in may
+        and (link.folder_id or link.file_id) in managed.get(link.maker_id, ())
+    }
+
+
+def made_by(user: User) -> LinkQuerySet:
+    """All links that somebody made, those that are not over first, then the newest first."""
+    now = timezone.now()
+    is_open = Case(
+        When(ended_at=None, revoked_at=None, expires_at__gt=now, then=Value(0)), default=Value(1)
+    )
+    found: LinkQuerySet = Link.objects.filter(maker=user).order_by(is_open, "-created_at", "-pk")
+    return found.select_related("file", "folder")
 
 
 # --- Coming by one ------------------------------------------------------------------------------

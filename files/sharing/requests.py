@@ -16,7 +16,20 @@ from uuid import UUID
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Aggregate, Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import (
+    Aggregate,
+    Case,
+    Count,
+    Exists,
+    F,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Sum,
+    Value,
+    When,
+)
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -174,6 +187,14 @@ def requests_managed_by(principal: Principal) -> QuerySet[FileRequest]:
     """Requests for folders that the principal manages: to look at, and to end."""
     managed = folders_managed_by(principal).values("pk")
     return FileRequest.objects.filter(folder__in=managed).select_related("folder", "maker")
+
+
+def made_by(user: User) -> QuerySet[FileRequest]:
+    """All requests that somebody made, those that are not over first, then the newest first."""
+    now = timezone.now()
+    is_open = Case(When(ended_at=None, expires_at__gt=now, then=Value(0)), default=Value(1))
+    found = FileRequest.objects.filter(maker=user).order_by(is_open, "-created_at", "-pk")
+    return found.select_related("folder")
 
 
 def with_numbers(requests: QuerySet[FileRequest]) -> QuerySet[FileRequest]:

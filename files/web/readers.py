@@ -13,11 +13,12 @@ from uuid import UUID
 from django.conf import settings
 from django.core.paginator import Page, Paginator
 from django.db.models import Count, QuerySet
+from django.utils.translation import gettext as _
 
 from accounts.models import User
 from files.access import Access
-from files.models import Folder, Grant, Item
-from files.sharing import delegating
+from files.models import Folder, Grant, Item, Link
+from files.sharing import delegating, links
 from files.sharing.inheritance import from_above
 from files.sharing.recipients import describe
 from files.web.words import Words, can
@@ -46,6 +47,23 @@ class Line:
 
 
 @dataclass(frozen=True)
+class LinkLine:
+    """One link by which people outside read it."""
+
+    link: Link
+    folder: Folder | None
+    """The folder that it is to, where it is another one than what the page is about, and seen."""
+    is_above: bool
+    is_awake: bool
+    """Whether its maker still has what it takes."""
+
+    @property
+    def name(self) -> str:
+        """What it is called: its note is for those who manage what it leads to."""
+        return _("link %(number)s") % {"number": self.link.pk} if self.is_above else str(self.link)
+
+
+@dataclass(frozen=True)
 class Readers:
     """Everybody who reads something, or did, by grants of its own and of folders above it."""
 
@@ -55,11 +73,12 @@ class Readers:
     inherited: Sequence[Line]
     ended: Page[Grant]
     ended_lines: Sequence[Line]
+    links: Sequence[LinkLine]
 
     @property
     def is_nobody(self) -> bool:
         """Whether it is its owner's alone."""
-        return not self.living.paginator.count and not self.inherited
+        return not self.living.paginator.count and not self.inherited and not self.links
 
 
 def readers_of(
@@ -67,7 +86,7 @@ def readers_of(
 ) -> Readers:
     """The lines of that page, for who manages it. `seen` are the folders above that they see.
 
-    Seven queries at most.
+    Twelve queries at most.
     """
     living = _page(item.grants.lasting(), page)
     ended = _page(item.grants.ended(), ended_page)
@@ -77,7 +96,22 @@ def readers_of(
     def lines(grants: Iterable[Grant]) -> list[Line]:
         return lines_of(grants, item, seen, sizes, access=access, user=user)
 
-    return Readers(living, lines(living), lines(above), ended, lines(ended))
+    return Readers(living, lines(living), lines(above), ended, lines(ended), _links_of(item, seen))
+
+
+def _links_of(item: Item, seen: Collection[UUID]) -> list[LinkLine]:
+    """The links that lead to it, its own and those to folders above. Five queries at most."""
+    found = links.links_reaching(item)
+    awake = links.awake(item, found)
+    return [
+        LinkLine(
+            link=one,
+            folder=one.folder if one.folder_id != item.pk and one.folder_id in seen else None,
+            is_above=one.folder_id not in {None, item.pk},
+            is_awake=one.pk in awake,
+        )
+        for one in found
+    ]
 
 
 def lines_of(

@@ -608,6 +608,10 @@ PAGES: dict[str, tuple[State, ...]] = {
     ),
     "folders:restore": (State(OWNER, "/folders/{gone_folder}/restore/"),),
     "folders:zip": (State(OWNER, FOLDER + "zip/", picture="zip"),),
+    "own_links": (
+        State(OWNER, "/links/", picture="own-links"),
+        State(NEWCOMER, "/links/"),
+    ),
     "ask_for_access": (
         State(READER, ASK, picture="ask-for-access"),
         State(READER, ASK, fill(("reason", "  "))),

@@ -387,6 +387,7 @@ NO_FILE: dict[str, str] = {
     # For any id alike: tests/files/web/test_access_requests.py.
     "ask_for_access": SIGNED_IN,
     "access_requests": SIGNED_IN,
+    "own_links": SIGNED_IN,  # It takes numbers of one's own, and knows no others.
     "access_request": SIGNED_IN,
     "uploads": SIGNED_IN,
     # Accounts

@@ -160,6 +160,43 @@ def test_whatever_is_the_matter_the_same_is_asked(
         assert asked(made.text) == unknown, name
 
 
+def test_which_are_awake_is_found_at_once_as_each_is_by_itself(alice: User, bob: User) -> None:
+    """Of those that lead to a file, by whoever, at any height: four queries, however many."""
+    bob = may_link(bob)
+    alice = may_link(alice)
+    upper = placing.add_folder(placing.root_of(alice), "Upper", added_by=alice)
+    lower = placing.add_folder(upper, "Lower", added_by=alice)
+    record = placed(alice, lower, name="Plan")
+    Grant.objects.create(folder=upper, user=bob, level="manage")
+    made = [
+        make(item, Terms(), actor=actor)
+        for item in (upper, lower, record)
+        for actor in (alice, bob)
+    ]
+    texts = {one.link.pk: one.text for one in made}
+
+    def agree() -> set[int]:
+        found = links.links_reaching(record)
+        assert {one.pk for one in found} == set(texts)
+        with CaptureQueriesContext(connection) as queries:
+            awake = links.awake(record, found)
+        assert len(queries) <= 4
+        assert awake == {pk for pk, text in texts.items() if find(text) is not None}
+        return awake
+
+    assert len(agree()) == 6
+    Grant.objects.update(folder=lower)
+    assert len(agree()) == 5
+    for name, (lose, regain) in SLEEPS.items():
+        if name != "put away":
+            lose(made[3].link)
+            assert len(agree()) == 3, name
+            regain(made[3].link)
+    Folder.objects.filter(pk=upper.pk).update(trashed_at=timezone.now())
+    record.refresh_from_db()
+    assert not agree()
+
+
 def test_an_end_is_told_once(maker: User) -> None:
     made = make(placed(maker), Terms(), actor=maker)
     now = timezone.now()

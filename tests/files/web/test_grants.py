@@ -307,7 +307,7 @@ def test_the_page_shows_grants_in_a_constant_number_of_queries(
 ) -> None:
     for _ in range(30):
         give(record, bob)
-    with django_assert_max_num_queries(13):
+    with django_assert_max_num_queries(14):
         page = sharer.get(_url(record))
     assert page.content.decode().count('name="revoke"') == 30
 

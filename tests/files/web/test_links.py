@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import re
+import secrets
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import Permission
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
 from accounts import tokens
 from accounts.models import User
-from files.models import KeptAnswer, Link
-from files.sharing import links
+from files.access import Person
+from files.models import Grant, KeptAnswer, Link
+from files.sharing import links, requests
+from files.tree import placing
+from tests.files.conftest import give
 from tests.files.sharing.test_links import may_link
 from tests.files.test_models import placed
 
@@ -70,3 +78,92 @@ def test_the_api_makes_lists_and_ends_them(alice: User) -> None:
     assert client.delete(f"/api/v1/links/{told['id']}").status_code == 204
     assert [one["status"] for one in client.get(at).json()["links"]] == ["revoked"]
     assert client.delete("/api/v1/links/999999").status_code == 404
+
+
+def _numbers(page: str, name: str) -> list[int]:
+    return [int(one) for one in re.findall(rf'name="{name}" value="(\d+)"', page)]
+
+
+def test_all_that_one_made_is_on_one_page_and_ended_there(
+    client: Client, alice: User, bob: User
+) -> None:
+    """What lasts first; what one sees no more has no name, and ends all the same."""
+    give_request = Permission.objects.get(codename="add_request")
+    for user in (alice, bob):
+        user.user_permissions.add(give_request)
+    alice, bob = may_link(alice), may_link(bob)
+    client.force_login(bob)
+    record, folder = (
+        placed(alice, name="Plan"),
+        placing.add_folder(placing.root_of(bob), "Cases", added_by=bob),
+    )
+    give(record, bob, level="manage")
+    theirs = links.make(record, links.Terms(), actor=alice).link
+    over = links.make(folder, links.Terms(label="For nobody"), actor=bob).link
+    links.end(over, actor=bob)
+    first = links.make(folder, links.Terms(), actor=bob).link
+    second = links.make(record, links.Terms(), actor=bob).link
+    asked, _ = requests.make(folder, requests.Terms("Papers"), by=Person(bob), actor=bob)
+    listed = client.get("/links/").content.decode()
+    assert _numbers(listed, "end") == [second.pk, first.pk]
+    assert _numbers(listed, "end_request") == [asked.pk]
+    assert listed.index("Plan") < listed.index("For nobody")
+    assert ">asleep<" not in listed
+    # Access goes, and the name with it.
+    Grant.objects.update(revoked_at=timezone.now())
+    listed = client.get("/links/").content.decode()
+    assert "Plan" not in listed
+    assert listed.count(">asleep<") == 1
+    ended = client.post("/links/", {"end": str(second.pk)}, follow=True).content.decode()
+    assert "The link is ended." in ended
+    client.post("/links/", {"end_request": str(asked.pk)})
+    asked.refresh_from_db()
+    assert asked.ended_by == bob
+    for wrong in ({"end": str(theirs.pk)}, {"end_request": "999"}, {"end": "x"}, {}):
+        assert client.post("/links/", wrong).status_code == 404, wrong
+    theirs.refresh_from_db()
+    assert theirs.state == "live"
+
+
+def test_the_page_of_all_asks_as_much_for_many(
+    client: Client, alice: User, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    alice = may_link(alice)
+    client.force_login(alice)
+
+    def more() -> None:
+        folder = placing.add_folder(placing.root_of(alice), secrets.token_hex(4), added_by=alice)
+        for item in (folder, placed(alice, name=secrets.token_hex(4))):
+            links.make(item, links.Terms(), actor=alice)
+
+    more()
+    with CaptureQueriesContext(connection) as queries:
+        client.get("/links/")
+    for _ in range(5):
+        more()
+    with django_assert_num_queries(len(queries)):
+        client.get("/links/")
+
+
+def test_who_manages_it_sees_the_links_that_lead_to_it(
+    client: Client, alice: User, bob: User
+) -> None:
+    """Those to folders above, too; their notes are for who manages these."""
+    alice = may_link(alice)
+    folder = placing.add_folder(placing.root_of(alice), "Cases", added_by=alice)
+    record = placed(alice, folder, name="Plan")
+    above = links.make(folder, links.Terms(label="Of the case"), actor=alice).link
+    links.make(record, links.Terms(label="Of the plan"), actor=alice)
+    give(record, bob, level="manage")
+    client.force_login(bob)
+    page = client.get(record.get_absolute_url()).content.decode()
+    assert "Of the plan" in page
+    assert f"link {above.pk}<" in page
+    assert "Of the case" not in page
+    assert f"/folders/{folder.pk}/" not in page
+    assert ">asleep<" not in page
+    client.force_login(alice)
+    assert f"/folders/{folder.pk}/links/" in client.get(record.get_absolute_url()).content.decode()
+    alice.user_permissions.clear()
+    page = client.get(record.get_absolute_url()).content.decode()
+    assert page.count(">asleep<") == 2
