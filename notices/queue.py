@@ -30,6 +30,7 @@ from django.core.mail import EmailMultiAlternatives, get_connection
 from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet, Value
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_noop
 
 from notices import digests, finders, sealing
 from notices.html import as_html
@@ -52,9 +53,11 @@ WAITS: Final = tuple(timedelta(minutes=minutes) for minutes in (1, 2, 4, 8, 16, 
 PATIENCE: Final = timedelta(days=5)
 """For which a receiver is asked for again whose server says: later (RFC 5321, section 4.5.4.1)."""
 
-TAKEN_OVER = "Another process sends it: this one stood still for longer than its lease."
-TOO_LATE = "It was not sent in the time for which it was of use."
-ALTERED = "It is not sent, for %s: see docs/operations.md, Mail."
+TAKEN_OVER: Final = gettext_noop(
+    "Another process sends it: this one stood still for longer than its lease."
+)
+TOO_LATE: Final = gettext_noop("It was not sent in the time for which it was of use.")
+ALTERED: Final = gettext_noop("It is not sent, for %(why)s: see docs/operations.md, Mail.")
 
 
 class Outcome(StrEnum):
@@ -190,7 +193,7 @@ def send(mail: Mail, server: Server) -> tuple[Outcome, str]:
     try:
         message = _message(mail)
     except Altered as altered:
-        return _end(mail, ALTERED % altered)
+        return _end(mail, ALTERED % {"why": altered})
     except KeyAway as away:
         return _later(mail, str(away), Outcome.AWAY)
     try:
@@ -252,6 +255,17 @@ def in_words(error: Exception) -> str:
     else:
         said = f"{type(error).__name__}: {error}"
     return " ".join(said.split())
+
+
+def said(words: str) -> str:
+    """What a mail's row says of it, for who reads it now: our own sentences in their language, and
+    those of servers as they are."""
+    if words in {TAKEN_OVER, TOO_LATE}:
+        return gettext(words)
+    for why in (sealing.REWRITTEN, sealing.OTHER_KEY, sealing.OF_ANOTHER):
+        if words == ALTERED % {"why": why}:
+            return gettext(ALTERED) % {"why": gettext(why)}
+    return words
 
 
 def _text(answer: bytes | str) -> str:

@@ -10,12 +10,19 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 from functools import cache
-from typing import Protocol
+from typing import Final, Protocol
 
 from cryptography.fernet import Fernet, InvalidToken
 from django.conf import settings
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext_noop
 from django.views.decorators.debug import sensitive_variables
+
+REWRITTEN: Final = gettext_noop("what it says was altered in the database")
+OTHER_KEY: Final = gettext_noop("its key was altered in the database")
+OF_ANOTHER: Final = gettext_noop(
+    "its row names another message or receiver than it was written for"
+)
 
 
 class Altered(Exception):
@@ -80,7 +87,7 @@ def open_(sealed: Sealed, *, message_id: str, to: str) -> Letter:
     try:
         letter = Letter(**json.loads(Fernet(key).decrypt(sealed.content)))
     except (InvalidToken, ValueError, TypeError):
-        raise Altered("what it says was altered in the database") from None
+        raise Altered(REWRITTEN) from None
     if (letter.message_id, letter.to) != (message_id, to):
-        raise Altered("its row names another message or receiver than it was written for")
+        raise Altered(OF_ANOTHER)
     return letter

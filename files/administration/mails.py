@@ -48,7 +48,7 @@ class StateFilter(admin.SimpleListFilter):
 class MailAdmin(Guarded, admin.ModelAdmin[Mail]):
     """To be read; what fails may be tried again at once."""
 
-    list_display = ("kind", "to", "state", "made_at", "sent_at", "attempts", "last_error")
+    list_display = ("kind", "to", "state", "made_at", "sent_at", "attempts", "said")
     list_display_links = None
     list_filter = (StateFilter,)
     search_fields = ("to", "message_id")
@@ -60,6 +60,10 @@ class MailAdmin(Guarded, admin.ModelAdmin[Mail]):
     def state(self, mail: Mail) -> Any:
         return STATES[mail.state]
 
+    @admin.display(description=_("what the mail server said"))
+    def said(self, mail: Mail) -> str:
+        return queue.said(mail.last_error)
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
@@ -68,7 +72,8 @@ class MailAdmin(Guarded, admin.ModelAdmin[Mail]):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Mail | None = None) -> Any:
         hidden = {"content", "wrapped_key", "master_key_id", "lease", "leased_until", "language"}
-        return [field.name for field in Mail._meta.fields if field.name not in hidden]
+        hidden.add("last_error")  # As `said`.
+        return [*(field.name for field in Mail._meta.fields if field.name not in hidden), "said"]
 
     def get_fields(self, request: HttpRequest, obj: Mail | None = None) -> Any:
         return self.get_readonly_fields(request, obj)

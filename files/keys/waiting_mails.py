@@ -43,7 +43,7 @@ class Keys(sealing.Keys):
         except KeyServiceError as error:
             raise sealing.KeyAway(str(error)) from error
         except CryptoError:
-            raise sealing.Altered("its key was altered in the database") from None
+            raise sealing.Altered(sealing.OTHER_KEY) from None
 
 
 def _sealed() -> QuerySet[Mail]:

@@ -163,7 +163,8 @@ def grant(asked: AccessRequest, terms: Terms, *, by: Principal, actor: User) -> 
     """
     with transaction.atomic():
         row, item = _locked(asked, by)
-        outcome = delegating.share([item], [row.asker], terms, actor=actor)[0]
+        # They are told once: that they have what they asked for.
+        outcome = delegating.share([item], [row.asker], terms, actor=actor, tell=False)[0]
         row.grant = outcome.grant
         _answer(row, AccessRequest.Answer.GRANTED, terms.reason, actor)
         _record(

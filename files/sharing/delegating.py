@@ -21,9 +21,16 @@ from runtime import moments
 
 
 def share(
-    items: Collection[Item], recipients: Collection[User | Group], terms: Terms, *, actor: User
+    items: Collection[Item],
+    recipients: Collection[User | Group],
+    terms: Terms,
+    *,
+    actor: User,
+    tell: bool = True,
 ) -> list[Outcome]:
     """Give as somebody who may manage all of these, and no further than their own access reaches.
+
+    Whom it is given to is told, unless not `tell`: then the caller tells them.
 
     To every recipient every one of them: all of it, or nothing. Raises ValidationError with all
     that is in the way, also where something would outlast what it rests on.
@@ -32,7 +39,7 @@ def share(
         problems = _beyond_reach(items, recipients, terms, actor)
         if problems:
             raise ValidationError(problems)
-        return give(items, recipients, terms, actor)
+        return give(items, recipients, terms, actor, tell=tell)
 
 
 def _beyond_reach(

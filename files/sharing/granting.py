@@ -185,7 +185,12 @@ def grant_many(
 
 
 def give(
-    items: Collection[Item], recipients: Collection[User | Group], terms: Terms, actor: User
+    items: Collection[Item],
+    recipients: Collection[User | Group],
+    terms: Terms,
+    actor: User,
+    *,
+    tell: bool = True,
 ) -> list[Outcome]:
     """Every one of these to every recipient, whoever is asked for it. In a transaction."""
     # Two such steps at once would make the same grants twice.
@@ -220,7 +225,8 @@ def give(
             told.append(Outcome(item, to, same, How.EXTENDED if longer else How.SAME))
     for one in Grant.objects.bulk_create([one.grant for one in told if one.how is How.MADE]):
         _record_new(one, actor, one.target, own_groups)
-    _tell([one.grant for one in told if one.how is How.MADE], actor)
+    if tell:
+        _tell([one.grant for one in told if one.how is How.MADE], actor)
     return told
 
 

@@ -18,7 +18,7 @@ from accounts.models import User
 from files.crypto.keyring import LocalMasterKey, generate_master_key
 from files.keys import master_keys, waiting_mails
 from files.rotation import retirement, rewrapping
-from notices import mail, queue
+from notices import mail, queue, sealing
 from notices.models import Mail
 from notices.queue import Outcome
 from runtime import leases
@@ -300,3 +300,17 @@ def test_an_account_reads_it_in_its_language(alice: User) -> None:
     [sent] = delivered()
     assert isinstance(sent, EmailMessage)
     assert "mot de passe" in sent.subject
+
+
+def test_what_we_say_ourselves_of_a_mail_is_in_the_language_of_who_reads_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of the rest the servers' words stand as they are."""
+    monkeypatch.setattr(queue, "gettext", lambda text: f"deutsch: {text}")
+    for ours in (queue.TOO_LATE, queue.TAKEN_OVER):
+        assert queue.said(ours) == f"deutsch: {ours}"
+    for why in (sealing.REWRITTEN, sealing.OTHER_KEY, sealing.OF_ANOTHER):
+        said = queue.said(queue.ALTERED % {"why": why})
+        assert said == "deutsch: " + queue.ALTERED % {"why": f"deutsch: {why}"}
+    for theirs in ("550 no such user: 100 %", ""):
+        assert queue.said(theirs) == theirs
