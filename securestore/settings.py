@@ -122,7 +122,10 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "notices.bell.unread",
             ],
-            "builtins": ["securestore.templatetags.measures"],
+            "builtins": [
+                "securestore.templatetags.measures",
+                "securestore.templatetags.rows",
+            ],
         },
     },
 ]

@@ -6,26 +6,18 @@ those of the language, and moments those of the time zone, that `accounts.prefer
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from django import template
 from django.conf import settings
-from django.contrib.humanize.templatetags.humanize import intcomma
-from django.template.defaultfilters import filesizeformat
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
-from django.utils.translation import ngettext
 
-from runtime import moments
+from runtime.moments import as_moment
+from runtime.sizes import as_size
 
 register = template.Library()
 
 
-@register.filter
-def as_size(size: int) -> SafeString:
-    """A number of bytes as a `data` element: `1.2 MB`, and to the byte in its title."""
-    exact = ngettext("%(size)s byte", "%(size)s bytes", size) % {"size": intcomma(size)}
-    return format_html('<data value="{}" title="{}">{}</data>', size, exact, filesizeformat(size))
+register.filter(as_size)
+register.filter(as_moment)
 
 
 @register.simple_tag
@@ -40,14 +32,3 @@ def abuse_contact() -> str:
     text: str = settings.ABUSE_CONTACT
     target = text if text.startswith("http") else f"mailto:{text}"
     return format_html('<a href="{}" rel="noreferrer">{}</a>', target, text) if text else ""
-
-
-@register.filter(expects_localtime=True)
-def as_moment(moment: datetime) -> SafeString:
-    """A moment as a `time` element: to the minute, and by ISO 8601 to the second in its title."""
-    return format_html(
-        '<time datetime="{}" title="{}">{}</time>',
-        moment.isoformat(),
-        moment.isoformat(sep=" ", timespec="seconds"),
-        moments.in_words(moment),
-    )

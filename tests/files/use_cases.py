@@ -347,6 +347,7 @@ MODULES: dict[str, str] = {
     "files.web.outside.links": PAGES,
     "files.web.people": PAGES,
     "files.web.requested": PAGES,
+    "files.web.rows": PAGES,
     "files.web.viewing": PAGES,
     "files.web.upload_form": PAGES,
     "files.web.versions": PAGES,
