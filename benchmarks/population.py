@@ -70,7 +70,7 @@ def populate(size: int) -> Population:
     from files.tree import placing
 
     members = ensure_members_group()
-    names = ("owner", "reader", "newcomer", "joiner", "guest")
+    names = ("owner", "reader", "newcomer", "joiner", "guest", "stranger")
     people = [User.objects.create(username=name) for name in names]
     team, crowd = (Group.objects.create(name=name) for name in ("Team", "Crowd"))
     joined = [Group.objects.create(name=f"Group {number}") for number in range(GROUPS)]
@@ -78,7 +78,7 @@ def populate(size: int) -> Population:
         person.groups.add(members)
     people[1].groups.add(team)
     people[3].groups.add(*joined)
-    owner, reader, newcomer, joiner, guest = (person.pk for person in people)
+    owner, reader, newcomer, joiner, guest, stranger = (person.pk for person in people)
     root = placing.root_of(people[0])
     folders = _Folders(max(size // 10, 20), owner, _literal(root.pk))
     with _indexed_at_the_end(), transaction.atomic(), connection.cursor() as cursor:
@@ -97,7 +97,7 @@ def populate(size: int) -> Population:
                 f"f.place = {newest}",
                 f"files_filerecord f CROSS JOIN {series}",
             ),
-            *folders.grants(reader, team.pk, crowd.pk, guest, [group.pk for group in joined]),
+            *folders.grants(reader, team.pk, stranger, guest, [group.pk for group in joined]),
         ):
             cursor.execute(statement)
     with connection.cursor() as cursor:
@@ -203,10 +203,11 @@ class _Folders:
         yield _insert("files_entry", of_file, "files_filerecord")
 
     def grants(
-        self, reader: int, team: int, crowd: int, guest: int, joined: list[int]
+        self, reader: int, team: int, stranger: int, guest: int, joined: list[int]
     ) -> Iterator[str]:
         """A quarter each to the reader and, in equal parts, their group and the joiner's; and half
-        of them of one folder to nobody."""
+        of them of one folder to people who are nobody else here. To groups so many cannot be: what
+        a group has, it is not given twice."""
         tree = f"({_series(self.count)}) s"
         folder = _folder_id("n")
         group = f"{joined[0]} + n % {len(joined)}"
@@ -214,7 +215,7 @@ class _Folders:
         yield self._grant(folder, "NULL", f"{team}", f"{tree} WHERE n % 4 = 1")
         yield self._grant(folder, "NULL", group, f"{tree} WHERE n % 4 = 3")
         one = _folder_id("2")
-        yield self._grant(one, "NULL", f"{crowd}", tree)
+        yield self._grant(one, f"{stranger}", "NULL", tree)
         yield self._grant(_folder_id(f"{CHAIN} + 1"), f"{guest}", "NULL", "(SELECT 1 AS n) s")
 
     def _insert(

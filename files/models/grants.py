@@ -23,6 +23,8 @@ from files.models.folders import Folder
 from files.models.records import FileRecord
 from files.records.ordering import FilePlaceField
 
+_MAY_BE_OVER = Q(revoked_at__isnull=False) | Q(expires_at__isnull=False)
+
 
 class GrantQuerySet(models.QuerySet["Grant"]):
     def live(self, at: datetime | None = None) -> GrantQuerySet:
@@ -171,6 +173,23 @@ class Grant(models.Model):
                 fields=["group", "folder"],
                 condition=Q(folder__isnull=False, group__isnull=False),
                 name="grant_group_folder",
+            ),
+            # What has ended, without all that has not: who is let in for good is in neither.
+            models.Index(
+                fields=["file", "-created_at", "-id"],
+                condition=Q(file__isnull=False) & _MAY_BE_OVER,
+                name="grant_file_over",
+            ),
+            models.Index(
+                fields=["folder", "-created_at", "-id"],
+                condition=Q(folder__isnull=False) & _MAY_BE_OVER,
+                name="grant_folder_over",
+            ),
+            # Whether one of somebody's groups has it: however many people have it, groups are few.
+            models.Index(
+                fields=["folder", "group"],
+                condition=Q(folder__isnull=False, group__isnull=False, revoked_at__isnull=True),
+                name="grant_folder_groups",
             ),
             models.Index(
                 fields=["folder", "-created_at", "-id"],

@@ -6,12 +6,11 @@ Living access and what has ended are told apart. What is said here decides nothi
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from django.conf import settings
-from django.core.paginator import Page, Paginator
 from django.db.models import Count, QuerySet
 from django.utils.translation import gettext as _
 
@@ -64,21 +63,60 @@ class LinkLine:
 
 
 @dataclass(frozen=True)
+class Part:
+    """One page of many grants. How many there are is not counted: of a file that thousands may read
+    that takes longer than the page."""
+
+    grants: Sequence[Grant]
+    number: int
+    has_next: bool
+
+    def __iter__(self) -> Iterator[Grant]:
+        return iter(self.grants)
+
+    @property
+    def has_previous(self) -> bool:
+        """Whether there are pages before it."""
+        return self.number > 1
+
+    @property
+    def has_other_pages(self) -> bool:
+        """Whether it is not the only one."""
+        return self.has_previous or self.has_next
+
+    @property
+    def previous_page_number(self) -> int:
+        """Of the page before."""
+        return self.number - 1
+
+    @property
+    def next_page_number(self) -> int:
+        """Of the page after."""
+        return self.number + 1
+
+    @property
+    def how_many(self) -> str:
+        """How many there are up to here, with a + where there are more; "" for none at all."""
+        known = (self.number - 1) * settings.GRANTS_PER_PAGE + len(self.grants)
+        return f"{known}{'+' if self.has_next else ''}" if known else ""
+
+
+@dataclass(frozen=True)
 class Readers:
     """Everybody who reads something, or did, by grants of its own and of folders above it."""
 
-    living: Page[Grant]
+    living: Part
     lines: Sequence[Line]
     """Of the page of living grants."""
     inherited: Sequence[Line]
-    ended: Page[Grant]
+    ended: Part
     ended_lines: Sequence[Line]
     links: Sequence[LinkLine]
 
     @property
     def is_nobody(self) -> bool:
         """Whether it is its owner's alone."""
-        return not self.living.paginator.count and not self.inherited and not self.links
+        return not self.living.how_many and not self.inherited and not self.links
 
 
 def readers_of(
@@ -150,9 +188,16 @@ def sizes_of(group_ids: Iterable[int | None]) -> dict[int, int]:
     return dict(members.values_list("group").annotate(people=Count("user")))
 
 
-def _page(grants: QuerySet[Grant], number: str) -> Page[Grant]:
+def _page(grants: QuerySet[Grant], number: str) -> Part:
+    """That page; the first one for what is no number, or a page that is not there."""
+    length = settings.GRANTS_PER_PAGE
     shown = grants.select_related("user", "group", "granted_by", "folder")
-    return Paginator(shown, settings.GRANTS_PER_PAGE).get_page(number)
+    asked = int(number) if number.isascii() and number.isdigit() and len(number) < 7 else 1
+    for page in dict.fromkeys((max(asked, 1), 1)):
+        found = list(shown[(page - 1) * length : page * length + 1])
+        if found:
+            return Part(found[:length], page, len(found) > length)
+    return Part((), 1, has_next=False)
 
 
 def _is_above(grant: Grant, item: Item) -> bool:

@@ -132,6 +132,28 @@ def test_one_folder_costs_no_more_for_what_is_in_it_or_its_grants(
     assert most_rows(look) <= MOST
 
 
+def test_a_folder_that_thousands_may_open_is_as_quick_for_everybody_else(
+    population: Population,
+) -> None:
+    """Whoever comes by a group is not looked for among people."""
+    person = Person(User.objects.get(username="joiner"))
+    folder = Folder.objects.get(pk=population.granted)
+    assert folder.grants.count() > (most := SIZE // 20)
+
+    def look() -> None:
+        for rule in (access.folders_visible_to, access.addable_by, access.folders_managed_by):
+            rule(person).filter(pk=folder.pk).first()
+
+    assert most_rows(look) < most
+
+
+def test_what_has_ended_is_not_looked_for_among_all_that_counts(population: Population) -> None:
+    record = FileRecord.objects.get(pk=population.newest)
+    assert record.grants.count() > SIZE // 20
+    page = record.grants.ended().select_related("user", "group", "granted_by")[:100]
+    assert most_rows(lambda: list(page)) < SIZE // 20
+
+
 @pytest.mark.parametrize("who", ["owner", "reader", "newcomer"])
 def test_no_filtered_page_reads_more_than_its_bounds(
     population: Population, bounded: None, who: str

@@ -324,10 +324,10 @@ def test_many_grants_are_paged(
         sharer.get(_url(record), {"page": page}).content.decode().count('name="revoke"')
         for page in ("1", "2", "3", "x", "99")
     ]
-    assert counts == [2, 2, 1, 2, 1]
+    assert counts == [2, 2, 1, 2, 2]
     page = sharer.get(_url(record)).text
     assert "?page=2" in page
-    assert "Ended access (3)" in page
+    assert "Ended access (2+)" in page
     assert '<details class="ended">' in page
     assert "?earlier=2" in page
     page = sharer.get(_url(record), {"earlier": "2"}).text
