@@ -14,10 +14,13 @@ WIDTH = 500
 """Pixels of an image's row."""
 
 
-def pdf(texts: Iterable[str], *, weight: int = 0, encrypted: bool = False) -> bytes:
+def pdf(
+    texts: Iterable[str], *, weight: int = 0, encrypted: bool = False, scattered: bool = False
+) -> bytes:
     """A PDF with a page for each text, in a standard font that is not embedded.
 
-    Each page has an image of `weight` random bytes, as scans have them.
+    Each page has an image of `weight` random bytes, as scans have them. Where it is `scattered`,
+    what says of what a page consists stands beside its contents.
     """
     pages = list(texts)
     objects: list[bytes] = []
@@ -31,8 +34,14 @@ def pdf(texts: Iterable[str], *, weight: int = 0, encrypted: bool = False) -> by
         head = f"<< {entries} /Length {len(content)} >>\nstream\n".encode()
         return head + content + b"\nendstream"
 
+    def page(resources: str, content: int) -> int:
+        head = f"<< /Type /Page /Parent {tree} 0 R /MediaBox [0 0 612 792] "
+        return add(f"{head}/Resources << {resources} >> /Contents {content} 0 R >>".encode())
+
     font = add(b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>")
+    tree = (3 if weight else 2) * len(pages) + 2
     inner = []
+    kids = []
     for text in pages:
         drawing = f"BT /F 24 Tf 72 700 Td ({text}) Tj ET"
         resources = f"/Font << /F {font} 0 R >>"
@@ -43,15 +52,10 @@ def pdf(texts: Iterable[str], *, weight: int = 0, encrypted: bool = False) -> by
             resources += f" /XObject << /I {image} 0 R >>"
             drawing += " q 400 0 0 320 72 300 cm /I Do Q"
         inner.append((resources, add(stream("", drawing.encode("latin-1")))))
+        if scattered:
+            kids.append(page(*inner.pop()))
     # Behind all contents, as LibreOffice and Ghostscript write them.
-    tree = len(objects) + len(pages) + 1
-    kids = [
-        add(
-            f"<< /Type /Page /Parent {tree} 0 R /MediaBox [0 0 612 792] "
-            f"/Resources << {resources} >> /Contents {content} 0 R >>".encode()
-        )
-        for resources, content in inner
-    ]
+    kids += [page(*one) for one in inner]
     listed = " ".join(f"{kid} 0 R" for kid in kids)
     assert add(f"<< /Type /Pages /Count {len(kids)} /Kids [{listed}] >>".encode()) == tree
     root = add(f"<< /Type /Catalog /Pages {tree} 0 R >>".encode())

@@ -163,9 +163,16 @@ def _group_name(name: str) -> str:
     """What the group would be called that is written so."""
     if name.lower().startswith("group:"):
         return name[len("group:") :].strip()
-    if match := re.fullmatch(r"group “(.+)”", name):
-        return match[1]
+    before, after = _spaced(describe(Group(name="\0"))).split("\0")
+    said = _spaced(name)
+    if said.startswith(before) and said.endswith(after) and len(said) > len(before + after):
+        return name[len(before) : len(name) - len(after)]
     return name
+
+
+def _spaced(text: str) -> str:
+    """With plain spaces, which nobody types otherwise."""
+    return re.sub(r"\s", " ", text)
 
 
 def _lower_ascii(text: str) -> str:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from django.contrib.auth.models import Group
 from django.db.models import Count, Q
-from django.utils.translation import ngettext
+from django.utils.translation import gettext, ngettext
 
 from accounts import finding
 from accounts.models import User
@@ -65,7 +65,7 @@ def key_of(recipient: Recipient) -> str:
 def describe(recipient: Recipient) -> str:
     """The recipient as a person recognises it; never an e-mail address."""
     if isinstance(recipient, Group):
-        return f"group “{recipient.name}”"
+        return gettext("group “%(name)s”") % {"name": recipient.name}
     full_name = recipient.get_full_name()
     return f"{full_name} ({recipient.username})" if full_name else recipient.username
 

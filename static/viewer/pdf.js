@@ -22,9 +22,11 @@ const library = import(address("pdf"));
 library.catch(() => {}); // Whoever waits for it is told.
 
 /** The worker, once it listens. A module of no origin is no worker of its own in Chromium: a classic
- * one, from a blob, imports it. What it is told before that would be lost. */
+ * one, from a blob, imports it. What it is told before that would be lost. What finds pages faster
+ * comes beside it, and is not waited for. */
 function started() {
-  const code = `import(${JSON.stringify(address("worker"))});`;
+  const [faster, whole] = ["parser", "worker"].map((name) => JSON.stringify(address(name)));
+  const code = `import(${faster}).catch(() => {}); import(${whole});`;
   const url = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
   const worker = new Worker(url);
   return new Promise((resolve, reject) => {

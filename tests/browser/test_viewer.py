@@ -201,10 +201,12 @@ def test_sound_is_played_in_the_page(
     assert page.locator("iframe").count() == 0
 
 
+@pytest.mark.parametrize("scattered", [False, True])
 def test_a_large_pdf_costs_what_its_first_page_needs(
-    page: Page, sign_in: SignIn, store: Store
+    page: Page, sign_in: SignIn, store: Store, scattered: bool
 ) -> None:
-    content = documents.pdf([f"Page {n}" for n in range(1, 101)], weight=200_000)
+    texts = [f"Page {n}" for n in range(1, 101)]
+    content = documents.pdf(texts, weight=200_000, scattered=scattered)
     file_id = store("Large.pdf", content, "application/pdf")
     sign_in(page, "alice")
     fetched: list[int] = []

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
+from django.utils.translation import override
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
@@ -52,6 +53,15 @@ def test_who_has_one_name_alone_is_meant_by_it(db: None, text: str) -> None:
 def test_a_group_is_meant_by_its_name(db: None, text: str) -> None:
     group = Group.objects.create(name="Audit")
     assert named(text).recipients == [group]
+
+
+def test_a_group_is_meant_by_what_pages_of_that_language_call_it(db: None) -> None:
+    group = Group.objects.create(name="Audit")
+    with override("fr"):
+        assert describe(group) == "groupe «\u00a0Audit\u00a0»"
+        assert named(describe(group)).recipients == [group]
+        assert named("groupe « Audit »").recipients == [group]
+        assert named("groupe «  »").recipients == []
 
 
 def test_of_groups_that_differ_by_case_the_one_that_was_written(db: None) -> None:
