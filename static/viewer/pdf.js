@@ -26,7 +26,7 @@ library.catch(() => {}); // Whoever waits for it is told.
  * comes beside it, and is not waited for. */
 function started() {
   const [faster, whole] = ["parser", "worker"].map((name) => JSON.stringify(address(name)));
-  const code = `import(${faster}).catch(() => {}); import(${whole});`;
+  const code = `import(${faster}); import(${whole});`;
   const url = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
   const worker = new Worker(url);
   return new Promise((resolve, reject) => {
