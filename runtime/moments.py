@@ -25,7 +25,7 @@ def as_moment(moment: datetime) -> SafeString:
     # The rest has digits and signs alone: a list shows a hundred of them.
     return mark_safe(  # noqa: S308
         f'<time datetime="{local.isoformat()}"'
-        f' title="{local.isoformat(sep=" ", timespec="seconds")}">{day}, {local:%H:%M}</time>'
+        f' title="{local.isoformat(timespec="seconds")}">{day}, {local:%H:%M}</time>'
     )
 
 

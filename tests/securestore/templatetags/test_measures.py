@@ -32,5 +32,5 @@ def test_a_size(size: int, exact: str, short: str) -> None:
 def test_a_moment_is_in_the_sites_time_zone(zone: timezone) -> None:
     assert shown("{{ value|as_moment }}", MOMENT.astimezone(zone)) == (
         '<time datetime="2026-03-09T07:05:02.000060+00:00"'
-        ' title="2026-03-09 07:05:02+00:00">9 Mar 2026, 07:05</time>'
+        ' title="2026-03-09T07:05:02+00:00">9 Mar 2026, 07:05</time>'
     )
