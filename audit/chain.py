@@ -27,9 +27,10 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
+from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
-from audit import context
+from audit import appending, context
 from audit.announcements import announce
 from audit.context import Actor
 from audit.events import Event
@@ -62,9 +63,10 @@ MAX_DETAIL_LENGTH = 500  # Characters; longer text is cut, so that no event can 
 _ADVISORY_LOCK = 0x6175646974
 _LIMITS = """
     SELECT set_config(name, given, true) FROM (VALUES
-        ('lock_timeout', %s || 's'), ('idle_in_transaction_session_timeout', %s || 's')
-    ) AS limits (name, given) WHERE current_setting(name) = '0'
+        ('lock_timeout', '{lock}s'), ('idle_in_transaction_session_timeout', '{idle}s')
+    ) AS limits (name, given) WHERE current_setting(name) = '0';
 """
+_HEAD = "SELECT id, mac FROM audit_auditevent ORDER BY id DESC LIMIT 1"
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _SECRETS = frozenset({"key", "password", "passphrase", "secret", "token", "dek"})
 # Events go into the log of the process, too, where no file is named.
@@ -101,27 +103,24 @@ def record(
         details["link_id"] = around.link_id
     if around.file_request_id is not None:
         details["file_request_id"] = around.file_request_id
-    with transaction.atomic(savepoint=False):
-        wait_for_turn()
-        last = AuditEvent.objects.order_by("-id").values_list("id", "mac").first()
-        number, previous_mac = last or (0, GENESIS)
-        row = AuditEvent(
-            id=number + 1,
-            at=timezone.now(),
-            event=event.value,
-            actor_id=actor.pk if actor else around.actor_id,
-            actor_name=_clean(actor.get_username() if actor else around.actor_name, 150),
-            address=_clean(around.address, 45),
-            user_agent=_clean(around.user_agent, 255),
-            request_id=_clean(around.request_id, 32),
-            file_id=file_id,
-            grant_id=grant_id,
-            data=details,
-            previous_mac=previous_mac,
-        )
+    # All that does not need the event before is done before the turn is waited for: whoever has it
+    # stops all others.
+    row = AuditEvent(
+        event=event.value,
+        actor_id=actor.pk if actor else around.actor_id,
+        actor_name=_clean(actor.get_username() if actor else around.actor_name, 150),
+        address=_clean(around.address, 45),
+        user_agent=_clean(around.user_agent, 255),
+        request_id=_clean(around.request_id, 32),
+        file_id=file_id,
+        grant_id=grant_id,
+        data=details,
+    )
+    with transaction.atomic(savepoint=False), connection.cursor() as cursor:
+        number, row.previous_mac = _turn(cursor)
+        row.id, row.at = number + 1, timezone.now()
         row.mac = mac_of([getattr(row, name) for name in FIELDS])
-        row.save(force_insert=True)
-        _read_back(row)
+        _append(cursor, row)
         announce(row)
     return row
 
@@ -130,16 +129,33 @@ class NotRecorded(DatabaseError):
     """The database took an event and does not have it as it was written: something dropped it."""
 
 
-def _read_back(row: AuditEvent) -> None:
-    """Find the event as it was written, or fail: what it tells of is undone with its transaction.
+def _append(cursor: CursorWrapper, row: AuditEvent) -> None:
+    """Write the event and find it as it was written, or fail: what it tells of is undone with it.
 
     A trigger or a rule of somebody else's may drop it, or change it, without an error.
     """
-    there = AuditEvent.objects.filter(pk=row.pk).values_list(*FIELDS, "mac").first()
-    if there is None or there[-1] != row.mac or mac_of(list(there[:-1])) != row.mac:
+    there = appending.append(cursor, row)
+    if (
+        there is None
+        or there["mac"] != row.mac
+        or mac_of([there[name] for name in FIELDS]) != row.mac
+    ):
         raise NotRecorded(
             f"event {row.pk} ({row.event}) is not in the log as it was written: run `doctor`"
         )
+
+
+def _turn(cursor: CursorWrapper) -> tuple[int, str]:
+    """Wait for the turn to append; the number and the MAC of the last event then."""
+    if connection.vendor == "postgresql":
+        # In one go, and still two statements: the second sees what was committed during the first.
+        cursor.execute(f"{_taking_turn()}; {_HEAD}")
+        while cursor.nextset():
+            pass
+    else:
+        cursor.execute(_HEAD)
+    number, mac = cursor.fetchone() or (0, GENESIS)
+    return int(number), str(mac)
 
 
 def wait_for_turn() -> None:
@@ -152,11 +168,25 @@ def wait_for_turn() -> None:
     """
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            if settings.DATABASE_POOLER != "none":
-                # Whoever has the turn stops all others: this must not hang on how another program
-                # has set its connections up. For this transaction, so nothing of it stays behind.
-                cursor.execute(_LIMITS, [settings.DATABASE_TIMEOUT, settings.DATABASE_IDLE_TIMEOUT])
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_ADVISORY_LOCK])
+            cursor.execute(_taking_turn())
+
+
+def _taking_turn() -> str:
+    """What takes the turn on PostgreSQL. Numbers of our own settings alone stand in it.
+
+    Whoever has the turn and does nothing, being stopped (SIGSTOP, a frozen host), is ended before
+    those who wait give up: so nobody fails for it.
+    """
+    first = ""
+    if settings.DATABASE_POOLER != "none":
+        # Whoever has the turn stops all others: this must not hang on how another program has set
+        # its connections up. For this transaction, so nothing of it stays behind.
+        first = _LIMITS.format(lock=settings.DATABASE_TIMEOUT, idle=settings.DATABASE_IDLE_TIMEOUT)
+    most = max(min(1000 * settings.DATABASE_IDLE_TIMEOUT, 500 * settings.DATABASE_TIMEOUT), 1)
+    return (
+        f"{first} SELECT pg_advisory_xact_lock({_ADVISORY_LOCK});"
+        f" SELECT set_config('idle_in_transaction_session_timeout', '{most}ms', true)"
+    )
 
 
 def mac_of(values: list[Any]) -> str:

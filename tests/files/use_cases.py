@@ -133,6 +133,7 @@ MODULES: dict[str, str] = {
     "accounts.totp": RULES,
     "accounts.urls": WIRING,
     "accounts.views": PAGES,
+    "audit.appending": "is the log",
     "audit.client_addresses": READS,
     "audit.admin": PAGES,
     "audit.anchors": READS,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from threading import Event as Flag
 from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import IntegrityError, connection, transaction
-from pytest_django import DjangoDbBlocker
+from django.db import DatabaseError, IntegrityError, InterfaceError, connection, transaction
+from pytest_django import DjangoDbBlocker, Settings
 
 from audit import Event, chain, record
 from audit.models import AuditEvent
@@ -67,6 +70,37 @@ def test_what_was_recorded_verifies() -> None:
         yes=True,
         nothing=None,
     )
+    assert chain.verify().number == 1
+
+
+def test_who_stands_still_in_its_turn_stops_nobody(
+    postgres: dict[str, Any], settings: Settings
+) -> None:
+    """It is ended before those who wait give up, whatever else a transaction may be idle for."""
+    settings.DATABASE_TIMEOUT, settings.DATABASE_IDLE_TIMEOUT = 2, 60
+    held, done = Flag(), Flag()
+
+    def stand_still() -> None:
+        with (
+            as_default(postgres),
+            suppress(DatabaseError, InterfaceError),
+            transaction.atomic(),
+        ):
+            record(Event.SWEPT, stopped=True)
+            held.set()
+            done.wait(20)
+            AuditEvent.objects.count()
+
+    with ThreadPoolExecutor(1) as pool:
+        stopped = pool.submit(stand_still)
+        assert held.wait(10)
+        sql("SET lock_timeout = '2s'")
+        try:
+            record(Event.SWEPT, stopped=False)
+        finally:
+            done.set()
+        stopped.result(20)
+    assert [event.data for event in AuditEvent.objects.all()] == [{"stopped": False}]
     assert chain.verify().number == 1
 
 

@@ -385,23 +385,19 @@ def frozen(site: Site) -> Iterator[subprocess.Popen[str]]:
             pipe.close()
 
 
-def test_a_frozen_writer_stops_others_for_no_longer_than_a_transaction_may_be_idle(
-    site: Site,
-) -> None:
+def test_a_frozen_writer_stops_nobody(site: Site) -> None:
     all_is_well(site)
     # The transaction ends too soon to wait until it shows: nothing may be remembered from before.
     time.sleep(FRESH)
-    begun = time.monotonic()
     with frozen(site):
-        # Those who wait are told, or get their turn: both within the time-outs.
+        # Its turn is taken from it before those who wait give up.
         first = site.ask("ready")
-        assert first[0] == 503, first
+        assert first[0] == 200, first
         with ThreadPoolExecutor(8) as pool:
             for door, (status, page, took) in pool.map(lambda d: (d, site.ask(d)), WRITES * 3):
-                assert status in (RIGHT[door], 503), page
+                assert status == RIGHT[door], page
                 assert took < LONGEST
         all_is_well(site)
-        assert time.monotonic() - begun < 60
         # It does not know yet that its transaction is over.
 
 
