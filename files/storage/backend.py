@@ -199,6 +199,7 @@ class EncryptedS3Storage(S3Storage):
         on_multipart: Callable[[str], None] | None = None,
         on_progress: Callable[[Progress], None] | None = None,
         resume: Progress | None = None,
+        whole: bool = True,
     ) -> ObjectWriter:
         """A writer for a new object, or for one to `resume`; no object until it has committed."""
         return ObjectWriter(
@@ -212,6 +213,7 @@ class EncryptedS3Storage(S3Storage):
             on_multipart=on_multipart,
             on_progress=on_progress,
             resume=resume,
+            whole=whole,
         )
 
     def reader(self, name: str, key: ObjectKey) -> ObjectReader:

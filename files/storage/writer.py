@@ -59,6 +59,9 @@ log = logging.getLogger(__name__)
 _WORTH_A_THREAD = 64 * 1024
 """Bytes that are digested beside their encryption; fewer are faster done at once."""
 
+_DIGESTED_TOGETHER = 4
+"""Chunks that are handed to that thread at once: to wake it takes as long as to digest some."""
+
 
 class ObjectWriter:
     """Writes one object. Use as a context manager; leaving it without `commit` aborts.
@@ -68,7 +71,8 @@ class ObjectWriter:
     `on_multipart` is told the id of a multipart upload before its first part is sent, so that
     somebody can abort it should this process die. `resume` continues a suspended writer, and
     `on_progress` is told what has become safe after each confirmed part; both run on the caller's
-    thread. Not to be shared between threads. Raises Damaged for a carry that does not open.
+    thread. Of what is not the `whole`, SHA-256 is not taken: nobody can go on with it. Not to be
+    shared between threads. Raises Damaged for a carry that does not open.
     """
 
     def __init__(
@@ -84,6 +88,7 @@ class ObjectWriter:
         on_multipart: Callable[[str], None] | None = None,
         on_progress: Callable[[Progress], None] | None = None,
         resume: Progress | None = None,
+        whole: bool = True,
     ) -> None:
         self._client = client
         self._bucket = bucket
@@ -108,7 +113,8 @@ class ObjectWriter:
             size=size if exact else None,
             part_frames=before.part_frames,
         )
-        self._digesting = self._begin_digests(before)
+        self._digesting = self._begin_digests(before, whole=whole)
+        self._to_digest: list[bytes] = []
         self._digested: Future[None] | None = None
         if before.carry:
             carried = open_carry(dek, context, before.frames, before.carry)
@@ -148,9 +154,10 @@ class ObjectWriter:
         """
         if not self._open:
             raise ValueError("the writer is closed")
-        self._digest(data)
+        changes = self._digest(data)
         self._encryptor.update(data)
-        self._finish_digesting()
+        if changes:
+            self._finish_digesting()
         if self._used >= self._part_length:
             # Frames come a few at a time: the next ones may be long in coming.
             self._send_part()
@@ -256,28 +263,50 @@ class ObjectWriter:
 
     # Digesting
 
-    def _begin_digests(self, before: Progress) -> Digesting:
+    def _begin_digests(self, before: Progress, *, whole: bool) -> Digesting:
         if not before.offset:
-            return Digesting(ContentChain())
+            return Digesting(ContentChain(), from_the_start=whole)
         if not before.chain:
             return Digesting(None, from_the_start=False)
         state = open_state(self._dek, self._context, before.frames, before.chain)
         return Digesting(ContentChain(before.frames, state), from_the_start=False)
 
-    def _digest(self, data: Buffer) -> None:
-        """Digest the next bytes, of a large object beside their encryption.
+    def _digest(self, data: Buffer) -> bool:
+        """Digest the next bytes, of a large object beside their encryption and the next ones' way.
 
-        One thread of the pool is never taken by a part.
+        One thread of the pool is never taken by a part. Whether it is still at work on memory that
+        its owner may change: then it has to be waited for.
         """
-        if self._parts.pool is None or len(data) < _WORTH_A_THREAD:
+        pool = self._parts.pool
+        if pool is None or len(data) < _WORTH_A_THREAD:
+            self._finish_digesting()
             self._digesting.update(data)
+        elif isinstance(data, bytes):
+            self._to_digest.append(data)
+            if len(self._to_digest) == _DIGESTED_TOGETHER:
+                together, self._to_digest = self._to_digest, []
+                self._wait_for_digests()
+                self._digested = pool.submit(self._digest_all, together)
         else:
-            self._digested = self._parts.pool.submit(self._digesting.update, data)
+            self._finish_digesting()
+            self._digested = pool.submit(self._digesting.update, data)
+            return True
+        return False
 
-    def _finish_digesting(self) -> None:
+    def _digest_all(self, chunks: list[bytes]) -> None:
+        for chunk in chunks:
+            self._digesting.update(chunk)
+
+    def _wait_for_digests(self) -> None:
         if self._digested is not None:
             self._digested.result()
             self._digested = None
+
+    def _finish_digesting(self) -> None:
+        """Digest all that was taken so far."""
+        self._wait_for_digests()
+        self._digest_all(self._to_digest)
+        self._to_digest.clear()
 
     def _digests(self) -> Digests | None:
         self._finish_digesting()
@@ -285,10 +314,12 @@ class ObjectWriter:
 
     def _chain_after(self, frames: int) -> bytes:
         """The content chain of the first `frames` frames, sealed."""
-        self._finish_digesting()
+        self._wait_for_digests()
         chain = self._digesting.chain
         if chain is None:
             return b""
+        if chain.slices < frames:
+            self._finish_digesting()
         return seal_state(self._dek, self._context, frames, chain.after(frames))
 
     # Sending
@@ -364,7 +395,7 @@ class ObjectWriter:
                 )
             )
         if self._digesting.chain is not None:
-            self._finish_digesting()
+            self._wait_for_digests()
             self._digesting.chain.forget(frames)
 
     def _fetch_tails(self) -> None:

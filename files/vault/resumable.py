@@ -163,7 +163,7 @@ class Continuation:
     bytes whose checksum is not known to be right yet. `first` is for the turn of the request that
     created the upload, leased to it, before anybody else could know of it. `chain` is the content
     chain that the client's first `offset` bytes have: where what is safe has another, it is another
-    file's.
+    file's. `coming` is how many bytes this turn brings at most, where that is known.
     """
 
     def __init__(
@@ -175,6 +175,7 @@ class Continuation:
         provisional: bool = False,
         first: bool = False,
         chain: bytes | None = None,
+        coming: int | None = None,
     ) -> None:
         """Raises UploadBusy, WrongOffset, OtherContent, WrongLength, FileTooLarge, UploadLost."""
         self._row = session.object if first else _acquire(session)
@@ -197,7 +198,11 @@ class Continuation:
                 raise OtherContent(offset, safe, at_once=True)
             if length is not None:
                 self._declare(length)
-            self._writer = self._new_writer(self._beat if provisional else self._keep)
+            size = self.session.length
+            self._writer = self._new_writer(
+                self._beat if provisional else self._keep,
+                whole=coming is None or size is None or offset + coming >= size,
+            )
         except BaseException:
             self._let_go()
             raise
@@ -393,7 +398,7 @@ class Continuation:
         session.length = length
         session.save(update_fields=["length"])
 
-    def _new_writer(self, on_progress: Callable[[Progress], None]) -> ObjectWriter:
+    def _new_writer(self, on_progress: Callable[[Progress], None], *, whole: bool) -> ObjectWriter:
         row, size = self._row, self.session.length
         try:
             return stored_objects.storage().writer(
@@ -405,6 +410,7 @@ class Continuation:
                 on_multipart=self._note_multipart,
                 on_progress=on_progress,
                 resume=progress_of(row, size),
+                whole=whole,
             )
         except Damaged as error:
             log.error("upload %s cannot be continued: %s", row.object_name, error)

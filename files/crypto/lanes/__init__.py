@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import struct
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.machinery import ExtensionFileLoader
 from importlib.util import module_from_spec, spec_from_file_location
@@ -45,6 +46,15 @@ LIBRARY: Final = HERE / "_lanes.abi3.so"
 NOTE: Final = HERE / "built.txt"
 """What `build` says of its last run, as lines of `name=value`."""
 
+_BLOCK: Final = 64
+_STATE: Final = 32
+_START: Final = struct.pack(
+    "=8I",
+    *(0x6A09E667, 0xBB67AE85, 0x3C6EF372, 0xA54FF53A),
+    *(0x510E527F, 0x9B05688C, 0x1F83D9AB, 0x5BE0CD19),
+)
+"""The state of SHA-256 before its first block (FIPS 180-4, 5.3.3)."""
+
 # SHA-256 of the tokens that `_known_frames` become; a test holds Python's way to it as well.
 _KNOWN: Final = "f18f84e86916c405a4c63395672647fbdd2b7eb1d135cee080ae40f72205c6a8"
 
@@ -71,6 +81,9 @@ class Library(Protocol):
     ) -> int:
         """Decrypt each `(token, room)` whose tag is right; the bits of these."""
 
+    def digest(self, states: bytearray, data: tuple[Buffer, ...]) -> bool:
+        """Go on with SHA-256 by as many whole blocks of each, in the state of each."""
+
 
 class Lanes:
     """The C side, and how many frames go side by side on this processor."""
@@ -96,6 +109,76 @@ class Lanes:
             bits = self.library.open(key, batch, self.ciphers, self.macs)
             right += [bool(bits >> number & 1) for number in range(len(batch))]
         return right
+
+
+class Sha256Twice:
+    """SHA-256 of all bytes and, beside it, of those since the last `begin`, for the time of one.
+
+    `begin` comes after whole blocks of 64 bytes alone. As hashlib, it keeps what fills no block.
+    """
+
+    def __init__(self, library: Library) -> None:
+        self._digest = library.digest
+        self._states = bytearray(2 * _START)
+        self._rest = b""
+        self._all = self._since = 0
+
+    def update(self, data: Buffer) -> None:
+        """Take the next bytes."""
+        chunk = memoryview(data).cast("B")
+        self._all += len(chunk)
+        self._since += len(chunk)
+        if self._rest:
+            fills = _BLOCK - len(self._rest)
+            self._rest += chunk[:fills]
+            chunk = chunk[fills:]
+            if len(self._rest) < _BLOCK:
+                return
+            self._digest(self._states, (self._rest, self._rest))
+        whole = len(chunk) - len(chunk) % _BLOCK
+        if whole:
+            self._digest(self._states, (chunk[:whole], chunk[:whole]))
+        self._rest = bytes(chunk[whole:])
+
+    def begin(self) -> None:
+        """Begin the second one anew."""
+        if self._rest:
+            raise ValueError("a digest begins anew between two blocks alone")
+        self._states[_STATE:] = _START
+        self._since = 0
+
+    def of_all(self) -> bytes:
+        """The digest of all bytes."""
+        return self._ended(self._states[:_STATE], self._all)
+
+    def since(self) -> bytes:
+        """The digest of those since the last `begin`."""
+        return self._ended(self._states[_STATE:], self._since)
+
+    def _ended(self, state: bytearray, length: int) -> bytes:
+        return _ended(self._digest, state, self._rest, length)
+
+
+def _ended(
+    digest: Callable[[bytearray, tuple[Buffer, ...]], bool],
+    state: bytearray,
+    rest: bytes,
+    length: int,
+) -> bytes:
+    """The digest after its last bytes: a bit, zeros, and the length in bits (FIPS 180-4, 5.1.1)."""
+    pad = b"\x80" + bytes((-9 - len(rest)) % _BLOCK) + (8 * length).to_bytes(8, "big")
+    digest(state, (rest + pad,))
+    return struct.pack(">8I", *struct.unpack("=8I", state))
+
+
+def sha256_of_each(library: Library, pieces: Sequence[Buffer]) -> list[bytes]:
+    """The digests of `MOST_MACS` pieces at most, of one length in whole blocks, side by side."""
+    states = bytearray(_START * len(pieces))
+    library.digest(states, tuple(pieces))
+    return [
+        _ended(library.digest, states[at : at + _STATE], b"", len(pieces[0]))
+        for at in range(0, len(states), _STATE)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +300,7 @@ def known_frames() -> tuple[bytes, list[tuple[bytes, bytes, bytes]]]:
 
 
 def prove(found: Lanes) -> None:
-    """Seal and open frames whose tokens are known. Raises ImportError unless all is right."""
+    """Seal and open frames whose tokens are known, and digest. Raises ImportError unless right."""
     key, frames = known_frames()
     tokens = []
     for head, prefix, payload in frames:
@@ -233,6 +316,17 @@ def prove(found: Lanes) -> None:
         for room, (_, prefix, payload), sound in zip(rooms, frames, right, strict=True)
         if sound
     )
+    twice, some = Sha256Twice(found.library), frames[4][2]
+    twice.update(some[:320])
+    twice.begin()
+    twice.update(some[320:])
+    digested = (twice.of_all(), twice.since()) == (_sha256(some), _sha256(some[320:]))
+    halves = [some[:2048], some[2048:4096]]
+    digested = digested and sha256_of_each(found.library, halves) == [*map(_sha256, halves)]
     refused = right == [number != len(frames) - 2 for number in range(len(frames))]
-    if made != _KNOWN or not opened or not refused or any(rooms[-2]):
+    if made != _KNOWN or not opened or not refused or any(rooms[-2]) or not digested:
         raise ImportError("what is built does not give the known answers")
+
+
+def _sha256(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()

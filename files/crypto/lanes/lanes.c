@@ -2,8 +2,8 @@
  *
  * AES-CBC encryption and SHA-256 wait for their own last result; frames do not wait for each other.
  * So a core that is given several at once does in the waiting time of one the work of the others.
- * What a frame looks like is docs/stream-format.md's business and Python's: nothing is parsed here.
- * The caller gives buffers, and each length is checked against the others before any work.
+ * What a frame looks like is Python's business: nothing is parsed here. The caller gives buffers,
+ * and each length is checked against the others before any work.
  *
  * Must never allocate; never write outside what it was given; never decrypt a frame whose tag it
  * has not compared, in constant time, nor release one; never leave a key behind, nor a schedule
@@ -35,14 +35,12 @@
 #define IV_AT 9    /* Where in them the IV begins. */
 #define TAG 32     /* Bytes of a token after its ciphertext. */
 #define PREFIX 15  /* Bytes of a frame's plaintext before its payload. */
-#define CHUNK 256  /* AES blocks of each frame that are encrypted before they are hashed: 4 KiB, which
-                      stay in the first cache. */
-#define WORTH (16 * 1024) /* Bytes of work for which the interpreter's lock is let go: for fewer, to
-                             have it back would take longer than the work. */
+#define CHUNK 256  /* AES blocks of a frame that are encrypted, then hashed: they stay in the cache. */
+#define WORTH (16 * 1024) /* Bytes of work that are worth to let the interpreter's lock go. */
 
 #define INLINE static inline __attribute__((always_inline))
 #define USES __attribute__((target("aes,sha,sse4.1,ssse3")))
-#define UNROLLED _Pragma("GCC unroll 16")
+#define UNROLLED(i, from, to) _Pragma("GCC unroll 16") for (int i = (from); i < (to); i++)
 
 /* --- Keys -------------------------------------------------------------------------------------- */
 
@@ -132,8 +130,7 @@ INLINE USES void compress(uint32_t *const *states, const uint8_t *const *data, s
 {
     const __m128i big_endian = _mm_set_epi64x(0x0c0d0e0f08090a0bLL, 0x0405060700010203LL);
     __m128i abef[4], cdgh[4], words[4][4];
-    UNROLLED
-    for (int i = 0; i < width; i++) {
+    UNROLLED(i, 0, width) {
         __m128i badc = _mm_shuffle_epi32(load(states[i]), 0xB1);
         __m128i hgfe = _mm_shuffle_epi32(load(states[i] + 4), 0x1B);
         abef[i] = _mm_alignr_epi8(badc, hgfe, 8);
@@ -141,16 +138,11 @@ INLINE USES void compress(uint32_t *const *states, const uint8_t *const *data, s
     }
     for (size_t block = 0; block < count; block++) {
         __m128i first[4], second[4];
-        UNROLLED
-        for (int i = 0; i < width; i++) {
-            first[i] = abef[i];
-            second[i] = cdgh[i];
-        }
-        UNROLLED
-        for (int step = 0; step < 16; step++) {
+        UNROLLED(i, 0, width)
+            first[i] = abef[i], second[i] = cdgh[i];
+        UNROLLED(step, 0, 16) {
             const __m128i k = load(K + 4 * step);
-            UNROLLED
-            for (int i = 0; i < width; i++) {
+            UNROLLED(i, 0, width) {
                 __m128i *w = words[i];
                 if (step < 4) {
                     w[step] = _mm_shuffle_epi8(load(data[i] + SHA * block + 16 * step), big_endian);
@@ -165,14 +157,12 @@ INLINE USES void compress(uint32_t *const *states, const uint8_t *const *data, s
                 abef[i] = _mm_sha256rnds2_epu32(abef[i], cdgh[i], _mm_shuffle_epi32(wk, 0x0E));
             }
         }
-        UNROLLED
-        for (int i = 0; i < width; i++) {
+        UNROLLED(i, 0, width) {
             abef[i] = _mm_add_epi32(abef[i], first[i]);
             cdgh[i] = _mm_add_epi32(cdgh[i], second[i]);
         }
     }
-    UNROLLED
-    for (int i = 0; i < width; i++) {
+    UNROLLED(i, 0, width) {
         __m128i feba = _mm_shuffle_epi32(abef[i], 0x1B);
         __m128i dchg = _mm_shuffle_epi32(cdgh[i], 0xB1);
         store(states[i], _mm_blend_epi16(feba, dchg, 0xF0));
@@ -189,6 +179,9 @@ INLINE USES void compress(uint32_t *const *states, const uint8_t *const *data, s
 COMPRESS(1) COMPRESS(2) COMPRESS(3) COMPRESS(4)
 #undef COMPRESS
 
+static void (*const by_width[5])(uint32_t *const *, const uint8_t *const *, size_t) = {
+    NULL, compress_1, compress_2, compress_3, compress_4};
+
 static void compress_one(uint32_t *state, const uint8_t *data, size_t count)
 {
     compress_1(&state, &data, count);
@@ -197,8 +190,6 @@ static void compress_one(uint32_t *state, const uint8_t *data, size_t count)
 /* Hash what each of these lanes has ready in whole blocks, `width` of them at once. */
 static void hash_ready(Lane *const *lanes, int count, int width)
 {
-    static void (*const by_width[5])(uint32_t *const *, const uint8_t *const *, size_t) = {
-        NULL, compress_1, compress_2, compress_3, compress_4};
     uint32_t *states[4];
     const uint8_t *data[4];
     for (int at = 0; at < count;) {
@@ -244,10 +235,8 @@ static void expand_mac_key(Keys *keys, const uint8_t *key)
     uint8_t inner[SHA], outer[SHA];
     memset(inner, 0x36, SHA);
     memset(outer, 0x5C, SHA);
-    for (int i = 0; i < 16; i++) {
-        inner[i] ^= key[i];
-        outer[i] ^= key[i];
-    }
+    for (int i = 0; i < 16; i++)
+        inner[i] ^= key[i], outer[i] ^= key[i];
     memcpy(keys->inner, START, sizeof START);
     memcpy(keys->outer, START, sizeof START);
     compress_one(keys->inner, inner, 1);
@@ -280,30 +269,20 @@ INLINE USES void encrypt(const __m128i *round, Lane *const *lanes, size_t count,
     __m128i chain[8];
     const uint8_t *in[8];
     uint8_t *out[8];
-    UNROLLED
-    for (int i = 0; i < width; i++) {
-        chain[i] = lanes[i]->chain;
-        in[i] = lanes[i]->in;
-        out[i] = lanes[i]->out;
-    }
+    UNROLLED(i, 0, width)
+        chain[i] = lanes[i]->chain, in[i] = lanes[i]->in, out[i] = lanes[i]->out;
     for (size_t at = 0; at < BLOCK * count; at += BLOCK) {
-        UNROLLED
-        for (int i = 0; i < width; i++)
+        UNROLLED(i, 0, width)
             chain[i] = _mm_xor_si128(chain[i], _mm_xor_si128(load(in[i] + at), round[0]));
-        UNROLLED
-        for (int r = 1; r < 10; r++) {
-            UNROLLED
-            for (int i = 0; i < width; i++)
+        UNROLLED(r, 1, 10)
+            UNROLLED(i, 0, width)
                 chain[i] = _mm_aesenc_si128(chain[i], round[r]);
-        }
-        UNROLLED
-        for (int i = 0; i < width; i++) {
+        UNROLLED(i, 0, width) {
             chain[i] = _mm_aesenclast_si128(chain[i], round[10]);
             store(out[i] + at, chain[i]);
         }
     }
-    UNROLLED
-    for (int i = 0; i < width; i++) {
+    UNROLLED(i, 0, width) {
         lanes[i]->chain = chain[i];
         lanes[i]->in += BLOCK * count;
         lanes[i]->out += BLOCK * count;
@@ -352,17 +331,12 @@ static USES void decrypt(const __m128i *back, const uint8_t *iv, const uint8_t *
     __m128i before = load(iv);
     while (count >= 8) {
         __m128i value[8];
-        UNROLLED
-        for (int i = 0; i < 8; i++)
+        UNROLLED(i, 0, 8)
             value[i] = _mm_xor_si128(load(in + BLOCK * i), back[0]);
-        UNROLLED
-        for (int r = 1; r < 10; r++) {
-            UNROLLED
-            for (int i = 0; i < 8; i++)
+        UNROLLED(r, 1, 10)
+            UNROLLED(i, 0, 8)
                 value[i] = _mm_aesdec_si128(value[i], back[r]);
-        }
-        UNROLLED
-        for (int i = 0; i < 8; i++) {
+        UNROLLED(i, 0, 8) {
             value[i] = _mm_xor_si128(_mm_aesdeclast_si128(value[i], back[10]), before);
             before = load(in + BLOCK * i);
             store(out + BLOCK * i, value[i]);
@@ -382,9 +356,7 @@ static USES void decrypt(const __m128i *back, const uint8_t *iv, const uint8_t *
 /* --- Frames ------------------------------------------------------------------------------------ */
 
 /* `parts` of a frame to seal: token, prefix, payload; of one to open: token, room. */
-typedef struct {
-    Py_buffer parts[3];
-} Frame;
+typedef struct { Py_buffer parts[3]; } Frame;
 
 /* Up to MOST frames whose lengths agree. Each token's first HEAD bytes are there already. */
 static USES void seal_frames(const Keys *keys, Frame *frames, int count, int ciphers, int macs)
@@ -553,14 +525,47 @@ done:
     return PyErr_Occurred() ? NULL : PyLong_FromUnsignedLong(right);
 }
 
-static PyObject *lanes_seal(PyObject *Py_UNUSED(module), PyObject *arguments)
-{
-    return work(arguments, 1);
-}
+#define WORK(name, sealing)                                                                        \
+    static PyObject *lanes_##name(PyObject *Py_UNUSED(module), PyObject *arguments)                \
+    {                                                                                              \
+        return work(arguments, sealing);                                                           \
+    }
+WORK(seal, 1) WORK(open, 0)
+#undef WORK
 
-static PyObject *lanes_open(PyObject *Py_UNUSED(module), PyObject *arguments)
+/* As many whole blocks of each of these, up to four, into its state, which Python keeps. */
+static PyObject *lanes_digest(PyObject *Py_UNUSED(module), PyObject *arguments)
 {
-    return work(arguments, 0);
+    Py_buffer kept, parts[4];
+    PyObject *items;
+    uint32_t words[4][8], *states[4];
+    const uint8_t *data[4];
+    int count = 0;
+    if (!PyArg_ParseTuple(arguments, "w*O!", &kept, &PyTuple_Type, &items))
+        return NULL;
+    const Py_ssize_t number = PyTuple_Size(items);
+    int agree = usable && 0 < number && number <= 4 && kept.len == TAG * number;
+    for (; agree && count < number; count++) {
+        if (PyObject_GetBuffer(PyTuple_GetItem(items, count), &parts[count], PyBUF_SIMPLE))
+            goto done;
+        states[count] = words[count], data[count] = parts[count].buf;
+        agree = parts[count].len == parts[0].len && parts[0].len % SHA == 0;
+    }
+    if (agree) {
+        memcpy(words, kept.buf, (size_t)kept.len);
+        PyThreadState *waiting = parts[0].len >= WORTH ? PyEval_SaveThread() : NULL;
+        by_width[count](states, data, (size_t)parts[0].len / SHA);
+        if (waiting)
+            PyEval_RestoreThread(waiting);
+        memcpy(kept.buf, words, (size_t)kept.len);
+    } else {
+        PyErr_SetString(PyExc_ValueError, "no such processor, number of states or whole blocks");
+    }
+done:
+    while (count--)
+        PyBuffer_Release(&parts[count]);
+    PyBuffer_Release(&kept);
+    return PyErr_Occurred() ? NULL : PyBool_FromLong(1);
 }
 
 static PyObject *lanes_usable(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(nothing))
@@ -573,6 +578,8 @@ static PyMethodDef methods[] = {
      "seal(key, ((token, prefix, payload), ...), ciphers, macs): fill each token after its head."},
     {"open", lanes_open, METH_VARARGS,
      "open(key, ((token, room), ...), ciphers, macs): the bit of each frame that has its tag."},
+    {"digest", lanes_digest, METH_VARARGS,
+     "digest(states, (data, ...)): SHA-256 of whole blocks goes on, of each in its state."},
     {"usable", lanes_usable, METH_NOARGS, "Whether this processor has the instructions."},
     {NULL, NULL, 0, NULL},
 };
@@ -586,10 +593,6 @@ static int start(PyObject *module)
 static PyModuleDef_Slot slots[] = {{Py_mod_exec, start}, {0, NULL}};
 
 static PyModuleDef definition = {
-    .m_base = PyModuleDef_HEAD_INIT,
-    .m_name = "_lanes",
-    .m_methods = methods,
-    .m_slots = slots,
-};
+    PyModuleDef_HEAD_INIT, .m_name = "_lanes", .m_methods = methods, .m_slots = slots};
 
 PyMODINIT_FUNC PyInit__lanes(void) { return PyModuleDef_Init(&definition); }

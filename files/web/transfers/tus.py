@@ -380,6 +380,7 @@ def _receive(
         provisional=digest is not None,
         first=first,
         chain=_chain(request, CHAIN),
+        coming=expected,
     ) as turn:
         received = 0
         while received < expected and (data := _read(request, min(CHUNK, expected - received))):

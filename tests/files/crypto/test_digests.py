@@ -30,6 +30,8 @@ from files.crypto.errors import Damaged
 from files.crypto.stream import Context
 from files.crypto.tokens import TokenCodec
 
+pytestmark = pytest.mark.usefixtures("each_way")
+
 DEK = bytes(range(32))
 CONTEXT = Context(uuid.UUID(int=1), uuid.UUID(int=2), 1_700_000_000)
 VECTORS = json.loads(
@@ -99,6 +101,29 @@ def test_a_chain_goes_on_from_any_slice_and_says_what_it_is_in_its_middle(
     assert second.value == by_definition(CONTENT[: slices * SLICE + len(rest)])
     second.update(CONTENT[slices * SLICE + len(rest) :])
     assert second.value == first.value == by_definition(CONTENT)
+
+
+@pytest.mark.parametrize("slices", range(10))
+def test_whole_slices_that_wait_for_each_other_are_in_the_chain(slices: int) -> None:
+    """Also where one asks before there are enough of them, and goes on."""
+    content = [hashlib.shake_128(bytes([number])).digest(SLICE) for number in range(10)]
+    chain, kept = ContentChain(), []
+    for number, piece in enumerate(content):
+        chain.update(piece if number != 5 else memoryview(piece))
+        assert chain.slices == number + 1
+        if number == slices:
+            kept = [chain.after(slices + 1), chain.value]
+    assert kept == [by_definition(b"".join(content[: slices + 1]))] * 2
+    chain.forget(slices)
+    chain.update(b"more")
+    assert chain.value == by_definition(b"".join((*content, b"more")))
+
+
+def test_memory_that_changes_afterwards_was_digested_before() -> None:
+    chain, room = ContentChain(), bytearray(CONTENT[:SLICE])
+    chain.update(room)
+    room[:] = bytes(SLICE)
+    assert chain.value == by_definition(CONTENT[:SLICE])
 
 
 def test_what_is_forgotten_is_only_what_was_before() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
 import tracemalloc
@@ -14,6 +15,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConn
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from files.crypto.digests import digest_all
 from files.crypto.errors import CryptoError, Damaged, StreamTooLong
 from files.crypto.stream import FRAME_LENGTH, frames_per_part, object_length
 from files.storage import (
@@ -442,3 +444,34 @@ def test_a_store_that_returns_other_bytes_gets_no_commit(
         write(storage, [content(size)], name=name)
     # The store had confirmed the write, so what lies there is what became of our own object.
     assert hands.traces(name) == []
+
+
+# --- Digests -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("whole", "length", "changes"),
+    [(True, F, False), (False, F, False), (True, F - 5, False), (False, 170_001, True)],
+)
+def test_digests_are_those_of_all_bytes_whatever_they_come_in(
+    storage: EncryptedS3Storage, *, whole: bool, length: int, changes: bool
+) -> None:
+    """In the middle as well; also where each piece comes in the memory of the one before."""
+    plain, room = content(LARGE), bytearray(length)
+    with storage.writer(
+        random_object_name(), dek=os.urandom(32), context=new_context(), whole=whole
+    ) as writing:
+        for number, start in enumerate(range(0, LARGE, length)):
+            piece = plain[start : start + length]
+            if changes:
+                room[: len(piece)] = piece
+                writing.write(memoryview(room)[: len(piece)])
+                room[:] = bytes(length)
+            else:
+                writing.write(piece)
+            if number in {40, 45}:
+                assert writing.chain == digest_all([plain[: start + len(piece)]]).chain
+        digests = writing.commit().digests
+    assert digests is not None
+    assert digests.chain == digest_all([plain]).chain
+    assert digests.sha256 == (hashlib.sha256(plain).digest() if whole else None)

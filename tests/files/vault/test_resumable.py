@@ -261,6 +261,19 @@ def test_an_object_that_was_completed_before_its_row_is_compared_whole(
     assert opening.digests_of(fresh(session).object) == digest_all([CONTENT])
 
 
+@pytest.mark.parametrize(("coming", "known"), [(None, True), (SIZE, True), (SIZE - 1, False)])
+def test_sha256_is_taken_where_one_turn_may_bring_it_all(
+    session: UploadSession, coming: int | None, *, known: bool
+) -> None:
+    with Continuation(session, 0, coming=coming) as turn:
+        turn.write(CONTENT)
+        assert content_of(turn.settle()) == CONTENT
+    digests = opening.digests_of(fresh(session).object)
+    assert digests is not None
+    assert (digests.sha256 is not None) is known
+    assert digests.chain == digest_all([CONTENT]).chain
+
+
 def test_parts_that_the_store_lost_end_the_upload(session: UploadSession, s3: S3Client) -> None:
     send(session, PART + 2 * FRAME_PAYLOAD)
     row = fresh(session).object

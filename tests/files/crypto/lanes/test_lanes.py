@@ -20,7 +20,16 @@ from hypothesis import strategies as st
 
 from files.crypto import lanes
 from files.crypto.errors import CryptoError
-from files.crypto.lanes import MOST, MOST_MACS, PREFIX_LENGTH, Lanes, LanesUnavailable, build
+from files.crypto.lanes import (
+    MOST,
+    MOST_MACS,
+    PREFIX_LENGTH,
+    Lanes,
+    LanesUnavailable,
+    Sha256Twice,
+    build,
+    sha256_of_each,
+)
 from files.crypto.tokens import SLACK, Opening, Sealing, TokenCodec, token_length
 from tests.files.crypto.frames import (
     NEAR,
@@ -262,6 +271,79 @@ def test_what_is_no_buffer_is_refused(some: object) -> None:
         native().library.seal(KEY, some, 8, 4)  # type: ignore[arg-type]
 
 
+# --- Digests -------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.binary(max_size=300), max_size=6), st.lists(st.binary(max_size=300), max_size=6))
+@settings(max_examples=60)
+def test_two_digests_of_any_pieces_are_those_of_python(
+    first: list[bytes], second: list[bytes]
+) -> None:
+    twice = Sha256Twice(native().library)
+    whole = b"".join(first)
+    whole += bytes(-len(whole) % 64)
+    for piece in (*first, whole[len(b"".join(first)) :]):
+        twice.update(piece)
+    assert twice.of_all() == twice.since() == hashlib.sha256(whole).digest()
+    twice.begin()
+    for piece in second:
+        twice.update(memoryview(piece))
+    rest = b"".join(second)
+    assert twice.since() == hashlib.sha256(rest).digest()
+    assert twice.of_all() == hashlib.sha256(whole + rest).digest()
+    if len(rest) % 64:
+        with pytest.raises(ValueError, match="between two blocks"):
+            twice.begin()
+
+
+@pytest.mark.parametrize("number", range(1, MOST_MACS + 1))
+@pytest.mark.parametrize("size", [64, 640, 1 << 18])
+def test_pieces_side_by_side_have_the_digests_of_each(number: int, size: int) -> None:
+    pieces = [noise(size, seed) for seed in range(number)]
+    digests = [hashlib.sha256(piece).digest() for piece in pieces]
+    assert sha256_of_each(native().library, pieces) == digests
+
+
+@pytest.mark.parametrize(
+    ("states", "data"),
+    [
+        (bytearray(32), ()),
+        (bytearray(160), (bytes(64),) * 5),
+        (bytearray(31), (bytes(64),)),
+        (bytearray(64), (bytes(64),)),
+        (bytearray(32), (bytes(64),) * 2),
+        (bytearray(32), (bytes(63),)),
+        (bytearray(64), (bytes(64), bytes(128))),
+        (bytearray(64), (bytes(128), bytes(64))),
+    ],
+)
+def test_states_and_blocks_that_do_not_agree_are_refused(
+    states: bytearray, data: tuple[bytes, ...]
+) -> None:
+    before = bytes(states)
+    with pytest.raises(ValueError, match="whole blocks"):
+        native().library.digest(states, data)
+    assert states == before
+    states.append(0)  # Nobody holds it any more.
+
+
+@pytest.mark.parametrize(
+    ("states", "data"),
+    [
+        (bytes(32), (bytes(64),)),
+        (bytearray(32), (None,)),
+        (bytearray(64), (bytes(64), "text")),
+        (bytearray(32), [bytes(64)]),
+        (bytearray(32), (memoryview(bytes(128))[::2],)),
+    ],
+)
+def test_what_is_no_state_and_no_block_is_refused(states: Any, data: Any) -> None:
+    before = bytes(states)
+    with pytest.raises((TypeError, BufferError)):
+        native().library.digest(states, data)
+    assert bytes(states) == before
+
+
 # --- Which way, and why --------------------------------------------------------------------------
 
 
@@ -393,8 +475,16 @@ class Wrong:
             some[-2][1][3] = 1
         return bits | (1 << len(some) - 2 if self._change == "let through" else 0)
 
+    def digest(self, states: bytearray, data: Any) -> bool:
+        done = native().library.digest(states, data)
+        if self._change == ("digested twice" if len(data) == 2 else "digested"):
+            states[-1] ^= 1
+        return done
 
-@pytest.mark.parametrize("change", ["sealed", "opened", "released", "let through"])
+
+@pytest.mark.parametrize(
+    "change", ["sealed", "opened", "released", "let through", "digested", "digested twice"]
+)
 def test_what_gives_another_answer_is_not_run(change: str) -> None:
     lanes.prove(Lanes(Wrong("nothing")))
     with pytest.raises(ImportError, match="known answers"):
