@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from django.utils.formats import number_format
 from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
@@ -57,15 +58,16 @@ def _say(told: Told, what: str, of: Callable[[Any], str]) -> str:
     notice, details = told.notice, told.notice.details
     around = str if of is str else escape
     values = {"what": of(what), "who": of(told.actor)}
-    text = _words(Kind(notice.kind), bool(told.actor), details)
-    for name in ("count", "address", "browser"):
+    count = int(details.get("count") or 1)
+    text = _words(Kind(notice.kind), bool(told.actor), details, count)
+    values["count"] = of(number_format(count))
+    for name in ("address", "browser"):
         values[name] = of(details.get(name, ""))
     values["until"] = of(_moment(details.get("until")))
     return str(around(text)) % values
 
 
-def _words(kind: Kind, named: bool, details: dict[str, Any]) -> str:
-    count = int(details.get("count") or 1)
+def _words(kind: Kind, named: bool, details: dict[str, Any], count: int) -> str:
     match kind:
         case Kind.SHARED_WITH_YOU if named:
             return _("%(who)s shares with you: %(what)s")

@@ -101,7 +101,11 @@ def _damaged(_now: datetime) -> Iterator[Entry]:
     if count := attention.damaged():
         yield Entry(
             ngettext("%(n)s damaged file", "%(n)s damaged files", count) % {"n": _shown(count)},
-            _("Restore them from a copy of the bucket while there is one."),
+            ngettext(
+                "Restore it from a copy of the bucket while there is one.",
+                "Restore them from a copy of the bucket while there is one.",
+                count,
+            ),
             _list("files_filerecord", state="damaged"),
             grave=True,
         )
@@ -135,7 +139,11 @@ def _locked_out(now: datetime) -> Iterator[Entry]:
                 len(names),
             )
             % {"n": len(names), "some": some},
-            _("It ends by itself. Ask them whether it was they who tried."),
+            ngettext(
+                "It ends by itself. Ask whether it was that person who tried.",
+                "It ends by itself. Ask them whether it was they who tried.",
+                len(names),
+            ),
             _list(
                 "audit_auditevent",
                 **{
@@ -155,7 +163,9 @@ def _invitations(_now: datetime) -> Iterator[Entry]:
         yield Entry(
             ngettext("%(n)s unused invitation", "%(n)s unused invitations", count)
             % {"n": _shown(count)},
-            _("Send them again, or take them back."),
+            ngettext(
+                "Send it again, or take it back.", "Send them again, or take them back.", count
+            ),
             _list("accounts_invitation", state="waiting"),
         )
 

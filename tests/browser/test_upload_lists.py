@@ -226,6 +226,8 @@ def test_all_are_paused_resumed_and_cancelled_at_once(
     files = [written(tmp_path, f"All at once {number}.bin", 6 * MIB) for number in range(5)]
     line.limit(MIB)
     send(form, *files)
+    # Where it is seen, although the form is as high as the window.
+    expect(summary(form)).to_be_in_viewport()
     wait_for_progress(form, files[0])
     form.get_by_role("button", name="Pause all", exact=True).click()
     expect(summary(form)).to_contain_text("5 files paused")

@@ -44,6 +44,12 @@ def test_a_notice_leads_to_what_it_is_about(client: Client, bob: User, told: Not
     assert '<span class="count">1<' in text
 
 
+def test_it_says_how_many_files_arrived(client: Client, alice: User, record: FileRecord) -> None:
+    notify(Kind.UPLOADED_TO_REQUEST, [alice.pk], file_id=record.pk)
+    client.force_login(alice)
+    assert "<bdi>1</bdi> file arrived by your request: <bdi>a" in client.get(PAGE).text
+
+
 def test_it_says_nothing_of_what_its_reader_cannot_see_any_more(
     client: Client, bob: User, told: Notice, record: FileRecord
 ) -> None:

@@ -100,6 +100,14 @@ async function begin(items) {
   const all = pending;
   pending = [];
   batch.add(all, meant);
+  if (form) requestAnimationFrame(bringIntoView);
+}
+
+/** What was chosen in the form is on its way: below it, and often below the window. */
+function bringIntoView() {
+  const { top, height } = panel.getBoundingClientRect();
+  if (top + height <= innerHeight) return;
+  panel.scrollIntoView({ block: height < innerHeight ? "end" : "start" });
 }
 
 function take(field) {

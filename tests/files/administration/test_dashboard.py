@@ -104,7 +104,12 @@ def test_who_reads_the_log_sees_runs_and_lock_outs(mallory: User) -> None:
     mallory.user_permissions.set(Permission.objects.filter(codename="view_auditevent"))
     shown = dashboard.of(User.objects.get(pk=mallory.pk))
     assert shown is not None
-    assert "1 person locked out since yesterday: bob" in {entry.text for entry in shown.entries}
+    [advice] = [
+        entry.advice
+        for entry in shown.entries
+        if entry.text == "1 person locked out since yesterday: bob"
+    ]
+    assert advice == "It ends by itself. Ask whether it was that person who tried."
     assert len(shown.work) == len(attention.WATCHED)
 
 
