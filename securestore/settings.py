@@ -458,6 +458,7 @@ LANGUAGES = [("en-gb", "English"), ("de", "Deutsch"), ("fr", "Français")]
 # Of who chose none: where the browser says none of these either, and in mails.
 LANGUAGE_CODE = one_of(env, "SITE_LANGUAGE", tuple(code for code, _ in LANGUAGES))
 LOCALE_PATHS = [BASE_DIR / "locale"]
+FORMAT_MODULE_PATH = "securestore.formats"
 TIME_ZONE = env.str("TIME_ZONE", default="UTC")
 USE_TZ = True
 
