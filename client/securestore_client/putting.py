@@ -154,7 +154,7 @@ class Putter:
     def _small(self, file: BinaryIO, shape: Shape, local: Path, target: Target) -> Stored:
         file.seek(0)
         first = _digested(_blocks(file, shape.size))
-        modified = _moment(shape.mtime_ns)
+        modified = moment_of(shape.mtime_ns)
         kept = first.kept
 
         def body() -> Iterator[Buffer]:
@@ -180,7 +180,7 @@ class Putter:
         modified: str | None,
     ) -> Stored:
         said = {
-            "Content-Type": _type_of(target.place.name),
+            "Content-Type": type_of(target.place.name),
             "Repr-Digest": sha256_field(digested.sha256),
         } | ({"Securestore-Modified": modified} if modified else {})
         if self._conflict == "refuse":
@@ -273,14 +273,14 @@ class Putter:
 
     def _begin(self, left: Left, shape: Shape, local: Path, target: Target) -> _Upload:
         said = {"Upload-Length": str(shape.size)}
-        path = self._create(said, target, _moment(shape.mtime_ns))
+        path = self._create(said, target, moment_of(shape.mtime_ns))
         left.note(path=path, shape=[shape.size, shape.mtime_ns, shape.inode])
         return _Upload(path)
 
     def _create(self, said: dict[str, str], target: Target, modified: str | None) -> str:
         told = {
             "filename": target.place.name,
-            "filetype": _type_of(target.place.name),
+            "filetype": type_of(target.place.name),
             "conflict": self._conflict,
             "folder": target.folder_id,
             "modified": modified or "",
@@ -523,11 +523,13 @@ def _filled(stream: BinaryIO, size: int) -> bytes:
     return bytes(found)
 
 
-def _type_of(name: str) -> str:
+def type_of(name: str) -> str:
+    """The type that its name says."""
     return mimetypes.guess_type(name)[0] or "application/octet-stream"
 
 
-def _moment(nanoseconds: int) -> str | None:
+def moment_of(nanoseconds: int) -> str | None:
+    """A time of a file as the site takes it; None where it is none that it takes."""
     try:
         moment = datetime.fromtimestamp(nanoseconds // 1000 / 1e6, UTC)
     except (OverflowError, ValueError, OSError):

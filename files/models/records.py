@@ -120,9 +120,13 @@ class FileRecord(TreeItem):
         return self.name
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        self.folded_name, self.plain_name = fold_name(self.name), plain_name(self.name)
+        self.derive_names()
         with_derived(kwargs, "name", {"folded_name", "plain_name"})
         super().save(*args, **kwargs)
+
+    def derive_names(self) -> None:
+        """Set what follows from the name, for who saves several at once."""
+        self.folded_name, self.plain_name = fold_name(self.name), plain_name(self.name)
 
     def get_absolute_url(self) -> str:
         return reverse("files:detail", args=[self.id])

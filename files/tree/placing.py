@@ -5,6 +5,7 @@ Every function that writes is for a transaction that holds `lock_tree` of the ow
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -127,6 +128,25 @@ def free_name(parent: Folder, name: str) -> str:
             if key not in there:
                 return one
         first += TRIED_AT_ONCE
+
+
+def first_taken(parent: Folder, names: Sequence[str]) -> str | None:
+    """The first of these names that is taken in the folder, or that another one before it takes."""
+    keys = [entry_key(name) for name in names]
+    there = Entry.objects.filter(parent=parent, key__in=keys)
+    seen = set(there.values_list("key", flat=True))
+    for name, key in zip(names, keys, strict=True):
+        if key in seen:
+            return name
+        seen.add(key)
+    return None
+
+
+def enter_all(files: Sequence[FileRecord], parent: Folder) -> None:
+    """Give files their entries in the folder, where their names are free. Raises IntegrityError."""
+    Entry.objects.bulk_create(
+        [Entry(parent=parent, key=entry_key(file.name), file=file) for file in files]
+    )
 
 
 def enter(item: Item, parent: Folder) -> Entry:

@@ -9,6 +9,7 @@ it was meant to goes to the uploader's own root, under a free name. Must never t
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from accounts.models import User
@@ -83,6 +84,22 @@ def begin(uploader: User, name: str, meant: Destination) -> uuid.UUID | None:
     return None
 
 
+def begin_all(names: Sequence[str], meant: Destination) -> None:
+    """The same of several files that are each to be new. Raises MayNotAdd, NameTaken."""
+    if meant.folder is None or meant.by is None:
+        raise ValueError("several files go to a folder, and somebody asks for it")
+    if not addable_by(meant.by).filter(pk=meant.folder.pk).exists():
+        raise MayNotAdd
+    require_free(meant.folder, names)
+
+
+def require_free(folder: Folder, names: Sequence[str]) -> None:
+    """Raise NameTaken where one of the names is in the folder, or is among them twice."""
+    found = placing.first_taken(folder, names)
+    if found is not None:
+        raise NameTaken(found, uploading=True)
+
+
 def file_id_now(row: StoredObject, uploader: User) -> uuid.UUID:
     """The id that the object's keys would have to be bound to, if it were complete now.
 
@@ -102,7 +119,7 @@ def decide(row: StoredObject, uploader: User, name: str, meant: Destination, siz
     if meant.sender is not None:
         own = outside.lock_place(row, meant.sender, uploader, size)
         return Place(own, placing.free_name(own, name))
-    folder, elsewhere = _lock_folder(uploader, meant)
+    folder, elsewhere = lock_folder(uploader, meant)
     file = versions.lock(row.file_id)
     if file is not None:
         if not _replaceable(file.pk, uploader):
@@ -114,7 +131,7 @@ def decide(row: StoredObject, uploader: User, name: str, meant: Destination, siz
     return Place(folder, placing.free_name(folder, name), elsewhere=elsewhere)
 
 
-def _lock_folder(uploader: User, meant: Destination) -> tuple[Folder, bool]:
+def lock_folder(uploader: User, meant: Destination) -> tuple[Folder, bool]:
     """The folder that it goes to, locked; and whether that is another than the one meant."""
     if meant.folder is not None:
         placing.lock_tree(uploader, meant.folder.owner)

@@ -51,15 +51,15 @@ class OutsideAllowance(Allowance):
         super()._require_welcome()
         require_open(self._sender.request)
 
-    def _check_number(self) -> None:
+    def _check_number(self, more: int = 1) -> None:
         limit: int = settings.MAX_UNFINISHED_UPLOADS
         unfinished = self._unfinished().filter(sender__request=self._sender.request_id)
         own = Count("pk", filter=Q(sender=self._sender.pk))
         found = unfinished.aggregate(of_all=Count("pk"), own=own)
         # Nobody takes all the places of a request from its other senders.
-        if found["of_all"] >= limit or found["own"] >= max(limit // 2, 1):
+        if found["of_all"] + more > limit or found["own"] + more > max(limit // 2, 1):
             raise TooManyUploads(limit)
-        self._check_files(found["of_all"] + 1)
+        self._check_files(found["of_all"] + more)
 
     def admit_complete(self, size: int, row: StoredObject | None = None) -> None:
         super().admit_complete(size, row)

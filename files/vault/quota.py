@@ -14,6 +14,7 @@ for anew when it goes on. How many may be unfinished has a bound of its own, wha
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -95,10 +96,19 @@ class Allowance:
         self._check_number()
         self.check(size)
 
-    def _check_number(self) -> None:
-        """Raise TooManyUploads when another one would be one too many."""
+    def admit_all(self, sizes: Sequence[int]) -> None:
+        """The same of several uploads at once, of so many bytes each."""
+        self._lock({self._owner.pk, self._uploader.pk})
+        self._check_number(len(sizes))
+        for size in sizes:
+            if size > self._largest:
+                raise FileTooLarge(self._largest)
+        self.check_quota(sum(sizes))
+
+    def _check_number(self, more: int = 1) -> None:
+        """Raise TooManyUploads when so many more would be too many."""
         limit: int = settings.MAX_UNFINISHED_UPLOADS
-        if self._unfinished().filter(creator=self._uploader).count() >= limit:
+        if self._unfinished().filter(creator=self._uploader).count() + more > limit:
             raise TooManyUploads(limit)
 
     def _unfinished(self) -> QuerySet[StoredObject]:

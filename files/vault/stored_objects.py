@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, cast
 
@@ -18,7 +19,7 @@ from django.db import transaction
 from accounts.models import User
 from files.crypto.digests import seal_digests
 from files.crypto.keyring import Custody as KeyCustody
-from files.crypto.keyring import KeyRecord, KeyState, generate_dek
+from files.crypto.keyring import KeyRecord, Keyring, KeyState, generate_dek
 from files.crypto.stream import Context, derive_keys
 from files.errors import UploadLost
 from files.keys import custody
@@ -63,32 +64,72 @@ def begin_object(
     `charged_to` is whose quota it counts in; left out, its creator's. Of what a `sender` sends
     through a request, nobody is the creator.
     """
-    moment = clock.now()
-    row = StoredObject(
-        file_id=file_id,
+    row = _new_row(
+        wrapping_keyring(),
+        file_id,
+        dek,
         object_name=name or random_object_name(),
         creator=creator if sender is None else None,
         charged_to=charged_to or creator,
         sender=sender,
         custody=in_custody,
-        stream_created_at=int(time.time()),
         lease=lease,
-        lease_seen_at=moment if lease else None,
-        state_changed_at=moment,
     )
-    wrapped = wrapping_keyring().wrap(
+    row.save(force_insert=True)
+    return row
+
+
+def begin_objects(
+    deks: Sequence[bytes], sizes: Sequence[int], *, creator: User, charged_to: User
+) -> list[StoredObject]:
+    """Commit the rows of several objects, each of a new file of so many bytes. Two queries."""
+    ring = wrapping_keyring()
+    rows = [
+        _new_row(
+            ring,
+            uuid.uuid4(),
+            dek,
+            object_name=random_object_name(),
+            creator=creator,
+            charged_to=charged_to,
+            reserved=size,
+        )
+        for dek, size in zip(deks, sizes, strict=True)
+    ]
+    return StoredObject.objects.bulk_create(rows)
+
+
+def _new_row(ring: Keyring, file_id: uuid.UUID, dek: bytes, **fields: Any) -> StoredObject:
+    """The row of an object that is about to be written, its key wrapped; not saved yet."""
+    moment = clock.now()
+    row = StoredObject(
+        file_id=file_id,
+        stream_created_at=int(time.time()),
+        lease_seen_at=moment if fields.get("lease") else None,
+        state_changed_at=moment,
+        **fields,
+    )
+    wrapped = ring.wrap(
         KeyRecord(
             state=KeyState.UPLOADING,
             context=row.context,
             size=0,
             commitment=derive_keys(dek, row.context).commitment,
-            custody=KeyCustody(in_custody),
+            custody=KeyCustody(row.custody),
             material=dek,
         )
     )
     row.master_key_id, row.wrapped_key = wrapped.master_key_id, wrapped.token
-    row.save(force_insert=True)
     return row
+
+
+def ring_for(rows: Sequence[StoredObject]) -> Keyring:
+    """What seals these rows, once which key wraps each by now is on record. Two queries, mostly."""
+    ring = wrapping_keyring()
+    others = StoredObject.objects.filter(pk__in=[row.pk for row in rows])
+    for row in others.exclude(master_key_id=ring.primary_id):
+        remember_wrapping(row, ring.primary_id)
+    return ring
 
 
 def seal_object(
@@ -96,13 +137,16 @@ def seal_object(
     dek: bytes,
     sealed: SealedObject,
     key: custody.UserKey | None = None,
+    *,
+    ring: Keyring | None = None,
     **fields: Any,
 ) -> None:
     """Turn a row of a verified object live, under the primary key of now. Raises UploadLost.
 
     With a user's `key` it is held, whatever it was while it was written. `fields` change with it.
     What only its upload needed goes: lists read this row with every file.
-    The row's lease must be as `row` has it. For a transaction.
+    The row's lease must be as `row` has it. For a transaction; `ring` is what `ring_for` has said
+    in it.
     """
     bare = KeyRecord(
         state=KeyState.SEALED,
@@ -113,8 +157,9 @@ def seal_object(
         material=dek,
     )
     locked = custody.lock(bare, key)
-    wrapped = wrapping_keyring().wrap(locked)
-    remember_wrapping(row, wrapped.master_key_id)
+    wrapped = (ring or wrapping_keyring()).wrap(locked)
+    if ring is None:
+        remember_wrapping(row, wrapped.master_key_id)
     changed = row.change(
         row.lease,
         state=State.LIVE,

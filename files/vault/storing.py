@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from itertools import repeat
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import DatabaseError, transaction
 from django.utils import timezone
@@ -20,7 +20,7 @@ from django.utils import timezone
 import audit
 from accounts.models import User
 from audit import Event
-from files.crypto.keyring import generate_dek
+from files.crypto.keyring import Keyring, generate_dek
 from files.crypto.tokens import Buffer
 from files.errors import UploadLost
 from files.keys import custody
@@ -30,7 +30,7 @@ from files.storage import ObjectKey, SealedObject
 from files.tree import placing
 from files.vault import destinations, outside, recent, stored_objects, versions
 from files.vault.destinations import ROOT, Destination, OtherFile
-from files.vault.quota import require_active
+from files.vault.quota import Allowance, require_active
 from files.vault.removing import doom, purge
 from files.vault.stored_objects import begin_object, storage
 from runtime.connections import release
@@ -40,6 +40,14 @@ State = StoredObject.State
 
 TRIES = 3
 """How often an upload that is complete is written again because what it was to be has changed."""
+
+
+class Begun(NamedTuple):
+    """What an upload begins with: its row, its key, and what it may take."""
+
+    row: StoredObject
+    dek: bytes
+    allowance: Allowance
 
 
 class Upload:
@@ -60,6 +68,7 @@ class Upload:
         modified_at: datetime | None = None,
         destination: Destination = ROOT,
         file_id: uuid.UUID | None = None,
+        begun: Begun | None = None,
     ) -> None:
         """Begin. `owner` uploads it, and owns it unless its destination is another's folder.
 
@@ -67,7 +76,8 @@ class Upload:
 
         Where it is not, `at_most` says what it cannot exceed: parts must be large enough for it.
         `modified_at` is when the original was last changed, as its client says. `file_id` is given
-        where what it will be, or be a version of, is decided already.
+        where what it will be, or be a version of, is decided already; `begun`, where it has begun
+        with others.
 
         Raises BadName, FileTooLarge, TooManyUploads, MayNotAdd, NameTaken, RequestOver.
         """
@@ -76,19 +86,7 @@ class Upload:
         self.modified_at = modified_at
         self.owner = owner
         self.destination = destination
-        payer = destination.payer(owner)
-        self._allowance = outside.allowance_of(payer, owner, destination.sender)
-        self._dek = generate_dek()
-        with transaction.atomic():
-            self._allowance.admit(size or 0)
-            file_id = file_id or destinations.begin(owner, self.name, destination)
-            self._row = begin_object(
-                file_id or uuid.uuid4(),
-                self._dek,
-                creator=owner,
-                charged_to=payer,
-                sender=destination.sender,
-            )
+        self._row, self._dek, self._allowance = begun or self._begin(size or 0, file_id)
         self._writer = storage().writer(
             self._row.object_name,
             dek=self._dek,
@@ -98,6 +96,28 @@ class Upload:
         )
         self._sealed: SealedObject | None = None
         self._over = False
+
+    def _begin(self, size: int, file_id: uuid.UUID | None) -> Begun:
+        owner, destination = self.owner, self.destination
+        payer = destination.payer(owner)
+        allowance = outside.allowance_of(payer, owner, destination.sender)
+        dek = generate_dek()
+        with transaction.atomic():
+            allowance.admit(size)
+            file_id = file_id or destinations.begin(owner, self.name, destination)
+            row = begin_object(
+                file_id or uuid.uuid4(),
+                dek,
+                creator=owner,
+                charged_to=payer,
+                sender=destination.sender,
+            )
+        return Begun(row, dek, allowance)
+
+    @property
+    def row(self) -> StoredObject:
+        """The row of its object."""
+        return self._row
 
     @property
     def file_id(self) -> uuid.UUID:
@@ -212,6 +232,14 @@ class Upload:
             **about,
         )
 
+    def seal(self, ring: Keyring) -> None:
+        """Turn its object live, with others: who does makes the file, in the same transaction."""
+        stored_objects.seal_object(self._row, self._dek, self._finished, ring=ring)
+
+    def is_over(self) -> None:
+        """It is a file, and that was committed: `abort` has nothing to do any more."""
+        self._over = True
+
     def _publish(self, key: custody.UserKey | None) -> FileRecord:
         return self.publish_as(
             key,
@@ -248,7 +276,7 @@ def publish(
         else:
             break
     for upload in uploads:
-        upload._over = True
+        upload.is_over()
     return records
 
 
@@ -386,20 +414,54 @@ def create_record(
     meant: Destination = ROOT,
 ) -> FileRecord:
     """Make a live object a file in its place. For the transaction that has just sealed it."""
-    owner = place.folder.owner
-    record = FileRecord.objects.create(
+    record = new_record(
+        row,
+        uploader=uploader,
+        place=place,
+        content_type=content_type,
+        modified_at=modified_at,
+        meant=meant,
+    )
+    record.save(force_insert=True)
+    placing.enter(record, place.folder)
+    tell_uploaded(record, row, uploader, place, meant)
+    return record
+
+
+def new_record(
+    row: StoredObject,
+    *,
+    uploader: User,
+    place: destinations.Place,
+    content_type: str,
+    modified_at: datetime | None,
+    meant: Destination,
+) -> FileRecord:
+    """A file of a live object, as its row will be; not saved yet."""
+    record = FileRecord(
         id=row.file_id,
         name=place.name,
         content_type=content_type,
         size=row.size,
-        owner=owner,
+        owner=place.folder.owner,
         folder=place.folder,
         uploaded_by=uploader if meant.sender is None else None,
         custody=row.custody,
         current=row,
         modified_at=modified_at,
     )
-    placing.enter(record, place.folder)
+    record.derive_names()
+    return record
+
+
+def tell_uploaded(
+    record: FileRecord,
+    row: StoredObject,
+    uploader: User,
+    place: destinations.Place,
+    meant: Destination,
+) -> None:
+    """Record that a file has come to its place. For the transaction that makes it one."""
     audit.record(
         Event.FILE_UPLOADED,
         # From outside it is nobody's doing whom the log knows; the request and the sender are told.
@@ -410,4 +472,3 @@ def create_record(
         **_told(place, uploader, meant),
         ms=round((timezone.now() - row.created_at).total_seconds() * 1000),
     )
-    return record

@@ -83,6 +83,7 @@ class SmallSite:
         self.refuse: list[tuple[int, dict[str, str]]] = []
         self.lose_answers = 0
         self.spoil = False
+        self.knows_no_batches = False
         self.lock = threading.RLock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(self))
         self._server.daemon_threads = True
@@ -326,6 +327,22 @@ class _Handler(BaseHTTPRequestHandler):
         self.site.kept[entry_id].trashed = False
         self._answer(200, self.site.kept[entry_id].described())
 
+    def store_files(self, folder_id: str) -> None:
+        files = self._json()["files"]
+        if self.site.knows_no_batches:
+            return self._problem(404, "not_found")
+        names = [one["name"].casefold() for one in files]
+        if len(set(names)) < len(names) or any(self.site.child(folder_id, n) for n in names):
+            return self._problem(409, "name_taken")
+        told = []
+        for one in files:
+            data = base64.b64decode(one["content"])
+            assert one["sha256"] == hashlib.sha256(data).hexdigest()
+            made = self.site.add_to(folder_id, one["name"], data)
+            sha256 = "0" * 64 if self.site.spoil else one["sha256"]
+            told.append({"id": made.id, "name": made.name, "size": len(data), "sha256": sha256})
+        return self._answer(201, {"files": told})
+
     # --- Bytes ------------------------------------------------------------------------------------
 
     def put(self, root: str, path: str) -> None:
@@ -446,6 +463,7 @@ _ROUTES: list[tuple[str, str, Any]] = [
     ("GET", f"{_API}/trash", _Handler.trash),
     ("GET", f"{_API}/search", _Handler.search),
     ("POST", f"{_API}/folders/([^/]+)/paths", _Handler.make_folders),
+    ("POST", f"{_API}/folders/([^/]+)/files", _Handler.store_files),
     ("POST", f"{_API}/digests", _Handler.digests),
     ("PATCH", f"{_API}/(files|folders)/([^/]+)", _Handler.change),
     ("POST", f"{_API}/(files|folders)/([^/]+)/move", _Handler.move),

@@ -259,6 +259,7 @@ def _operation(method: str, path: str, scope: str, ok: int = 200, **fields: Any)
     return Operation(method, ok, takes, path=_V1 + path, scope=scope, **fields)
 
 
+_FILES: dict[str, Any] = {"files": [{"name": "b.txt", "content": "eA=="}]}
 _ASK: dict[str, Any] = {"title": "b"}
 _NAME: dict[str, Any] = {"json": {"name": "b"}}
 _SHARE: dict[str, Any] = {"json": {"to": ["root"]}, "manage": True}
@@ -291,6 +292,7 @@ OPERATIONS: list[Operation] = [
     _operation("GET", "/folders/{folder_id}/items", "read"),
     _operation("POST", "/folders/{folder_id}/folders", "add", 201, add=True, **_NAME),
     _operation("POST", "/folders/{folder_id}/paths", "add", 201, add=True, json={"path": "b/c"}),
+    _operation("POST", "/folders/{folder_id}/files", "add", 201, add=True, json=_FILES),
     _operation("POST", "/folders/{folder_id}/move", "manage", 404, **_NOWHERE),
     _operation("POST", "/folders/{folder_id}/restore", "manage", manage=True, trashed=True),
     # Members may not share; test_operations.py has those who may.

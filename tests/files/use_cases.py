@@ -66,6 +66,7 @@ from files.sharing import asking, delegating, denials, granting, links, read_by,
 from files.tree import placing
 from files.upkeep import verification
 from files.vault import (
+    batches,
     counting,
     downloading,
     emptying,
@@ -291,6 +292,7 @@ MODULES: dict[str, str] = {
     "files.folder_urls": WIRING,
     "files.link_urls": WIRING,
     "files.vault.storing": WALKED,
+    "files.vault.batches": WALKED,
     "files.vault.opening": WALKED,
     "files.vault.stored_objects": WALKED,
     "files.vault.removing": WALKED,
@@ -300,6 +302,7 @@ MODULES: dict[str, str] = {
     "files.sharing.requests": WALKED,
     "files.web.asking": PAGES,
     "files.web.api.asking": PAGES,
+    "files.web.api.batches": PAGES,
     "files.web.outside.asked": PAGES,
     "files.web.outside.asked_transfers": PAGES,
     "files.vault.versions": WALKED,
@@ -545,6 +548,13 @@ NO_EVENT: dict[str, str] = {
     "files.vault.stored_objects.StoredObjectKeys.seal": "of objects that belong to no file",
     "files.vault.storing.Upload.file_id": READS,
     "files.vault.storing.Upload.direct": BYTES,
+    "files.vault.storing.Upload.row": READS,
+    "files.vault.storing.Upload.seal": STEP,
+    "files.vault.storing.Upload.is_over": BYTES,
+    "files.vault.storing.new_record": STEP,
+    "files.vault.storing.tell_uploaded": STEP,
+    "files.vault.stored_objects.begin_objects": BYTES,
+    "files.vault.stored_objects.ring_for": STEP,
     "files.vault.storing.Upload.publish_as": STEP,
     "files.vault.storing.written_again": BYTES,
     "files.vault.opening.version_told": READS,
@@ -558,6 +568,7 @@ NO_EVENT: dict[str, str] = {
     "files.vault.emptying.overdue_folders": READS,
     "files.vault.emptying.overdue_files": READS,
     "files.vault.quota.Allowance.admit_complete": RULES,
+    "files.vault.quota.Allowance.admit_all": RULES,
     "files.vault.quota.trash_bytes": READS,
     "files.vault.storing.Upload.finish": BYTES,
     "files.vault.storing.Upload.size": READS,
@@ -679,6 +690,11 @@ def _make_path(world: World) -> Call:
     root = placing.root_of(world.alice)
     by: dict[str, Any] = {"by": Person(world.alice), "actor": world.alice}
     return partial(making.make_path, root, ["a", "b"], **by)
+
+
+def _store_batch(world: World) -> Call:
+    small = [batches.Small("a.txt", CONTENT), batches.Small("b.txt", b"")]
+    return partial(batches.store, world.alice, small, world.folder(), Person(world.alice))
 
 
 def _rename(world: World) -> Call:
@@ -1448,6 +1464,7 @@ WRITES: dict[str, list[Case]] = {
     "files.vault.storing.store": [
         Case(Event.FILE_UPLOADED, lambda w: lambda: storing.store(w.alice, [CONTENT], name="a.txt"))
     ],
+    "files.vault.batches.store": [Case(Event.FILE_UPLOADED, _store_batch)],
     "files.upkeep.verification.clear_damage": [Case(Event.DAMAGE_CLEARED, _clear)],
     "files.upkeep.verification.mark": [Case(Event.DAMAGE_FOUND, _mark)],
     "files.upkeep.verification.verify": [Case(Event.DAMAGE_CLEARED, _verify)],

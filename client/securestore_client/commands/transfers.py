@@ -5,12 +5,14 @@ from __future__ import annotations
 import getpass
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from ..api import Api, Entry
 from ..at_once import AtOnce
+from ..batching import FEW as MANY
+from ..batching import SMALL, Batcher, Waiting, batches_of
 from ..digests import chain_of
 from ..errors import CONFLICT, NOT_FOUND, USAGE, ClientError
 from ..getting import Getter
@@ -60,19 +62,60 @@ def put_group(
     folder_id = session.api.make_folders(folder)
     there = existing(session.api, Place((), folder_id), list(names.values()))
 
-    def one(path: Path, called: str) -> None:
-        try:
-            stored = putter.put(
-                path, Target(folder_id, folder / called), there.get(called.casefold())
-            )
-        except ClientError as error:
-            session.failed(str(path), error)
-        else:
-            _tell(session, str(path), folder / stored.name, stored)
+    def told(path: Path, stored: Stored) -> None:
+        _tell(session, str(path), folder / stored.name, stored)
         session.progress.thing()
 
+    def one(path: Path, called: str, known: Entry | None) -> None:
+        try:
+            stored = putter.put(path, Target(folder_id, folder / called), known)
+        except ClientError as error:
+            session.failed(str(path), error)
+            session.progress.thing()
+        else:
+            told(path, stored)
+
+    def several(batch: list[Waiting]) -> None:
+        for file, stored in zip(batch, batcher.put(folder_id, batch), strict=True):
+            if stored is not None:
+                session.progress.expect(stored.size)
+                session.progress.moved(stored.size)
+                told(file.local, stored)
+                continue
+            try:
+                # What was asked for may be there, though nobody has said so.
+                found = existing(session.api, Place((), folder_id), [file.name])
+            except ClientError as error:
+                session.failed(str(file.local), error)
+                session.progress.thing()
+            else:
+                one(file.local, file.name, found.get(file.name.casefold()))
+
+    batcher = Batcher(session.api)
+    together = _together(names, there)
+    for batch in batches_of(together):
+        at_once.do(lambda batch=batch: several(batch))  # type: ignore[misc]
+    alone = names.keys() - {file.local for file in together}
     for path, called in names.items():
-        at_once.do(lambda path=path, called=called: one(path, called))  # type: ignore[misc]
+        if path in alone:
+            known = there.get(called.casefold())
+            at_once.do(lambda path=path, called=called, known=known: one(path, called, known))  # type: ignore[misc]
+
+
+def _together(names: dict[Path, str], there: Mapping[str, Entry]) -> list[Waiting]:
+    """Those of the files that go several at once: small, new there, and not few."""
+    found: dict[str, Waiting] = {}
+    for path, called in names.items():
+        key = called.casefold()
+        if key in there or key in found:
+            continue
+        try:
+            size = path.stat().st_size
+        except OSError:
+            continue
+        if size <= SMALL:
+            found[key] = Waiting(path, called, size)
+    return list(found.values()) if len(found) >= MANY else []
 
 
 def existing(api: Api, folder: Place, names: list[str]) -> dict[str, Entry]:

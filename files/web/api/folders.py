@@ -92,7 +92,7 @@ def list_folder(
 )
 def make_folder(request: HttpRequest, folder_id: UUID, new: shapes.NameIn) -> Any:
     """Make a folder in another one."""
-    who, parent = program_of(request), _addable(request, folder_id)
+    who, parent = program_of(request), addable_folder(request, folder_id)
 
     def make() -> shapes.FolderOut:
         made = making.create_folder(parent, new.name, by=who, actor=user_of(request))
@@ -109,7 +109,7 @@ def make_folder(request: HttpRequest, folder_id: UUID, new: shapes.NameIn) -> An
 )
 def make_path(request: HttpRequest, folder_id: UUID, new: shapes.PathIn) -> Any:
     """The folder at the end of a path; those that are missing are made, all or none."""
-    who, below = program_of(request), _addable(request, folder_id)
+    who, below = program_of(request), addable_folder(request, folder_id)
     way = way_of(new.path)
     if not way:
         raise Problem("path_not_usable", "The path is empty: send the names of folders.")
@@ -125,7 +125,8 @@ def _seen(folder: Folder) -> Folder:
     return Folder.objects.select_related("owner").get(pk=folder.pk)
 
 
-def _addable(request: HttpRequest, folder_id: UUID) -> Folder:
+def addable_folder(request: HttpRequest, folder_id: UUID) -> Folder:
+    """The folder, for who may add to it; 404 for who does not see it. Raises MayNotAdd."""
     folder = visible_folder(request, folder_id)
     if not addable_by(program_of(request)).filter(pk=folder.pk).exists():
         denied_folder(request, folder.pk, denials.NO_PERMISSION)

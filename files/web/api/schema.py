@@ -21,6 +21,7 @@ from files.errors import VaultError
 from files.web.api import (
     access_requests,
     asking,
+    batches,
     files,
     folders,
     links,
@@ -64,6 +65,7 @@ api.add_router("/folders", links.of_folders)
 api.add_router("", links.router)
 api.add_router("/digests", files.digests_router)
 api.add_router("/folders", folders.router)
+api.add_router("/folders", batches.router)
 api.add_router("/folders", sharing.of_folders)
 api.add_router("/folders", asking.of_folders)
 api.add_router("/requests", asking.router)

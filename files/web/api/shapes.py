@@ -153,6 +153,43 @@ class PathIn(Strict):
     )
 
 
+class SmallIn(Strict):
+    """A small file, whole."""
+
+    name: str = Field(max_length=1000, json_schema_extra=SOME)
+    content: str = Field(max_length=1_048_576, description="Its bytes, as base64.", repr=False)
+    sha256: str | None = Field(
+        default=None,
+        pattern="^[0-9a-f]{64}$",
+        description="Of its bytes, in hex: compared before anything is a file.",
+    )
+    content_type: str | None = Field(default=None, max_length=255)
+    modified_at: Moment | None = Field(default=None, description="When the original was changed.")
+
+
+class BatchIn(Strict):
+    """Small files for one folder, each under a name that is free there; 1 MiB in all."""
+
+    files: list[SmallIn] = Field(min_length=1, max_length=64)
+
+
+class SmallOut(Schema):
+    """A file of a batch, as it was stored and read back."""
+
+    id: UUID
+    name: str
+    size: int
+    version: UUID
+    sha256: str | None
+    content_chain: str | None
+
+
+class BatchOut(Schema):
+    """The files, in the order in which they were sent."""
+
+    files: list[SmallOut]
+
+
 class MoveIn(Strict):
     """Where something goes."""
 
