@@ -192,12 +192,7 @@ def file_read_by(
         unnamed=page.unnamed,
         readers=[shapes.read_out(one) for one in page.lines],
         former=[shapes.former_out(one) for one in page.former],
-        outside=[
-            shapes.OutsideOut(
-                link=one.link_id, first=one.read.first, last=one.read.last, times=one.read.times
-            )
-            for one in page.outside
-        ],
+        outside=[shapes.outside_out(one) for one in page.outside],
         next=page.next or None,
     )
 

@@ -164,6 +164,7 @@ def folder_read_by(
         unnamed=page.unnamed,
         files=page.files,
         readers=[shapes.folder_read_out(one) for one in page.lines],
+        outside=[shapes.folder_outside_out(one) for one in page.outside],
         next=page.next or None,
     )
 

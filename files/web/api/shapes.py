@@ -460,6 +460,12 @@ class OutsideOut(Schema):
     times: int
 
 
+def outside_out(one: read_by.Outside) -> OutsideOut:
+    """One link by which people outside were sent a file."""
+    read = one.read
+    return OutsideOut(link=one.link_id, first=read.first, last=read.last, times=read.times)
+
+
 class FileReadByOut(Schema):
     """Who has read a file, and who has not: these first. `next` goes on as `after`."""
 
@@ -491,6 +497,12 @@ class FolderReadOut(Schema):
     times: int
 
 
+class FolderOutsideOut(OutsideOut):
+    """What people outside were sent of a folder by one link."""
+
+    files_read: int
+
+
 class FolderReadByOut(Schema):
     """Who has read how much of a folder: those who have read nothing first."""
 
@@ -499,7 +511,15 @@ class FolderReadByOut(Schema):
     unnamed: int = Field(description="As of a file.")
     files: int = Field(description="How many there are in it and below.")
     readers: list[FolderReadOut]
+    outside: list[FolderOutsideOut] = Field(
+        default=[], description="As of a file: by links to it, and to folders above and below."
+    )
     next: str | None
+
+
+def folder_outside_out(one: read_by.Outside) -> FolderOutsideOut:
+    """The same of a folder."""
+    return FolderOutsideOut(**outside_out(one).model_dump(), files_read=one.read.files)
 
 
 class AccessAskIn(Strict):
