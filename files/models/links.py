@@ -141,6 +141,10 @@ class LinkDownload(models.Model):
         default=False, help_text=_("It is counted; what was lost on the way may be sent again.")
     )
     again = models.PositiveBigIntegerField(default=0)
+    # Of a link with a number of downloads: bytes that its running requests were charged, and those
+    # that they may have sent by now. What a killed process cannot give back is their difference.
+    promised = models.PositiveBigIntegerField(default=0, db_default=0)
+    noted = models.PositiveBigIntegerField(default=0, db_default=0)
 
     class Meta:
         default_permissions = ()

@@ -6,8 +6,9 @@ without its last byte gives it back, and one that nothing is heard of does after
 all that are left are reserved is told to try again. HEAD sends no byte and a range is not the last
 of a file by itself: neither uses one up. Whoever never takes the last byte gains nothing all the
 same: in all a link sends (count + 1) times what it is for, at most. What a request may send is
-charged before its first byte, and what it did not send is given back at its end; what a killed
-process sent is unknown, and stays charged.
+charged before its first byte, and what it did not send is given back at its end. A killed process
+gives nothing back: so each notes ahead how far it may have sent by now, in steps that grow with
+what it sent, and what lies beyond is given back when its download was idle for long enough.
 """
 
 from __future__ import annotations
@@ -49,6 +50,15 @@ SHORTEST: Final = timedelta(seconds=2 * BEAT)
 """A running download is heard of once in `BEAT` seconds, so none is idle before."""
 
 
+STEP: Final = 1024 * 1024
+"""Bytes that a request notes ahead at first; later an eighth of what it has sent, if that is more:
+a few writes for a small file, and a hundred for 100 GB."""
+
+ROW: Final = ("link", "slot", "size", "whole", "running", "covered", "seen_at", "done", "again")
+"""What a request writes of its download as a whole. The sums that others add to meanwhile are
+changed in place."""
+
+
 @dataclass(frozen=True)
 class Wanted:
     """What one request asks of a link.
@@ -83,11 +93,20 @@ def reserve(link_id: int, wanted: Wanted) -> Reservation:
 
     Raises UsedUp, AllReserved.
     """
+    try:
+        return _reserve(link_id, wanted)
+    except UsedUp:
+        with transaction.atomic():
+            _note_used_up(_locked(link_id), wanted)
+        raise
+
+
+def _reserve(link_id: int, wanted: Wanted) -> Reservation:
     now = clock.now()
     with transaction.atomic():
         link = _locked(link_id)
         rows = LinkDownload.objects.filter(link=link)
-        rows.filter(seen_at__lt=now - idle_time()).delete()
+        _let_go(link, rows.filter(seen_at__lt=now - idle_time()))
         slot = _slot(link_id, wanted)
         mine = rows.filter(slot=slot).first()
         row = _joined(link, mine, wanted)
@@ -102,8 +121,34 @@ def reserve(link_id: int, wanted: Wanted) -> Reservation:
         row.running += 1
         row.whole |= wanted.is_whole
         row.seen_at = now
-        row.save()
-    return Reservation(row.pk, link_id, wanted)
+        row.save(update_fields=ROW if row is mine else None)
+        noted = _promise(link, row, wanted)
+    return Reservation(row.pk, link_id, wanted, noted)
+
+
+def _promise(link: Link, row: LinkDownload, wanted: Wanted) -> int | None:
+    """Note what a request was charged; how much of it may be sent before that is noted again.
+
+    None: it need not be, for the link has no number of downloads.
+    """
+    if link.most is None:
+        return None
+    length = wanted.stop - wanted.start
+    noted = min(length, STEP)
+    mine = LinkDownload.objects.filter(pk=row.pk)
+    mine.update(promised=F("promised") + length, noted=F("noted") + noted)
+    return noted
+
+
+def _let_go(link: Link, idle: QuerySet[LinkDownload]) -> None:
+    """Forget downloads that nothing is heard of, and give back what their requests cannot have
+    sent: those that live stop where they find theirs gone."""
+    gone = list(idle.select_for_update(no_key=True))
+    back = sum(row.promised - row.noted for row in gone)
+    LinkDownload.objects.filter(pk__in=[row.pk for row in gone]).delete()
+    if back > 0:
+        link.charged -= min(link.charged, back)
+        link.save(update_fields=["charged"])
 
 
 def _locked(link_id: int) -> Link:
@@ -172,12 +217,28 @@ def _charge(link: Link, wanted: Wanted) -> None:
 class Reservation:
     """One request's part in a download by a link. `end` it once; then it may be resumed."""
 
-    def __init__(self, row_id: int, link_id: int, wanted: Wanted) -> None:
+    def __init__(self, row_id: int, link_id: int, wanted: Wanted, noted: int | None) -> None:
         self._row_id = row_id
         self._link_id = link_id
         self._wanted = wanted
+        self._noted = noted
         self._ended = False
         self._beaten = time.monotonic()
+
+    def lets(self, handed: int) -> bool:
+        """Whether so many bytes of the request may be handed over in all, which is noted ahead.
+
+        Where its download was let go meanwhile, what lies beyond is no longer its own.
+        """
+        if self._noted is None or handed <= self._noted:
+            return True
+        length = self._wanted.stop - self._wanted.start
+        ahead = min(handed + max(STEP, handed // 8), max(length, handed))
+        mine = LinkDownload.objects.filter(pk=self._row_id)
+        if not mine.update(noted=F("noted") + ahead - self._noted):
+            return False
+        self._noted = ahead
+        return True
 
     def beat(self) -> None:
         """Say that it goes on. Writes once a minute at most."""
@@ -209,8 +270,11 @@ class Reservation:
         link = Link.objects.select_for_update(no_key=True).filter(pk=self._link_id).first()
         if link is None:
             return
-        link.charged -= min(link.charged, wanted.stop - wanted.start - handed)
+        charged = wanted.stop - wanted.start
         row = LinkDownload.objects.filter(pk=self._row_id).first()
+        if row is None and self._noted is not None:
+            charged = self._noted  # The rest was given back when it was let go.
+        link.charged -= min(link.charged, max(charged - handed, 0))
         if row is not None:
             row.running = max(row.running - 1, 0)
             row.seen_at = clock.now()
@@ -218,12 +282,38 @@ class Reservation:
             if not row.done and row.covered == ([[0, row.size]] if row.size else []):
                 row.done = True
                 link.used += 1
-            row.save()
+            row.save(update_fields=ROW)
+            if self._noted is not None:
+                mine = LinkDownload.objects.filter(pk=row.pk)
+                mine.update(promised=F("promised") - charged, noted=F("noted") - self._noted)
         link.save(update_fields=["charged", "used"])
-        spent = link.most is not None and link.charged >= (link.most + 1) * wanted.bound > 0
-        if link.ended_at is None and (link.left == 0 or (spent and not _running(link).exists())):
-            Link.objects.filter(pk=link.pk).update(ended_at=clock.now())
-            audit.record(audit.Event.LINK_EXHAUSTED, **told(link))
+        _note_used_up(link, wanted)
+
+
+def _note_used_up(link: Link, wanted: Wanted) -> None:
+    """Record that a link is used up, once, where it is: by its number, or by its bytes."""
+    if link.ended_at is None and (link.left == 0 or _is_spent(link, wanted)):
+        Link.objects.filter(pk=link.pk).update(ended_at=clock.now())
+        audit.record(audit.Event.LINK_EXHAUSTED, **told(link))
+
+
+def _is_spent(link: Link, wanted: Wanted) -> bool:
+    """Whether it sends no file whole any more, and no download that was begun can come to its end.
+
+    Of a folder a smaller file may still fit, until nothing is left.
+    """
+    if link.most is None or not wanted.bound:
+        return False
+    left = (link.most + 1) * wanted.bound - link.charged
+    if left >= (wanted.bound if wanted.size == wanted.bound else 1):
+        return False
+    begun = LinkDownload.objects.filter(
+        link=link, done=False, seen_at__gte=clock.now() - idle_time()
+    )
+    return not any(
+        row.running or (row.covered and row.size - intervals.length(row.covered) <= left)
+        for row in begun
+    )
 
 
 def told(link: Link) -> dict[str, Any]:

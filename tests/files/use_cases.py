@@ -498,6 +498,7 @@ NO_EVENT: dict[str, str] = {
     "files.vault.counting.reserve": "part of a download, which is an event",
     "files.vault.counting.Reservation.beat": "says that a download goes on, which is an event",
     "files.vault.counting.Reservation.is_alive": "the same",
+    "files.vault.counting.Reservation.lets": "the same",
     "files.vault.downloading.Sending.sent": "notes how far a download is that will be an event",
     "files.vault.downloading.idle": READS,
     "files.vault.downloading.begin": "notes a download that will be an event",

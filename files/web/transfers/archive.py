@@ -205,6 +205,8 @@ def _content(
         )
     try:
         for chunk in body:
+            if not sending.lets(len(chunk)):
+                raise _Stopped
             sending.handed += len(chunk)
             yield chunk
             sending.beat()
@@ -221,6 +223,10 @@ class Sending:
         self._reserved = reserved
         self.handed = 0
         self.is_complete = False
+
+    def lets(self, length: int) -> bool:
+        """Whether so many more bytes may be handed over."""
+        return self._reserved is None or self._reserved.lets(self.handed + length)
 
     def beat(self) -> None:
         """It goes on."""

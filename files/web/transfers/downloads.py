@@ -315,6 +315,9 @@ class Body:
                     if not self._may_go_on():
                         outcome = downloading.REVOKED
                         return
+                if not self._lets(len(chunk)):
+                    outcome = downloading.REVOKED
+                    return
                 self.sent += len(chunk)
                 yield chunk
                 # The server asks for the next one: this one is on its way.
@@ -330,6 +333,10 @@ class Body:
             log.error("download of file %s ended short: %s", self._record.id, error)
         finally:
             self._end(outcome)
+
+    def _lets(self, length: int) -> bool:
+        """Whether so many more bytes may be handed over of the link that it is by, if it is."""
+        return self._reserved is None or self._reserved.lets(self.sent + length)
 
     def _may_go_on(self) -> bool:
         reserved = self._reserved is None or self._reserved.is_alive()
