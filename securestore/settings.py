@@ -375,6 +375,8 @@ REQUEST_DAYS = whole(env, "REQUEST_DAYS", 30)
 REQUEST_MAX_DAYS = whole(env, "REQUEST_MAX_DAYS", 365)
 REQUEST_QUOTA = byte_size(env, "REQUEST_QUOTA", default="1GiB")
 REQUEST_MAX_QUOTA = byte_size(env, "REQUEST_MAX_QUOTA", default="100GiB")
+# Domains of which everybody may be sent a code, where a request's maker says so.
+REQUEST_MAIL_DOMAINS = domains(env, "REQUEST_MAIL_DOMAINS")
 # How long an upload may stand still before the sweep takes it for abandoned.
 UPLOAD_EXPIRY = timedelta(hours=whole(env, "UPLOAD_EXPIRY_HOURS", 7 * 24))
 # One that has not received a byte is given up earlier: nobody loses anything with it.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import timedelta
 from typing import Final
 
@@ -65,6 +65,18 @@ def addresses_of(text: str) -> list[str]:
 def normal(address: str) -> str:
     """An address as it is compared: letters are not told apart by their case."""
     return address.strip().lower()
+
+
+def closed_domains(named: Iterable[str], domains: Collection[str]) -> list[str]:
+    """Of what a maker named the domains that no administrator allows, in words."""
+    text = _("Not everybody at “%(domain)s” may be let in: name addresses.")
+    allowed = set(within(named, domains))
+    return [text % {"domain": one} for one in named if one not in allowed]
+
+
+def within(named: Iterable[str], domains: Collection[str]) -> list[str]:
+    """Of what a maker named the addresses, and the domains that an administrator allows now."""
+    return [one for one in named if not one.startswith("@") or one[1:] in domains]
 
 
 def is_among(address: str, named: Iterable[str]) -> bool:

@@ -19,6 +19,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from accounts import invitations
+from files.models import FileRequest, Link
+from files.sharing import links, requests
 from files.upkeep import attention
 from notices import state as queue
 
@@ -67,7 +69,7 @@ class Dashboard:
 def of(user: Any) -> Dashboard | None:
     """What needs attention, of what that person may see; None for who may see none of it.
 
-    Nine queries of its own at most.
+    Eleven queries of its own at most.
     """
     now = timezone.now()
     entries: list[Entry] = []
@@ -79,6 +81,8 @@ def of(user: Any) -> Dashboard | None:
         (user.has_perm("audit.view_auditevent"), _locked_out),
         (_sees_invitations(user), _invitations),
         (user.has_perm("notices.view_mail"), _mails),
+        (user.has_perm("files.view_link"), _links),
+        (user.has_perm("files.view_filerequest"), _requests),
     ):
         if permitted:
             may_look = True
@@ -184,6 +188,30 @@ def _mails(now: datetime) -> Iterator[Entry]:
             ngettext("%(n)s mail was not sent", "%(n)s mails were not sent", count) % {"n": count},
             _("The list says what the mail server said."),
             _list("notices_mail", state="failing" if found.failing else "given up"),
+        )
+
+
+def _links(_now: datetime) -> Iterator[Entry]:
+    if count := attention.count(links.beyond_bounds(Link.objects.all())):
+        text = ngettext(
+            "%(n)s link goes beyond the bounds of today",
+            "%(n)s links go beyond the bounds of today",
+            count,
+        )
+        advice = _("They were made before. End those that must not go on.")
+        yield Entry(text % {"n": _shown(count)}, advice, _list("files_link", bounds="beyond"))
+
+
+def _requests(_now: datetime) -> Iterator[Entry]:
+    if count := attention.count(requests.beyond_bounds(FileRequest.objects.all())):
+        text = ngettext(
+            "%(n)s request goes beyond the bounds of today",
+            "%(n)s requests go beyond the bounds of today",
+            count,
+        )
+        advice = _("They were made before. End those that must not go on.")
+        yield Entry(
+            text % {"n": _shown(count)}, advice, _list("files_filerequest", bounds="beyond")
         )
 
 

@@ -64,13 +64,26 @@ class ProtectedFilter(admin.SimpleListFilter):
         return chosen.get(self.value(), queryset)
 
 
+class BoundsFilter(admin.SimpleListFilter):
+    """Those that came before a bound of today."""
+
+    title = _("bounds")
+    parameter_name = "bounds"
+
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[Any, Any]]:
+        return [("beyond", _("beyond those of today"))]
+
+    def queryset(self, request: Any, queryset: QuerySet[Link]) -> QuerySet[Link] | None:
+        return links.beyond_bounds(queryset) if self.value() == "beyond" else queryset
+
+
 class LinkAdmin(admin.ModelAdmin[Link]):
     view_on_site = False
     list_display = (
         *("number", "shown_state", "maker", "what", "label", "expires_at"),
         *("takes", "downloads_told", "opened", "attempts"),
     )
-    list_filter = (StateFilter, ProtectedFilter, "expires_at", "created_at")
+    list_filter = (StateFilter, BoundsFilter, ProtectedFilter, "expires_at", "created_at")
     list_select_related = ("maker", "file", "folder")
     list_per_page = 50
     ordering = ("-created_at", "-id")

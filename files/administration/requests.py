@@ -38,13 +38,28 @@ class OverFilter(admin.SimpleListFilter):
         return queryset.exclude(pk__in=lasting) if self.value() == "yes" else queryset
 
 
+class BoundsFilter(admin.SimpleListFilter):
+    """Those that came before a bound of today."""
+
+    title = _("bounds")
+    parameter_name = "bounds"
+
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[Any, Any]]:
+        return [("beyond", _("beyond those of today"))]
+
+    def queryset(
+        self, request: Any, queryset: QuerySet[FileRequest]
+    ) -> QuerySet[FileRequest] | None:
+        return requests.beyond_bounds(queryset) if self.value() == "beyond" else queryset
+
+
 class FileRequestAdmin(admin.ModelAdmin[FileRequest]):
     view_on_site = False
     list_display = (
         *("title", "status", "maker", "where", "expires_at"),
         *("senders", "files", "size", "waiting", "wrong_codes"),
     )
-    list_filter = (OverFilter, "identify", "accept_first", "expires_at")
+    list_filter = (OverFilter, BoundsFilter, "identify", "accept_first", "expires_at")
     list_select_related = ("maker", "folder__parent")
     list_per_page = 50
     ordering = ("-created_at",)

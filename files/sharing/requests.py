@@ -175,7 +175,8 @@ def _in_the_way(
 def _wrong_addresses(terms: Terms) -> list[str]:
     problems: list[str] = []
     try:
-        codes.addresses_of(" ".join(terms.addresses))
+        named = codes.addresses_of(" ".join(terms.addresses))
+        problems += codes.closed_domains(named, settings.REQUEST_MAIL_DOMAINS)
     except ValidationError as error:
         problems += error.messages
     if terms.identify == FileRequest.Identify.CODE and not terms.addresses:
@@ -187,6 +188,14 @@ def requests_managed_by(principal: Principal) -> QuerySet[FileRequest]:
     """Requests for folders that the principal manages: to look at, and to end."""
     managed = folders_managed_by(principal).values("pk")
     return FileRequest.objects.filter(folder__in=managed).select_related("folder", "maker")
+
+
+def beyond_bounds(found: QuerySet[FileRequest]) -> QuerySet[FileRequest]:
+    """Of these, those that are open and could not be made as they are today: a bound came after."""
+    longest = timedelta(days=settings.REQUEST_MAX_DAYS + 1)
+    late = Q(expires_at__gt=F("created_at") + longest)
+    large = Q(most_bytes__gt=settings.REQUEST_MAX_QUOTA)
+    return found.filter(late | large, ended_at=None, expires_at__gt=timezone.now())
 
 
 def made_by(user: User) -> QuerySet[FileRequest]:
@@ -304,7 +313,13 @@ def send_code(request: FileRequest, door: Door, email: str, *, language: str) ->
             useful_for=codes.LASTS,
         )
 
-    codes.send(door, email, allowed=codes.is_among(email, request.addresses), mail=queue)
+    codes.send(door, email, allowed=may_have_code(request, email), mail=queue)
+
+
+def may_have_code(request: FileRequest, email: str) -> bool:
+    """Whether that address was named, or is of a domain that was and is allowed still."""
+    named = codes.within(request.addresses, settings.REQUEST_MAIL_DOMAINS)
+    return codes.is_among(email, named)
 
 
 def note_wrong_code(request: FileRequest, email: str) -> None:

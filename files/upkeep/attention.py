@@ -46,17 +46,17 @@ ROTATION = "rotate_master_key"
 
 def damaged() -> int:
     """Versions of files that do not read back, current and former ones."""
-    return _count(StoredObject.objects.filter(state__in=StoredObject.SPOILT))
+    return count(StoredObject.objects.filter(state__in=StoredObject.SPOILT))
 
 
 def ending(now: datetime) -> int:
     """Shares that end soon."""
-    return _count(Grant.objects.ending(now, within=ENDING))
+    return count(Grant.objects.ending(now, within=ENDING))
 
 
 def unused_invitations() -> int:
     """Invitations that nobody has accepted or taken back, whether their links still work or not."""
-    return _count(Invitation.objects.waiting())
+    return count(Invitation.objects.waiting())
 
 
 def locked_out(now: datetime) -> list[str]:
@@ -136,5 +136,6 @@ def unfinished_rotation(last: LastRun | None) -> Collection[str]:
     return sorted(others - set(retired.values_list("pk", flat=True)))
 
 
-def _count(rows: QuerySet[Any]) -> int:
+def count(rows: QuerySet[Any]) -> int:
+    """How many there are, `MOST` at most."""
     return rows.order_by()[:MOST].count()

@@ -187,6 +187,8 @@ def _by_mail(request: HttpRequest, visit: Visit) -> HttpResponseBase:
     try:
         with guesses.counting(request, digest, codes.WrongCode):
             codes.check(visit.door, email, code)
+            if not requests.may_have_code(visit.asked, email):
+                raise codes.WrongCode
     except codes.WrongCode:
         requests.note_wrong_code(visit.asked, email)
         text = gettext("That code is not taken: it is another one, or over. Ask for a new one.")

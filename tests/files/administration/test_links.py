@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
+from pytest_django import Settings
 
 from accounts.models import User
 from files.models import Link
@@ -58,3 +62,27 @@ def test_who_only_looks_ends_none(client: Client, mallory: User, alice: User) ->
         assert client.get(reverse(f"admin:files_link_{page}", args=args)).status_code == 403
     one.refresh_from_db()
     assert one.revoked_at is None
+
+
+def test_what_came_before_a_bound_is_shown_and_ended(
+    client: Client, root: User, alice: User, settings: Settings
+) -> None:
+    alice = may_link(alice)
+    record, later = placed(alice), timezone.now() + timedelta(days=200)
+    open_one = links.make(record, Terms(label="No word", expires_at=later), actor=alice).link
+    kept = links.make(record, Terms(label="Kept", password="long enough"), actor=alice).link
+    client.force_login(root)
+    front, beyond = reverse("admin:index"), reverse(LIST) + "?bounds=beyond"
+    assert beyond not in client.get(front).content.decode()
+    for bounds in ({"LINK_MAX_DAYS": 100}, {"LINK_MAX_DAYS": 300, "LINK_NEEDS_PASSWORD": True}):
+        for name, value in bounds.items():
+            setattr(settings, name, value)
+        assert beyond in client.get(front).content.decode(), bounds
+        page = client.get(beyond).content.decode()
+        assert "No word" in page
+        assert "Kept" not in page
+    client.post(beyond, {"action": "end", "_selected_action": [open_one.pk]})
+    assert "No word" not in client.get(beyond).content.decode()
+    assert beyond not in client.get(front).content.decode()
+    kept.refresh_from_db()
+    assert kept.state == "live"

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
+from pytest_django import Settings
 
 from accounts.models import User
 from files.models import FileRequest
@@ -45,3 +49,21 @@ def test_who_only_looks_ends_none(client: Client, mallory: User, alice: User) ->
         assert client.get(reverse(f"admin:files_filerequest_{page}", args=args)).status_code == 403
     one.refresh_from_db()
     assert one.ended_at is None
+
+
+def test_what_came_before_a_bound_is_shown(
+    client: Client, root: User, alice: User, settings: Settings
+) -> None:
+    later = timezone.now() + timedelta(days=200)
+    ask(alice, title="Too long", expires_at=later, most_bytes=5)
+    ask(alice, folder_of(alice, "Other"), title="Too large", most_bytes=1_000)
+    client.force_login(root)
+    front, beyond = reverse("admin:index"), reverse(LIST) + "?bounds=beyond"
+    assert beyond not in client.get(front).content.decode()
+    settings.REQUEST_MAX_DAYS = 100
+    assert beyond in client.get(front).content.decode()
+    page = client.get(beyond).content.decode()
+    assert ("Too long" in page, "Too large" in page) == (True, False)
+    settings.REQUEST_MAX_DAYS, settings.REQUEST_MAX_QUOTA = 365, 100
+    page = client.get(beyond).content.decode()
+    assert ("Too long" in page, "Too large" in page) == (False, True)

@@ -9,11 +9,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from pytest_django import Settings
 
 from accounts.models import User
 from files.models import FileRecord, Folder, Received, Sender, StoredObject, UploadSession
@@ -199,6 +201,32 @@ def test_full_is_told_to_who_has_the_token(alice: User) -> None:
     for name in ("", "a/b", "x" * 300):
         assert Client().post(f"/r/{token}/", {"name": name}).status_code == 400
     assert not Sender.objects.filter(request=_request).exists()
+
+
+def test_a_whole_domain_is_let_in_where_an_administrator_allows_it(
+    alice: User, settings: Settings
+) -> None:
+    named = {"identify": "code", "addresses": ["@firm.example", "ann@example.org"]}
+    folder = folder_of(alice)
+    with pytest.raises(ValidationError, match=r"@firm\.example"):
+        ask(alice, folder, **named)
+    settings.REQUEST_MAIL_DOMAINS = ["firm.example"]
+    _request, token = ask(alice, folder, **named)
+    come = Client()
+
+    def post(email: str, **more: str) -> int:
+        return come.post(f"/r/{token}/", {"email": email, **more}).status_code
+
+    assert [post("bob@firm.example"), post("eve@other.example")] == [200, 200]
+    [sent] = delivered()
+    assert sent.to == ["bob@firm.example"]
+    found = re.search(r"\b(\d{8})\b", str(sent.body))
+    assert found
+    # Taken out of the list, a domain opens nothing any more: not by codes that are out, either.
+    settings.REQUEST_MAIL_DOMAINS = []
+    assert post("bob@firm.example", code=found[1]) == 400
+    assert post("bob@firm.example") == 200
+    assert delivered()[1:] == []
 
 
 def test_a_code_proves_an_address(alice: User, mailoutbox: Any) -> None:
