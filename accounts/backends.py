@@ -12,10 +12,12 @@ from typing import Any
 from allauth.account.auth_backends import AuthenticationBackend
 from allauth.account.models import EmailAddress
 from django.contrib.auth.hashers import make_password
-from django.db.models import Case, IntegerField, Q, Value, When
+from django.contrib.auth.models import Permission
+from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
 from django.http import HttpRequest
 
 from accounts.models import User
+from runtime.statements import NUMBER, statement
 
 
 class PasswordBackend(AuthenticationBackend):
@@ -35,6 +37,45 @@ class PasswordBackend(AuthenticationBackend):
             return None
         found: User | None = self._check_password(account, password)
         return found
+
+    def get_user(self, user_id: int) -> User | None:
+        """Whose session that is, as the account is now."""
+        user = _account.first(number=user_id)
+        return user if user is not None and self.user_can_authenticate(user) else None
+
+    def _get_permissions(self, user_obj: Any, obj: Any, from_name: str) -> set[str]:
+        """As Django's, by statements that are written once."""
+        if not user_obj.is_active or user_obj.is_superuser or obj is not None:
+            everything: set[str] = super()._get_permissions(user_obj, obj, from_name)
+            return everything
+        kept = f"_{from_name}_perm_cache"  # As Django's, which what changes powers forgets.
+        if not hasattr(user_obj, kept):
+            found = _POWERS[from_name](person=user_obj.pk)
+            setattr(user_obj, kept, {f"{app}.{codename}" for app, codename in found})
+        powers: set[str] = getattr(user_obj, kept)
+        return powers
+
+
+@statement(number=NUMBER)
+def _account(number: Any) -> QuerySet[User]:
+    return User._default_manager.filter(pk=number)
+
+
+@statement(person=NUMBER)
+def _own_powers(person: Any) -> QuerySet[Any, tuple[str, str]]:
+    return _named(Permission.objects.filter(user=person))
+
+
+@statement(person=NUMBER)
+def _groups_powers(person: Any) -> QuerySet[Any, tuple[str, str]]:
+    return _named(Permission.objects.filter(group__user=person))
+
+
+def _named(powers: QuerySet[Permission]) -> QuerySet[Any, tuple[str, str]]:
+    return powers.order_by().values_list("content_type__app_label", "codename")
+
+
+_POWERS = {"user": _own_powers, "group": _groups_powers}
 
 
 def typed_name(credentials: dict[str, Any]) -> str:

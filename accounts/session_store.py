@@ -16,8 +16,10 @@ from typing import Any
 from cryptography.fernet import Fernet, InvalidToken
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 from django.contrib.sessions.models import Session
-from django.utils import timezone
+from django.db.models import QuerySet
 from django.utils.crypto import salted_hmac
+
+from runtime.statements import TEXT, now, statement
 
 _DIGEST = 30
 """Bytes of the digest: 40 characters of base64, which is what the column takes."""
@@ -29,14 +31,18 @@ def row_key(cookie: str) -> str:
     return base64.urlsafe_b64encode(digest[:_DIGEST]).decode()
 
 
+@statement(key=TEXT)
+def _alive(key: Any) -> QuerySet[Session]:
+    return Session.objects.filter(expire_date__gt=now(), session_key=key)
+
+
 class SessionStore(DatabaseStore):
     """Django's own, whose `session_key` stays what the cookie says."""
 
     # --- Rows are found by the digest
 
     def _get_session_from_db(self) -> Session | None:
-        rows = Session.objects.filter(expire_date__gt=timezone.now())
-        found = rows.filter(session_key=row_key(str(self.session_key))).first()
+        found = _alive.first(key=row_key(str(self.session_key)))
         if found is None:
             self._session_key = None
         return found

@@ -31,6 +31,7 @@ from accounts import user_agents
 from accounts.models import User
 from accounts.session_store import row_key
 from runtime.connections import hurried
+from runtime.statements import TEXT, statement
 
 log = logging.getLogger(__name__)
 
@@ -95,8 +96,14 @@ def user_of(request: HttpRequest) -> User | AnonymousUser:
 
 def current(request: HttpRequest) -> UserSession | None:
     """The row of the request's own session."""
-    found: UserSession | None = UserSession.objects.filter(session_key=_key(request)).first()
+    found: UserSession | None = _known_by.first(key=_key(request))
     return found
+
+
+@statement(key=TEXT)
+def _known_by(key: Any) -> QuerySet[UserSession]:
+    rows: QuerySet[UserSession] = UserSession.objects.filter(session_key=key)[:1]
+    return rows
 
 
 def _key(request: HttpRequest) -> str:

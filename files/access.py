@@ -17,21 +17,23 @@ from __future__ import annotations
 
 import enum
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, TypeGuard, TypeVar
+from typing import Any, Final, TypeGuard, TypeVar, cast
 from uuid import UUID
 
 from django.contrib.auth.backends import BaseBackend
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.models import Permission as Granted
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, F, Field, OuterRef, Q, QuerySet
+from django.db.models.lookups import In
 from django.utils import timezone
 
 from accounts.models import Token, User
 from files.models import Ancestry, FileRecord, Folder, Grant, GrantQuerySet, Item
+from runtime.statements import IDS, NUMBER, Many, Somebody, statement
 
 LEVELS: Final = {"download": 0, "add": 1, "manage": 2}
 """The levels of a grant, and how wide each is."""
@@ -126,6 +128,33 @@ its door asks."""
 def may_share(user: User | AnonymousUser) -> bool:
     """Whether the user may share at all what they own or manage."""
     return user.has_perm(Permission.SHARE) or user.has_perm(Permission.SHARE_OWN)
+
+
+Found = TypeVar("Found")
+
+
+def asked(
+    **given: Field[Any, Any] | Many,
+) -> Callable[[Callable[..., QuerySet[Any, Found]]], Callable[..., list[Found]]]:
+    """A question that pages ask by the rule: a queryset of who asks, written once for people.
+
+    `given` are its values besides (`runtime.statements`). Of others than active people, who all
+    differ in what the rule leaves them, it is written each time.
+    """
+
+    def decorate(write: Callable[..., QuerySet[Any, Found]]) -> Callable[..., list[Found]]:
+        @statement(user=NUMBER, **given)
+        def of_person(user: Any, **values: Any) -> QuerySet[Any, Found]:
+            return write(Person(cast("User", Somebody(user))), **values)
+
+        def ask(who: Principal, **values: Any) -> list[Found]:
+            if isinstance(who, Person) and who.user.is_active:
+                return of_person(user=who.user.pk, **values)
+            return list(write(who, **values))
+
+        return ask
+
+    return decorate
 
 
 # --- Files -------------------------------------------------------------------------------------
@@ -513,12 +542,16 @@ _Above = dict[UUID | None, dict[UUID, datetime | None]]
 
 def _above(items: Collection[Item]) -> _Above:
     above: _Above = defaultdict(dict)
-    rows = Ancestry.objects.filter(descendant__in={one.covered_from_id for one in items} - {None})
-    for folder, one, trashed_at in rows.values_list(
-        "descendant", "ancestor", "ancestor__trashed_at"
-    ):
+    folders = {one.covered_from_id for one in items} - {None}
+    for folder, one, trashed_at in _ancestors(folders=sorted(folders)) if folders else ():
         above[folder][one] = trashed_at
     return above
+
+
+@statement(folders=IDS)
+def _ancestors(folders: Any) -> QuerySet[Any, tuple[UUID, UUID, datetime | None]]:
+    rows = Ancestry.objects.filter(In(F("descendant"), folders)).order_by()
+    return rows.values_list("descendant", "ancestor", "ancestor__trashed_at")
 
 
 def _reaching(

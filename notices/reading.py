@@ -10,6 +10,7 @@ from django.utils import timezone
 from notices.kinds import Kind
 from notices.models import Notice
 from notices.subjects import Told, tell
+from runtime.statements import NUMBER, statement
 
 COUNTED: Final = 100
 """Unread ones that are counted; of more it is said that there are."""
@@ -17,14 +18,20 @@ COUNTED: Final = 100
 PER_PAGE: Final = 50
 
 
-def _of(user_id: int) -> QuerySet[Notice]:
+def _of(user_id: Any) -> QuerySet[Notice]:
     # Not those of a newer release, which nobody here can put into words.
     return Notice.objects.filter(user=user_id, in_app=True, kind__in=Kind.values)
 
 
 def unread(user_id: int) -> int:
     """How many are unread, `COUNTED` at most: one query, which reads no more than these."""
-    return _of(user_id).filter(read_at=None).order_by()[:COUNTED].count()
+    return len(_unread(user=user_id))
+
+
+@statement(user=NUMBER)
+def _unread(user: Any) -> QuerySet[Any, int]:
+    unread = _of(user).filter(read_at=None).order_by()
+    return unread.values_list("pk", flat=True)[:COUNTED]
 
 
 def page(person: Any, *, before: int | None = None) -> tuple[list[Told], int | None]:

@@ -6,6 +6,7 @@ one with ten does. What the index proposes, the rule decides.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -18,6 +19,7 @@ from files.lists import cursors
 from files.lists.filters import EVERYTHING, LOOKED_AT, Facts, Filter
 from files.lists.rows import Page, Row, after, visible_among
 from files.models import Entry, FileRecord, Folder
+from runtime.statements import ID, statement
 
 FOLDERS, FILES = "d", "f"
 
@@ -126,6 +128,9 @@ def _folders(
 ) -> list[_Proposed]:
     about = _OF_FOLDER if keep.is_set else ()
     by_name = Order("name", order.down and order.by == "name")
+    if position is None and not about:
+        found = _first_by_name(folder=folder.pk, kind=FOLDERS, down=by_name.down, at_most=at_most)
+        return _proposed(FOLDERS, found, ("key",))
     entries = Entry.objects.filter(parent=folder, folder__isnull=False)
     return _next(FOLDERS, entries, ("key",), "folder", by_name, position, at_most, about)
 
@@ -134,6 +139,9 @@ def _files(
     folder: Folder, order: Order, position: tuple[Any, ...] | None, at_most: int, keep: Filter
 ) -> list[_Proposed]:
     about = _OF_FILE if keep.is_set else ()
+    if order.by == "name" and position is None and not about:
+        found = _first_by_name(folder=folder.pk, kind=FILES, down=order.down, at_most=at_most)
+        return _proposed(FILES, found, ("key",))
     if order.by == "name":
         entries = Entry.objects.filter(parent=folder, file__isnull=False)
         return _next(FILES, entries, ("key",), "file", order, position, at_most, about)
@@ -146,8 +154,8 @@ def _files(
         folder__gte=folder.pk, folder__lte=folder.pk, trashed_at=None
     )
     begin = (folder.pk, *position) if position is not None else None
-    found = _next(FILES, records, ("folder", "place"), "pk", order, begin, at_most, about)
-    return [_Proposed(one.kind, one.position[1:], one.pk, one.about) for one in found]
+    there = _next(FILES, records, ("folder", "place"), "pk", order, begin, at_most, about)
+    return [_Proposed(one.kind, one.position[1:], one.pk, one.about) for one in there]
 
 
 def _next(
@@ -162,11 +170,35 @@ def _next(
 ) -> list[_Proposed]:
     if position is not None:
         rows = after(rows, columns, position, down=order.down)
-    ordered = rows.order_by(*(f"-{one}" if order.down else one for one in columns))
-    rows = ordered[:at_most]
-    found = rows.values_list(pk, *columns, *_facts(pk, about))
+    found = _ordered(rows, columns, pk, order.down, at_most, about)
+    return _proposed(kind, found, columns)
+
+
+def _ordered(
+    rows: QuerySet[Any, Any],
+    columns: tuple[str, ...],
+    pk: str,
+    down: bool,
+    at_most: int,
+    about: tuple[str, ...] = (),
+) -> QuerySet[Any, Any]:
+    ordered = rows.order_by(*(f"-{one}" if down else one for one in columns))
+    return ordered[:at_most].values_list(pk, *columns, *_facts(pk, about))
+
+
+def _proposed(
+    kind: str, found: Iterable[Sequence[Any]], columns: tuple[str, ...]
+) -> list[_Proposed]:
     end = 1 + len(columns)
     return [_Proposed(kind, row[1:end], row[0], _told(row[end:])) for row in map(tuple, found)]
+
+
+@statement(folder=ID)
+def _first_by_name(folder: Any, kind: str, down: bool, at_most: int) -> QuerySet[Any, Any]:
+    """The page that most people see: the first one, by name, whatever is there."""
+    what = "folder" if kind == FOLDERS else "file"
+    entries = Entry.objects.filter(parent=folder, **{f"{what}__isnull": False})
+    return _ordered(entries, ("key",), what, down, at_most)
 
 
 def _facts(pk: str, about: tuple[str, ...]) -> tuple[Any, ...]:

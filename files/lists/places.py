@@ -5,12 +5,16 @@ Names of folders above what one may see are never told.
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
-from files.access import TO_ADD, Principal, addable_by, folders_visible_to
+from django.db.models import QuerySet
+
+from files.access import TO_ADD, Principal, addable_by, asked, folders_visible_to
 from files.lists import cursors
 from files.lists.rows import after
 from files.models import Entry, Folder, Grant
+from runtime.statements import ID
 
 AT_MOST = 200
 """Folders that are offered at once."""
@@ -20,8 +24,13 @@ def way_to(who: Principal, folder_id: UUID | None) -> list[Folder]:
     """The folders from the topmost one that the principal may see down to that one. One query."""
     if folder_id is None:
         return []
-    above = folders_visible_to(who).filter(below__descendant=folder_id)
-    return list(above.order_by("-below__distance"))
+    return _way_to(who, folder=folder_id)
+
+
+@asked(folder=ID)
+def _way_to(who: Principal, folder: Any) -> QuerySet[Folder]:
+    above = folders_visible_to(who).filter(below__descendant=folder)
+    return above.order_by("-below__distance")
 
 
 def folders_in(who: Principal, folder: Folder, *, cursor: str = "") -> tuple[list[Folder], str]:

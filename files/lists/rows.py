@@ -14,9 +14,10 @@ from django.db.models import BooleanField, F, Func, OuterRef, QuerySet, Subquery
 from django.db.models.lookups import GreaterThan, LessThan
 
 from accounts.models import User
-from files.access import Principal, folders_visible_to, visible_to
+from files.access import Principal, asked, folders_visible_to, visible_to
 from files.models import FileRecord, Folder, Item, Received
 from files.records.pictures import picture_of
+from runtime.statements import IDS
 
 
 @dataclass(frozen=True)
@@ -90,12 +91,20 @@ def visible_among(
     """Those of the proposed files and folders that the principal may see. Two queries at most."""
     found: dict[UUID, Item] = {}
     if wanted := list(folders):
-        seen = folders_visible_to(who).select_related("owner").filter(pk__in=wanted)
-        found.update((folder.pk, folder) for folder in seen)
+        found.update((folder.pk, folder) for folder in _folders_among(who, ids=wanted))
     if wanted := list(files):
-        records = shown_files(visible_to(who)).filter(pk__in=wanted)
-        found.update((record.pk, record) for record in records)
+        found.update((record.pk, record) for record in _files_among(who, ids=wanted))
     return found
+
+
+@asked(ids=IDS)
+def _folders_among(who: Principal, ids: Any) -> QuerySet[Folder]:
+    return folders_visible_to(who).select_related("owner").filter(pk__in=ids)
+
+
+@asked(ids=IDS)
+def _files_among(who: Principal, ids: Any) -> QuerySet[FileRecord]:
+    return shown_files(visible_to(who)).filter(pk__in=ids)
 
 
 def after(

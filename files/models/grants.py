@@ -22,6 +22,7 @@ from accounts.models import User
 from files.models.folders import Folder
 from files.models.records import FileRecord
 from files.records.ordering import FilePlaceField
+from runtime import statements
 
 _MAY_BE_OVER = Q(revoked_at__isnull=False) | Q(expires_at__isnull=False)
 
@@ -29,13 +30,13 @@ _MAY_BE_OVER = Q(revoked_at__isnull=False) | Q(expires_at__isnull=False)
 class GrantQuerySet(models.QuerySet["Grant"]):
     def live(self, at: datetime | None = None) -> GrantQuerySet:
         """Grants that count at that moment, by default now."""
-        moment = at or timezone.now()
+        moment = at or statements.now()
         begun = Q(starts_at__isnull=True) | Q(starts_at__lte=moment)
         return self.lasting(moment).filter(begun)
 
     def lasting(self, at: datetime | None = None) -> GrantQuerySet:
         """Grants that count at that moment, or will: neither revoked nor over."""
-        over_never = Q(expires_at__isnull=True) | Q(expires_at__gt=at or timezone.now())
+        over_never = Q(expires_at__isnull=True) | Q(expires_at__gt=at or statements.now())
         return self.filter(over_never, revoked_at__isnull=True)
 
     def ended(self) -> GrantQuerySet:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Collection
-from typing import TypeVar, cast
+from collections.abc import Collection, Iterable
+from typing import Any, TypeVar, cast
 
 from django.db.models import QuerySet
 from django.http import (
@@ -17,13 +17,14 @@ from django.http import (
     HttpRequest,
     HttpResponse,
 )
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 
 from accounts.models import Token, User
 from files.access import (
     Person,
     Principal,
     Program,
+    asked,
     folders_visible_to,
     former_visible_to,
     managed_by,
@@ -34,6 +35,7 @@ from files.access import (
 )
 from files.models import FileRecord, Folder
 from files.sharing import denials
+from runtime.statements import ID
 
 Row = TypeVar("Row", FileRecord, Folder)
 
@@ -54,9 +56,13 @@ def principal_of(request: HttpRequest) -> Principal:
 
 def visible(request: HttpRequest, file_id: uuid.UUID) -> FileRecord:
     """The file, if the user may see it; 404 otherwise."""
-    files = visible_to(principal_of(request))
-    files = files.select_related("owner", "current__held_key", "received__sender__request")
-    return _found(request, files, file_id)
+    return _first(request, FileRecord, _visible(principal_of(request), file=file_id), file_id)
+
+
+@asked(file=ID)
+def _visible(who: Principal, file: Any) -> QuerySet[FileRecord]:
+    files = visible_to(who).filter(pk=file)
+    return files.select_related("owner", "current__held_key", "received__sender__request")
 
 
 def managed(request: HttpRequest, file_id: uuid.UUID) -> FileRecord:
@@ -86,8 +92,13 @@ def trashed(request: HttpRequest, file_id: uuid.UUID) -> FileRecord:
 
 def visible_folder(request: HttpRequest, folder_id: uuid.UUID) -> Folder:
     """The folder, if the user may see it; 404 otherwise."""
-    folders = folders_visible_to(principal_of(request)).select_related("owner", "parent")
-    return _found(request, folders, folder_id)
+    seen = _visible_folder(principal_of(request), folder=folder_id)
+    return _first(request, Folder, seen, folder_id)
+
+
+@asked(folder=ID)
+def _visible_folder(who: Principal, folder: Any) -> QuerySet[Folder]:
+    return folders_visible_to(who).select_related("owner", "parent").filter(pk=folder)
 
 
 def trashed_folder(request: HttpRequest, folder_id: uuid.UUID) -> Folder:
@@ -112,14 +123,18 @@ def may_not(request: HttpRequest, folder: Folder, told: str) -> HttpResponse:
 
 
 def _found(request: HttpRequest, rows: QuerySet[Row], wanted: uuid.UUID) -> Row:
-    try:
-        return get_object_or_404(rows, pk=wanted)
-    except Http404:
-        if issubclass(rows.model, Folder):
-            denied_folder(request, wanted, denials.NOT_VISIBLE)
-        else:
-            denied(request, [wanted], denials.NOT_VISIBLE)
-        raise
+    return _first(request, rows.model, rows.filter(pk=wanted), wanted)
+
+
+def _first(request: HttpRequest, kind: type[Row], rows: Iterable[Row], wanted: uuid.UUID) -> Row:
+    """The one row; where there is none, it is noted that the user was refused it, and 404."""
+    for row in rows:
+        return row
+    if issubclass(kind, Folder):
+        denied_folder(request, wanted, denials.NOT_VISIBLE)
+    else:
+        denied(request, [wanted], denials.NOT_VISIBLE)
+    raise Http404
 
 
 def _door(request: HttpRequest) -> str:
