@@ -6,6 +6,7 @@ Operations of bytes are plain views, so that no byte goes through a parser: they
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -80,11 +81,16 @@ for kind in {Problem, VaultError, Http404, *(kind for kind, _how in problems._RE
 def _invalid(request: HttpRequest, error: Any) -> HttpResponse:
     """What does not fit the schema: where, and why; what was sent is not told again."""
     told = [
-        {"where": ".".join(str(part) for part in one.get("loc", ())), "why": one.get("msg", "")}
-        for one in error.errors
+        {"where": _place(one.get("loc", ())), "why": one.get("msg", "")} for one in error.errors
     ]
     words = "; ".join(f"{one['where']}: {one['why']}" for one in told)
     return Problem("invalid", words, errors=told).response()
+
+
+def _place(parts: Sequence[object]) -> str:
+    """Where in what was sent; a body is named after our own parameter, which nobody sends."""
+    named = [str(part) for part in parts]
+    return ".".join(named[:1] + named[2:] if named[:1] == ["body"] else named)
 
 
 @require_safe

@@ -489,3 +489,11 @@ def test_leaving_a_group_narrows_it(alice: User, bob: User, record: FileRecord) 
     bob.groups.remove(group)
     assert problem(his.get(f"/files/{record.pk}")) == (404, "not_found")
     assert Token.objects.count() == 1
+
+
+def test_what_makes_no_sense_is_named_as_it_was_sent(caller: Caller, cases: Folder) -> None:
+    """Not after our own parameters, which nobody sends."""
+    refused = caller.ask("POST", f"/folders/{cases.pk}/move", {"folder": "x"})
+    assert [one["where"] for one in refused.json()["errors"]] == ["body.to", "body.folder"]
+    refused = caller.get(f"/folders/{cases.pk}/items?limit=x")
+    assert [one["where"] for one in refused.json()["errors"]] == ["query.limit"]
