@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+
 import pytest
 from django.db import connection, connections
+from django.db.backends.signals import connection_created
 from pytest_django import Settings
 
 from runtime.connections import hurried, release, serve
@@ -29,6 +33,45 @@ def test_a_transaction_is_never_ended(db: None, monkeypatch: pytest.MonkeyPatch)
     assert connection.in_atomic_block
     release()
     assert connection.connection is not None
+
+
+class Opened:
+    """A connection as `release` sees it."""
+
+    alias = "default"
+    in_atomic_block = False
+
+    def __init__(self, **options: object) -> None:
+        self.connection: object | None = object()
+        self.settings_dict = {"OPTIONS": options}
+
+    def close(self) -> None:
+        self.connection = None
+
+
+def in_a_thread_of_its_own(work: Callable[[], None]) -> None:
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+
+
+@pytest.mark.parametrize("options", [{}, {"pool": {"max_size": 1}}])
+def test_one_of_a_pool_is_given_back_by_the_thread_that_has_it(options: dict[str, object]) -> None:
+    opened, others = Opened(**options), Opened(pool={"max_size": 1})
+
+    def work() -> None:
+        connection_created.send(Opened, connection=opened)
+        in_a_thread_of_its_own(release)
+        assert opened.connection is not None
+        in_a_thread_of_its_own(lambda: note(others))
+        release()
+
+    def note(connection: Opened) -> None:
+        connection_created.send(Opened, connection=connection)
+
+    in_a_thread_of_its_own(work)
+    assert (opened.connection is None) == bool(options)
+    assert others.connection is not None
 
 
 def test_to_serve_changes_nothing_where_there_is_no_pool(settings: Settings) -> None:
