@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from email.utils import format_datetime
+from email.utils import format_datetime, parseaddr
 from enum import StrEnum
 from smtplib import (
     SMTPDataError,
@@ -309,7 +309,13 @@ class Server:
             self._connection = made
 
     def send(self, message: EmailMultiAlternatives) -> None:
-        """Raises SMTPException, OSError; ValueError where it cannot be a mail at all."""
+        """Raises SMTPException, OSError; ValueError where it cannot be a mail at all.
+
+        Software of mail reads more in a text than one address: comments, names, lists. Nobody gets
+        a mail but whom its row names.
+        """
+        if any(parseaddr(to)[1] != to for to in message.to):
+            raise ValueError("the receiver is not one mail address")
         with _bounded(self._connection):
             self._connection.send_messages([message])
 

@@ -33,6 +33,8 @@ TRANSFERS = {
     "files:download": {"GET"},
     "files:download_several": {"POST"},
     "files:version_download": {"GET"},
+    "files:read_by": {"POST"},
+    "folders:read_by": {"POST"},
     "folders:zip": {"POST"},
     "links:download": {"GET"},
     "links:file_download": {"GET"},

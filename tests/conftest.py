@@ -215,7 +215,7 @@ def _nothing_stays() -> Iterator[None]:
         probe.forget()
 
 
-def person(name: str) -> "User":
+def _person(name: str) -> "User":
     """Somebody who has been a member for a while: what made them one is not in the log."""
     people = get_user_model()
     user = people(username=name, email=f"{name}@example.org", password=make_password(PASSWORD))
@@ -250,19 +250,19 @@ def password() -> str:
 @pytest.fixture
 def alice(db: None) -> "User":
     """A member. By convention she owns the file of the test."""
-    return person("alice")
+    return _person("alice")
 
 
 @pytest.fixture
 def bob(db: None) -> "User":
     """A member. By convention he is given grants."""
-    return person("bob")
+    return _person("bob")
 
 
 @pytest.fixture
 def mallory(db: None) -> "User":
     """A member who has no business with anyone's files."""
-    return person("mallory")
+    return _person("mallory")
 
 
 @pytest.fixture

@@ -29,6 +29,9 @@ from accounts.outside import Door
 LASTS: Final = timedelta(minutes=10)
 TRIES: Final = 5
 DIGITS: Final = 8
+LONGEST: Final = 254
+"""Characters of a mail address (RFC 5321, 4.5.3.1.3, without its brackets)."""
+
 AT_MOST: Final = 50
 """Addresses and domains that one door may name."""
 
@@ -79,11 +82,25 @@ def within(named: Iterable[str], domains: Collection[str]) -> list[str]:
     return [one for one in named if not one.startswith("@") or one[1:] in domains]
 
 
+def is_address(text: str) -> bool:
+    """Whether that is one mail address, and nothing else.
+
+    What a mail server reads in a text may be another address than what stands at its end: a code
+    goes to who was named, or to nobody.
+    """
+    mine = normal(text)
+    try:
+        validate_email(mine)
+    except ValidationError:
+        return False
+    return len(mine) <= LONGEST
+
+
 def is_among(address: str, named: Iterable[str]) -> bool:
-    """Whether that address is one of those named, or of a domain that is."""
+    """Whether that is an address, and one of those named or of a domain that is."""
     mine = normal(address)
-    name, _at, domain = mine.rpartition("@")
-    return bool(name) and (mine in named or f"@{domain}" in named)
+    domain = mine.rpartition("@")[2]
+    return is_address(mine) and (mine in named or f"@{domain}" in named)
 
 
 @sensitive_variables()

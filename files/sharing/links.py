@@ -9,7 +9,7 @@ questions are asked for each of them. Downloads are counted by `files.vault.coun
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -59,6 +59,8 @@ class Terms:
     password: str = ""
     addresses: str = ""
     most: int | None = None
+    hashed: str | None = None
+    """What is kept of the password, where `hashed` has made it."""
 
 
 @dataclass(frozen=True)
@@ -105,15 +107,7 @@ def path_of(text: str) -> str:
 def make(item: Item, terms: Terms, *, actor: User) -> Made:
     """Make a link to what the actor manages. Raises ValidationError, by field where it is one's."""
     expires_at = _end(item, terms, actor)
-    if settings.LINK_NEEDS_PASSWORD and not terms.password:
-        raise ValidationError({"password": _("Links need a password here: choose one.")})
-    if terms.password and len(terms.password) < SHORTEST_PASSWORD:
-        text = ngettext(
-            "It needs %(least)d character at least.",
-            "It needs %(least)d characters at least.",
-            SHORTEST_PASSWORD,
-        )
-        raise ValidationError({"password": text % {"least": SHORTEST_PASSWORD}})
+    terms = hashed(terms)
     if terms.most is not None and not 1 <= terms.most <= MOST_DOWNLOADS:
         raise ValidationError({"most": _("Choose a number of downloads, or leave it empty.")})
     text = capability.generate()
@@ -123,7 +117,7 @@ def make(item: Item, terms: Terms, *, actor: User) -> Made:
         digest=capability.digest_of(text),
         label=clean_line(terms.label),
         expires_at=expires_at,
-        password=passwords.hash_of(terms.password),
+        password=terms.hashed or "",
         addresses=" ".join(_addresses(terms.addresses)),
         most=terms.most,
     )
@@ -147,6 +141,27 @@ def make(item: Item, terms: Terms, *, actor: User) -> Made:
             protected_by=_protection(link) or None,
         )
     return Made(link, text)
+
+
+@sensitive_variables()
+def hashed(terms: Terms) -> Terms:
+    """The same terms, with what is kept of their password.
+
+    For who makes the link in a transaction: one has to wait for a hash, and nobody else is to wait
+    for them meanwhile. Raises ValidationError by field, TooBusy.
+    """
+    if terms.hashed is not None:
+        return terms
+    if settings.LINK_NEEDS_PASSWORD and not terms.password:
+        raise ValidationError({"password": _("Links need a password here: choose one.")})
+    if terms.password and len(terms.password) < SHORTEST_PASSWORD:
+        text = ngettext(
+            "It needs %(least)d character at least.",
+            "It needs %(least)d characters at least.",
+            SHORTEST_PASSWORD,
+        )
+        raise ValidationError({"password": text % {"least": SHORTEST_PASSWORD}})
+    return replace(terms, hashed=passwords.hash_of(terms.password))
 
 
 def _end(item: Item, terms: Terms, actor: User) -> datetime:

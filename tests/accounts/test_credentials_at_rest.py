@@ -21,7 +21,7 @@ from datetime import timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import pytest
 from allauth.account.models import EmailAddress
@@ -39,6 +39,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import User
+from accounts.program_views import BY_CODE
 from files.models import FileRecord
 from files.recovery import backups
 from files.sharing import links as share_by
@@ -52,6 +53,7 @@ from tests.files.sharing.test_links import may_link
 from tests.mails import delivered
 
 LOGIN = "account_login"
+REDIRECT = "http://127.0.0.1:49152/done"
 MISTAKEN = "my password in the field for names"
 BY_WORD = "told-by-word-of-mouth-K3"
 _LINK = re.compile(r"http://testserver(/\S+)")
@@ -158,6 +160,17 @@ def used(alice: User, bob: User, root: User, password: str, settings: Settings, 
     bearer = {"Authorization": f"Bearer {token}", "Tus-Resumable": "1.0.0"}
     assert Client().head(f"/uploads/{held.pk}", headers=bearer).status_code == 404
 
+    # A program that asks for one: a code that a browser carries, and two for who types one.
+    verifier = "a-verifier-that-only-the-program-knows-0123456789"
+    challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest())
+    asked_for = {"name": "laptop", "scope": "read", "response_type": "code", "state": "s"}
+    asked_for |= {"redirect_uri": REDIRECT, "code_challenge_method": "S256"}
+    asked_for |= {"code_challenge": challenge.decode().rstrip("=")}
+    allowed = {"scopes": ["read"], "days": "1"}
+    carried = browser.post(f"{reverse('program_authorize')}?{urlencode(asked_for)}", allowed)
+    [carried_code] = parse_qs(urlsplit(carried.headers["Location"]).query)["code"]
+    begun = Client().post(reverse("program_begin"), {"name": "server", "scope": "read"}).json()
+
     # A request for files, and the pass of who sends through it.
     _request, asked = ask(alice)
     sender = Client()
@@ -172,12 +185,34 @@ def used(alice: User, bob: User, root: User, password: str, settings: Settings, 
     friend.post(f"/l/{behind}/", {"password": BY_WORD})
     [let_in] = [one.value for name, one in friend.cookies.items() if "pass" in name]
 
+    # Codes by mail, of a link and of a request, that nobody has typed yet.
+    named = share_by.make(held, Terms(addresses="ann@example.org"), actor=maker).text
+    Client().post(f"/l/{named}/", {"address": "ann@example.org"})
+    _request, coded = ask(alice, _request.folder, identify="code", addresses=["ann@example.org"])
+    Client().post(f"/r/{coded}/", {"email": "ann@example.org"})
+    bodies = [str(one.body) for one in delivered() if one.to == ["ann@example.org"]]
+    of_link, of_request = [re.findall(r"\b\d{4} ?\d{4}\b", one)[0] for one in bodies]
+
+    # What a program calls its request, which makes a link.
+    once = {"Authorization": f"Bearer {token}", "Idempotency-Key": "told-to-nobody-else-9Qz"}
+    made = Client().put("/api/v1/content/once.txt", b"once", "text/plain", headers=once)
+    assert made.status_code == 201
+
     # A mail that waits for its server: the others were sent, and are not there any more.
     letter = "a-link-that-waits-in-the-queue-Q7f2"
     queued.put("A link", f"http://testserver/l/{letter}/", kind="link", to="guest@example.org")
 
     secrets = {
         "waiting mail": letter,
+        "code that a browser carries": carried_code,
+        "code of a program": begun["device_code"],
+        "code that is typed": begun["user_code"],
+        "letters of the code that is typed": begun["user_code"].replace("-", ""),
+        "code of a link": of_link.replace(" ", ""),
+        "code of a request": of_request,
+        "link for an address": named,
+        "request for an address": coded,
+        "idempotency key": once["Idempotency-Key"],
         "request": asked,
         "link": open_link,
         "link behind a password": behind,
@@ -313,6 +348,7 @@ def test_nothing_in_it_opens_a_door(used: Used) -> None:
     assert "session" in doors(used, secrets["cookie"], next(addresses))
     assert "token" in doors(used, secrets["token"], next(addresses))
     assert "request" in doors(used, secrets["request"], next(addresses))
+    assert "program" in doors(used, secrets["code of a program"], next(addresses))
     assert "link" in doors(used, secrets["link"], next(addresses))
     assert "invitation" in doors(used, secrets["invitation"], next(addresses))
     assert "reset" in doors(used, secrets["reset"], next(addresses))
@@ -334,6 +370,10 @@ def doors(used: Used, text: str, address: str) -> set[str]:
         bearer = {"Authorization": f"Bearer {text}", "Tus-Resumable": "1.0.0"}
         if thief.head(f"/uploads/{used.held.pk}", headers=bearer).status_code == 404:
             found.add("token")
+        fields = {"grant_type": BY_CODE, "device_code": text}
+        told = thief.post(reverse("program_token"), fields).json()
+        if told.get("error") != "invalid_grant":
+            found.add("program")
         found |= links(used, text, address)
         found |= unlocks(used, text)
     if re.fullmatch(r"\d{6}|\d{8}", text):

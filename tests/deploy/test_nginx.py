@@ -31,8 +31,8 @@ ARGUMENTS: dict[str, dict[str, str]] = {
     "links:file_download": {"token": TOKEN, "file_id": ID},
     "links:zip": {"token": TOKEN},
 }
-BOTH = {"admin:audit_auditevent_changelist"}
-"""A page, whose export is one of its buttons."""
+BOTH = {"admin:audit_auditevent_changelist", "files:read_by", "folders:read_by"}
+"""Pages, whose export is one of their buttons."""
 
 
 def pool(path: str) -> str:

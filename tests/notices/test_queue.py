@@ -314,3 +314,11 @@ def test_what_we_say_ourselves_of_a_mail_is_in_the_language_of_who_reads_it(
         assert said == "deutsch: " + queue.ALTERED % {"why": f"deutsch: {why}"}
     for theirs in ("550 no such user: 100 %", ""):
         assert queue.said(theirs) == theirs
+
+
+@pytest.mark.parametrize("to", ["eve@evil.example (@firm.example", "Eve <eve@evil.example>"])
+def test_nobody_gets_a_mail_but_whom_its_row_names(to: str) -> None:
+    put(to=to)
+    queue.deliver()
+    assert not django_mail.outbox
+    assert Mail.objects.get().ended_at is not None

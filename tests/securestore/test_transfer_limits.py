@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -280,3 +281,21 @@ def test_all_that_is_outside_leaves_half_of_the_places(settings: Any) -> None:
         places.take(person)
     places.give_back(-1)
     places.take(-3)
+
+
+STREAMING = {
+    "audit/exports.py": {"admin:audit_auditevent_export", "admin:audit_auditevent_changelist"},
+    "files/web/read_by.py": {"files:read_by", "folders:read_by"},
+    "files/web/transfers/archive.py": {"files:download_several", "folders:zip", "links:zip"},
+    "files/web/transfers/downloads.py": {"files:download", "links:download", "api:file_content"},
+}
+"""Who makes an answer piece by piece, and at which doors."""
+
+
+def test_whatever_is_sent_piece_by_piece_takes_a_place() -> None:
+    root = Path(__file__).parents[2]
+    packages = ("accounts", "audit", "files", "notices", "securestore")
+    sources = {path for package in packages for path in (root / package).rglob("*.py")}
+    making = {path for path in sources if "StreamingHttpResponse(" in path.read_text()}
+    assert {str(path.relative_to(root)) for path in making} == set(STREAMING)
+    assert not set().union(*STREAMING.values()) - set(TRANSFERS)

@@ -392,6 +392,8 @@ def _digest_in(request: HttpRequest) -> bytes | None:
 
     Raises Problem where it is none: who sent it counts on its being compared.
     """
+    found_all: set[bytes] = set()
+    # Bodies are taken as they are: both are digests of the same bytes.
     for name in ("Repr-Digest", "Content-Digest"):
         header = request.headers.get(name)
         if header is not None and not header.strip():
@@ -402,8 +404,10 @@ def _digest_in(request: HttpRequest) -> bytes | None:
         digest = parse_byte_sequence(found[1] or "")
         if digest is None or len(digest) != hashlib.sha256().digest_size:
             raise Problem("invalid", f"{name} is not the SHA-256 of anything.")
-        return digest
-    return None
+        found_all.add(digest)
+    if len(found_all) > 1:
+        raise Problem("invalid", "Repr-Digest and Content-Digest are of two different bodies.")
+    return found_all.pop() if found_all else None
 
 
 def _modified(request: HttpRequest) -> Any:

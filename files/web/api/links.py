@@ -84,8 +84,8 @@ def _make(request: HttpRequest, item: Item, new: shapes.LinkIn) -> Any:
         raise Problem("no_permission", "Your account may not make links: an administrator decides.")
     if new.expires_at is not None and timezone.is_naive(new.expires_at):
         raise Problem("invalid", "A moment needs its offset, as in 2026-01-31T12:00:00Z.")
-    terms = links.Terms(
-        new.expires_at, new.label, new.password, "\n".join(new.addresses), new.count
+    terms = links.hashed(
+        links.Terms(new.expires_at, new.label, new.password, "\n".join(new.addresses), new.count)
     )
 
     def make() -> shapes.LinkMadeOut:

@@ -198,7 +198,10 @@ def _password(request: HttpRequest, visit: Visit, between: Door, text: str) -> H
 
 
 def _send_code(request: HttpRequest, visit: Visit, address: str) -> HttpResponse:
-    address = address.strip()[:254]
+    if not codes.is_address(address):
+        problem = gettext("That is no mail address: write ann@example.org.")
+        return _door_page(request, "address", problem=problem, status=400)
+    address = address.strip()
     try:
         guesses.note_asked(request, visit.standing.door.digest, codes.normal(address))
     except limits.LimitReached as reached:

@@ -98,3 +98,22 @@ def test_addresses_are_named_as_people_write_them() -> None:
             codes.addresses_of(wrong)
     with pytest.raises(ValidationError):
         codes.addresses_of(" ".join(f"a{n}@example.org" for n in range(codes.AT_MOST + 1)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # What a mail server takes of it is eve@evil.example.
+        "eve@evil.example (@firm.example",
+        "ann <eve@evil.example> (@firm.example",
+        "eve@evil.example,a@firm.example",
+        "a\r\nBcc: eve@evil.example\r\n@firm.example",
+        "eve@" + "a" * 60 + ".evil.example (@firm.example",
+        "a" * 64 + "@" + ".".join(["a" * 60] * 4) + ".firm.example",
+        "\0@firm.example",
+        "@firm.example",
+    ],
+)
+def test_what_is_not_one_address_is_of_no_domain(text: str) -> None:
+    assert not codes.is_among(text, ["@firm.example", codes.normal(text)])
+    assert codes.is_among("ann@firm.example", ["@firm.example"])

@@ -23,6 +23,7 @@ from files.tree import placing
 from tests.files.conftest import give
 from tests.files.sharing.test_links import may_link
 from tests.files.test_models import placed
+from tests.files.web.api.callers import Caller
 
 pytestmark = pytest.mark.django_db
 
@@ -82,6 +83,29 @@ def test_the_api_makes_lists_and_ends_them(alice: User) -> None:
 
 def _numbers(page: str, name: str) -> list[int]:
     return [int(one) for one in re.findall(rf'name="{name}" value="(\d+)"', page)]
+
+
+def test_nobody_waits_for_the_hash_of_a_links_password(
+    alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hash waits for its slot: never within a transaction, which would hold up who writes."""
+    may_link(alice)
+    record = placed(alice)
+    within: list[int] = []
+
+    def hash_of(text: str) -> str:
+        within.append(len(connection.savepoint_ids))
+        return "hashed"
+
+    monkeypatch.setattr("accounts.outside.passwords.hash_of", hash_of)
+    caller = Caller(alice)
+    key = {"Idempotency-Key": "one"}
+    at, terms = f"/files/{record.pk}/links", {"password": "open sesame"}
+    before = len(connection.savepoint_ids)
+    assert caller.ask("POST", at, terms).status_code == 201
+    assert caller.ask("POST", at, terms, **key).status_code == 201
+    assert caller.ask("POST", at, {"password": "short"}, **key).status_code == 400
+    assert within == [before, before]
 
 
 def test_all_that_one_made_is_on_one_page_and_ended_there(

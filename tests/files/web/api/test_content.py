@@ -241,8 +241,12 @@ def test_what_is_not_what_its_digest_says_is_no_file(
     ):
         refused = caller.put("/content/a", b"x", **{header: none})
         assert problem(refused) == (400, "invalid"), none
+    both = {"Repr_Digest": digest(b"x"), "Content_Digest": digest(b"x")}
+    refused = caller.put("/content/a", b"x", **{**both, header: digest(b"another")})
+    assert problem(refused) == (400, "invalid")
     assert nothing_left()
-    assert caller.put("/content/a", b"x", **{header: digest(b"x")}).status_code == 201
+    assert caller.put("/content/a", b"x", **both).status_code == 201
+    assert caller.put("/content/b", b"x", **{header: digest(b"x")}).status_code == 201
 
 
 # --- What is refused ----------------------------------------------------------------------------

@@ -221,6 +221,17 @@ def test_a_code_lets_in_who_was_named(record: FileRecord) -> None:
     assert b"a.bin" in visitor.get(path).content
 
 
+def test_a_code_goes_to_one_address_and_no_text_beside_it(
+    record: FileRecord, settings: Settings
+) -> None:
+    settings.LINK_MAIL_DOMAINS = ["firm.example"]
+    path, _link = linked(record, addresses="@firm.example")
+    for text in ("eve@evil.example (@firm.example", "ann <eve@evil.example> (@firm.example"):
+        assert Client().post(path, {"address": text}).status_code == 400
+    assert Client().post(path, {"address": "ann@firm.example"}).status_code == 200
+    assert [mail.to for mail in delivered()] == [["ann@firm.example"]]
+
+
 def test_a_folder_is_seen_as_zip_and_file_by_file(
     record: FileRecord, case: Folder, maker: User, held_record: FileRecord
 ) -> None:
