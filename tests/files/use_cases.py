@@ -482,6 +482,7 @@ NO_EVENT: dict[str, str] = {
     "files.keys.custody.rewrap_offers": STEP,
     "files.keys.custody.typed_key": RULES,
     "files.keys.custody.unlock": RULES,
+    "files.sharing.links.hashed": RULES,
     "files.sharing.links.may_make": READS,
     "files.sharing.links.door_of": READS,
     "files.sharing.links.path_of": READS,

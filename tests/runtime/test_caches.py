@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -12,10 +13,17 @@ from django.db import IntegrityError, OperationalError, connection
 from django.test import Client
 from pytest_django import Settings
 
-from accounts import limits
+from accounts import limits, token_text
 from accounts.models import User
+from files.sharing import links
 from runtime.caches import METHODS, CacheUnavailable, DatabaseCache
+from tests.accounts.test_tokens import made
 from tests.conftest import PASSWORD
+from tests.files.asked import ask
+from tests.files.sharing.test_links import may_link
+from tests.files.test_models import placed
+
+RIGHT = "open sesame"
 
 ASK: dict[str, Callable[[BaseCache], Any]] = {
     "add": lambda cache: cache.add("a", 1),
@@ -128,3 +136,43 @@ def test_a_turn_that_does_not_come_says_nothing_of_attempts(
         assert answer.status_code == 503
     answer = client.post("/accounts/login/", {"login": "alice", "password": PASSWORD})
     assert answer.status_code == 302
+
+
+def test_no_door_takes_a_count_that_failed_for_the_count(cache: BaseCache, alice: User) -> None:
+    """Whoever comes there, with a right word or a wrong one, is asked to come again."""
+    token = made(alice, scopes=["read"]).text
+    link = links.make(placed(alice), links.Terms(password="open sesame"), actor=may_link(alice))
+    _asked, named = ask(alice)
+    _asked, coded = ask(alice, _asked.folder, identify="code", addresses=["ann@example.org"])
+    wanted = {"file": str(uuid.UUID(int=7)), "reason": "b"}
+    tus = {"Tus-Resumable": "1.0.0", "Upload-Length": "1"}
+    outsider = Client(raise_request_exception=False)
+    person, program = Client(), Client(headers={"Authorization": f"Bearer {token}"})
+    person.force_login(alice)
+    doors: dict[str, Callable[[], Any]] = {
+        "right password": lambda: outsider.post(links.path_of(link.text), {"password": RIGHT}),
+        "password of nothing": lambda: outsider.post("/l/nothing/", {"password": RIGHT}),
+        "no link": lambda: outsider.get("/l/nothing/"),
+        "no request": lambda: outsider.get("/r/nothing/"),
+        "no upload": lambda: outsider.post("/r/nothing/uploads/", headers=tus),
+        "a name": lambda: outsider.post(f"/r/{named}/", {"name": "Ann"}),
+        "an address": lambda: outsider.post(f"/r/{coded}/", {"email": "ann@example.org"}),
+        "no token": lambda: outsider.get(
+            "/api/v1/me", headers={"Authorization": f"Bearer {token_text.generate()}"}
+        ),
+        "program": lambda: outsider.post(
+            "/accounts/programs/begin/", {"name": "a", "scope": "read"}
+        ),
+        "code of a program": lambda: outsider.post(
+            "/accounts/programs/token/", {"grant_type": "authorization_code", "code": "a"}
+        ),
+        "asking": lambda: person.post("/asked/new/", wanted),
+        "asking by program": lambda: program.post(
+            "/api/v1/access-requests", wanted, "application/json"
+        ),
+    }
+    with connection.execute_wrapper(refuse(OperationalError("disk full"))):
+        found = {name: door() for name, door in doors.items()}
+    assert {name: answer.status_code for name, answer in found.items()} == dict.fromkeys(doors, 503)
+    assert all(answer["Retry-After"] for answer in found.values())
+    assert doors["right password"]().status_code == 302

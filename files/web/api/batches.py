@@ -24,6 +24,7 @@ from files.web.api import shapes
 from files.web.api.answers import HEADER, answers
 from files.web.api.entrance import Needs, program_of, require, user_of
 from files.web.api.folders import addable_folder
+from files.web.api.paths import require_kept
 from files.web.api.problems import Problem
 from files.web.transfers.structured import byte_sequence
 
@@ -55,6 +56,8 @@ def _stored(request: HttpRequest, folder: Folder, batch: shapes.BatchIn) -> list
 
 @sensitive_variables()
 def _small(given: shapes.SmallIn) -> batches.Small:
+    # As of a path: a name of a folder that it is to go to would be lost in silence.
+    require_kept(given.name, is_file=True)
     try:
         content = base64.b64decode(given.content, validate=True)
     except ValueError:

@@ -66,15 +66,20 @@ def segments_of(request: HttpRequest, path: str) -> list[str]:
         )
     if len(names) > DEEPEST + 1:
         raise Problem("too_deep", f"Folders can stand {DEEPEST} deep.")
-    right = [_clean(name, is_file=number == len(names)) for number, name in enumerate(names, 1)]
-    for given, name in zip(names, right, strict=True):
-        if given != name:
-            raise Problem(
-                "name_not_usable",
-                f"“{given[:100]}” is kept as “{name[:100]}”: send that.",
-                name=name,
-            )
+    for number, name in enumerate(names, 1):
+        require_kept(name, is_file=number == len(names))
     return names
+
+
+def require_kept(given: str, *, is_file: bool) -> None:
+    """Raise Problem for a name that is not one as it is kept, saying what the right one is."""
+    name = _clean(given, is_file=is_file)
+    if given != name:
+        raise Problem(
+            "name_not_usable",
+            f"“{given[:100]}” is kept as “{name[:100]}”: send that.",
+            name=name,
+        )
 
 
 def _refuse_undecoded(request: HttpRequest) -> None:

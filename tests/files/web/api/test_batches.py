@@ -58,6 +58,9 @@ def test_all_are_stored_and_told_in_their_order(alice: User, cases: Folder) -> N
         ({"name": "b", "content": "eA=="[:3]}, (400, "invalid")),
         (small("b", key="x"), (400, "invalid")),
         (small(".."), (400, "name_not_usable")),
+        # Kept as another name: nobody would find it again by what they called it.
+        (small("x/c.txt"), (400, "name_not_usable")),
+        (small("c.txt "), (400, "name_not_usable")),
         (small("A"), (409, "name_taken")),
     ],
 )
