@@ -90,7 +90,7 @@ def _reader(person_id: int, kind: str) -> Any:
 def _put(person: Any, kind: Kind, notices: list[Notice]) -> None:
     with readers.writing_to(person.language, person.time_zone):
         told = tell(person, notices[:LISTED])
-        lines = [_line(one) for one in told]
+        lines = [line_of(one) for one in told]
         context = {
             "title": _title(kind, len(notices)),
             "lines": lines,
@@ -117,7 +117,8 @@ def _title(kind: Kind, count: int) -> str:
     return gettext("%(kind)s: %(said)s") % {"kind": kind.label, "said": said}
 
 
-def _line(told: Told) -> dict[str, str]:
+def line_of(told: Told) -> dict[str, str]:
+    """One notice, as its line of a mail has it."""
     said = sentence(told, names=settings.MAIL_FILE_NAMES)
     at = timezone.localtime(told.notice.at)
     return {

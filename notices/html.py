@@ -1,7 +1,7 @@
 """The same words as HTML: paragraphs, and links of this site. Nothing that a reader would fetch.
 
-No picture, no style, nothing that tells when it was read. A link is what stands alone in its line
-and leads here: what others typed never becomes one.
+No picture, no style but that long addresses are broken, nothing that tells when it was read. A link
+is what stands alone in its line and leads here: what others typed never becomes one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def as_html(text: str, *, origin: str, language: str, title: str) -> str:
     body = format_html_join("\n", "<p>{}</p>", ((_lines(part, origin),) for part in paragraphs))
     return format_html(
         '<!DOCTYPE html>\n<html lang="{}">\n<head><meta charset="utf-8"><title>{}</title></head>\n'
-        "<body>\n{}\n</body>\n</html>\n",
+        '<body style="overflow-wrap: anywhere">\n{}\n</body>\n</html>\n',
         language,
         title,
         body,

@@ -7,7 +7,7 @@ The walks over all pages take them while they are there, where SCREENSHOTS names
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from playwright.sync_api import Page
@@ -30,18 +30,19 @@ ACROSS = {WIDE: 240, NARROW: 100}
 
 HEAD = """# Gallery
 
-Every page, light and dark, at 1280 and at 390 pixels, with what the tests have in it. `make
-screenshots` takes the pictures anew, in the walks that hold each page against the rules of
-accessibility (`tests/browser/test_every_page.py`, `tests/browser/test_administration.py`).
+Every page, light and dark, at 1280 and at 390 pixels, with what the tests have in it; and every
+mail, as HTML and as text. `make screenshots` takes the pictures anew, in the walks that hold each
+page against the rules of accessibility (`tests/browser/test_every_page.py`,
+`tests/browser/test_administration.py`, `tests/browser/test_letters.py`).
 """
 
 
-def take(page: Page, name: str) -> None:
-    """Take the four pictures of the page as it stands, where they are asked for."""
+def take(page: Page, name: str, *, themes: Sequence[Theme] = SHOWN) -> None:
+    """Take the pictures of the page where they are asked for: four, or two of one theme."""
     if not FOLDER:
         return
     for width in WIDTHS:
-        for theme in SHOWN:
+        for theme in themes:
             show(page, width, theme)
             _take(page, Path(FOLDER) / file_of(name, width, theme), width)
 
@@ -84,6 +85,7 @@ def _sections() -> Iterator[str]:
             f' alt="{title}, {theme}, {width} pixels">'
             for width in WIDTHS
             for theme in SHOWN
+            if (PICTURES / file_of(name, width, theme)).exists()
         ]
         yield f"\n## {title}\n\n" + "\n".join(pictures) + "\n"
 

@@ -38,6 +38,7 @@ from tests.browser.pages import (
     states,
 )
 from tests.files.doors import ROUTES, address
+from tests.letters import letters
 
 LISTS = ("files:list", "folders:detail", "shared", "recent", "trash")
 HEAVIEST_LIST = 80
@@ -129,6 +130,7 @@ def test_every_page_is_clean_and_stays(
 def test_the_gallery_shows_every_picture() -> None:
     known = {state.picture for all_of_it in PAGES.values() for state in all_of_it}
     known |= {*test_administration.PICTURES.values()}
+    known |= {f"mail-{letter.name}" for letter in letters()}
     assert {*gallery.named()} <= known
     assert gallery.PAGE.read_text(encoding="utf-8") == gallery.written()
 
