@@ -57,6 +57,11 @@ APART = 2.0
 """Seconds by which a request may begin later than its last byte came."""
 
 
+A_LITTLE = 8
+"""What is longer than a piece by one part of so many, or less, is read at once, and may take as
+much longer: uploads are read in pieces of nearly what comes at the lowest rate in a minute."""
+
+
 class Readable(Protocol):
     """What a web server gives an application to read a body from (PEP 3333)."""
 
@@ -116,6 +121,8 @@ class Body:
         while left is None or left:
             most = max(int(settings.LOWEST_RATE * self.patience), 1)
             wanted = most if left is None else min(left, most)
+            if left is not None and left <= most + most // A_LITTLE:
+                wanted = left  # Rather than a rest of its own, and both joined.
             pieces.append(piece := self._piece(wanted))
             if len(piece) < wanted:
                 break
@@ -136,7 +143,7 @@ class Body:
         return bytes(line)
 
     def _piece(self, wanted: int) -> bytes:
-        handled, patience = self._handled, self.patience
+        handled, patience = self._handled, max(self.patience, wanted / settings.LOWEST_RATE)
         begun = time.monotonic()
         handled.patience, handled.waiting = patience, begun
         try:

@@ -38,7 +38,9 @@ STREAMS: Final = 4
 """Ranges of one file at once."""
 
 PIECE_LEAST: Final = 8 * 1024 * 1024
-PIECE_MOST: Final = 64 * 1024 * 1024
+PIECE_MOST: Final = 256 * 1024 * 1024
+"""Each piece is a request, whose rights the site looks at and which it notes."""
+
 NOTED_EVERY: Final = 4 * 1024 * 1024
 """Bytes after which it is noted how far a range is: what a kill costs, for each of them."""
 

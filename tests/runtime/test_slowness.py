@@ -54,6 +54,21 @@ def test_no_piece_is_longer_than_what_comes_in_time() -> None:
     assert asked == [300, 300, 300]
 
 
+@pytest.mark.parametrize(("size", "pieces"), [(337, [337]), (338, [300, 38]), (900, [300] * 3)])
+def test_a_little_more_is_read_at_once_and_may_take_as_much_longer(
+    size: int, pieces: list[int]
+) -> None:
+    given, asked = handled(), []
+
+    class Asked(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            asked.append((size, round(given.patience, 3)))
+            return super().read(size)
+
+    assert Body(Asked(bytes(1000)), given).read(size) == bytes(size)
+    assert asked == [(piece, max(0.3, piece / 1000)) for piece in pieces]
+
+
 def test_lines_can_be_read() -> None:
     body = Body(io.BytesIO(b"one\ntwo\nthree"), handled())
     assert [body.readline(), body.readline(2), body.readline()] == [b"one\n", b"tw", b"o\n"]
