@@ -81,10 +81,12 @@ migrations: $(VENV)/dev.stamp ## Models: no migration is missing
 	DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python manage.py makemigrations --check --dry-run
 
 # Each starts sites and stores of its own; the tests of one file share theirs. Files that take long come
-# first (tests/conftest.py). Where tests mostly wait for a server, three at once keep two cores busy.
-TWO_AT_ONCE := -n 2 --dist loadfile --no-loadscope-reorder
-THREE_AT_ONCE := -n 3 --dist loadfile --no-loadscope-reorder
-# Tests that start real servers may be late where two run at once: what failed is tried once more, alone.
+# first (tests/conftest.py). These tests mostly wait, for servers and browsers: more at once than there
+# are cores keep two of them busy.
+BY_FILE := --dist loadfile --no-loadscope-reorder
+SITES_AT_ONCE ?= 4
+BROWSERS_AT_ONCE ?= 3
+# Tests that start real servers may be late where several run at once: what failed is tried once more, alone.
 ALONE := --last-failed --last-failed-no-failures all -p no:xdist
 
 .PHONY: unit
@@ -93,7 +95,7 @@ unit: $(VENV)/dev.stamp lanes ## Unit tests, on every core
 
 .PHONY: integration
 integration: packages $(VENV)/dev.stamp $(VENDOR)/stamp lanes client ## Tests against the real object store
-	$(PYTEST) -m "integration and not alone" $(THREE_AT_ONCE) || \
+	$(PYTEST) -m "integration and not alone" -n $(SITES_AT_ONCE) $(BY_FILE) || \
 	    $(PYTEST) -m "integration and not alone" $(ALONE)
 	$(PYTEST) -m "integration and alone" || $(PYTEST) -m "integration and alone" $(ALONE)
 
@@ -101,7 +103,7 @@ BROWSERS := CHROMIUM="$(CHROMIUM)" FIREFOX="$(FIREFOX)"
 
 .PHONY: browser
 browser: packages $(VENV)/dev.stamp $(VENDOR)/stamp lanes client ## Tests in Chromium and Firefox against the running site
-	$(BROWSERS) $(PYTEST) -m "browser and not soak" $(TWO_AT_ONCE) || \
+	$(BROWSERS) $(PYTEST) -m "browser and not soak" -n $(BROWSERS_AT_ONCE) $(BY_FILE) || \
 	    $(BROWSERS) $(PYTEST) -m "browser and not soak" $(ALONE)
 
 NO_LIMIT := -o timeout=0 -o faulthandler_timeout=0

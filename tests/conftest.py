@@ -73,8 +73,9 @@ def pytest_collection_finish() -> None:
 
 
 LONGEST = [
-    *("integration/test_migrations_on_line.py", "integration/test_rolling_restart.py"),
-    *("integration/test_outages.py", "integration/test_crashes.py", "integration/test_crowds.py"),
+    *("integration/test_outages.py", "integration/test_migrations_on_line.py"),
+    *("integration/test_rolling_restart.py", "integration/test_crowds.py"),
+    *("integration/test_crashes.py", "integration/test_procedures.py"),
     *("integration/test_pooling.py", "integration/test_verification.py"),
     *("launcher/test_launcher.py", "integration/test_move_database.py"),
     *("integration/test_site_faults.py", "browser/test_upload_contents.py"),

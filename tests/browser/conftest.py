@@ -26,6 +26,7 @@ from launcher.ports import free_port
 from launcher.process import Child
 from launcher.site import Site
 from tests.browser.measuring import table
+from tests.browser.shell import Shell
 from tests.integration import prepared
 
 ROOT = Path(__file__).parents[2]
@@ -71,6 +72,7 @@ class RunningSite:
     url: str
     env_file: Path
     data: Path
+    shell: Shell
 
     def manage(self, *command: str, stdin: str = "") -> str:
         """Run `manage.py` on the site's own installation; return what it printed."""
@@ -89,7 +91,7 @@ class RunningSite:
 
     def run(self, code: str) -> str:
         """Run Python in the site's installation, with Django set up."""
-        return self.manage("shell", "--no-imports", stdin=code)
+        return self.shell.run(code)
 
     def members(self, *names: str) -> None:
         """Make members of these names, who can sign in as the others of the cast."""
@@ -133,13 +135,15 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSite]:
         log=folder / "launcher.log",
         grace=60,
     )
+    shell = Shell(site_environment(env_file), folder)
     try:
         here = Site("127.0.0.1", port, ())
         launcher.wait_until(here.is_ready, seconds=280)
-        running = RunningSite(here.url, env_file, data)
+        running = RunningSite(here.url, env_file, data, shell)
         running.members("alice", "bob", "mallory", "newcomer")
         yield running
     finally:
+        shell.stop()
         launcher.stop()
 
 

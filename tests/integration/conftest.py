@@ -10,6 +10,7 @@ import pytest
 from pytest_django import Settings
 
 from tests.conftest import Weed
+from tests.integration import prepared
 from tests.integration.postgresql import server
 
 if TYPE_CHECKING:
@@ -55,12 +56,27 @@ def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[d
         with server() as configuration:
             yield configuration
     else:
-        yield {
-            "ENGINE": "django.db.backends.sqlite3",
-            "NAME": str(tmp_path / "db.sqlite3"),
-            "OPTIONS": {
-                "transaction_mode": "IMMEDIATE",
-                "timeout": 30,
-                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
-            },
-        }
+        yield _sqlite(tmp_path / "db.sqlite3")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def migrated_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, Any]]:
+    """The same of one that is as `migrate` leaves it."""
+    if request.param == "postgresql":
+        with server(migrated=True) as configuration:
+            yield configuration
+    else:
+        prepared.database(tmp_path / "db.sqlite3")
+        yield _sqlite(tmp_path / "db.sqlite3")
+
+
+def _sqlite(path: Path) -> dict[str, Any]:
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": str(path),
+        "OPTIONS": {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 30,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+        },
+    }

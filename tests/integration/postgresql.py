@@ -6,14 +6,18 @@ as root, so when the tests do, it runs as the user `postgres`.
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+from tests.integration import prepared
 
 ACCOUNT = "postgres"
 
@@ -36,44 +40,22 @@ def programs() -> Path:
 
 
 @contextmanager
-def server(above: Path | None = None, **settings: str) -> Iterator[dict[str, Any]]:
+def server(
+    above: Path | None = None, *, migrated: bool = False, **settings: str
+) -> Iterator[dict[str, Any]]:
     """Start a server and give Django's configuration of its database; stop and remove it after.
 
     Its folder is made below `above`, by default where temporary files go. `settings` are its own.
+    The database is empty, or as `migrate` leaves it.
     """
-    bin_folder = programs()
-    account = ACCOUNT if os.geteuid() == 0 else None
     # Short, and not under pytest's own folder: a socket's path may have 107 bytes, and that folder
     # is closed to other accounts.
     with tempfile.TemporaryDirectory(prefix="pg", dir=above, ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        if account:
-            shutil.chown(folder, account)
-
-        output = folder / "output"
-
-        def run(program: str, *arguments: str) -> None:
-            with output.open("ab") as stream:
-                result = subprocess.run(
-                    [str(bin_folder / program), *arguments],
-                    user=account,
-                    cwd=folder,
-                    env={"PATH": os.defpath, "LC_ALL": "C.UTF-8"},
-                    stdin=subprocess.DEVNULL,
-                    stdout=stream,
-                    stderr=subprocess.STDOUT,
-                    timeout=60,
-                    check=False,
-                )
-            if result.returncode:
-                raise RuntimeError(f"{program} failed:\n{output.read_text(errors='replace')}")
-
-        data = str(folder / "data")
-        run("initdb", "--pgdata", data, "--username", ACCOUNT, "--auth", "trust", "--no-sync")
-        given = "".join(f" -c {name}={value}" for name, value in settings.items())
-        options = f"-k {folder} -c listen_addresses='' -c fsync=off{given}"
-        run("pg_ctl", "start", "--wait", "-D", data, "-o", options, "-l", str(folder / "log"))
-        try:
+        if account():
+            shutil.chown(folder, ACCOUNT)
+        copy_cluster(folder / "data", migrated=migrated)
+        with _running(folder, **settings):
             yield {
                 "ENGINE": "django.db.backends.postgresql",
                 "NAME": "postgres",
@@ -81,5 +63,74 @@ def server(above: Path | None = None, **settings: str) -> Iterator[dict[str, Any
                 "HOST": str(folder),
                 "OPTIONS": {"options": "-c jit=off"},  # As in the settings.
             }
-        finally:
-            run("pg_ctl", "stop", "--wait", "-D", data, "-m", "immediate")
+
+
+def account() -> str | None:
+    """Who runs the server, where that is not who runs the tests."""
+    return ACCOUNT if os.geteuid() == 0 else None
+
+
+def copy_cluster(data: Path, *, migrated: bool = False) -> None:
+    """What `initdb` makes, there; its database empty, or as `migrate` leaves it.
+
+    Each is made once for a process of a run: it takes seconds, and thirty tests begin with it.
+    """
+    made = _migrated() if migrated else _empty()
+    # Also its owner, which `shutil` does not keep.
+    subprocess.run(["cp", "-a", str(made), str(data)], check=True)  # noqa: S607
+
+
+@contextmanager
+def _running(folder: Path, *, stop: str = "immediate", **settings: str) -> Iterator[None]:
+    data = str(folder / "data")
+    given = "".join(f" -c {name}={value}" for name, value in settings.items())
+    options = f"-k {folder} -c listen_addresses='' -c fsync=off{given}"
+    _run(folder, "pg_ctl", "start", "--wait", "-D", data, "-o", options, "-l", f"{folder}/log")
+    try:
+        yield
+    finally:
+        _run(folder, "pg_ctl", "stop", "--wait", "-D", data, "-m", stop)
+
+
+def _run(folder: Path, program: str, *arguments: str) -> None:
+    output = folder / "output"
+    with output.open("ab") as stream:
+        result = subprocess.run(
+            [str(programs() / program), *arguments],
+            user=account(),
+            cwd=folder,
+            env={"PATH": os.defpath, "LC_ALL": "C.UTF-8"},
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            timeout=60,
+            check=False,
+        )
+    if result.returncode:
+        raise RuntimeError(f"{program} failed:\n{output.read_text(errors='replace')}")
+
+
+def _kept() -> Path:
+    """A folder that is there until the process ends."""
+    folder = Path(tempfile.mkdtemp(prefix="pg"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    if account():
+        shutil.chown(folder, ACCOUNT)
+    return folder
+
+
+@cache
+def _empty() -> Path:
+    folder = _kept()
+    data = str(folder / "data")
+    _run(folder, "initdb", "--pgdata", data, "--username", ACCOUNT, "--auth", "trust", "--no-sync")
+    return folder / "data"
+
+
+@cache
+def _migrated() -> Path:
+    folder = _kept()
+    copy_cluster(folder / "data")
+    with _running(folder, stop="fast"):
+        prepared.migrate(f"postgres://{ACCOUNT}@/{folder}/postgres")
+    return folder / "data"

@@ -45,17 +45,30 @@ def static(folder: Path) -> None:
 def _made() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="prepared"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    environment.create(folder / "env", root=ROOT, data=folder)
-    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    told = {"SECURESTORE_ENV_FILE": str(folder / "env"), "STATIC_ROOT": str(folder / "static")}
+    told = {"STATIC_ROOT": str(folder / "static")}
     for command in (["migrate", "--verbosity=0"], ["collectstatic", "--noinput", "--verbosity=0"]):
-        subprocess.run(
-            [sys.executable, "manage.py", *command],
-            cwd=ROOT,
-            env={**kept, **told},
-            stdin=subprocess.DEVNULL,
-            check=True,
-        )
+        _manage(folder, command, told)
     # All of it is in the one file.
     assert not (folder / "db.sqlite3-wal").exists()
     return folder
+
+
+def migrate(database_url: str) -> None:
+    """Bring the empty database at that address up."""
+    with tempfile.TemporaryDirectory() as folder:
+        told = {"DATABASE_URL": database_url}
+        _manage(Path(folder), ["migrate", "--verbosity=0"], told)
+
+
+def _manage(folder: Path, command: list[str], told: dict[str, str]) -> None:
+    """Run a command of a site that has its secrets and its data there."""
+    if not (folder / "env").exists():
+        environment.create(folder / "env", root=ROOT, data=folder)
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    subprocess.run(
+        [sys.executable, "manage.py", *command],
+        cwd=ROOT,
+        env={**kept, "SECURESTORE_ENV_FILE": str(folder / "env"), **told},
+        stdin=subprocess.DEVNULL,
+        check=True,
+    )

@@ -20,7 +20,7 @@ from pathlib import Path
 from launcher.ports import LOOPBACK, free_port
 from launcher.process import Child
 from launcher.site import Site
-from tests.integration.postgresql import ACCOUNT, programs
+from tests.integration.postgresql import ACCOUNT, copy_cluster, programs
 from tests.integration.tus import ROOT, Server
 
 AS_ROOT = os.geteuid() == 0
@@ -103,7 +103,7 @@ class Service:
 class Postgres(Service):
     """A server whose only database is `postgres`, of the role of that name."""
 
-    def __init__(self, folder: Path, **settings: str) -> None:
+    def __init__(self, folder: Path, *, migrated: bool = False, **settings: str) -> None:
         self.data = folder / "data"
         account = ACCOUNT if AS_ROOT else None
         options = [f"-c{name}={value}" for name, value in settings.items()]
@@ -115,17 +115,7 @@ class Postgres(Service):
             ],
             account=account,
         )
-        subprocess.run(
-            [
-                *(str(programs() / "initdb"), "--pgdata", str(self.data), "--no-sync"),
-                *("--username", ACCOUNT, "--auth", "trust"),
-            ],
-            user=account,
-            cwd=folder,
-            env=ENVIRONMENT,
-            check=True,
-            capture_output=True,
-        )
+        copy_cluster(self.data, migrated=migrated)
 
     @property
     def url(self) -> str:
@@ -239,10 +229,13 @@ def folder(prefix: str) -> Iterator[Path]:
 
 
 @contextmanager
-def postgres(**settings: str) -> Iterator[Postgres]:
-    """A running server with these settings of its own; whatever is left of it goes at the end."""
+def postgres(*, migrated: bool = False, **settings: str) -> Iterator[Postgres]:
+    """A running server with these settings of its own; whatever is left of it goes at the end.
+
+    Its database is empty, or as `migrate` leaves it.
+    """
     with folder("pg") as place:
-        service = Postgres(place, **settings)
+        service = Postgres(place, migrated=migrated, **settings)
         service.start()
         try:
             yield service

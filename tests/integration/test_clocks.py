@@ -111,7 +111,7 @@ def server(
     if request.param == "sqlite":
         yield Deployment(folder, weed)
         return
-    with services.postgres() as database:
+    with services.postgres(migrated=True) as database:
         yield Deployment(folder, weed, DATABASE_URL=database.url)
 
 

@@ -14,16 +14,15 @@ from audit import chain
 from audit.models import AuditEvent
 from files.models import DownloadSession, FileRecord
 from files.vault import downloading
-from tests.audit.databases import as_default, migrate_all
+from tests.audit.databases import as_default
 
 PIECES, LENGTH, ROUNDS = 6, 1000, 5
 
 
 def test_pieces_at_once_are_one_event(
-    empty_database: dict[str, Any], django_db_blocker: DjangoDbBlocker
+    migrated_database: dict[str, Any], django_db_blocker: DjangoDbBlocker
 ) -> None:
-    with django_db_blocker.unblock(), as_default(empty_database):
-        migrate_all()
+    with django_db_blocker.unblock(), as_default(migrated_database):
         # Never saved: the owner's access takes no query.
         user = User(pk=1, username="alice")
         size = PIECES * LENGTH
@@ -33,7 +32,7 @@ def test_pieces_at_once_are_one_event(
 
             def send(piece: int, record: FileRecord = record, together: Barrier = together) -> None:
                 part = downloading.Part(piece * LENGTH, (piece + 1) * LENGTH)
-                with as_default(empty_database):
+                with as_default(migrated_database):
                     together.wait(timeout=30)
                     sending = downloading.begin(record, part, user=user, session="s")
                     together.wait(timeout=30)

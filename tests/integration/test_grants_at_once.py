@@ -16,7 +16,7 @@ from audit import Event
 from audit.models import AuditEvent
 from files.models import FileRecord, Grant
 from files.sharing import granting
-from tests.audit.databases import as_default, migrate_all
+from tests.audit.databases import as_default
 from tests.files.test_models import filed
 
 AT_ONCE = 10
@@ -43,10 +43,9 @@ def in_one_step(record: FileRecord, recipient: User, actor: User, until: datetim
 
 
 def test_the_same_from_ten_at_once_is_one(
-    empty_database: dict[str, Any], django_db_blocker: DjangoDbBlocker
+    migrated_database: dict[str, Any], django_db_blocker: DjangoDbBlocker
 ) -> None:
-    with django_db_blocker.unblock(), as_default(empty_database):
-        migrate_all()
+    with django_db_blocker.unblock(), as_default(migrated_database):
         alice, bob = (
             User.objects.create_user(name, f"{name}@example.org") for name in ("alice", "bob")
         )
@@ -56,7 +55,7 @@ def test_the_same_from_ten_at_once_is_one(
             record, together = filed(alice), Barrier(AT_ONCE)
 
             def one(until: datetime | None) -> None:
-                with as_default(empty_database):
+                with as_default(migrated_database):
                     together.wait(timeout=60)
                     door(record, bob, alice, until)
 

@@ -18,16 +18,15 @@ from accounts.models import User
 from audit.models import AuditEvent
 from files.models import Link, LinkDownload
 from files.vault import counting
-from tests.audit.databases import as_default, migrate_all
+from tests.audit.databases import as_default
 
 PEOPLE, LEFT, SIZE = 20, 3, 1000
 
 
 def test_the_last_downloads_go_to_as_many_as_there_are(
-    empty_database: dict[str, Any], django_db_blocker: DjangoDbBlocker
+    migrated_database: dict[str, Any], django_db_blocker: DjangoDbBlocker
 ) -> None:
-    with django_db_blocker.unblock(), as_default(empty_database):
-        migrate_all()
+    with django_db_blocker.unblock(), as_default(migrated_database):
         maker = User.objects.create_user("alice", "alice@example.org")
         link = Link.objects.create(
             file_id=uuid.uuid4(),
@@ -42,7 +41,7 @@ def test_the_last_downloads_go_to_as_many_as_there_are(
 
         def take(number: int) -> bool:
             wanted = counting.Wanted("version", str(number), SIZE, SIZE, 0, SIZE)
-            with as_default(empty_database):
+            with as_default(migrated_database):
                 together.wait(timeout=60)
                 try:
                     mine = counting.reserve(link.pk, wanted)

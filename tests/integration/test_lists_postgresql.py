@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
-from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 from pytest_django import DjangoDbBlocker
@@ -95,8 +94,11 @@ class World:
 
 @pytest.fixture(scope="module")
 def world(django_db_blocker: DjangoDbBlocker) -> Iterator[World]:
-    with server() as configuration, django_db_blocker.unblock(), as_default(configuration):
-        call_command("migrate", verbosity=0)
+    with (
+        server(migrated=True) as configuration,
+        django_db_blocker.unblock(),
+        as_default(configuration),
+    ):
         yield World()
 
 

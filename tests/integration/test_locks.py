@@ -21,7 +21,7 @@ from files.sharing import granting
 from files.tree import placing
 from files.vault import versions
 from files.vault.quota import Allowance
-from tests.audit.databases import as_default, migrate_all
+from tests.audit.databases import as_default
 from tests.files.test_models import placed
 from tests.integration.postgresql import server
 
@@ -30,8 +30,11 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture
 def database(django_db_blocker: DjangoDbBlocker) -> Iterator[dict[str, Any]]:
-    with server() as configuration, django_db_blocker.unblock(), as_default(configuration):
-        migrate_all()
+    with (
+        server(migrated=True) as configuration,
+        django_db_blocker.unblock(),
+        as_default(configuration),
+    ):
         yield configuration
 
 

@@ -27,8 +27,8 @@ from pytest_django import DjangoDbBlocker, Settings
 
 from notices import mail
 from notices.models import Mail
-from tests.audit.databases import as_default, migrate_all
-from tests.integration import mail_server
+from tests.audit.databases import as_default
+from tests.integration import mail_server, prepared
 from tests.integration.mail_server import Killer, Post
 from tests.integration.postgresql import server
 
@@ -39,25 +39,23 @@ ROOT = Path(__file__).parents[2]
 def database(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
-    django_db_blocker: DjangoDbBlocker,
 ) -> Iterator[dict[str, Any]]:
     """One of each kind for all tests here: to migrate it takes longer than most of them."""
     with ExitStack() as stack:
         if request.param == "postgresql":
-            made = stack.enter_context(server())
+            made = stack.enter_context(server(migrated=True))
         else:
+            path = tmp_path_factory.mktemp("mails") / "db.sqlite3"
+            prepared.database(path)
             made = {
                 "ENGINE": "django.db.backends.sqlite3",
-                "NAME": str(tmp_path_factory.mktemp("mails") / "db.sqlite3"),
+                "NAME": str(path),
                 "OPTIONS": {
                     "transaction_mode": "IMMEDIATE",
                     "timeout": 30,
                     "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
                 },
             }
-        with django_db_blocker.unblock(), as_default(made):
-            migrate_all()
-            connection.close()
         yield made
 
 

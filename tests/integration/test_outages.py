@@ -180,7 +180,7 @@ def serving(folder: Path, weed: Weed, **settings: str) -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def database() -> Iterator[Postgres]:
-    with services.postgres() as running:
+    with services.postgres(migrated=True) as running:
         yield running
 
 
@@ -337,7 +337,7 @@ def test_counts_in_a_database_that_takes_no_writes_are_no_limit_that_is_reached(
 ) -> None:
     """The cache in the database: its failure must not look like an answer of its own."""
     with (
-        services.postgres() as database,
+        services.postgres(migrated=True) as database,
         serving(tmp_path, weed, DATABASE_URL=database.url) as site,
     ):
         with read_only(database):

@@ -38,8 +38,11 @@ BOUND = 100
 @pytest.fixture(scope="module")
 def population(django_db_blocker: DjangoDbBlocker) -> Iterator[Population]:
     """A filled database on a server of its own, as the default one."""
-    with server() as configuration, django_db_blocker.unblock(), as_default(configuration):
-        call_command("migrate", verbosity=0)
+    with (
+        server(migrated=True) as configuration,
+        django_db_blocker.unblock(),
+        as_default(configuration),
+    ):
         yield populate(SIZE)
 
 

@@ -21,7 +21,7 @@ from tests.integration.tus import Client
 
 @pytest.fixture(scope="module")
 def database() -> Iterator[Postgres]:
-    with services.postgres(max_connections="40") as running:
+    with services.postgres(migrated=True, max_connections="40") as running:
         yield running
 
 

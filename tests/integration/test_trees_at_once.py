@@ -31,7 +31,7 @@ from files.records import derived
 from files.records.names import entry_key
 from files.tree import placing
 from files.upkeep import whereabouts
-from tests.audit.databases import as_default, migrate_all
+from tests.audit.databases import as_default
 
 pytestmark = pytest.mark.integration
 ROOT = Path(__file__).parents[2]
@@ -66,14 +66,13 @@ def begin() -> None:
 
 
 def test_trees_stay_trees_whoever_changes_them_and_whoever_is_killed(
-    empty_database: dict[str, Any], django_db_blocker: DjangoDbBlocker
+    migrated_database: dict[str, Any], django_db_blocker: DjangoDbBlocker
 ) -> None:
-    with django_db_blocker.unblock(), as_default(empty_database):
-        migrate_all()
+    with django_db_blocker.unblock(), as_default(migrated_database):
         begin()
         connection.close()
-        workers = [worker(empty_database, seed, STEPS) for seed in range(WORKERS)]
-        workers.append(worker(empty_database, WORKERS, 0))
+        workers = [worker(migrated_database, seed, STEPS) for seed in range(WORKERS)]
+        workers.append(worker(migrated_database, WORKERS, 0))
         try:
             for one in workers:
                 assert one.stdout is not None
@@ -138,18 +137,17 @@ def check() -> None:
 
 
 def test_whoever_needs_the_same_new_folders_at_once_gets_the_same(
-    empty_database: dict[str, Any], django_db_blocker: DjangoDbBlocker
+    migrated_database: dict[str, Any], django_db_blocker: DjangoDbBlocker
 ) -> None:
     """As when a folder is dropped, and its files are sent three at a time."""
-    with django_db_blocker.unblock(), as_default(empty_database):
-        migrate_all()
+    with django_db_blocker.unblock(), as_default(migrated_database):
         alice = User.objects.create_user("alice")
         root = placing.root_of(alice)
         start = threading.Barrier(WORKERS)
 
         def make(_: int) -> list[str]:
             ends = []
-            with as_default(empty_database):
+            with as_default(migrated_database):
                 for step in range(10):
                     start.wait(timeout=60)
                     names = ["Case", f"Step {step}", "Scans"]

@@ -37,7 +37,7 @@ from files.rotation import reencryption
 from files.tree import placing
 from files.vault import opening, storing, versions
 from files.vault.destinations import Destination
-from tests.audit.databases import as_default, migrate_all
+from tests.audit.databases import as_default
 
 AT_ONCE = 10
 State = StoredObject.State
@@ -102,15 +102,14 @@ def all_there() -> Counter[bytes]:
 
 @pytest.fixture
 def crowd(
-    empty_database: dict[str, Any],
+    migrated_database: dict[str, Any],
     django_db_blocker: DjangoDbBlocker,
     real_store: object,
     settings: Settings,
 ) -> Iterator[Crowd]:
     settings.KEEP_VERSIONS, settings.KEEP_VERSIONS_TIME = 1000, timedelta(days=1)
-    with django_db_blocker.unblock(), as_default(empty_database):
-        migrate_all()
-        yield Crowd(empty_database)
+    with django_db_blocker.unblock(), as_default(migrated_database):
+        yield Crowd(migrated_database)
 
 
 @pytest.mark.parametrize("conflict", [Conflict.RENAME, Conflict.VERSION])

@@ -61,16 +61,17 @@ class Server:
         self._folder = folder
         self.port = free_port()
         self._child: Child | None = None
-        if "DATABASE_URL" in settings:
-            self.manage("migrate", "--verbosity=0")
-        else:
+        if "DATABASE_URL" not in settings:
             prepared.database(self.database)
         prepared.static(folder / "var" / "static")
-        self.manage("setup_vault")
+        # In one process: each loads the whole site. What is migrated already stays as it is.
         self.manage(
             "shell",
             "--no-imports",
-            code="from accounts.members import ensure_members_group\n"
+            code="from django.core.management import call_command\n"
+            "call_command('migrate', verbosity=0)\n"
+            "call_command('setup_vault')\n"
+            "from accounts.members import ensure_members_group\n"
             "from accounts.models import User\n"
             f"user = User.objects.create_user('alice', 'alice@example.org', {PASSWORD!r})\n"
             "user.groups.add(ensure_members_group())\n",
