@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count, product
@@ -23,6 +24,7 @@ from files import access
 from files.access import Permission, Person, access_of
 from files.lists import paging
 from files.models import FileRecord, Folder, Grant
+from files.sharing import requests
 from files.sharing.delegating import share
 from files.sharing.effective_access import (
     explain_files,
@@ -33,6 +35,10 @@ from files.sharing.effective_access import (
 )
 from files.sharing.granting import Terms
 from files.tree import placing
+from files.vault import storing
+from files.vault.destinations import Destination
+from tests.files import trees
+from tests.files.asked import ask, sender_of
 from tests.files.test_models import filed, placed
 
 CONTENT = ("files.download_filerecord", "files.view_filerecord")
@@ -445,3 +451,40 @@ def allow(user: User) -> None:
         row = Row.objects.filter(codename=codename, content_type__app_label="files").first()
         row = row or Row.objects.create(codename=codename, content_type=kind, name=codename)
         user.user_permissions.add(row)
+
+
+def test_each_level_is_wider_than_the_one_before() -> None:
+    assert list(access.LEVELS) == sorted(access.LEVELS, key=lambda one: access.LEVELS[one])
+    assert len(set(access.LEVELS.values())) == len(access.LEVELS) == len(Grant.Level)
+    assert list(access.LEVELS) == ["download", "add", "manage"]
+
+
+def test_a_folder_covers_what_is_in_it_and_below_unless_it_sleeps(alice: User) -> None:
+    case, asleep = trees.folder(alice, "Case"), trees.folder(alice, "Case", "Asleep")
+    inner, deepest = trees.folder(alice, "Case", "Inner"), trees.folder(alice, "Case", "Inner", "x")
+    covered = {placed(alice, where, name="a") for where in (case, inner, deepest)}
+    placed(alice, asleep, name="a")
+    Folder.objects.filter(pk=asleep.pk).update(trashed_at=timezone.now())
+    FileRecord.objects.filter(pk=placed(alice, case, name="b").pk).update(trashed_at=timezone.now())
+    placed(alice, name="beside")
+    assert {*access.covered_by(case)} == covered
+    assert not access.covered_by(Folder.objects.get(pk=asleep.pk)).exists()
+
+
+@pytest.mark.parametrize("decide", [requests.accept, requests.decline])
+def test_what_was_sent_waits_for_the_owner_and_for_who_asked_while_they_manage(
+    alice: User, bob: User, mallory: User, s3: object, decide: Callable[..., object]
+) -> None:
+    case = trees.folder(alice, "Case")
+    grant = Grant.objects.create(folder=case, user=bob, level="manage")
+    Grant.objects.create(folder=case, user=mallory, level="manage")
+    asked, _token = ask(bob, case, accept_first=True)
+    destination = Destination.through(sender_of(asked))
+    sent = storing.store(alice, [b"x"], name="a", destination=destination)
+    assert list(access.waiting_for(Person(bob))) == [sent]
+    assert list(access.waiting_for(Person(alice))) == [sent]
+    assert not access.waiting_for(Person(mallory)).exists()
+    Grant.objects.filter(pk=grant.pk).update(level="add")
+    assert not access.waiting_for(Person(bob)).exists()
+    decide(asked, [sent.pk], by=Person(alice), actor=alice)
+    assert not access.waiting_for(Person(alice)).exists()
