@@ -99,6 +99,17 @@ class Link(models.Model):
         return self.file if self.folder_id is None else self.folder
 
     @property
+    def fingerprint(self) -> str:
+        """The beginning of its secret's digest, by which its event knows it."""
+        return self.digest[:16]
+
+    @property
+    def protection(self) -> str:
+        """What stands before it: a password, a code by mail, both; empty for neither."""
+        parts = ("password" if self.password else "", "code" if self.addresses else "")
+        return ", ".join(one for one in parts if one)
+
+    @property
     def state(self) -> str:
         """`revoked`, `expired`, `exhausted` or `live`, whatever its maker's access is."""
         return self.state_at(timezone.now())

@@ -99,6 +99,11 @@ class FileRequest(models.Model):
         return self.title
 
     @property
+    def fingerprint(self) -> str:
+        """The beginning of its token's digest, by which its event knows it."""
+        return self.token_digest[:16]
+
+    @property
     def is_over(self) -> bool:
         """Whether it has ended, by its time or by somebody's word."""
         return self.ended_at is not None or self.expires_at <= timezone.now()

@@ -138,7 +138,8 @@ def make(item: Item, terms: Terms, *, actor: User) -> Made:
             label=link.label or None,
             expires_at=expires_at,
             most=link.most,
-            protected_by=_protection(link) or None,
+            protected_by=link.protection or None,
+            fingerprint=link.fingerprint,
         )
     return Made(link, text)
 
@@ -206,11 +207,6 @@ def _addresses(text: str) -> list[str]:
     if closed := codes.closed_domains(found, settings.LINK_MAIL_DOMAINS):
         raise ValidationError({"addresses": closed})
     return found
-
-
-def _protection(link: Link) -> str:
-    parts = ("password" if link.password else "", "code" if link.addresses else "")
-    return ", ".join(one for one in parts if one)
 
 
 def may_end(link: Link, actor: User) -> bool:

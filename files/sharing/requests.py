@@ -121,6 +121,7 @@ def make(folder: Folder, terms: Terms, *, by: Principal, actor: User) -> tuple[F
             expires_at=new.expires_at.isoformat(),
             bytes=new.most_bytes,
             files=new.most_files,
+            fingerprint=new.fingerprint,
         )
     return new, token
 

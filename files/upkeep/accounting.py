@@ -1,8 +1,8 @@
 """Do grants, owners and places follow from the log? Who writes to the database leaves no event.
 
-Owners and places are for `whereabouts`. Read only, in constant memory, while the service runs: rows
-and events are read in one order and merged, and each difference is looked at once more before it is
-told.
+Owners and places are for `whereabouts`; tokens, links and requests for `given_out`. Read only, in
+constant memory, while the service runs: rows and events are read in one order and merged, and each
+difference is looked at once more before it is told.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from accounts.models import User
 from audit import Event
 from audit.models import AuditEvent
 from files.models import FileRecord, Folder, Grant
-from files.upkeep import whereabouts
+from files.upkeep import given_out, whereabouts
 
 GRANTS = (Event.GRANT_CREATED, Event.SELF_GRANTED, Event.GRANT_CHANGED, Event.GRANT_REVOKED)
 MOST = 1000
@@ -49,6 +49,7 @@ def differences(progress: Progress = lambda count: None) -> Iterator[str]:
     yield from _first(_of_grants(progress))
     yield from _first(whereabouts.of_files(progress))
     yield from _first(whereabouts.of_folders(progress, at_most=MOST))
+    yield from _first(given_out.differences())
 
 
 def total() -> int:

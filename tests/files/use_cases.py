@@ -155,6 +155,7 @@ MODULES: dict[str, str] = {
     "files.access": RULES,
     "files.upkeep.accounting": READS,
     "files.upkeep.whereabouts": READS,
+    "files.upkeep.given_out": READS,
     "files.recovery.placing_back": "puts back what an import brings; `key_import` tells of it",
     "files.admin": WIRING,
     "files.administration.dashboard": READS,
