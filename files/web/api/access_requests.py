@@ -16,10 +16,20 @@ from files.access import Person, Scope, folders_visible_to, visible_to
 from files.models import AccessRequest, FileRecord, Folder
 from files.sharing import asking
 from files.sharing.granting import Terms
-from files.web.api import shapes
 from files.web.api.answers import answers
 from files.web.api.entrance import Needs, program_of, require_unbound, user_of
 from files.web.api.problems import Problem
+from files.web.api.shapes.access_requests import (
+    AccessAnswerIn,
+    AccessAskIn,
+    AccessDeclineIn,
+    AccessRequestsOut,
+    OwnAccessRequestOut,
+    OwnAccessRequestsOut,
+    access_request_out,
+    own_access_request_out,
+)
+from files.web.api.shapes.grants import GrantOut, grant_out
 
 router = Router(tags=["access requests"])
 
@@ -27,8 +37,8 @@ READ, SHARE = Needs(Scope.READ), Needs(Scope.SHARE)
 MOST = 100
 
 
-@router.post("", auth=READ, response=answers({202: shapes.OwnAccessRequestOut}))
-def ask_for_access(request: HttpRequest, new: shapes.AccessAskIn) -> Any:
+@router.post("", auth=READ, response=answers({202: OwnAccessRequestOut}))
+def ask_for_access(request: HttpRequest, new: AccessAskIn) -> Any:
     """Ask for access to an id; the answer is the same whether there is anything or not.
 
     Asked twice it is one request. Those who may share it are told, if it exists.
@@ -46,19 +56,17 @@ def ask_for_access(request: HttpRequest, new: shapes.AccessAskIn) -> Any:
         raise Problem("invalid", "You can read that already.")
     limits.ACCESS_REQUESTS.take(request, user=user.pk)
     row = asking.ask(user, kind, wanted, new.reason)
-    return Status(202, shapes.own_access_request_out(asking.Own(row, None)))
+    return Status(202, own_access_request_out(asking.Own(row, None)))
 
 
-@router.get("/mine", auth=READ, response=answers({200: shapes.OwnAccessRequestsOut}))
+@router.get("/mine", auth=READ, response=answers({200: OwnAccessRequestsOut}))
 def list_asked(request: HttpRequest) -> Any:
     """What one has asked for within 30 days. Only what one can see now shows."""
     require_unbound(request)
-    return {
-        "requests": [shapes.own_access_request_out(one) for one in asking.own(user_of(request))]
-    }
+    return {"requests": [own_access_request_out(one) for one in asking.own(user_of(request))]}
 
 
-@router.get("", auth=SHARE, response=answers({200: shapes.AccessRequestsOut}))
+@router.get("", auth=SHARE, response=answers({200: AccessRequestsOut}))
 def list_asking(
     request: HttpRequest,
     before: int | None = Query(None, ge=1, le=2**62),
@@ -75,14 +83,14 @@ def list_asking(
         **dict(FileRecord.objects.filter(pk__in=wanted).values_list("pk", "name")),
         **dict(Folder.objects.filter(pk__in=wanted).values_list("pk", "name")),
     }
-    return shapes.AccessRequestsOut(
-        requests=[shapes.access_request_out(one, names.get(one.wanted, "")) for one in shown],
+    return AccessRequestsOut(
+        requests=[access_request_out(one, names.get(one.wanted, "")) for one in shown],
         next=shown[-1].pk if len(found) > limit else None,
     )
 
 
-@router.post("/{int:number}/grant", auth=SHARE, response=answers({201: shapes.GrantOut}, 404, 409))
-def grant_request(request: HttpRequest, number: int, terms: shapes.AccessAnswerIn) -> Any:
+@router.post("/{int:number}/grant", auth=SHARE, response=answers({201: GrantOut}, 404, 409))
+def grant_request(request: HttpRequest, number: int, terms: AccessAnswerIn) -> Any:
     """Answer by sharing it with who asked, as far as one's own access reaches."""
     row = _request(request, number)
     if terms.expires_at is not None:
@@ -96,11 +104,11 @@ def grant_request(request: HttpRequest, number: int, terms: shapes.AccessAnswerI
         by=program_of(request),
         actor=user_of(request),
     )
-    return Status(201, shapes.grant_out(given))
+    return Status(201, grant_out(given))
 
 
 @router.post("/{int:number}/decline", auth=SHARE, response=answers({204: None}, 404, 409))
-def decline_request(request: HttpRequest, number: int, said: shapes.AccessDeclineIn) -> Any:
+def decline_request(request: HttpRequest, number: int, said: AccessDeclineIn) -> Any:
     """Answer by nothing: who asked is not told."""
     row = _request(request, number)
     asking.decline(row, said.word, by=program_of(request), actor=user_of(request))

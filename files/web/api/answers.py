@@ -24,9 +24,9 @@ from ninja.responses import Status
 
 from files.models import KeptAnswer
 from files.models.answers import KEPT
-from files.web.api import shapes
 from files.web.api.entrance import token_of
 from files.web.api.problems import Problem
+from files.web.api.shapes import common
 from runtime import clock
 
 HEADER: Final = "Idempotency-Key"
@@ -37,7 +37,7 @@ _KEY = re.compile(r"[!-~]{1,255}")
 
 def answers(ok: dict[int, Any], *refused: int) -> dict[int, Any]:
     """The answers of an operation: what it gives, and the statuses of its problems."""
-    return {**ok, **dict.fromkeys(sorted({*ALWAYS, *refused}), shapes.Problem)}
+    return {**ok, **dict.fromkeys(sorted({*ALWAYS, *refused}), common.Problem)}
 
 
 IDEMPOTENT: Final = {

@@ -16,11 +16,17 @@ from ninja.responses import Status
 from files.access import Scope
 from files.models import FileRequest
 from files.sharing import requests
-from files.web.api import shapes
 from files.web.api.answers import IDEMPOTENT, answers, once
 from files.web.api.entrance import Needs, program_of, user_of
 from files.web.api.folders import managed_folder
 from files.web.api.problems import Problem
+from files.web.api.shapes.requests import (
+    RequestIn,
+    RequestMade,
+    RequestOut,
+    RequestsOut,
+    request_out,
+)
 
 SHARE = Needs(Scope.SHARE)
 AT_ONCE = 100
@@ -30,9 +36,7 @@ of_folders = Router(tags=["sharing"])
 router = Router(tags=["sharing"])
 
 
-@of_folders.get(
-    "/{uuid:folder_id}/requests", auth=SHARE, response=answers({200: shapes.RequestsOut}, 404)
-)
+@of_folders.get("/{uuid:folder_id}/requests", auth=SHARE, response=answers({200: RequestsOut}, 404))
 def list_requests(request: HttpRequest, folder_id: UUID, after: int = AFTER) -> Any:
     """The requests for a folder, by number, for who manages it."""
     folder = managed_folder(request, folder_id)
@@ -40,8 +44,8 @@ def list_requests(request: HttpRequest, folder_id: UUID, after: int = AFTER) -> 
     rows = requests.with_numbers(found).filter(pk__gt=after).order_by("pk")[: AT_ONCE + 1]
     shown = list(rows)
     more = len(shown) > AT_ONCE
-    return shapes.RequestsOut(
-        requests=[shapes.request_out(one) for one in shown[:AT_ONCE]],
+    return RequestsOut(
+        requests=[request_out(one) for one in shown[:AT_ONCE]],
         next=shown[AT_ONCE - 1].pk if more else None,
     )
 
@@ -49,10 +53,10 @@ def list_requests(request: HttpRequest, folder_id: UUID, after: int = AFTER) -> 
 @of_folders.post(
     "/{uuid:folder_id}/requests",
     auth=SHARE,
-    response=answers({201: shapes.RequestMade}, 404, 409),
+    response=answers({201: RequestMade}, 404, 409),
     openapi_extra=IDEMPOTENT,
 )
-def make_request(request: HttpRequest, folder_id: UUID, new: shapes.RequestIn) -> Any:
+def make_request(request: HttpRequest, folder_id: UUID, new: RequestIn) -> Any:
     """Ask people outside for files. The address is in this answer alone."""
     folder = managed_folder(request, folder_id)
     if not requests.may_ask(user_of(request)):
@@ -62,19 +66,19 @@ def make_request(request: HttpRequest, folder_id: UUID, new: shapes.RequestIn) -
     terms = requests.Terms(**new.model_dump())
 
     @sensitive_variables()
-    def make() -> shapes.RequestMade:
+    def make() -> RequestMade:
         made, token = requests.make(folder, terms, by=program_of(request), actor=user_of(request))
         one = requests.with_numbers(FileRequest.objects.select_related("maker")).get(pk=made.pk)
         address = request.build_absolute_uri(reverse("asked", args=[token]))
-        return shapes.RequestMade(**shapes.request_out(one).model_dump(), address=address)
+        return RequestMade(**request_out(one).model_dump(), address=address)
 
     return once(request, 201, make, keeping={"id"})
 
 
-@router.get("/{int:number}", auth=SHARE, response=answers({200: shapes.RequestOut}, 404))
+@router.get("/{int:number}", auth=SHARE, response=answers({200: RequestOut}, 404))
 def read_request(request: HttpRequest, number: int) -> Any:
     """One request, with how much came through it."""
-    return shapes.request_out(_managed(request, number))
+    return request_out(_managed(request, number))
 
 
 @router.delete("/{int:number}", auth=SHARE, response=answers({204: None}, 404))

@@ -20,12 +20,12 @@ from ninja.responses import Status
 from files.access import Permission, Scope
 from files.models import FileRecord, Folder
 from files.vault import batches, opening
-from files.web.api import shapes
 from files.web.api.answers import HEADER, answers
 from files.web.api.entrance import Needs, program_of, require, user_of
 from files.web.api.folders import addable_folder
 from files.web.api.paths import require_kept
 from files.web.api.problems import Problem
+from files.web.api.shapes.contents import BatchIn, BatchOut, SmallIn, SmallOut
 from files.web.transfers.structured import byte_sequence
 
 router = Router(tags=["contents"])
@@ -36,9 +36,9 @@ ADD = Needs(Scope.ADD)
 @router.post(
     "/{uuid:folder_id}/files",
     auth=ADD,
-    response=answers({201: shapes.BatchOut}, 404, 409, 422, 502),
+    response=answers({201: BatchOut}, 404, 409, 422, 502),
 )
-def store_files(request: HttpRequest, folder_id: UUID, batch: shapes.BatchIn) -> Any:
+def store_files(request: HttpRequest, folder_id: UUID, batch: BatchIn) -> Any:
     """Store several small files in a folder, each under a new name: all of them, or none."""
     require(request, Permission.UPLOAD)
     if HEADER in request.headers:
@@ -48,14 +48,14 @@ def store_files(request: HttpRequest, folder_id: UUID, batch: shapes.BatchIn) ->
 
 
 @sensitive_variables()
-def _stored(request: HttpRequest, folder: Folder, batch: shapes.BatchIn) -> list[shapes.SmallOut]:
+def _stored(request: HttpRequest, folder: Folder, batch: BatchIn) -> list[SmallOut]:
     files = [_small(one) for one in batch.files]
     records = batches.store(user_of(request), files, folder, program_of(request))
     return [_told(record) for record in records]
 
 
 @sensitive_variables()
-def _small(given: shapes.SmallIn) -> batches.Small:
+def _small(given: SmallIn) -> batches.Small:
     # As of a path: a name of a folder that it is to go to would be lost in silence.
     require_kept(given.name, is_file=True)
     try:
@@ -73,10 +73,10 @@ def _small(given: shapes.SmallIn) -> batches.Small:
     return batches.Small(given.name, content, given.content_type, given.modified_at)
 
 
-def _told(record: FileRecord) -> shapes.SmallOut:
+def _told(record: FileRecord) -> SmallOut:
     """What is stored, by the digests of what was written and read back."""
     digests = opening.digests_of(record.current)
-    return shapes.SmallOut(
+    return SmallOut(
         id=record.pk,
         name=record.name,
         size=record.size,

@@ -47,11 +47,13 @@ from files.sharing import denials
 from files.tree import placing
 from files.vault import opening, storing, versions
 from files.vault.destinations import Destination
-from files.web.api import paths, shapes
+from files.web.api import paths
 from files.web.api.answers import Asked, id_alone, is_answered, keep, replay
 from files.web.api.entrance import answering, enter, program_of, require, token_of, user_of
 from files.web.api.keys import key_of as file_key_of
 from files.web.api.problems import Problem
+from files.web.api.shapes.contents import StoredOut
+from files.web.api.shapes.items import file_out
 from files.web.requested import denied, denied_folder, rereadable, visible, visible_folder
 from files.web.transfers import downloads
 from files.web.transfers.bodies import declared_length
@@ -420,10 +422,10 @@ def _modified(request: HttpRequest) -> Any:
         raise Problem("invalid", f"{MODIFIED} is not usable: {error}") from None
 
 
-def _body(target: _Target, record: FileRecord, status: int) -> shapes.StoredOut:
+def _body(target: _Target, record: FileRecord, status: int) -> StoredOut:
     fresh = FileRecord.objects.select_related("owner", "current").get(pk=record.pk)
-    return shapes.StoredOut(
-        file=shapes.file_out(target.who, fresh),
+    return StoredOut(
+        file=file_out(target.who, fresh),
         outcome="created" if status == 201 else "version",
         key=target.keys[0].text if target.keys else None,
     )

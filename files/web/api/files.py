@@ -21,11 +21,14 @@ from files.folders import making, moving, trash
 from files.models import FileRecord, Folder, Item
 from files.sharing import denials, history, read_by
 from files.vault import opening, versions
-from files.web.api import shapes
 from files.web.api.answers import answers
 from files.web.api.entrance import Needs, program_of, require, user_of
 from files.web.api.keys import key_of
 from files.web.api.problems import Problem
+from files.web.api.shapes.contents import DigestOut, DigestsIn, DigestsOut, VersionOut, VersionsOut
+from files.web.api.shapes.events import HappenedOut, HistoryOut
+from files.web.api.shapes.items import FileOut, MoveIn, NameIn, file_out
+from files.web.api.shapes.read_by import FileReadByOut, former_out, outside_out, read_out
 from files.web.requested import managed, removable, rereadable, trashed, visible
 from files.web.transfers.structured import byte_sequence
 
@@ -35,19 +38,19 @@ READ, MANAGE = Needs(Scope.READ), Needs(Scope.MANAGE)
 EVENTS = 100
 
 
-@router.get("/{uuid:file_id}", auth=READ, response=answers({200: shapes.FileOut}, 404))
+@router.get("/{uuid:file_id}", auth=READ, response=answers({200: FileOut}, 404))
 def get_file(request: HttpRequest, file_id: UUID) -> Any:
     """What a file is."""
-    return shapes.file_out(program_of(request), visible(request, file_id))
+    return file_out(program_of(request), visible(request, file_id))
 
 
-@router.patch("/{uuid:file_id}", auth=MANAGE, response=answers({200: shapes.FileOut}, 404, 409))
-def rename_file(request: HttpRequest, file_id: UUID, new: shapes.NameIn) -> Any:
+@router.patch("/{uuid:file_id}", auth=MANAGE, response=answers({200: FileOut}, 404, 409))
+def rename_file(request: HttpRequest, file_id: UUID, new: NameIn) -> Any:
     """Rename a file."""
     record = managed(request, file_id)
     who = program_of(request)
     making.rename(record, new.name, by=who, actor=user_of(request))
-    return shapes.file_out(who, visible(request, file_id))
+    return file_out(who, visible(request, file_id))
 
 
 @router.delete("/{uuid:file_id}", auth=MANAGE, response=answers({204: None}, 404, 409))
@@ -58,15 +61,15 @@ def put_file_away(request: HttpRequest, file_id: UUID) -> Any:
     return Status(204, None)
 
 
-@router.post("/{uuid:file_id}/move", auth=MANAGE, response=answers({200: shapes.FileOut}, 404, 409))
-def move_file(request: HttpRequest, file_id: UUID, where: shapes.MoveIn) -> Any:
+@router.post("/{uuid:file_id}/move", auth=MANAGE, response=answers({200: FileOut}, 404, 409))
+def move_file(request: HttpRequest, file_id: UUID, where: MoveIn) -> Any:
     """Move a file within its owner's tree."""
     record = managed(request, file_id)
     move_item(request, record, where)
-    return shapes.file_out(program_of(request), visible(request, file_id))
+    return file_out(program_of(request), visible(request, file_id))
 
 
-def move_item(request: HttpRequest, item: Item, where: shapes.MoveIn) -> None:
+def move_item(request: HttpRequest, item: Item, where: MoveIn) -> None:
     """Move a file or a folder that one manages. Raises Problem where a person has to confirm it."""
     who = program_of(request)
     target = folders_visible_to(who).select_related("owner").filter(pk=where.to).first()
@@ -83,14 +86,12 @@ def move_item(request: HttpRequest, item: Item, where: shapes.MoveIn) -> None:
     moving.move(item, target, by=who, actor=user_of(request), rename=rename)
 
 
-@router.post(
-    "/{uuid:file_id}/restore", auth=MANAGE, response=answers({200: shapes.FileOut}, 404, 409)
-)
+@router.post("/{uuid:file_id}/restore", auth=MANAGE, response=answers({200: FileOut}, 404, 409))
 def restore_file(request: HttpRequest, file_id: UUID) -> Any:
     """Bring a file back from the trash, to where it was or to its owner's own files."""
     record = trashed(request, file_id)
     trash.restore(record, by=program_of(request), actor=user_of(request))
-    return shapes.file_out(program_of(request), _again(FileRecord, file_id))
+    return file_out(program_of(request), _again(FileRecord, file_id))
 
 
 def _again(kind: type[Any], pk: UUID) -> Any:
@@ -106,13 +107,13 @@ def restored_folder(folder_id: UUID) -> Folder:
 # --- Versions -----------------------------------------------------------------------------------
 
 
-@router.get("/{uuid:file_id}/versions", auth=READ, response=answers({200: shapes.VersionsOut}, 404))
+@router.get("/{uuid:file_id}/versions", auth=READ, response=answers({200: VersionsOut}, 404))
 def list_versions(request: HttpRequest, file_id: UUID) -> Any:
     """The former versions of a file, for who manages it."""
     record = rereadable(request, file_id)
     return {
         "versions": [
-            shapes.VersionOut(
+            VersionOut(
                 version=kept.version,
                 size=kept.size,
                 content_type=kept.content_type,
@@ -130,20 +131,20 @@ def list_versions(request: HttpRequest, file_id: UUID) -> Any:
 @router.post(
     "/{uuid:file_id}/versions/{uuid:version}/restore",
     auth=MANAGE,
-    response=answers({200: shapes.FileOut}, 404, 502),
+    response=answers({200: FileOut}, 404, 502),
 )
 def restore_version(request: HttpRequest, file_id: UUID, version: UUID) -> Any:
     """Make a former version the current one again."""
     record = managed(request, file_id)
     who = program_of(request)
     versions.restore(record, version, by=who, actor=user_of(request))
-    return shapes.file_out(who, visible(request, file_id))
+    return file_out(who, visible(request, file_id))
 
 
 # --- History ------------------------------------------------------------------------------------
 
 
-@router.get("/{uuid:file_id}/history", auth=READ, response=answers({200: shapes.HistoryOut}, 404))
+@router.get("/{uuid:file_id}/history", auth=READ, response=answers({200: HistoryOut}, 404))
 def read_history(
     request: HttpRequest,
     file_id: UUID,
@@ -157,7 +158,7 @@ def read_history(
     page = history.page_of(record, before=before, length=limit, reads_log=reads_log)
     return {
         "events": [
-            shapes.HappenedOut(
+            HappenedOut(
                 number=one.number,
                 at=one.at,
                 event=one.event,
@@ -174,9 +175,7 @@ def read_history(
 AFTER: Any = Query("", max_length=200, description="`next` of the page before.")
 
 
-@router.get(
-    "/{uuid:file_id}/read-by", auth=READ, response=answers({200: shapes.FileReadByOut}, 404)
-)
+@router.get("/{uuid:file_id}/read-by", auth=READ, response=answers({200: FileReadByOut}, 404))
 def file_read_by(
     request: HttpRequest,
     file_id: UUID,
@@ -186,13 +185,13 @@ def file_read_by(
     """Who has read a file, and who has not, for who manages it."""
     record = rereadable(request, file_id)
     page = read_by.of_file(record, asker=user_of(request), after=after, length=limit)
-    return shapes.FileReadByOut(
+    return FileReadByOut(
         people=page.people,
         have_read=page.have_read,
         unnamed=page.unnamed,
-        readers=[shapes.read_out(one) for one in page.lines],
-        former=[shapes.former_out(one) for one in page.former],
-        outside=[shapes.outside_out(one) for one in page.outside],
+        readers=[read_out(one) for one in page.lines],
+        former=[former_out(one) for one in page.former],
+        outside=[outside_out(one) for one in page.outside],
         next=page.next or None,
     )
 
@@ -200,9 +199,7 @@ def file_read_by(
 # --- Digests ------------------------------------------------------------------------------------
 
 
-@router.get(
-    "/{uuid:file_id}/digest", auth=READ, response=answers({200: shapes.DigestOut}, 404, 409, 502)
-)
+@router.get("/{uuid:file_id}/digest", auth=READ, response=answers({200: DigestOut}, 404, 409, 502))
 def read_digest(request: HttpRequest, file_id: UUID) -> Any:
     """What the bytes of one file are; of a held one with its `Securestore-Key`."""
     record = visible(request, file_id)
@@ -216,12 +213,12 @@ def read_digest(request: HttpRequest, file_id: UUID) -> Any:
     return found
 
 
-def _digest_out(record: FileRecord, key: str | None = None) -> shapes.DigestOut | None:
+def _digest_out(record: FileRecord, key: str | None = None) -> DigestOut | None:
     found = opening.digests_of(record.current, key)
     if found is None:
         return None
     known = found.sha256
-    return shapes.DigestOut(
+    return DigestOut(
         id=record.pk,
         version=record.version,
         repr_digest=f"sha-256={byte_sequence(known)}" if known else None,
@@ -233,8 +230,8 @@ def _digest_out(record: FileRecord, key: str | None = None) -> shapes.DigestOut 
 digests_router = Router(tags=["files"])
 
 
-@digests_router.post("", auth=READ, response=answers({200: shapes.DigestsOut}))
-def read_digests(request: HttpRequest, wanted: shapes.DigestsIn) -> Any:
+@digests_router.post("", auth=READ, response=answers({200: DigestsOut}))
+def read_digests(request: HttpRequest, wanted: DigestsIn) -> Any:
     """What the bytes of up to 100 files are; locked ones are left out."""
     require(request, Permission.DOWNLOAD)
     files = visible_to(program_of(request)).select_related("current")

@@ -23,11 +23,23 @@ from files.lists import contents
 from files.models import Folder
 from files.sharing import denials, read_by
 from files.tree import placing
-from files.web.api import paths, shapes
+from files.web.api import paths
 from files.web.api.answers import IDEMPOTENT, answers, once
 from files.web.api.entrance import Needs, program_of, user_of
 from files.web.api.files import AFTER, EVENTS, MANAGE, READ, move_item, restored_folder
 from files.web.api.problems import Problem
+from files.web.api.shapes.items import (
+    FolderOut,
+    ItemOut,
+    ItemPage,
+    MoveIn,
+    NameIn,
+    PathIn,
+    file_out,
+    folder_out,
+    page_out,
+)
+from files.web.api.shapes.read_by import FolderReadByOut, folder_outside_out, folder_read_out
 from files.web.requested import denied_folder, trashed_folder, visible, visible_folder
 from files.web.transfers.destinations import way_of
 
@@ -37,38 +49,38 @@ ADD = Needs(Scope.ADD)
 MOST = 200
 
 
-@router.get("/root", auth=READ, response=answers({200: shapes.FolderOut}, 404))
+@router.get("/root", auth=READ, response=answers({200: FolderOut}, 404))
 def get_root(request: HttpRequest) -> Any:
     """The folder of one's own files, where the token reaches it."""
     root = placing.root_of(user_of(request))
-    return shapes.folder_out(program_of(request), visible_folder(request, root.pk))
+    return folder_out(program_of(request), visible_folder(request, root.pk))
 
 
-@router.get("/{uuid:folder_id}", auth=READ, response=answers({200: shapes.FolderOut}, 404))
+@router.get("/{uuid:folder_id}", auth=READ, response=answers({200: FolderOut}, 404))
 def get_folder(request: HttpRequest, folder_id: UUID) -> Any:
     """What a folder is."""
-    return shapes.folder_out(program_of(request), visible_folder(request, folder_id))
+    return folder_out(program_of(request), visible_folder(request, folder_id))
 
 
 PATH: Any = Query("", max_length=10_000, description="Names with “/” between them.")
 
 
-@router.get("/{uuid:folder_id}/item", auth=READ, response=answers({200: shapes.ItemOut}, 404))
+@router.get("/{uuid:folder_id}/item", auth=READ, response=answers({200: ItemOut}, 404))
 def find_item(request: HttpRequest, folder_id: UUID, path: str = PATH) -> Any:
     """What is at the end of a path below a folder, a file or a folder; without one, the folder."""
     folder, who = visible_folder(request, folder_id), program_of(request)
     if not path:
-        return shapes.folder_out(who, folder)
+        return folder_out(who, folder)
     reached = paths.follow(request, folder, paths.segments_of(request, path))
     entry = reached.entry if len(reached.missing) == 1 else None
     if entry is None:
         raise Http404
     if entry.folder is not None:
-        return shapes.folder_out(who, visible_folder(request, entry.folder.pk))
-    return shapes.file_out(who, visible(request, cast("UUID", entry.file_id)))
+        return folder_out(who, visible_folder(request, entry.folder.pk))
+    return file_out(who, visible(request, cast("UUID", entry.file_id)))
 
 
-@router.get("/{uuid:folder_id}/items", auth=READ, response=answers({200: shapes.ItemPage}, 404))
+@router.get("/{uuid:folder_id}/items", auth=READ, response=answers({200: ItemPage}, 404))
 def list_folder(
     request: HttpRequest,
     folder_id: UUID,
@@ -81,22 +93,22 @@ def list_folder(
     who = program_of(request)
     order = contents.Order.of(sort) or contents.Order()
     page = contents.page_of(who, folder, order=order, cursor=after, length=limit)
-    return shapes.page_out(who, page)
+    return page_out(who, page)
 
 
 @router.post(
     "/{uuid:folder_id}/folders",
     auth=ADD,
-    response=answers({201: shapes.FolderOut}, 404, 409, 422),
+    response=answers({201: FolderOut}, 404, 409, 422),
     openapi_extra=IDEMPOTENT,
 )
-def make_folder(request: HttpRequest, folder_id: UUID, new: shapes.NameIn) -> Any:
+def make_folder(request: HttpRequest, folder_id: UUID, new: NameIn) -> Any:
     """Make a folder in another one."""
     who, parent = program_of(request), addable_folder(request, folder_id)
 
-    def make() -> shapes.FolderOut:
+    def make() -> FolderOut:
         made = making.create_folder(parent, new.name, by=who, actor=user_of(request))
-        return shapes.folder_out(who, _seen(made))
+        return folder_out(who, _seen(made))
 
     return once(request, 201, make)
 
@@ -104,19 +116,19 @@ def make_folder(request: HttpRequest, folder_id: UUID, new: shapes.NameIn) -> An
 @router.post(
     "/{uuid:folder_id}/paths",
     auth=ADD,
-    response=answers({201: shapes.FolderOut}, 404, 409, 422),
+    response=answers({201: FolderOut}, 404, 409, 422),
     openapi_extra=IDEMPOTENT,
 )
-def make_path(request: HttpRequest, folder_id: UUID, new: shapes.PathIn) -> Any:
+def make_path(request: HttpRequest, folder_id: UUID, new: PathIn) -> Any:
     """The folder at the end of a path; those that are missing are made, all or none."""
     who, below = program_of(request), addable_folder(request, folder_id)
     way = way_of(new.path)
     if not way:
         raise Problem("path_not_usable", "The path is empty: send the names of folders.")
 
-    def make() -> shapes.FolderOut:
+    def make() -> FolderOut:
         made = making.make_path(below, way, by=who, actor=user_of(request))
-        return shapes.folder_out(who, _seen(made))
+        return folder_out(who, _seen(made))
 
     return once(request, 201, make)
 
@@ -143,9 +155,7 @@ def managed_folder(request: HttpRequest, folder_id: UUID) -> Folder:
     return folder
 
 
-@router.get(
-    "/{uuid:folder_id}/read-by", auth=READ, response=answers({200: shapes.FolderReadByOut}, 404)
-)
+@router.get("/{uuid:folder_id}/read-by", auth=READ, response=answers({200: FolderReadByOut}, 404))
 def folder_read_by(
     request: HttpRequest,
     folder_id: UUID,
@@ -158,24 +168,24 @@ def folder_read_by(
         denied_folder(request, folder.pk, denials.NO_PERMISSION)
         raise Problem("may_not", "Who has read what is in a folder is for who manages it.")
     page = read_by.of_folder(folder, asker=user_of(request), after=after, length=limit)
-    return shapes.FolderReadByOut(
+    return FolderReadByOut(
         people=page.people,
         have_read=page.have_read,
         unnamed=page.unnamed,
         files=page.files,
-        readers=[shapes.folder_read_out(one) for one in page.lines],
-        outside=[shapes.folder_outside_out(one) for one in page.outside],
+        readers=[folder_read_out(one) for one in page.lines],
+        outside=[folder_outside_out(one) for one in page.outside],
         next=page.next or None,
     )
 
 
-@router.patch("/{uuid:folder_id}", auth=MANAGE, response=answers({200: shapes.FolderOut}, 404, 409))
-def rename_folder(request: HttpRequest, folder_id: UUID, new: shapes.NameIn) -> Any:
+@router.patch("/{uuid:folder_id}", auth=MANAGE, response=answers({200: FolderOut}, 404, 409))
+def rename_folder(request: HttpRequest, folder_id: UUID, new: NameIn) -> Any:
     """Rename a folder."""
     folder = managed_folder(request, folder_id)
     who = program_of(request)
     making.rename(folder, new.name, by=who, actor=user_of(request))
-    return shapes.folder_out(who, visible_folder(request, folder_id))
+    return folder_out(who, visible_folder(request, folder_id))
 
 
 @router.delete("/{uuid:folder_id}", auth=MANAGE, response=answers({204: None}, 404, 409))
@@ -190,21 +200,17 @@ def put_folder_away(request: HttpRequest, folder_id: UUID) -> Any:
     return Status(204, None)
 
 
-@router.post(
-    "/{uuid:folder_id}/move", auth=MANAGE, response=answers({200: shapes.FolderOut}, 404, 409)
-)
-def move_folder(request: HttpRequest, folder_id: UUID, where: shapes.MoveIn) -> Any:
+@router.post("/{uuid:folder_id}/move", auth=MANAGE, response=answers({200: FolderOut}, 404, 409))
+def move_folder(request: HttpRequest, folder_id: UUID, where: MoveIn) -> Any:
     """Move a folder within its owner's tree."""
     folder = managed_folder(request, folder_id)
     move_item(request, folder, where)
-    return shapes.folder_out(program_of(request), visible_folder(request, folder_id))
+    return folder_out(program_of(request), visible_folder(request, folder_id))
 
 
-@router.post(
-    "/{uuid:folder_id}/restore", auth=MANAGE, response=answers({200: shapes.FolderOut}, 404, 409)
-)
+@router.post("/{uuid:folder_id}/restore", auth=MANAGE, response=answers({200: FolderOut}, 404, 409))
 def restore_folder(request: HttpRequest, folder_id: UUID) -> Any:
     """Bring a folder back from the trash, to where it was or to its owner's own files."""
     folder = trashed_folder(request, folder_id)
     trash.restore(folder, by=program_of(request), actor=user_of(request))
-    return shapes.folder_out(program_of(request), restored_folder(folder_id))
+    return folder_out(program_of(request), restored_folder(folder_id))

@@ -15,11 +15,11 @@ from ninja.responses import Status
 from files.access import Scope, folders_managed_by, managed_by
 from files.models import Item, Link
 from files.sharing import links
-from files.web.api import shapes
 from files.web.api.answers import IDEMPOTENT, answers, once
 from files.web.api.entrance import Needs, program_of, user_of
 from files.web.api.folders import managed_folder
 from files.web.api.problems import Problem
+from files.web.api.shapes.links import LinkIn, LinkMadeOut, LinkOut, LinksOut
 from files.web.requested import managed
 
 SHARE = Needs(Scope.SHARE)
@@ -31,26 +31,24 @@ of_folders = Router(tags=["links"])
 router = Router(tags=["links"])
 
 
-@of_files.get("/{uuid:file_id}/links", auth=SHARE, response=answers({200: shapes.LinksOut}, 404))
+@of_files.get("/{uuid:file_id}/links", auth=SHARE, response=answers({200: LinksOut}, 404))
 def list_file_links(request: HttpRequest, file_id: UUID, after: int = AFTER) -> Any:
     """The links to a file, the newest first, for who manages it."""
     return _links(managed(request, file_id), after)
 
 
-@of_folders.get(
-    "/{uuid:folder_id}/links", auth=SHARE, response=answers({200: shapes.LinksOut}, 404)
-)
+@of_folders.get("/{uuid:folder_id}/links", auth=SHARE, response=answers({200: LinksOut}, 404))
 def list_folder_links(request: HttpRequest, folder_id: UUID, after: int = AFTER) -> Any:
     """The links to a folder."""
     return _links(managed_folder(request, folder_id), after)
 
 
-def _links(item: Item, after: int) -> shapes.LinksOut:
+def _links(item: Item, after: int) -> LinksOut:
     rows = links.links_of(item)
     found = list((rows.filter(pk__lt=after) if after else rows).order_by("-pk")[: PAGE + 1])
     shown = found[:PAGE]
     awake = links.awake(item, shown)
-    return shapes.LinksOut(
+    return LinksOut(
         links=[_out(one, awake=one.pk in awake) for one in shown],
         next=shown[-1].pk if len(found) > PAGE else None,
     )
@@ -59,10 +57,10 @@ def _links(item: Item, after: int) -> shapes.LinksOut:
 @of_files.post(
     "/{uuid:file_id}/links",
     auth=SHARE,
-    response=answers({201: shapes.LinkMadeOut}, 404, 422),
+    response=answers({201: LinkMadeOut}, 404, 422),
     openapi_extra=IDEMPOTENT,
 )
-def make_file_link(request: HttpRequest, file_id: UUID, new: shapes.LinkIn) -> Any:
+def make_file_link(request: HttpRequest, file_id: UUID, new: LinkIn) -> Any:
     """Make a link to a file. Its URL is told once; a replay has its id and status alone."""
     return _make(request, managed(request, file_id), new)
 
@@ -70,16 +68,16 @@ def make_file_link(request: HttpRequest, file_id: UUID, new: shapes.LinkIn) -> A
 @of_folders.post(
     "/{uuid:folder_id}/links",
     auth=SHARE,
-    response=answers({201: shapes.LinkMadeOut}, 404, 422),
+    response=answers({201: LinkMadeOut}, 404, 422),
     openapi_extra=IDEMPOTENT,
 )
-def make_folder_link(request: HttpRequest, folder_id: UUID, new: shapes.LinkIn) -> Any:
+def make_folder_link(request: HttpRequest, folder_id: UUID, new: LinkIn) -> Any:
     """Make a link to a folder and all below it."""
     return _make(request, managed_folder(request, folder_id), new)
 
 
 @sensitive_variables()
-def _make(request: HttpRequest, item: Item, new: shapes.LinkIn) -> Any:
+def _make(request: HttpRequest, item: Item, new: LinkIn) -> Any:
     if not links.may_make(user_of(request)):
         raise Problem("no_permission", "Your account may not make links: an administrator decides.")
     if new.expires_at is not None and timezone.is_naive(new.expires_at):
@@ -88,10 +86,10 @@ def _make(request: HttpRequest, item: Item, new: shapes.LinkIn) -> Any:
         links.Terms(new.expires_at, new.label, new.password, "\n".join(new.addresses), new.count)
     )
 
-    def make() -> shapes.LinkMadeOut:
+    def make() -> LinkMadeOut:
         made = links.make(item, terms, actor=user_of(request))
         url = request.build_absolute_uri(links.path_of(made.text))
-        return shapes.LinkMadeOut(**_out(made.link, awake=True).model_dump(), url=url)
+        return LinkMadeOut(**_out(made.link, awake=True).model_dump(), url=url)
 
     return once(request, 201, make, keeping={"id", "status"})
 
@@ -113,9 +111,9 @@ def _is_managed(request: HttpRequest, link: Link) -> bool:
     return folders_managed_by(who).filter(links=link).exists()
 
 
-def _out(link: Link, *, awake: bool) -> shapes.LinkOut:
+def _out(link: Link, *, awake: bool) -> LinkOut:
     state: Any = link.state
-    return shapes.LinkOut(
+    return LinkOut(
         id=link.pk,
         file_id=link.file_id,
         folder_id=link.folder_id,

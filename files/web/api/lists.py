@@ -16,11 +16,12 @@ from files.lists import paging, recent, shared, trash
 from files.models import Folder
 from files.tree import placing
 from files.vault.quota import taken_by
-from files.web.api import shapes
 from files.web.api.answers import answers
 from files.web.api.entrance import Needs, program_of, token_of, user_of
 from files.web.api.files import READ
 from files.web.api.folders import MOST
+from files.web.api.shapes.items import ItemPage, page_out
+from files.web.api.shapes.me import MeOut, TokenOut
 from files.web.requested import visible_folder
 
 router = Router(tags=["lists"])
@@ -30,18 +31,18 @@ LIMIT: Any = Query(100, ge=1, le=MOST)
 SORT: Any = Query("-time", pattern="^-?time$")
 
 
-@router.get("/me", auth=Needs(None), response=answers({200: shapes.MeOut}))
+@router.get("/me", auth=Needs(None), response=answers({200: MeOut}))
 def get_me(request: HttpRequest) -> Any:
     """Who asks, with which token, and how much is stored."""
     user, token = user_of(request), token_of(request)
     root = placing.root_of(user)
     reached = folders_visible_to(program_of(request)).filter(pk=root.pk).exists()
     taken = taken_by(user)
-    return shapes.MeOut(
+    return MeOut(
         username=user.username,
         name=user.get_full_name(),
         root_id=root.pk if reached else None,
-        token=shapes.TokenOut(
+        token=TokenOut(
             id=token.pk,
             name=token.name,
             scopes=sorted(token.scope_set),
@@ -61,37 +62,37 @@ def end_token(request: HttpRequest) -> Any:
     return Status(204, None)
 
 
-@router.get("/shared", auth=READ, response=answers({200: shapes.ItemPage}))
+@router.get("/shared", auth=READ, response=answers({200: ItemPage}))
 def list_shared(
     request: HttpRequest, sort: str = SORT, after: str = AFTER, limit: int = LIMIT
 ) -> Any:
     """What was shared with one, by the time of the share."""
     who = program_of(request)
     down = sort.startswith("-")
-    return shapes.page_out(who, shared.page_of(who, down=down, cursor=after, length=limit))
+    return page_out(who, shared.page_of(who, down=down, cursor=after, length=limit))
 
 
-@router.get("/recent", auth=READ, response=answers({200: shapes.ItemPage}))
+@router.get("/recent", auth=READ, response=answers({200: ItemPage}))
 def list_recent(
     request: HttpRequest, sort: str = SORT, after: str = AFTER, limit: int = LIMIT
 ) -> Any:
     """What one added, opened or was given lately."""
     who = program_of(request)
     down = sort.startswith("-")
-    return shapes.page_out(who, recent.page_of(who, down=down, cursor=after, length=limit))
+    return page_out(who, recent.page_of(who, down=down, cursor=after, length=limit))
 
 
-@router.get("/trash", auth=READ, response=answers({200: shapes.ItemPage}))
+@router.get("/trash", auth=READ, response=answers({200: ItemPage}))
 def list_trash(
     request: HttpRequest, sort: str = SORT, after: str = AFTER, limit: int = LIMIT
 ) -> Any:
     """What was put away and one may bring back."""
     who = program_of(request)
     down = sort.startswith("-")
-    return shapes.page_out(who, trash.page_of(who, down=down, cursor=after, length=limit))
+    return page_out(who, trash.page_of(who, down=down, cursor=after, length=limit))
 
 
-@router.get("/search", auth=READ, response=answers({200: shapes.ItemPage}, 404))
+@router.get("/search", auth=READ, response=answers({200: ItemPage}, 404))
 def search(
     request: HttpRequest,
     q: str = Query(..., min_length=1, max_length=300),
@@ -105,4 +106,4 @@ def search(
     if (wanted := within or who.folder) is not None:
         folder = visible_folder(request, wanted)
     page = paging.page_of(user_of(request), query=q, cursor=after, length=limit, within=folder)
-    return shapes.page_out(who, page)
+    return page_out(who, page)

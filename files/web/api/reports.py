@@ -15,10 +15,12 @@ from audit import Event, chain
 from audit.models import AuditEvent
 from files.access import Permission, Scope
 from files.rotation import key_report
-from files.web.api import shapes
 from files.web.api.answers import answers
 from files.web.api.entrance import Needs, require, require_unbound, token_of, user_of
 from files.web.api.problems import Problem
+from files.web.api.shapes.common import Moment
+from files.web.api.shapes.contents import KeyOut, KeysOut
+from files.web.api.shapes.events import EventOut, EventsOut
 
 router = Router(tags=["reports"])
 
@@ -28,7 +30,7 @@ TOLD_EVERY = 3600
 """Seconds for which one event tells that a program fetches the log, however often it asks."""
 
 
-@router.get("/audit", auth=AUDIT, response=answers({200: shapes.EventsOut}))
+@router.get("/audit", auth=AUDIT, response=answers({200: EventsOut}))
 def read_audit(
     request: HttpRequest,
     after: int = Query(0, ge=0, le=2**62),
@@ -36,8 +38,8 @@ def read_audit(
     event: str | None = Query(None, max_length=40),
     file: UUID | None = None,
     actor: str | None = Query(None, max_length=150),
-    since: shapes.Moment | None = None,
-    until: shapes.Moment | None = None,
+    since: Moment | None = None,
+    until: Moment | None = None,
 ) -> Any:
     """Events by their number, from after one; ask again later for what has happened since."""
     _require_staff(request, Permission.READ_LOG)
@@ -56,7 +58,7 @@ def read_audit(
     shown, more = found[:limit], len(found) > limit
     _note_export(request)
     return {
-        "events": [shapes.EventOut(**one) for one in shown],
+        "events": [EventOut(**one) for one in shown],
         "next": shown[-1]["id"] if shown else after,
         "more": more,
     }
@@ -68,13 +70,13 @@ def _note_export(request: HttpRequest) -> None:
         audit.record(Event.AUDIT_EXPORTED, actor=user_of(request), format="api", chosen_by=told)
 
 
-@router.get("/keys", auth=AUDIT, response=answers({200: shapes.KeysOut}))
+@router.get("/keys", auth=AUDIT, response=answers({200: KeysOut}))
 def read_keys(request: HttpRequest) -> Any:
     """What each master key protects. Nothing is unwrapped for it."""
     _require_staff(request, "files.view_masterkey")
     return {
         "keys": [
-            shapes.KeyOut(**{name: getattr(line, name) for name in shapes.KeyOut.model_fields})
+            KeyOut(**{name: getattr(line, name) for name in KeyOut.model_fields})
             for line in key_report.report()
         ]
     }

@@ -29,12 +29,12 @@ from files.web.api import (
     lists,
     problems,
     reports,
-    shapes,
     sharing,
 )
 from files.web.api.answers import ALWAYS, HEADER, IDEMPOTENT
 from files.web.api.entrance import on_error
 from files.web.api.problems import Problem
+from files.web.api.shapes.contents import StoredOut
 
 VERSION: Final = "1.0.0"
 PREFIX: Final = "/api/v1"
@@ -123,7 +123,7 @@ def document() -> dict[str, Any]:
 
 def _stored() -> dict[str, Any]:
     """The shape of an answer that no operation of the library gives."""
-    found = shapes.StoredOut.model_json_schema(ref_template=REF_TEMPLATE, mode="serialization")
+    found = StoredOut.model_json_schema(ref_template=REF_TEMPLATE, mode="serialization")
     return {name: value for name, value in found.items() if name != "$defs"}
 
 

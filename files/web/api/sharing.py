@@ -17,7 +17,6 @@ from files.sharing import delegating, effective_access, granting
 from files.sharing.inheritance import from_above, lasting_on
 from files.sharing.links import awake, links_reaching
 from files.sharing.named import named_each
-from files.web.api import shapes
 from files.web.api.answers import IDEMPOTENT, answers, once
 from files.web.api.entrance import (
     Needs,
@@ -28,6 +27,17 @@ from files.web.api.entrance import (
 )
 from files.web.api.folders import managed_folder
 from files.web.api.problems import Problem
+from files.web.api.shapes.grants import (
+    GrantIn,
+    GrantsOut,
+    OutcomeOut,
+    ReachingLinkOut,
+    ReaderOut,
+    ReadersOut,
+    ReasonOut,
+    SharedOut,
+    grant_out,
+)
 from files.web.requested import managed
 
 SHARE = Needs(Scope.SHARE)
@@ -44,23 +54,21 @@ def _sharing(request: HttpRequest) -> None:
         raise Problem("no_permission", "Your account may not share: an administrator decides.")
 
 
-@of_files.get("/{uuid:file_id}/grants", auth=SHARE, response=answers({200: shapes.GrantsOut}, 404))
+@of_files.get("/{uuid:file_id}/grants", auth=SHARE, response=answers({200: GrantsOut}, 404))
 def list_file_grants(request: HttpRequest, file_id: UUID, after: int = AFTER) -> Any:
     """Who can read a file, for who manages it."""
     record = managed(request, file_id)
     return _grants(request, record, after)
 
 
-@of_folders.get(
-    "/{uuid:folder_id}/grants", auth=SHARE, response=answers({200: shapes.GrantsOut}, 404)
-)
+@of_folders.get("/{uuid:folder_id}/grants", auth=SHARE, response=answers({200: GrantsOut}, 404))
 def list_folder_grants(request: HttpRequest, folder_id: UUID, after: int = AFTER) -> Any:
     """Who can read what is in a folder, for who manages it."""
     folder = managed_folder(request, folder_id)
     return _grants(request, folder, after)
 
 
-def _grants(request: HttpRequest, item: Item, after: int) -> shapes.GrantsOut:
+def _grants(request: HttpRequest, item: Item, after: int) -> GrantsOut:
     _sharing(request)
     found = lasting_on(item, after=after, at_most=GRANTS + 1)
     above = from_above(item) if not after else []
@@ -69,9 +77,9 @@ def _grants(request: HttpRequest, item: Item, after: int) -> shapes.GrantsOut:
         folders_visible_to(program_of(request)).filter(pk__in=folders).values_list("pk", flat=True)
     )
     shown = found[:GRANTS]
-    return shapes.GrantsOut(
-        grants=[shapes.grant_out(one) for one in shown],
-        inherited=[shapes.grant_out(one, seen, item) for one in above],
+    return GrantsOut(
+        grants=[grant_out(one) for one in shown],
+        inherited=[grant_out(one, seen, item) for one in above],
         next=shown[-1].pk if len(found) > GRANTS else None,
     )
 
@@ -79,10 +87,10 @@ def _grants(request: HttpRequest, item: Item, after: int) -> shapes.GrantsOut:
 @of_files.post(
     "/{uuid:file_id}/grants",
     auth=SHARE,
-    response=answers({201: shapes.SharedOut}, 404, 422),
+    response=answers({201: SharedOut}, 404, 422),
     openapi_extra=IDEMPOTENT,
 )
-def share_file(request: HttpRequest, file_id: UUID, new: shapes.GrantIn) -> Any:
+def share_file(request: HttpRequest, file_id: UUID, new: GrantIn) -> Any:
     """Share a file with people and groups: with all of them, or with nobody."""
     return _share(request, managed(request, file_id), new)
 
@@ -90,15 +98,15 @@ def share_file(request: HttpRequest, file_id: UUID, new: shapes.GrantIn) -> Any:
 @of_folders.post(
     "/{uuid:folder_id}/grants",
     auth=SHARE,
-    response=answers({201: shapes.SharedOut}, 404, 422),
+    response=answers({201: SharedOut}, 404, 422),
     openapi_extra=IDEMPOTENT,
 )
-def share_folder(request: HttpRequest, folder_id: UUID, new: shapes.GrantIn) -> Any:
+def share_folder(request: HttpRequest, folder_id: UUID, new: GrantIn) -> Any:
     """Share a folder and all below it."""
     return _share(request, managed_folder(request, folder_id), new)
 
 
-def _share(request: HttpRequest, item: Item, new: shapes.GrantIn) -> Any:
+def _share(request: HttpRequest, item: Item, new: GrantIn) -> Any:
     _sharing(request)
     named = named_each(new.to)
     if named.problems:
@@ -107,12 +115,12 @@ def _share(request: HttpRequest, item: Item, new: shapes.GrantIn) -> Any:
         raise Problem("invalid", "That end is over already: choose a later one.")
     terms = granting.Terms(new.level, new.starts_at, new.expires_at, new.reason)
 
-    def make() -> shapes.SharedOut:
+    def make() -> SharedOut:
         outcomes = delegating.share([item], named.recipients, terms, actor=user_of(request))
-        return shapes.SharedOut(
+        return SharedOut(
             outcomes=[
-                shapes.OutcomeOut(
-                    grant=shapes.grant_out(one.grant),
+                OutcomeOut(
+                    grant=grant_out(one.grant),
                     outcome=one.how.name.lower(),  # type: ignore[arg-type]
                 )
                 for one in outcomes
@@ -154,16 +162,14 @@ def _stop(request: HttpRequest, item: Item, number: int) -> Any:
 _OVERSIGHT = ("files.view_filerecord", "files.view_grant")
 
 
-@of_files.get("/{uuid:file_id}/access", auth=SHARE, response=answers({200: shapes.ReadersOut}, 404))
+@of_files.get("/{uuid:file_id}/access", auth=SHARE, response=answers({200: ReadersOut}, 404))
 def read_file_access(request: HttpRequest, file_id: UUID, after: str = AFTER_NAME) -> Any:
     """Everybody who can read a file and why; for staff who may see all files and shares."""
     _oversight(request)
     return _readers(FileRecord.objects.select_related("owner").filter(pk=file_id).first(), after)
 
 
-@of_folders.get(
-    "/{uuid:folder_id}/access", auth=SHARE, response=answers({200: shapes.ReadersOut}, 404)
-)
+@of_folders.get("/{uuid:folder_id}/access", auth=SHARE, response=answers({200: ReadersOut}, 404))
 def read_folder_access(request: HttpRequest, folder_id: UUID, after: str = AFTER_NAME) -> Any:
     """The same of a folder."""
     _oversight(request, "files.view_folder")
@@ -178,16 +184,16 @@ def _oversight(request: HttpRequest, *more: str) -> None:
     require_unbound(request)
 
 
-def _readers(item: Item | None, after: str) -> shapes.ReadersOut:
+def _readers(item: Item | None, after: str) -> ReadersOut:
     if item is None:
         raise Http404
     now = timezone.now()
     people = effective_access.readers(item, now).order_by("username")
     found = list(people.filter(username__gt=after.replace("\0", ""))[: READERS + 1])
     shown = effective_access.explain_readers(item, found[:READERS], now=now, live=True)
-    return shapes.ReadersOut(
+    return ReadersOut(
         readers=[
-            shapes.ReaderOut(
+            ReaderOut(
                 username=one.user.username,
                 name=one.user.get_full_name(),
                 may_download=one.may_download,
@@ -200,11 +206,11 @@ def _readers(item: Item | None, after: str) -> shapes.ReadersOut:
     )
 
 
-def _links(item: Item) -> list[shapes.ReachingLinkOut]:
+def _links(item: Item) -> list[ReachingLinkOut]:
     found = links_reaching(item)
     works = awake(item, found)
     return [
-        shapes.ReachingLinkOut(
+        ReachingLinkOut(
             id=one.pk,
             made_by=one.maker.username,
             expires_at=one.expires_at,
@@ -215,10 +221,10 @@ def _links(item: Item) -> list[shapes.ReachingLinkOut]:
     ]
 
 
-def _reason(reason: effective_access.Reason) -> shapes.ReasonOut:
+def _reason(reason: effective_access.Reason) -> ReasonOut:
     grant = reason.grant
     level: Any = grant.level if grant else "owner"
-    return shapes.ReasonOut(
+    return ReasonOut(
         grant_id=grant.pk if grant else None,
         via_group=grant.group.name if grant and grant.group else None,
         folder_id=reason.folder.pk if reason.folder else None,
