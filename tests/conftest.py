@@ -216,7 +216,7 @@ def _nothing_stays() -> Iterator[None]:
         probe.forget()
 
 
-def _person(name: str) -> "User":
+def person(name: str) -> "User":
     """Somebody who has been a member for a while: what made them one is not in the log."""
     people = get_user_model()
     user = people(username=name, email=f"{name}@example.org", password=make_password(PASSWORD))
@@ -251,19 +251,19 @@ def password() -> str:
 @pytest.fixture
 def alice(db: None) -> "User":
     """A member. By convention she owns the file of the test."""
-    return _person("alice")
+    return person("alice")
 
 
 @pytest.fixture
 def bob(db: None) -> "User":
     """A member. By convention he is given grants."""
-    return _person("bob")
+    return person("bob")
 
 
 @pytest.fixture
 def mallory(db: None) -> "User":
     """A member who has no business with anyone's files."""
-    return _person("mallory")
+    return person("mallory")
 
 
 @pytest.fixture

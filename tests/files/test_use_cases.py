@@ -6,20 +6,30 @@ The table is in `use_cases.py`; its docstring says how to add a use case.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from django.apps import apps
+from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
+from django.db import transaction
 from django.test import RequestFactory
+from moto import mock_aws
+from moto.backends import get_backend
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from pytest_django import DjangoDbBlocker
 
-from accounts.models import User
 from accounts.session_store import SessionStore
 from audit import Event, chain, context
 from audit.models import AuditEvent
 from files.keys.custody import UserKey
 from files.models import FileRecord, StoredObject
 from files.vault import storing
+from tests.aws import REGION
+from tests.conftest import person
 from tests.files.conftest import CONTENT, KEY
 from tests.files.use_cases import (
     COMMANDS_WITHOUT_EVENT,
@@ -48,14 +58,44 @@ class Refused(Exception):
     """The log did not take the event."""
 
 
+@dataclass(frozen=True)
+class Made:
+    """A world, and what is in the store for it: names of objects, their bytes and tags."""
+
+    world: World
+    objects: list[tuple[str, bytes, str]]
+
+
+@pytest.fixture(scope="module")
+def made(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Made]:
+    """One world for all scenarios, in a transaction of which each has a savepoint of its own."""
+    around: Any = transaction.atomic()
+    # As Django says of those of its tests: what must be outermost may be within.
+    around._from_testcase = True
+    with django_db_blocker.unblock(), around:
+        with mock_aws():
+            bucket = get_backend("s3")[DEFAULT_ACCOUNT_ID]["aws"].create_bucket(
+                settings.S3_BUCKET, REGION
+            )
+            alice, bob = person("alice"), person("bob")
+            record = storing.store(alice, [CONTENT], name="fox.txt")
+            held = storing.store(alice, [CONTENT], name="held.txt", key=UserKey(KEY))
+            world = World(alice, bob, record, fresh(held), None)
+            objects = [(one.name, one.value, one._etag) for one in bucket.keys.values()]
+        yield Made(world, objects)
+        transaction.set_rollback(True)
+
+
 @pytest.fixture
-def world(alice: User, bob: User, s3: object) -> World:
-    request = RequestFactory().get("/")
-    request.session = SessionStore()
-    request.user = AnonymousUser()
-    record = storing.store(alice, [CONTENT], name="fox.txt")
-    held = storing.store(alice, [CONTENT], name="held.txt", key=UserKey(KEY))
-    return World(alice, bob, record, fresh(held), request)
+def world(made: Made, db: None, s3: object) -> World:
+    backend = get_backend("s3")[DEFAULT_ACCOUNT_ID]["aws"]
+    for name, value, etag in made.objects:
+        backend.put_object(settings.S3_BUCKET, name, value, etag=etag)
+    world = deepcopy(made.world)
+    world.request = RequestFactory().get("/")
+    world.request.session = SessionStore()
+    world.request.user = AnonymousUser()
+    return world
 
 
 def fresh(record: FileRecord) -> FileRecord:
@@ -68,15 +108,12 @@ def state() -> dict[str, Any]:
     That is objects that are being written: how far they are is no change of anything.
     """
     rows = {
-        model._meta.label: model._base_manager.values()
+        model._meta.label: model._base_manager.order_by("pk").values_list()
         for model in apps.get_models()
         if model._meta.label not in {"sessions.Session", "audit.AuditEvent"}
     }
     written = rows["files.StoredObject"].exclude(state=StoredObject.State.WRITING)
-    return {
-        label: sorted(map(repr, found))
-        for label, found in {**rows, "files.StoredObject": written}.items()
-    }
+    return {label: list(found) for label, found in {**rows, "files.StoredObject": written}.items()}
 
 
 # --- The table is complete ------------------------------------------------------------------------

@@ -28,7 +28,9 @@ EQUIVALENT = Path(__file__).with_name("equivalent.toml")
 # Beside the one that mirrors the module.
 TESTS_OF: dict[str, list[str]] = {
     "audit/chain.py": ["tests/audit/test_triggers.py"],
-    "files/access.py": ["tests/files/test_access_of_programs.py"],
+    "files/access.py": [
+        *("tests/files/test_access_of_programs.py", "tests/files/test_access_in_trees.py"),
+    ],
     "files/crypto/stream.py": ["tests/files/crypto/test_tampering.py"],
 }
 PYTEST = [

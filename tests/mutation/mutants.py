@@ -108,8 +108,18 @@ def sample(source: str, size: int, seed: int, path: str = "module.py") -> list[M
     for operator, occurrence, line in sorted(chosen, key=lambda place: place[2]):
         text = mutate_code(source, operator(), occurrence)
         assert text is not None
-        made.append(_mutant(source, text, line, functions, path))
+        if _is_python(text):
+            made.append(_mutant(source, text, line, functions, path))
     return made
+
+
+def _is_python(text: str) -> bool:
+    """`not` before `name := …` without brackets is nothing that the interpreter would take."""
+    try:
+        ast.parse(text)
+    except SyntaxError:
+        return False
+    return True
 
 
 def _positions(

@@ -27,6 +27,8 @@ class Door:
         if age >= LIMIT and member:
             return True
         self.refuse()
+        if names := self.names:
+            return bool(names)
         return False
 '''
 ALL = 1_000

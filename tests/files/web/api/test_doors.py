@@ -6,6 +6,7 @@ The table is in `tests/files/doors.py`. An operation without an entry fails.
 from __future__ import annotations
 
 import json
+from itertools import product
 from typing import Any
 
 import pytest
@@ -27,16 +28,17 @@ from tests.files.doors import (
     OPERATIONS,
     POWERFUL,
     ROUTES,
-    STRANGERS,
     Operation,
     unknown,
 )
 from tests.files.test_urls import (
     Thing,
     a_member,
-    in_two_parts,
+    by_thing,
+    estrange,
     noting,
     one_by_one,
+    strangers,
     thing,
     undone,
     what_is_noted_stays_the_same,
@@ -213,26 +215,29 @@ def test_a_token_of_its_folder_reaches_it(alice: User, record: FileRecord) -> No
 # --- Whom the person is -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kinds", in_two_parts(STRANGERS))
+@pytest.mark.parametrize("people", strangers())
 def test_to_strangers_it_does_not_exist(
-    alice: User, s3: object, monkeypatch: pytest.MonkeyPatch, kinds: list[str]
+    alice: User, s3: object, monkeypatch: pytest.MonkeyPatch, people: list[tuple[str, ...]]
 ) -> None:
     """As at the doors of pages: see tests/files/test_urls.py."""
     what_is_noted_stays_the_same(monkeypatch)
     stranger = a_member("a stranger")
     caller = Caller(stranger)
     knock(caller, OURS[0], unknown(OURS[0])).close()  # What is done once is done.
+    of_none = {}
     for door in OURS:
-        of_none = asked_for(caller, door, unknown(door))
-        assert of_none[0][0] == 404, door
-        for who in kinds:
-            with transaction.atomic():
-                behind = thing(door, alice)
-                STRANGERS[who](behind.granted, stranger, "manage")
-                behind.remember()
-                assert asked_for(caller, door, behind.id) == of_none, (who, door)
-                assert behind.is_there, (who, door)
-                transaction.set_rollback(True)
+        of_none[id(door)] = asked_for(caller, door, unknown(door))
+        assert of_none[id(door)][0][0] == 404, door
+    for who, doors in product(people, by_thing(OURS, lambda door: door)):
+        with transaction.atomic():
+            behind = thing(doors[0], alice)
+            estrange(behind, stranger, who)
+            for door in doors:
+                with transaction.atomic():
+                    assert asked_for(caller, door, behind.id) == of_none[id(door)], (who, door)
+                    assert behind.is_there, (who, door)
+                    transaction.set_rollback(True)
+            transaction.set_rollback(True)
 
 
 @pytest.mark.parametrize("who", one_by_one(POWERFUL))
