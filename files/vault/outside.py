@@ -57,8 +57,12 @@ class OutsideAllowance(Allowance):
         own = Count("pk", filter=Q(sender=self._sender.pk))
         found = unfinished.aggregate(of_all=Count("pk"), own=own)
         # Nobody takes all the places of a request from its other senders.
-        if found["of_all"] + more > limit or found["own"] + more > max(limit // 2, 1):
-            raise TooManyUploads(limit)
+        most = max(limit // 2, 1)
+        if found["own"] + more > most:
+            raise TooManyUploads(most)
+        if found["of_all"] + more > limit:
+            # Those of others: of how many they are a sender learns nothing.
+            raise RequestFull
         self._check_files(found["of_all"] + more)
 
     def admit_complete(self, size: int, row: StoredObject | None = None) -> None:

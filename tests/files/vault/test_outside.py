@@ -86,8 +86,13 @@ def test_unfinished_uploads_count(alice: User, settings: Any) -> None:
     with pytest.raises(FileTooLarge):
         resumable.create(maker, name="a", length=4, destination=destination)
     settings.MAX_UNFINISHED_UPLOADS = 4
-    with pytest.raises(TooManyUploads):
+    with pytest.raises(TooManyUploads, match="You have 2 unfinished uploads, and may have 2"):
         resumable.create(maker, name="a", length=1, destination=destination)
+    # Of those of others a sender is told nothing.
+    settings.MAX_UNFINISHED_UPLOADS = 2
+    other = Destination.through(sender_of(request, "Bea"))
+    with pytest.raises(RequestFull, match="takes nothing more for now"):
+        resumable.create(maker, name="a", length=1, destination=other)
     # They are not the maker's own.
     resumable.create(maker, name="a", length=4)
     with resumable.Continuation(begun[0], 0) as turn:
