@@ -233,9 +233,11 @@ class Api:
         """With whom it is shared by itself."""
         yield from self._pages(f"{path_of(entry)}/grants", {}, "grants")
 
-    def stop_sharing(self, entry: Entry, number: int) -> None:
-        """End a share."""
-        self.server.ask("DELETE", f"{path_of(entry)}/grants/{number}")
+    def stop_sharing(self, entry: Entry, number: int) -> int:
+        """End a share; by how many others whose it was can read it still."""
+        answer = self.server.ask("DELETE", f"{path_of(entry)}/grants/{number}")
+        told = answer.headers.get("Securestore-Remaining", "")
+        return int(told) if told.isdecimal() else 0
 
     def ask_for_files(self, entry: Entry, terms: dict[str, Any]) -> dict[str, Any]:
         """Ask people outside for files; the answer has the address, once."""

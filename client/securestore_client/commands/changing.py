@@ -145,9 +145,20 @@ def unshare(session: Session) -> int:
         raise ClientError(
             f"{options.path} is not shared with {options.to} by itself.", NOT_FOUND, "not_found"
         )
+    left = 0
     for raw in alike:
-        session.api.stop_sharing(entry, raw["id"])
-        session.done(f"stopped  {options.path} with {options.to}", id=raw["id"], outcome="stopped")
+        left = session.api.stop_sharing(entry, raw["id"])
+        session.done(
+            f"stopped  {options.path} with {options.to}",
+            id=raw["id"],
+            outcome="stopped",
+            remaining=left,
+        )
+    if left:
+        others = "another share" if left == 1 else f"{left} other shares"
+        session.warn(
+            f"{options.to} can still read it by {others}: of a group, or of a folder above it."
+        )
     return session.end()
 
 

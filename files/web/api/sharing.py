@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
 from ninja import Router
 from ninja.params.functions import Query
-from ninja.responses import Status
 
 from files.access import Scope, folders_visible_to, may_share
 from files.models import FileRecord, Folder, Grant, Item
@@ -41,6 +40,7 @@ from files.web.api.shapes.grants import (
 from files.web.requested import managed
 
 SHARE = Needs(Scope.SHARE)
+REMAINING = "Securestore-Remaining"
 GRANTS, READERS = 100, 50
 AFTER: Any = Query(0, ge=0, le=2**62)
 AFTER_NAME: Any = Query("", max_length=150)
@@ -134,7 +134,10 @@ def _share(request: HttpRequest, item: Item, new: GrantIn) -> Any:
     "/{uuid:file_id}/grants/{int:number}", auth=SHARE, response=answers({204: None}, 404)
 )
 def stop_sharing_file(request: HttpRequest, file_id: UUID, number: int) -> Any:
-    """Stop sharing a file with one of them."""
+    """Stop sharing a file with one of them.
+
+    `Securestore-Remaining` says by how many other shares they, or members of it, can read it still.
+    """
     return _stop(request, managed(request, file_id), number)
 
 
@@ -142,19 +145,25 @@ def stop_sharing_file(request: HttpRequest, file_id: UUID, number: int) -> Any:
     "/{uuid:folder_id}/grants/{int:number}", auth=SHARE, response=answers({204: None}, 404)
 )
 def stop_sharing_folder(request: HttpRequest, folder_id: UUID, number: int) -> Any:
-    """Stop sharing a folder with one of them."""
+    """Stop sharing a folder with one of them. `Securestore-Remaining` as of a file."""
     return _stop(request, managed_folder(request, folder_id), number)
 
 
 def _stop(request: HttpRequest, item: Item, number: int) -> Any:
     _sharing(request)
     target = (
-        Grant.objects.filter(**{item.kind: item}, pk=number).first() if number < 2**62 else None
+        Grant.objects.select_related("user", "group").filter(**{item.kind: item}, pk=number).first()
+        if number < 2**62
+        else None
     )
     if target is None:
         raise Http404
     delegating.withdraw(target, actor=user_of(request))
-    return Status(204, None)
+    # To end a share ends that one, and no other way in: who asked must not take it for more.
+    left = granting.remaining(item, target.user, target.group)
+    answer = HttpResponse(status=204)
+    answer[REMAINING] = str(len(left))
+    return answer
 
 
 # --- Effective access ---------------------------------------------------------------------------

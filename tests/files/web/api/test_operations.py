@@ -353,11 +353,26 @@ def test_sharing_and_stopping(sharer: Caller, record: FileRecord, cases: Folder,
             {"kind": "group", "name": "Team"},
         ]
         for one in listed:
-            assert sharer.ask("DELETE", f"{path}/{one['id']}").status_code == 204
+            stopped = sharer.ask("DELETE", f"{path}/{one['id']}")
+            assert (stopped.status_code, stopped["Securestore-Remaining"]) == (204, "0")
         assert sharer.get(path).json()["grants"] == []
         assert problem(sharer.ask("DELETE", f"{path}/999999"))[0] == 404
     assert not Grant.objects.filter(revoked_at=None).exists()
     assert AuditEvent.objects.filter(event="grant_created").count() == 4
+
+
+def test_who_stops_sharing_is_told_who_reads_on(
+    sharer: Caller, record: FileRecord, bob: User
+) -> None:
+    team = Group.objects.create(name="Team")
+    team.user_set.add(bob)
+    path = f"/files/{record.pk}/grants"
+    made = sharer.ask("POST", path, {"to": ["bob", "group:Team"]}).json()["outcomes"]
+    left = [
+        sharer.ask("DELETE", f"{path}/{one['grant']['id']}")["Securestore-Remaining"]
+        for one in made
+    ]
+    assert left == ["1", "0"]
 
 
 def test_all_or_nobody(sharer: Caller, record: FileRecord, bob: User) -> None:
