@@ -273,7 +273,8 @@ def admit(request: FileRequest, *, name: str, email: str = "") -> Sender:
 
     Raises BadName, RequestFull where no sender more may come, RequestOver.
     """
-    name = clean_folder_name(name)[:MAX_SENDER]
+    # What is cut off may leave an end that no name has.
+    name = clean_folder_name(clean_folder_name(name)[:MAX_SENDER])
     outside.require_open(request)
     with transaction.atomic():
         locked = FileRequest.objects.select_for_update(no_key=True).filter(pk=request.pk).first()

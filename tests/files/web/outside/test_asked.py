@@ -267,6 +267,13 @@ def test_a_code_goes_to_one_address_and_no_text_beside_it(alice: User, settings:
     assert not AuditEvent.objects.filter(event="sender_refused").exists()
 
 
+def test_a_name_that_is_cut_is_a_name_still(alice: User) -> None:
+    _request, token = ask(alice)
+    client = enter(token, name="x" * 79 + " yz")
+    assert form(client, token, ("a", b"1")).status_code == 302
+    assert Sender.objects.get().name == "x" * 79
+
+
 def test_an_address_that_is_no_name_of_a_folder_gets_in(alice: User) -> None:
     _request, token = ask(alice, identify="code", addresses=["a/b@example.org"])
     client = Client()
