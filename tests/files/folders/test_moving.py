@@ -195,3 +195,31 @@ def test_a_folder_that_is_renamed_beside_it_moves_under_its_new_name(alice: User
     stale, target = folder(alice, "old"), folder(alice, "target")
     making.rename(Folder.objects.get(pk=stale.pk), "new", by=Person(alice), actor=alice)
     assert move(stale, target, alice).name == "new"
+
+
+def test_hands_change_where_the_owner_does_whichever_came_first(alice: User, bob: User) -> None:
+    for one, other in ((alice, bob), (bob, alice)):
+        item = folder(placing.root_of(one), "Case")
+        assert moving.changes_hands(item, placing.root_of(other))
+        assert not moving.changes_hands(item, placing.root_of(one))
+
+
+def test_a_move_to_where_it_is_is_none(alice: User, events: Any) -> None:
+    case = folder(alice, "Case")
+    record = file(case, "a")
+    moved = move(record, case, alice)
+    assert (moved.folder, moved.name, moved.changed_hands) == (case, "a", False)
+    assert events("moved") == []
+    assert FileRecord.objects.get(pk=record.pk).updated_at == record.updated_at
+
+
+def test_who_takes_a_file_over_themselves_is_told_of_so(
+    alice: User, bob: User, events: Any
+) -> None:
+    record = filed(alice)
+    moving.record_transfer(record, alice, bob, alice)
+    moving.record_transfer(record, bob, alice, bob)
+    assert events("self_granted") == []
+    moving.record_transfer(record, alice, bob, bob)
+    [event] = events("self_granted")
+    assert (event["actor"], event["file_id"], event["level"]) == ("bob", record.pk, "owner")
