@@ -303,6 +303,10 @@ class GrantAdmin(admin.ModelAdmin[Grant]):
         self.message_user(request, text % {"n": len(ended)}, messages.SUCCESS)
         tell_left(request, ended)
 
+    def get_fields(self, request: HttpRequest, obj: Grant | None = None) -> Any:
+        """One that is being made has no past, and is not ended at once."""
+        return self.fields if obj else self.fields[: self.fields.index("granted_by")]
+
     def get_readonly_fields(self, request: HttpRequest, obj: Grant | None = None) -> Any:
         fixed = ("file", "folder", "user", "group") if obj else ()
         return (*self.readonly_fields, *fixed)

@@ -363,6 +363,15 @@ def test_a_grant_to_no_id_is_an_error_of_the_form(
     assert not Grant.objects.exists()
 
 
+def test_a_share_that_is_made_has_no_past(admin: Client, alice: User, bob: User) -> None:
+    grant = Grant.objects.create(file=filed(alice), user=bob)
+    new = admin.get(reverse("admin:files_grant_add")).text
+    there = admin.get(reverse("admin:files_grant_change", args=[grant.pk])).text
+    for field in ("field-created_at", "field-revoked_by", "field-revoke"):
+        assert field not in new
+        assert field in there
+
+
 @pytest.mark.parametrize(
     "query", ["created_at__year=99999", "expires_at__year=0", "id=" + "9" * 30]
 )
