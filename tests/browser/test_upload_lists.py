@@ -125,6 +125,10 @@ def test_what_is_dropped_on_a_folder_is_stored_there_and_shown_in_its_row(lists:
     lists.goto("/files/")
     drop(lists, "Dropped, three.txt")
     expect(lists.get_by_role("rowheader", name="Dropped, three.txt")).to_be_visible(timeout=WAIT)
+    # And on what was found.
+    lists.goto("/files/?q=dropped")
+    drop(lists, "Dropped, four.txt")
+    expect(lists.get_by_role("rowheader", name="Dropped, four.txt")).to_be_visible(timeout=WAIT)
 
 
 def test_a_folder_comes_with_all_that_is_in_it(

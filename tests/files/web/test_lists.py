@@ -14,7 +14,10 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
+from files.access import Person
+from files.folders import making
 from files.models import FileRecord, Grant, StoredObject
+from files.tree.placing import root_of
 from files.web import lists
 from tests.files.test_models import filed, placed, stored
 
@@ -143,6 +146,21 @@ def test_a_search_that_is_not_at_its_end_says_so_and_leads_on(
     assert "Search on in older files" in response.text
     response = session.get(LIST + response.context["next_url"])
     assert names(response) == ["az"]
+
+
+def test_what_is_dropped_on_what_was_found_is_uploaded_where_one_may(
+    session: Client, alice: User, bob: User
+) -> None:
+    """Elsewhere a browser would leave the page, and show what was dropped."""
+    mine, given = (
+        making.create_folder(root_of(owner), "Cases", by=Person(owner), actor=owner)
+        for owner in (alice, bob)
+    )
+    Grant.objects.create(folder=given, user=alice)
+    found = f"/folders/{mine.pk}/?q=x"
+    for address, into in ((f"{LIST}?q=x", ""), ("/recent/", ""), (found, mine.pk)):
+        assert f'data-folder="{into}"' in session.get(address).text
+    assert "data-uploads" not in session.get(f"/folders/{given.pk}/?q=x").text
 
 
 def test_a_search_finds_nobody_elses_files(session: Client, bob: User) -> None:
