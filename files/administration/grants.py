@@ -304,8 +304,12 @@ class GrantAdmin(admin.ModelAdmin[Grant]):
         tell_left(request, ended)
 
     def get_fields(self, request: HttpRequest, obj: Grant | None = None) -> Any:
-        """One that is being made has no past, and is not ended at once."""
-        return self.fields if obj else self.fields[: self.fields.index("granted_by")]
+        """One that is being made has no past, and is not ended at once.
+
+        Elsewhere, where nothing is named, what all of them have is asked for: for filters.
+        """
+        is_new = request.path == reverse("admin:files_grant_add")
+        return self.fields[: self.fields.index("granted_by")] if is_new else self.fields
 
     def get_readonly_fields(self, request: HttpRequest, obj: Grant | None = None) -> Any:
         fixed = ("file", "folder", "user", "group") if obj else ()
