@@ -5,6 +5,8 @@ Must never say that a key is needed by nobody while a row that somebody may read
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db.models import Count, QuerySet
 
 from files.crypto.keyring import Keyring
@@ -12,6 +14,7 @@ from files.errors import KeyRetired, KeysMissing
 from files.keys.master_keys import keyring
 from files.keys.wrapping_history import with_past
 from files.models import MasterKey, StoredObject
+from runtime.statements import TEXT, statement
 
 
 def needing_keys() -> QuerySet[StoredObject]:
@@ -42,9 +45,14 @@ def check_keyring(needed: dict[str, int] | None = None) -> None:
 
 def refuse_retired(key_id: str) -> None:
     """Raise KeyRetired when that key was retired, and so may not wrap."""
-    retired = MasterKey.objects.filter(pk=key_id, retired_at__isnull=False).first()
-    if retired is not None:
+    if _retired(key=key_id):
         raise KeyRetired(key_id)
+
+
+@statement(key=TEXT)
+def _retired(key: Any) -> QuerySet[Any, str]:
+    retired = MasterKey.objects.order_by().filter(pk=key, retired_at__isnull=False)
+    return retired.values_list("pk", flat=True)[:1]
 
 
 def wrapping_keyring() -> Keyring:

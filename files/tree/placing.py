@@ -18,6 +18,7 @@ from files.errors import IntoItself, NameTaken, NoSuchFolder, TooDeep
 from files.models import Ancestry, Entry, FileRecord, Folder, Item
 from files.models.folders import DEEPEST
 from files.records.names import entry_key, fold_name, numbered, plain_name
+from runtime.statements import ID, TEXT, statement
 
 TRIED_AT_ONCE = 200
 """Numbered names that are looked for in one query."""
@@ -39,34 +40,45 @@ def root_of(owner: User) -> Folder:
 
 def lock_tree(*owners: User) -> list[Folder]:
     """Lock the roots of these owners until the transaction ends, always in the same order."""
-    wanted = {root_of(owner).pk for owner in owners}
-    locked = Folder.objects.select_for_update(no_key=True).filter(pk__in=wanted).order_by("pk")
-    return list(locked)
+    wanted = {owner.pk: owner for owner in owners}
+    roots = Folder.objects.filter(parent=None, owner__in=list(wanted)).order_by("pk")
+    locked = list(roots.select_for_update(no_key=True))
+    if len(locked) < len(wanted):
+        # Somebody has had nothing so far. All are locked again, so that their order holds.
+        for owner in wanted.values():
+            root_of(owner)
+        locked = list(roots.all().select_for_update(no_key=True))
+    return locked
 
 
-def lock_folder(folder: Folder) -> Folder:
+def lock_folder(folder: Folder, *locked: User) -> Folder:
     """The folder as it stands, once its tree is locked; whoever's it is by then.
 
-    Raises NoSuchFolder where it is gone, or was put away.
+    The trees of `locked` are that already. Raises NoSuchFolder where it is gone, or was put away.
     """
+    known = {owner.pk for owner in locked}
     for _ in range(10):
         found = Folder.objects.select_related("owner").filter(pk=folder.pk).first()
-        if found is None:
+        if found is None or (found.owner_id in known and is_asleep(found)):
             break
+        if found.owner_id in known:
+            return found
         lock_tree(found.owner)
-        again = Folder.objects.select_related("owner").filter(pk=folder.pk).first()
-        if again is not None and again.owner_id == found.owner_id:
-            if is_asleep(again):
-                break
-            return again
+        known.add(found.owner_id)
     raise NoSuchFolder
 
 
 def is_asleep(folder: Folder) -> bool:
     """Whether it was put away, or one above it."""
-    return Ancestry.objects.filter(
-        descendant=folder.pk, ancestor__trashed_at__isnull=False
-    ).exists()
+    return bool(_put_away_above(folder=folder.pk))
+
+
+@statement(folder=ID)
+def _put_away_above(folder: Any) -> QuerySet[Any, UUID]:
+    above = Ancestry.objects.order_by().filter(
+        descendant=folder, ancestor__trashed_at__isnull=False
+    )
+    return above.values_list("ancestor", flat=True)[:1]
 
 
 def add_folder(
@@ -111,9 +123,15 @@ def taken(parent: Folder, name: str) -> Entry | None:
     return found.select_related("file", "folder").first()
 
 
+@statement(parent=ID, key=TEXT)
+def _entry(parent: Any, key: Any) -> QuerySet[Any, int]:
+    found = Entry.objects.order_by().filter(parent=parent, key=key)
+    return found.values_list("pk", flat=True)[:1]
+
+
 def free_name(parent: Folder, name: str) -> str:
     """That name or, where it is taken, the first of `name (2)`, `name (3)` … that is free."""
-    if not Entry.objects.filter(parent=parent, key=entry_key(name)).exists():
+    if not _entry(parent=parent.pk, key=entry_key(name)):
         return name
     first = 2
     while True:

@@ -11,14 +11,18 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import QuerySet
 
 from accounts.models import User
-from files.access import Person, Principal, addable_by, replaceable_by
+from files.access import Person, Principal, addable_by, asked, replaceable_by
 from files.errors import MayNotAdd, NameTaken, NoSuchFolder
 from files.models import Conflict, FileRecord, Folder, Sender, StoredObject
 from files.tree import placing
 from files.vault import outside, versions
 from files.vault.quota import Allowance
+from runtime.statements import ID
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,11 @@ class Destination:
     def through(cls, sender: Sender) -> Destination:
         """Where it goes what somebody sends: never a version of anything."""
         return cls(sender.request.folder, by=outside.giver(sender.request), sender=sender)
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it can be no version of anything: its id is then one that no file has."""
+        return self.conflict == Conflict.RENAME
 
     def payer(self, uploader: User) -> User:
         """Whose quota it counts in: the folder belongs to its owner with all that is in it."""
@@ -63,6 +72,11 @@ class Place:
     """Not in the folder that was meant: that is gone, or not the uploader's to add to any more."""
 
 
+@asked(folder=ID)
+def _addable(who: Principal, folder: Any) -> QuerySet[Any, uuid.UUID]:
+    return addable_by(who).order_by().filter(pk=folder).values_list("pk", flat=True)[:1]
+
+
 def begin(uploader: User, name: str, meant: Destination) -> uuid.UUID | None:
     """The file that an upload of that name will be a version of; None where it is to be a new one.
 
@@ -71,7 +85,7 @@ def begin(uploader: User, name: str, meant: Destination) -> uuid.UUID | None:
     who = meant.by or Person(uploader)
     if meant.sender is not None:
         outside.require_open(meant.sender.request)
-    if meant.folder is not None and not addable_by(who).filter(pk=meant.folder.pk).exists():
+    if meant.folder is not None and not _addable(who, folder=meant.folder.pk):
         raise MayNotAdd
     if meant.conflict == Conflict.RENAME:
         return None
@@ -88,7 +102,7 @@ def begin_all(names: Sequence[str], meant: Destination) -> None:
     """The same of several files that are each to be new. Raises MayNotAdd, NameTaken."""
     if meant.folder is None or meant.by is None:
         raise ValueError("several files go to a folder, and somebody asks for it")
-    if not addable_by(meant.by).filter(pk=meant.folder.pk).exists():
+    if not _addable(meant.by, folder=meant.folder.pk):
         raise MayNotAdd
     require_free(meant.folder, names)
 
@@ -100,12 +114,14 @@ def require_free(folder: Folder, names: Sequence[str]) -> None:
         raise NameTaken(found, uploading=True)
 
 
-def file_id_now(row: StoredObject, uploader: User) -> uuid.UUID:
+def file_id_now(row: StoredObject, uploader: User, meant: Destination) -> uuid.UUID:
     """The id that the object's keys would have to be bound to, if it were complete now.
 
     Another one than its own: its bytes have to be written again, under that id.
     """
-    if row.sender_id is not None or is_free(row.file_id) or _replaceable(row.file_id, uploader):
+    if row.sender_id is not None or meant.is_new or is_free(row.file_id):
+        return row.file_id
+    if _replaceable(row.file_id, uploader):
         return row.file_id
     return uuid.uuid4()
 
@@ -120,7 +136,7 @@ def decide(row: StoredObject, uploader: User, name: str, meant: Destination, siz
         own = outside.lock_place(row, meant.sender, uploader, size)
         return Place(own, placing.free_name(own, name))
     folder, elsewhere = lock_folder(uploader, meant)
-    file = versions.lock(row.file_id)
+    file = None if meant.is_new else versions.lock(row.file_id)
     if file is not None:
         if not _replaceable(file.pk, uploader):
             raise OtherFile
@@ -136,14 +152,13 @@ def lock_folder(uploader: User, meant: Destination) -> tuple[Folder, bool]:
     if meant.folder is not None:
         placing.lock_tree(uploader, meant.folder.owner)
         try:
-            folder = placing.lock_folder(meant.folder)
+            folder = placing.lock_folder(meant.folder, uploader, meant.folder.owner)
         except NoSuchFolder:
             pass
         else:
-            if addable_by(Person(uploader)).filter(pk=folder.pk).exists():
+            if _addable(Person(uploader), folder=folder.pk):
                 return folder, False
-    root = placing.root_of(uploader)
-    placing.lock_tree(uploader)
+    [root] = placing.lock_tree(uploader)
     root.owner = uploader
     return root, meant.folder is not None
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -28,6 +29,7 @@ from accounts.models import User
 from files.errors import AccountClosed, FileTooLarge, QuotaExceeded, TooManyUploads, UploadLost
 from files.models import Ancestry, FileRecord, StoredObject, Usage
 from runtime import clock
+from runtime.statements import NUMBER, statement
 
 STEP = 8 * 1024 * 1024
 """Bytes that an upload reserves ahead, at most."""
@@ -61,8 +63,14 @@ def held() -> Case:
 
 def require_active(owner: User) -> None:
     """Raise AccountClosed when the account was deactivated, as it stands in the database now."""
-    if not get_user_model().objects.filter(pk=owner.pk, is_active=True).exists():
+    if not _active(person=owner.pk):
         raise AccountClosed
+
+
+@statement(person=NUMBER)
+def _active(person: Any) -> QuerySet[Any, int]:
+    people = User.objects.order_by().filter(pk=person, is_active=True)
+    return people.values_list("pk", flat=True)[:1]
 
 
 class Allowance:

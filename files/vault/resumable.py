@@ -287,7 +287,8 @@ class Continuation:
 
     def _written_again(self, sealed: SealedObject) -> storing.Upload | None:
         """Its bytes under another file's id, where it cannot be a version of its own any more."""
-        file_id = destinations.file_id_now(self._row, self.session.owner)
+        meant = _destination_of(self.session)
+        file_id = destinations.file_id_now(self._row, self.session.owner, meant)
         if file_id == self._row.file_id:
             return None
         return storing.written_again(
@@ -296,7 +297,7 @@ class Continuation:
             sealed,
             uploader=self.session.owner,
             name=self.session.name,
-            destination=_destination_of(self.session),
+            destination=meant,
             file_id=file_id,
             each=self._beating,
         )

@@ -213,7 +213,7 @@ class Upload:
 
     def _prepare(self) -> None:
         """What takes its time, before the transaction that publishes it."""
-        file_id = destinations.file_id_now(self._row, self.owner)
+        file_id = destinations.file_id_now(self._row, self.owner, self.destination)
         if file_id != self._row.file_id:
             self._write_again(file_id)
 

@@ -12,6 +12,7 @@ import hashlib
 import re
 import uuid
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, cast
@@ -263,7 +264,7 @@ def create(
         )
         way = way_of(metadata.get("path", ""))
     # An upload that is refused makes no folders.
-    with transaction.atomic():
+    with transaction.atomic() if way else nullcontext():
         if way:
             below = meant.folder or placing.root_of(user)
             folder = making.make_path(below, way, by=principal_of(request), actor=user)
