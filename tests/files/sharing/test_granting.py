@@ -17,6 +17,8 @@ from files import access
 from files.access import Person
 from files.models import FileRecord, Grant
 from files.sharing import granting
+from files.tree import placing
+from notices.telling import About
 from tests.files.conftest import give
 from tests.files.test_models import filed
 
@@ -343,3 +345,43 @@ def test_an_owner_who_shares_with_a_group_of_theirs_lets_nobody_in_unseen(alice:
     granting.grant(_new(filed(alice), team, None), actor=alice)
     told = AuditEvent.objects.filter(event__in=["grant_created", "self_granted"])
     assert [event.event for event in told] == ["grant_created"]
+
+
+def test_people_are_told_of_what_has_begun_and_not_of_what_begins_later(
+    alice: User, bob: User, root: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[int] = []
+
+    def note(kind: object, abouts: list[About], **of: object) -> None:
+        told.extend(one.person for one in abouts)
+
+    monkeypatch.setattr("files.sharing.granting.telling.notify_each", note)
+    later, before = (timezone.now() + timedelta(days=days) for days in (1, -1))
+    granting.grant(Grant(file=filed(alice), user=bob, starts_at=later), actor=root)
+    assert told == []
+    granting.grant(Grant(file=filed(alice), user=bob, starts_at=before), actor=root)
+    assert told == [bob.pk]
+
+
+def test_all_of_a_persons_files_are_not_granted_at_once(alice: User, bob: User, root: User) -> None:
+    terms: dict[str, Any] = {"level": "download", "starts_at": None, "expires_at": None}
+    with pytest.raises(ValidationError, match="All of a person"):
+        granting.grant_many([placing.root_of(alice)], [bob], **terms, reason="", actor=root)
+    assert not Grant.objects.exists()
+
+
+def test_who_widens_a_grant_of_their_group_lets_themselves_in(
+    alice: User, root: User, events: Events
+) -> None:
+    team = Group.objects.create(name="Team")
+    root.groups.add(team)
+    grant = give(filed(alice), team, expires_at=timezone.now() + timedelta(hours=1))
+    grant.expires_at = None
+    granting.change(grant, actor=root)
+    assert len(events("self_granted")) == 1
+
+
+def test_nothing_remains_of_what_was_nobodys(alice: User, bob: User) -> None:
+    record = filed(alice)
+    give(record, bob)
+    assert granting.remaining(record, None, None) == []
