@@ -1,0 +1,20 @@
+"""A sample of the kills of `make soak`, by a seed: deliveries, and downloads by a link."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pytest_django import DjangoDbBlocker, Settings
+
+from tests.audit.databases import as_default, migrate_all
+from tests.integration import outside_kills
+
+
+def test_five_kills_of_each(
+    empty_database: dict[str, Any], django_db_blocker: DjangoDbBlocker, settings: Settings
+) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    with django_db_blocker.unblock(), as_default(empty_database):
+        migrate_all()
+        outside_kills.mails(empty_database, 16, 5)
+        outside_kills.counts(empty_database, 16, 5)
