@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from files.crypto.lanes import MOST_MACS, Sha256Twice
 from tests.files.crypto.frames import (
     Frame,
     Widths,
@@ -14,6 +18,7 @@ from tests.files.crypto.frames import (
     sealed_alike,
     widths,
 )
+from tests.files.crypto.ways import native
 from tests.files.fuzz.amount import examples
 from tests.files.fuzz.edits import Edit, apply, edits
 
@@ -54,3 +59,32 @@ def test_altered_frames_are_refused_alike(
 @examples(60)
 def test_noise_is_refused_alike(tokens: list[bytes], side: Widths) -> None:
     assert all(isinstance(found, str) for found in opened_alike(KEY, tokens, side, timestamp=7))
+
+
+@given(st.lists(st.binary(max_size=400), max_size=9), st.integers(0, 9))
+@examples(60)
+def test_digests_are_those_of_python(pieces: list[bytes], begin: int) -> None:
+    twice, whole, since = Sha256Twice(native().library), b"", b""
+    for number, piece in enumerate(pieces):
+        if number == begin and len(whole) % 64 == 0:
+            twice.begin()
+            since = b""
+        twice.update(piece)
+        whole, since = whole + piece, since + piece
+        assert twice.of_all() == hashlib.sha256(whole).digest()
+    assert twice.since() == hashlib.sha256(since).digest()
+
+
+@given(st.binary(max_size=160), st.lists(st.binary(max_size=260), max_size=6))
+@examples(60)
+def test_blocks_that_do_not_fit_their_states_are_refused(
+    states: bytes, pieces: list[bytes]
+) -> None:
+    kept = bytearray(states)
+    fit = len({len(piece) for piece in pieces}) == 1 and len(pieces[0]) % 64 == 0
+    if fit and len(pieces) <= MOST_MACS and len(states) == 32 * len(pieces):
+        native().library.digest(kept, tuple(pieces))
+    else:
+        with pytest.raises(ValueError, match="whole blocks"):
+            native().library.digest(kept, tuple(pieces))
+        assert kept == states
