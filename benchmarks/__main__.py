@@ -14,7 +14,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks import bounds, codec, command, growth, requests, rewrap, scale, tool, transfers
+from benchmarks import (
+    bounds,
+    codec,
+    command,
+    growth,
+    pages,
+    requests,
+    rewrap,
+    scale,
+    tool,
+    transfers,
+)
 from benchmarks.measure import MIB, Figure
 
 RESULTS = Path(__file__).with_name("results.json")
@@ -27,6 +38,7 @@ SUITES: dict[str, Callable[[int, int], Iterator[Figure]]] = {
     "requests": requests.figures,
     "growth": growth.figures,
     "bounds": bounds.figures,
+    "pages": pages.figures,
     "rewrap": rewrap.figures,
     "scale": scale.figures,
 }

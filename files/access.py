@@ -33,7 +33,7 @@ from django.utils import timezone
 
 from accounts.models import Token, User
 from files.models import Ancestry, FileRecord, Folder, Grant, GrantQuerySet, Item
-from runtime.statements import IDS, NUMBER, Many, Somebody, statement
+from runtime.statements import IDS, NUMBER, NUMBERS, Many, Somebody, statement
 
 LEVELS: Final = {"download": 0, "add": 1, "manage": 2}
 """The levels of a grant, and how wide each is."""
@@ -562,21 +562,41 @@ def _reaching(
         return
     # By name, folders and groups: a database that had the choice might begin at all grants of a
     # folder, and these may be many.
-    groups = list(user.groups.order_by().values_list("pk", flat=True))
+    groups = sorted(_groups_of(user=user.pk))
     folders = {one for item in items for one in above[item.covered_from_id]}
-    live = Grant.objects.live().order_by().select_related("group", "folder")
-    ways = [
-        live.filter(user=user.pk, folder__in=folders),
-        live.filter(group__in=groups, folder__in=folders),
-    ]
-    if places := {item.place for item in items if isinstance(item, FileRecord)}:
-        of_files = live.filter(file_place__in=places)
-        ways += [of_files.filter(user=user.pk), of_files.filter(group__in=groups)]
-    grants: list[Grant] = list(ways[0].union(*ways[1:], all=True))
+    places = {item.place for item in items if isinstance(item, FileRecord)}
+    grants = _grants_reaching(
+        user=user.pk,
+        groups=groups or _NONE,
+        folders=sorted(folders) or _NO_IDS,
+        places=sorted(places) or _NONE,
+    )
     for item in items:
         over = above[item.covered_from_id]
         if reaching := [one for one in grants if one.file_id == item.pk or one.folder_id in over]:
             yield item, reaching
+
+
+_NONE: Final = [0]
+"""In the place of no numbers at all: no group has it, and no place."""
+
+_NO_IDS: Final = [UUID(int=0)]
+
+
+@statement(user=NUMBER)
+def _groups_of(user: Any) -> QuerySet[Any, int]:
+    return User.groups.through.objects.filter(user=user).order_by().values_list("group", flat=True)
+
+
+@statement(user=NUMBER, groups=NUMBERS, folders=IDS, places=NUMBERS)
+def _grants_reaching(user: Any, groups: Any, folders: Any, places: Any) -> QuerySet[Grant]:
+    live = Grant.objects.live().order_by().select_related("group", "folder")
+    in_groups = In(F("group"), groups)
+    on_folders = live.filter(In(F("folder"), folders))
+    of_files = live.filter(In(F("file_place"), places))
+    ways = [on_folders.filter(user=user), on_folders.filter(in_groups)]
+    ways += [of_files.filter(user=user), of_files.filter(in_groups)]
+    return ways[0].union(*ways[1:], all=True)
 
 
 def _width(grant: Grant) -> tuple[int, bool, float]:

@@ -125,6 +125,7 @@ TEMPLATES = [
             "builtins": [
                 "securestore.templatetags.measures",
                 "securestore.templatetags.rows",
+                "securestore.templatetags.constants",
             ],
         },
     },

@@ -41,7 +41,7 @@ class GrantQuerySet(models.QuerySet["Grant"]):
 
     def ended(self) -> GrantQuerySet:
         """Grants that count no more: all that are not `lasting`."""
-        return self.filter(Q(revoked_at__isnull=False) | Q(expires_at__lte=timezone.now()))
+        return self.filter(Q(revoked_at__isnull=False) | Q(expires_at__lte=statements.now()))
 
     def ending(self, now: datetime, *, within: timedelta) -> GrantQuerySet:
         """Grants that count now and end within that time. An index has them by their end."""

@@ -16,12 +16,13 @@ from django.utils.translation import gettext_lazy as _
 
 from files.models.folders import Folder
 from files.models.records import FileRecord
+from runtime import statements
 
 
 class LinkQuerySet(models.QuerySet["Link"]):
     def open(self) -> LinkQuerySet:
         """Neither revoked nor over nor used up; whether they sleep is another question."""
-        return self.filter(ended_at=None, revoked_at=None, expires_at__gt=timezone.now())
+        return self.filter(ended_at=None, revoked_at=None, expires_at__gt=statements.now())
 
 
 class Link(models.Model):

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.db.models import QuerySet
+
 from files.models import Ancestry, Grant, Item
+from runtime.statements import ID, statement
 
 AT_MOST = 50
 """Inherited grants that are named, the newest."""
@@ -17,7 +22,12 @@ def lasting_on(item: Item, *, after: int, at_most: int) -> list[Grant]:
 
 def from_above(item: Item) -> list[Grant]:
     """The grants on folders above it that let somebody in, or will. One query."""
-    above = Ancestry.objects.filter(descendant=item.container_id).values("ancestor")
+    return [] if item.container_id is None else _on_or_above(folder=item.container_id)
+
+
+@statement(folder=ID)
+def _on_or_above(folder: Any) -> QuerySet[Grant]:
+    above = Ancestry.objects.filter(descendant=folder).values("ancestor")
     found = Grant.objects.lasting().filter(folder__in=above)
     found = found.select_related("user", "group", "granted_by", "folder")
-    return list(found.order_by("-created_at", "-pk")[:AT_MOST])
+    return found.order_by("-created_at", "-pk")[:AT_MOST]

@@ -36,6 +36,7 @@ from files.sharing import effective_access
 from files.vault.counting import told
 from notices import Kind, mail, notify
 from runtime import moments
+from runtime.statements import ID, statement
 
 AT_MOST: Final = 100
 """Links of one file or folder that work at once."""
@@ -261,11 +262,17 @@ def links_reaching(item: Item) -> list[Link]:
 
     Whether their makers' access lasts is not asked: they may sleep. One query.
     """
+    # What stands nowhere has nothing above it.
+    return _reaching(kind=item.kind, item=item.pk, folder=item.covered_from_id or item.pk)
+
+
+@statement(item=ID, folder=ID)
+def _reaching(kind: str, item: Any, folder: Any) -> QuerySet[Link]:
     links = Link.objects.open().select_related("maker", "file", "folder").order_by()
-    above = Ancestry.objects.filter(descendant=item.covered_from_id).values("ancestor")
+    above = Ancestry.objects.filter(descendant=folder).values("ancestor")
     # Two questions, each by its index: as one it would look at all links.
-    found = links.filter(**{f"{item.kind}_id": item.pk}).union(links.filter(folder__in=above))
-    return list(found.order_by("-created_at", "-id")[: 2 * AT_MOST])
+    found = links.filter(**{f"{kind}_id": item}).union(links.filter(folder__in=above))
+    return found.order_by("-created_at", "-id")[: 2 * AT_MOST]
 
 
 def awake(item: Item, found: Iterable[Link]) -> set[int]:

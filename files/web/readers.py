@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -21,6 +22,7 @@ from files.sharing import delegating, links
 from files.sharing.inheritance import from_above
 from files.sharing.recipients import describe
 from files.web.words import Words, can
+from runtime.statements import ID, statement
 
 
 @dataclass(frozen=True)
@@ -126,8 +128,8 @@ def readers_of(
 
     Twelve queries at most.
     """
-    living = _page(item.grants.lasting(), page)
-    ended = _page(item.grants.ended(), ended_page)
+    living = _page(item, page, ended=False)
+    ended = _page(item, ended_page, ended=True)
     above = from_above(item)
     sizes = sizes_of(one.group_id for one in [*living, *above])
 
@@ -188,16 +190,32 @@ def sizes_of(group_ids: Iterable[int | None]) -> dict[int, int]:
     return dict(members.values_list("group").annotate(people=Count("user")))
 
 
-def _page(grants: QuerySet[Grant], number: str) -> Part:
+def _page(item: Item, number: str, *, ended: bool) -> Part:
     """That page; the first one for what is no number, or a page that is not there."""
     length = settings.GRANTS_PER_PAGE
-    shown = grants.select_related("user", "group", "granted_by", "folder")
     asked = int(number) if number.isascii() and number.isdigit() and len(number) < 7 else 1
     for page in dict.fromkeys((max(asked, 1), 1)):
-        found = list(shown[(page - 1) * length : page * length + 1])
+        found = _of_item(item, ended=ended, first=(page - 1) * length, at_most=length + 1)
         if found:
             return Part(found[:length], page, len(found) > length)
     return Part((), 1, has_next=False)
+
+
+def _of_item(item: Item, *, ended: bool, first: int, at_most: int) -> list[Grant]:
+    if first:  # Hardly anything has so many: nothing is kept for each number of a page.
+        return list(_its_grants(item.pk, item.kind, ended)[first : first + at_most])
+    return _first_of_item(item=item.pk, kind=item.kind, ended=ended, at_most=at_most)
+
+
+@statement(item=ID)
+def _first_of_item(item: Any, kind: str, ended: bool, at_most: int) -> QuerySet[Grant]:
+    return _its_grants(item, kind, ended)[:at_most]
+
+
+def _its_grants(item: Any, kind: str, ended: bool) -> QuerySet[Grant]:
+    grants = Grant.objects.filter(**{f"{kind}_id": item})
+    grants = grants.ended() if ended else grants.lasting()
+    return grants.select_related("user", "group", "granted_by", "folder")
 
 
 def _is_above(grant: Grant, item: Item) -> bool:
