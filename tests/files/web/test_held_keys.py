@@ -537,10 +537,10 @@ def test_the_page_of_a_held_file_costs_no_query_more(
 ) -> None:
     owner.get(page(record))
     for one in (record, held_record):
-        with django_assert_max_num_queries(13):
+        with django_assert_max_num_queries(14):
             owner.get(page(one))
     unlock(owner, held_record)
-    with django_assert_max_num_queries(13):
+    with django_assert_max_num_queries(14):
         owner.get(page(held_record))
 
 
