@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from files.administration.bounds import BoundsFilter
 from files.administration.grants import actor_of
 from files.models import Link
 from files.sharing import links
@@ -64,17 +65,9 @@ class ProtectedFilter(admin.SimpleListFilter):
         return chosen.get(self.value(), queryset)
 
 
-class BoundsFilter(admin.SimpleListFilter):
-    """Those that came before a bound of today."""
-
-    title = _("bounds")
-    parameter_name = "bounds"
-
-    def lookups(self, request: Any, model_admin: Any) -> list[tuple[Any, Any]]:
-        return [("beyond", _("beyond those of today"))]
-
-    def queryset(self, request: Any, queryset: QuerySet[Link]) -> QuerySet[Link] | None:
-        return links.beyond_bounds(queryset) if self.value() == "beyond" else queryset
+class BeyondFilter(BoundsFilter):
+    def beyond(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        return links.beyond_bounds(rows)
 
 
 class LinkAdmin(admin.ModelAdmin[Link]):
@@ -83,7 +76,7 @@ class LinkAdmin(admin.ModelAdmin[Link]):
         *("number", "shown_state", "maker", "what", "label", "expires_at"),
         *("takes", "downloads_told", "opened", "attempts"),
     )
-    list_filter = (StateFilter, BoundsFilter, ProtectedFilter, "expires_at", "created_at")
+    list_filter = (StateFilter, BeyondFilter, ProtectedFilter, "expires_at", "created_at")
     list_select_related = ("maker", "file", "folder")
     list_per_page = 50
     ordering = ("-created_at", "-id")

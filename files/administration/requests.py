@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from files.administration.bounds import BoundsFilter
 from files.administration.folders import folder_link
 from files.administration.grants import actor_of
 from files.models import FileRequest
@@ -38,19 +39,9 @@ class OverFilter(admin.SimpleListFilter):
         return queryset.exclude(pk__in=lasting) if self.value() == "yes" else queryset
 
 
-class BoundsFilter(admin.SimpleListFilter):
-    """Those that came before a bound of today."""
-
-    title = _("bounds")
-    parameter_name = "bounds"
-
-    def lookups(self, request: Any, model_admin: Any) -> list[tuple[Any, Any]]:
-        return [("beyond", _("beyond those of today"))]
-
-    def queryset(
-        self, request: Any, queryset: QuerySet[FileRequest]
-    ) -> QuerySet[FileRequest] | None:
-        return requests.beyond_bounds(queryset) if self.value() == "beyond" else queryset
+class BeyondFilter(BoundsFilter):
+    def beyond(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        return requests.beyond_bounds(rows)
 
 
 class FileRequestAdmin(admin.ModelAdmin[FileRequest]):
@@ -59,7 +50,7 @@ class FileRequestAdmin(admin.ModelAdmin[FileRequest]):
         *("title", "status", "maker", "where", "expires_at"),
         *("senders", "files", "size", "waiting", "wrong_codes"),
     )
-    list_filter = (OverFilter, BoundsFilter, "identify", "accept_first", "expires_at")
+    list_filter = (OverFilter, BeyondFilter, "identify", "accept_first", "expires_at")
     list_select_related = ("maker", "folder__parent")
     list_per_page = 50
     ordering = ("-created_at",)

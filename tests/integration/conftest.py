@@ -56,7 +56,7 @@ def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[d
         with server() as configuration:
             yield configuration
     else:
-        yield _sqlite(tmp_path / "db.sqlite3")
+        yield prepared.sqlite(tmp_path / "db.sqlite3")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -67,16 +67,4 @@ def migrated_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterato
             yield configuration
     else:
         prepared.database(tmp_path / "db.sqlite3")
-        yield _sqlite(tmp_path / "db.sqlite3")
-
-
-def _sqlite(path: Path) -> dict[str, Any]:
-    return {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": str(path),
-        "OPTIONS": {
-            "transaction_mode": "IMMEDIATE",
-            "timeout": 30,
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
-        },
-    }
+        yield prepared.sqlite(tmp_path / "db.sqlite3")

@@ -72,3 +72,16 @@ def _manage(folder: Path, command: list[str], told: dict[str, str]) -> None:
         stdin=subprocess.DEVNULL,
         check=True,
     )
+
+
+def sqlite(path: Path) -> dict[str, Any]:
+    """The configuration of a database on disk, for several processes or threads at once."""
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": str(path),
+        "OPTIONS": {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 30,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+        },
+    }

@@ -47,15 +47,7 @@ def database(
         else:
             path = tmp_path_factory.mktemp("mails") / "db.sqlite3"
             prepared.database(path)
-            made = {
-                "ENGINE": "django.db.backends.sqlite3",
-                "NAME": str(path),
-                "OPTIONS": {
-                    "transaction_mode": "IMMEDIATE",
-                    "timeout": 30,
-                    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
-                },
-            }
+            made = prepared.sqlite(path)
         yield made
 
 
