@@ -158,6 +158,7 @@ MODULES: dict[str, str] = {
     "files.upkeep.given_out": READS,
     "files.recovery.placing_back": "puts back what an import brings; `key_import` tells of it",
     "files.admin": WIRING,
+    "files.administration.bounds": PAGES,
     "files.administration.dashboard": READS,
     "files.administration.events": READS,
     "files.administration.files": PAGES,
