@@ -52,7 +52,8 @@ def _lines(document: dict[str, Any]) -> list[str]:
             scope = scopes[method, path]
             named = f"`{method.upper()} {path}`"
             lines.append(f"| {named} | {what} | {f'`{scope}`' if scope else 'any'} |")
-            details += ["", f"### {method.upper()} {path}", "", what, "", *_operation(operation)]
+            details += ["", f"### {method.upper()} {path}", ""]
+            details += [f"{what} (`{operation['operationId']}`)", "", *_operation(operation)]
     lines += [*details, "", "## Shapes"]
     for name, shape in document["components"]["schemas"].items():
         lines += ["", f"### {name}", "", *_shape(shape)]

@@ -37,7 +37,9 @@ READ, SHARE = Needs(Scope.READ), Needs(Scope.SHARE)
 MOST = 100
 
 
-@router.post("", auth=READ, response=answers({202: OwnAccessRequestOut}))
+@router.post(
+    "", operation_id="askForAccess", auth=READ, response=answers({202: OwnAccessRequestOut})
+)
 def ask_for_access(request: HttpRequest, new: AccessAskIn) -> Any:
     """Ask for access to an id; the answer is the same whether there is anything or not.
 
@@ -59,14 +61,21 @@ def ask_for_access(request: HttpRequest, new: AccessAskIn) -> Any:
     return Status(202, own_access_request_out(asking.Own(row, None)))
 
 
-@router.get("/mine", auth=READ, response=answers({200: OwnAccessRequestsOut}))
+@router.get(
+    "/mine",
+    operation_id="listOwnAccessRequests",
+    auth=READ,
+    response=answers({200: OwnAccessRequestsOut}),
+)
 def list_asked(request: HttpRequest) -> Any:
     """What one has asked for within 30 days. Only what one can see now shows."""
     require_unbound(request)
     return {"requests": [own_access_request_out(one) for one in asking.own(user_of(request))]}
 
 
-@router.get("", auth=SHARE, response=answers({200: AccessRequestsOut}))
+@router.get(
+    "", operation_id="listAccessRequests", auth=SHARE, response=answers({200: AccessRequestsOut})
+)
 def list_asking(
     request: HttpRequest,
     before: int | None = Query(None, ge=1, le=2**62),
@@ -89,7 +98,12 @@ def list_asking(
     )
 
 
-@router.post("/{int:number}/grant", auth=SHARE, response=answers({201: GrantOut}, 404, 409))
+@router.post(
+    "/{int:number}/grant",
+    operation_id="grantAccessRequest",
+    auth=SHARE,
+    response=answers({201: GrantOut}, 404, 409),
+)
 def grant_request(request: HttpRequest, number: int, terms: AccessAnswerIn) -> Any:
     """Answer by sharing it with who asked, as far as one's own access reaches."""
     row = _request(request, number)
@@ -107,7 +121,12 @@ def grant_request(request: HttpRequest, number: int, terms: AccessAnswerIn) -> A
     return Status(201, grant_out(given))
 
 
-@router.post("/{int:number}/decline", auth=SHARE, response=answers({204: None}, 404, 409))
+@router.post(
+    "/{int:number}/decline",
+    operation_id="declineAccessRequest",
+    auth=SHARE,
+    response=answers({204: None}, 404, 409),
+)
 def decline_request(request: HttpRequest, number: int, said: AccessDeclineIn) -> Any:
     """Answer by nothing: who asked is not told."""
     row = _request(request, number)

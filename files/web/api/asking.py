@@ -36,7 +36,12 @@ of_folders = Router(tags=["sharing"])
 router = Router(tags=["sharing"])
 
 
-@of_folders.get("/{uuid:folder_id}/requests", auth=SHARE, response=answers({200: RequestsOut}, 404))
+@of_folders.get(
+    "/{uuid:folder_id}/requests",
+    operation_id="listFolderFileRequests",
+    auth=SHARE,
+    response=answers({200: RequestsOut}, 404),
+)
 def list_requests(request: HttpRequest, folder_id: UUID, after: int = AFTER) -> Any:
     """The requests for a folder, by number, for who manages it."""
     folder = managed_folder(request, folder_id)
@@ -52,6 +57,7 @@ def list_requests(request: HttpRequest, folder_id: UUID, after: int = AFTER) -> 
 
 @of_folders.post(
     "/{uuid:folder_id}/requests",
+    operation_id="makeFileRequest",
     auth=SHARE,
     response=answers({201: RequestMade}, 404, 409),
     openapi_extra=IDEMPOTENT,
@@ -75,13 +81,20 @@ def make_request(request: HttpRequest, folder_id: UUID, new: RequestIn) -> Any:
     return once(request, 201, make, keeping={"id"})
 
 
-@router.get("/{int:number}", auth=SHARE, response=answers({200: RequestOut}, 404))
+@router.get(
+    "/{int:number}",
+    operation_id="getFileRequest",
+    auth=SHARE,
+    response=answers({200: RequestOut}, 404),
+)
 def read_request(request: HttpRequest, number: int) -> Any:
     """One request, with how much came through it."""
     return request_out(_managed(request, number))
 
 
-@router.delete("/{int:number}", auth=SHARE, response=answers({204: None}, 404))
+@router.delete(
+    "/{int:number}", operation_id="endFileRequest", auth=SHARE, response=answers({204: None}, 404)
+)
 def end_request(request: HttpRequest, number: int) -> Any:
     """End a request: nothing comes through it any more. What came stays."""
     requests.end(_managed(request, number), actor=user_of(request))

@@ -35,6 +35,7 @@ ADD = Needs(Scope.ADD)
 
 @router.post(
     "/{uuid:folder_id}/files",
+    operation_id="storeFiles",
     auth=ADD,
     response=answers({201: BatchOut}, 404, 409, 422, 502),
 )

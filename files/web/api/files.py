@@ -38,13 +38,20 @@ READ, MANAGE = Needs(Scope.READ), Needs(Scope.MANAGE)
 EVENTS = 100
 
 
-@router.get("/{uuid:file_id}", auth=READ, response=answers({200: FileOut}, 404))
+@router.get(
+    "/{uuid:file_id}", operation_id="getFile", auth=READ, response=answers({200: FileOut}, 404)
+)
 def get_file(request: HttpRequest, file_id: UUID) -> Any:
     """What a file is."""
     return file_out(program_of(request), visible(request, file_id))
 
 
-@router.patch("/{uuid:file_id}", auth=MANAGE, response=answers({200: FileOut}, 404, 409))
+@router.patch(
+    "/{uuid:file_id}",
+    operation_id="renameFile",
+    auth=MANAGE,
+    response=answers({200: FileOut}, 404, 409),
+)
 def rename_file(request: HttpRequest, file_id: UUID, new: NameIn) -> Any:
     """Rename a file."""
     record = managed(request, file_id)
@@ -53,7 +60,12 @@ def rename_file(request: HttpRequest, file_id: UUID, new: NameIn) -> Any:
     return file_out(who, visible(request, file_id))
 
 
-@router.delete("/{uuid:file_id}", auth=MANAGE, response=answers({204: None}, 404, 409))
+@router.delete(
+    "/{uuid:file_id}",
+    operation_id="trashFile",
+    auth=MANAGE,
+    response=answers({204: None}, 404, 409),
+)
 def put_file_away(request: HttpRequest, file_id: UUID) -> Any:
     """Put a file into the trash."""
     record = removable(request, file_id)
@@ -61,7 +73,12 @@ def put_file_away(request: HttpRequest, file_id: UUID) -> Any:
     return Status(204, None)
 
 
-@router.post("/{uuid:file_id}/move", auth=MANAGE, response=answers({200: FileOut}, 404, 409))
+@router.post(
+    "/{uuid:file_id}/move",
+    operation_id="moveFile",
+    auth=MANAGE,
+    response=answers({200: FileOut}, 404, 409),
+)
 def move_file(request: HttpRequest, file_id: UUID, where: MoveIn) -> Any:
     """Move a file within its owner's tree."""
     record = managed(request, file_id)
@@ -86,7 +103,12 @@ def move_item(request: HttpRequest, item: Item, where: MoveIn) -> None:
     moving.move(item, target, by=who, actor=user_of(request), rename=rename)
 
 
-@router.post("/{uuid:file_id}/restore", auth=MANAGE, response=answers({200: FileOut}, 404, 409))
+@router.post(
+    "/{uuid:file_id}/restore",
+    operation_id="restoreFile",
+    auth=MANAGE,
+    response=answers({200: FileOut}, 404, 409),
+)
 def restore_file(request: HttpRequest, file_id: UUID) -> Any:
     """Bring a file back from the trash, to where it was or to its owner's own files."""
     record = trashed(request, file_id)
@@ -107,7 +129,12 @@ def restored_folder(folder_id: UUID) -> Folder:
 # --- Versions -----------------------------------------------------------------------------------
 
 
-@router.get("/{uuid:file_id}/versions", auth=READ, response=answers({200: VersionsOut}, 404))
+@router.get(
+    "/{uuid:file_id}/versions",
+    operation_id="listFileVersions",
+    auth=READ,
+    response=answers({200: VersionsOut}, 404),
+)
 def list_versions(request: HttpRequest, file_id: UUID) -> Any:
     """The former versions of a file, for who manages it."""
     record = rereadable(request, file_id)
@@ -130,6 +157,7 @@ def list_versions(request: HttpRequest, file_id: UUID) -> Any:
 
 @router.post(
     "/{uuid:file_id}/versions/{uuid:version}/restore",
+    operation_id="restoreFileVersion",
     auth=MANAGE,
     response=answers({200: FileOut}, 404, 502),
 )
@@ -144,7 +172,12 @@ def restore_version(request: HttpRequest, file_id: UUID, version: UUID) -> Any:
 # --- History ------------------------------------------------------------------------------------
 
 
-@router.get("/{uuid:file_id}/history", auth=READ, response=answers({200: HistoryOut}, 404))
+@router.get(
+    "/{uuid:file_id}/history",
+    operation_id="listFileHistory",
+    auth=READ,
+    response=answers({200: HistoryOut}, 404),
+)
 def read_history(
     request: HttpRequest,
     file_id: UUID,
@@ -175,7 +208,12 @@ def read_history(
 AFTER: Any = Query("", max_length=200, description="`next` of the page before.")
 
 
-@router.get("/{uuid:file_id}/read-by", auth=READ, response=answers({200: FileReadByOut}, 404))
+@router.get(
+    "/{uuid:file_id}/read-by",
+    operation_id="listFileReadBy",
+    auth=READ,
+    response=answers({200: FileReadByOut}, 404),
+)
 def file_read_by(
     request: HttpRequest,
     file_id: UUID,
@@ -199,7 +237,12 @@ def file_read_by(
 # --- Digests ------------------------------------------------------------------------------------
 
 
-@router.get("/{uuid:file_id}/digest", auth=READ, response=answers({200: DigestOut}, 404, 409, 502))
+@router.get(
+    "/{uuid:file_id}/digest",
+    operation_id="getFileDigest",
+    auth=READ,
+    response=answers({200: DigestOut}, 404, 409, 502),
+)
 def read_digest(request: HttpRequest, file_id: UUID) -> Any:
     """What the bytes of one file are; of a held one with its `Securestore-Key`."""
     record = visible(request, file_id)
@@ -230,7 +273,7 @@ def _digest_out(record: FileRecord, key: str | None = None) -> DigestOut | None:
 digests_router = Router(tags=["files"])
 
 
-@digests_router.post("", auth=READ, response=answers({200: DigestsOut}))
+@digests_router.post("", operation_id="listDigests", auth=READ, response=answers({200: DigestsOut}))
 def read_digests(request: HttpRequest, wanted: DigestsIn) -> Any:
     """What the bytes of up to 100 files are; locked ones are left out."""
     require(request, Permission.DOWNLOAD)

@@ -49,14 +49,21 @@ ADD = Needs(Scope.ADD)
 MOST = 200
 
 
-@router.get("/root", auth=READ, response=answers({200: FolderOut}, 404))
+@router.get(
+    "/root", operation_id="getRootFolder", auth=READ, response=answers({200: FolderOut}, 404)
+)
 def get_root(request: HttpRequest) -> Any:
     """The folder of one's own files, where the token reaches it."""
     root = placing.root_of(user_of(request))
     return folder_out(program_of(request), visible_folder(request, root.pk))
 
 
-@router.get("/{uuid:folder_id}", auth=READ, response=answers({200: FolderOut}, 404))
+@router.get(
+    "/{uuid:folder_id}",
+    operation_id="getFolder",
+    auth=READ,
+    response=answers({200: FolderOut}, 404),
+)
 def get_folder(request: HttpRequest, folder_id: UUID) -> Any:
     """What a folder is."""
     return folder_out(program_of(request), visible_folder(request, folder_id))
@@ -65,7 +72,12 @@ def get_folder(request: HttpRequest, folder_id: UUID) -> Any:
 PATH: Any = Query("", max_length=10_000, description="Names with “/” between them.")
 
 
-@router.get("/{uuid:folder_id}/item", auth=READ, response=answers({200: ItemOut}, 404))
+@router.get(
+    "/{uuid:folder_id}/item",
+    operation_id="findItem",
+    auth=READ,
+    response=answers({200: ItemOut}, 404),
+)
 def find_item(request: HttpRequest, folder_id: UUID, path: str = PATH) -> Any:
     """What is at the end of a path below a folder, a file or a folder; without one, the folder."""
     folder, who = visible_folder(request, folder_id), program_of(request)
@@ -80,7 +92,12 @@ def find_item(request: HttpRequest, folder_id: UUID, path: str = PATH) -> Any:
     return file_out(who, visible(request, cast("UUID", entry.file_id)))
 
 
-@router.get("/{uuid:folder_id}/items", auth=READ, response=answers({200: ItemPage}, 404))
+@router.get(
+    "/{uuid:folder_id}/items",
+    operation_id="listFolder",
+    auth=READ,
+    response=answers({200: ItemPage}, 404),
+)
 def list_folder(
     request: HttpRequest,
     folder_id: UUID,
@@ -98,6 +115,7 @@ def list_folder(
 
 @router.post(
     "/{uuid:folder_id}/folders",
+    operation_id="makeFolder",
     auth=ADD,
     response=answers({201: FolderOut}, 404, 409, 422),
     openapi_extra=IDEMPOTENT,
@@ -115,6 +133,7 @@ def make_folder(request: HttpRequest, folder_id: UUID, new: NameIn) -> Any:
 
 @router.post(
     "/{uuid:folder_id}/paths",
+    operation_id="makeFolderPath",
     auth=ADD,
     response=answers({201: FolderOut}, 404, 409, 422),
     openapi_extra=IDEMPOTENT,
@@ -155,7 +174,12 @@ def managed_folder(request: HttpRequest, folder_id: UUID) -> Folder:
     return folder
 
 
-@router.get("/{uuid:folder_id}/read-by", auth=READ, response=answers({200: FolderReadByOut}, 404))
+@router.get(
+    "/{uuid:folder_id}/read-by",
+    operation_id="listFolderReadBy",
+    auth=READ,
+    response=answers({200: FolderReadByOut}, 404),
+)
 def folder_read_by(
     request: HttpRequest,
     folder_id: UUID,
@@ -179,7 +203,12 @@ def folder_read_by(
     )
 
 
-@router.patch("/{uuid:folder_id}", auth=MANAGE, response=answers({200: FolderOut}, 404, 409))
+@router.patch(
+    "/{uuid:folder_id}",
+    operation_id="renameFolder",
+    auth=MANAGE,
+    response=answers({200: FolderOut}, 404, 409),
+)
 def rename_folder(request: HttpRequest, folder_id: UUID, new: NameIn) -> Any:
     """Rename a folder."""
     folder = managed_folder(request, folder_id)
@@ -188,7 +217,12 @@ def rename_folder(request: HttpRequest, folder_id: UUID, new: NameIn) -> Any:
     return folder_out(who, visible_folder(request, folder_id))
 
 
-@router.delete("/{uuid:folder_id}", auth=MANAGE, response=answers({204: None}, 404, 409))
+@router.delete(
+    "/{uuid:folder_id}",
+    operation_id="trashFolder",
+    auth=MANAGE,
+    response=answers({204: None}, 404, 409),
+)
 def put_folder_away(request: HttpRequest, folder_id: UUID) -> Any:
     """Put a folder into the trash, with all that is in it."""
     folder = visible_folder(request, folder_id)
@@ -200,7 +234,12 @@ def put_folder_away(request: HttpRequest, folder_id: UUID) -> Any:
     return Status(204, None)
 
 
-@router.post("/{uuid:folder_id}/move", auth=MANAGE, response=answers({200: FolderOut}, 404, 409))
+@router.post(
+    "/{uuid:folder_id}/move",
+    operation_id="moveFolder",
+    auth=MANAGE,
+    response=answers({200: FolderOut}, 404, 409),
+)
 def move_folder(request: HttpRequest, folder_id: UUID, where: MoveIn) -> Any:
     """Move a folder within its owner's tree."""
     folder = managed_folder(request, folder_id)
@@ -208,7 +247,12 @@ def move_folder(request: HttpRequest, folder_id: UUID, where: MoveIn) -> Any:
     return folder_out(program_of(request), visible_folder(request, folder_id))
 
 
-@router.post("/{uuid:folder_id}/restore", auth=MANAGE, response=answers({200: FolderOut}, 404, 409))
+@router.post(
+    "/{uuid:folder_id}/restore",
+    operation_id="restoreFolder",
+    auth=MANAGE,
+    response=answers({200: FolderOut}, 404, 409),
+)
 def restore_folder(request: HttpRequest, folder_id: UUID) -> Any:
     """Bring a folder back from the trash, to where it was or to its owner's own files."""
     folder = trashed_folder(request, folder_id)

@@ -31,13 +31,23 @@ of_folders = Router(tags=["links"])
 router = Router(tags=["links"])
 
 
-@of_files.get("/{uuid:file_id}/links", auth=SHARE, response=answers({200: LinksOut}, 404))
+@of_files.get(
+    "/{uuid:file_id}/links",
+    operation_id="listFileLinks",
+    auth=SHARE,
+    response=answers({200: LinksOut}, 404),
+)
 def list_file_links(request: HttpRequest, file_id: UUID, after: int = AFTER) -> Any:
     """The links to a file, the newest first, for who manages it."""
     return _links(managed(request, file_id), after)
 
 
-@of_folders.get("/{uuid:folder_id}/links", auth=SHARE, response=answers({200: LinksOut}, 404))
+@of_folders.get(
+    "/{uuid:folder_id}/links",
+    operation_id="listFolderLinks",
+    auth=SHARE,
+    response=answers({200: LinksOut}, 404),
+)
 def list_folder_links(request: HttpRequest, folder_id: UUID, after: int = AFTER) -> Any:
     """The links to a folder."""
     return _links(managed_folder(request, folder_id), after)
@@ -56,6 +66,7 @@ def _links(item: Item, after: int) -> LinksOut:
 
 @of_files.post(
     "/{uuid:file_id}/links",
+    operation_id="makeFileLink",
     auth=SHARE,
     response=answers({201: LinkMadeOut}, 404, 422),
     openapi_extra=IDEMPOTENT,
@@ -67,6 +78,7 @@ def make_file_link(request: HttpRequest, file_id: UUID, new: LinkIn) -> Any:
 
 @of_folders.post(
     "/{uuid:folder_id}/links",
+    operation_id="makeFolderLink",
     auth=SHARE,
     response=answers({201: LinkMadeOut}, 404, 422),
     openapi_extra=IDEMPOTENT,
@@ -94,7 +106,9 @@ def _make(request: HttpRequest, item: Item, new: LinkIn) -> Any:
     return once(request, 201, make, keeping={"id", "status"})
 
 
-@router.delete("/links/{int:number}", auth=SHARE, response=answers({204: None}, 404))
+@router.delete(
+    "/links/{int:number}", operation_id="endLink", auth=SHARE, response=answers({204: None}, 404)
+)
 def end_link(request: HttpRequest, number: int) -> Any:
     """End a link, for who manages what it is to."""
     link = Link.objects.select_related("file", "folder").filter(pk=min(number, 2**62)).first()

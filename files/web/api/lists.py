@@ -31,7 +31,7 @@ LIMIT: Any = Query(100, ge=1, le=MOST)
 SORT: Any = Query("-time", pattern="^-?time$")
 
 
-@router.get("/me", auth=Needs(None), response=answers({200: MeOut}))
+@router.get("/me", operation_id="getMe", auth=Needs(None), response=answers({200: MeOut}))
 def get_me(request: HttpRequest) -> Any:
     """Who asks, with which token, and how much is stored."""
     user, token = user_of(request), token_of(request)
@@ -55,14 +55,16 @@ def get_me(request: HttpRequest) -> Any:
     )
 
 
-@router.delete("/me/token", auth=Needs(None), response=answers({204: None}))
+@router.delete(
+    "/me/token", operation_id="endToken", auth=Needs(None), response=answers({204: None})
+)
 def end_token(request: HttpRequest) -> Any:
     """End the token that the request came with: it opens nothing any more."""
     tokens.revoke(token_of(request), actor=user_of(request))
     return Status(204, None)
 
 
-@router.get("/shared", auth=READ, response=answers({200: ItemPage}))
+@router.get("/shared", operation_id="listShared", auth=READ, response=answers({200: ItemPage}))
 def list_shared(
     request: HttpRequest, sort: str = SORT, after: str = AFTER, limit: int = LIMIT
 ) -> Any:
@@ -72,7 +74,7 @@ def list_shared(
     return page_out(who, shared.page_of(who, down=down, cursor=after, length=limit))
 
 
-@router.get("/recent", auth=READ, response=answers({200: ItemPage}))
+@router.get("/recent", operation_id="listRecent", auth=READ, response=answers({200: ItemPage}))
 def list_recent(
     request: HttpRequest, sort: str = SORT, after: str = AFTER, limit: int = LIMIT
 ) -> Any:
@@ -82,7 +84,7 @@ def list_recent(
     return page_out(who, recent.page_of(who, down=down, cursor=after, length=limit))
 
 
-@router.get("/trash", auth=READ, response=answers({200: ItemPage}))
+@router.get("/trash", operation_id="listTrash", auth=READ, response=answers({200: ItemPage}))
 def list_trash(
     request: HttpRequest, sort: str = SORT, after: str = AFTER, limit: int = LIMIT
 ) -> Any:
@@ -92,7 +94,9 @@ def list_trash(
     return page_out(who, trash.page_of(who, down=down, cursor=after, length=limit))
 
 
-@router.get("/search", auth=READ, response=answers({200: ItemPage}, 404))
+@router.get(
+    "/search", operation_id="searchItems", auth=READ, response=answers({200: ItemPage}, 404)
+)
 def search(
     request: HttpRequest,
     q: str = Query(..., min_length=1, max_length=300),

@@ -30,7 +30,9 @@ TOLD_EVERY = 3600
 """Seconds for which one event tells that a program fetches the log, however often it asks."""
 
 
-@router.get("/audit", auth=AUDIT, response=answers({200: EventsOut}))
+@router.get(
+    "/audit", operation_id="listAuditEvents", auth=AUDIT, response=answers({200: EventsOut})
+)
 def read_audit(
     request: HttpRequest,
     after: int = Query(0, ge=0, le=2**62),
@@ -70,7 +72,7 @@ def _note_export(request: HttpRequest) -> None:
         audit.record(Event.AUDIT_EXPORTED, actor=user_of(request), format="api", chosen_by=told)
 
 
-@router.get("/keys", auth=AUDIT, response=answers({200: KeysOut}))
+@router.get("/keys", operation_id="listMasterKeys", auth=AUDIT, response=answers({200: KeysOut}))
 def read_keys(request: HttpRequest) -> Any:
     """What each master key protects. Nothing is unwrapped for it."""
     _require_staff(request, "files.view_masterkey")

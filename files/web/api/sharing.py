@@ -54,14 +54,24 @@ def _sharing(request: HttpRequest) -> None:
         raise Problem("no_permission", "Your account may not share: an administrator decides.")
 
 
-@of_files.get("/{uuid:file_id}/grants", auth=SHARE, response=answers({200: GrantsOut}, 404))
+@of_files.get(
+    "/{uuid:file_id}/grants",
+    operation_id="listFileGrants",
+    auth=SHARE,
+    response=answers({200: GrantsOut}, 404),
+)
 def list_file_grants(request: HttpRequest, file_id: UUID, after: int = AFTER) -> Any:
     """Who can read a file, for who manages it."""
     record = managed(request, file_id)
     return _grants(request, record, after)
 
 
-@of_folders.get("/{uuid:folder_id}/grants", auth=SHARE, response=answers({200: GrantsOut}, 404))
+@of_folders.get(
+    "/{uuid:folder_id}/grants",
+    operation_id="listFolderGrants",
+    auth=SHARE,
+    response=answers({200: GrantsOut}, 404),
+)
 def list_folder_grants(request: HttpRequest, folder_id: UUID, after: int = AFTER) -> Any:
     """Who can read what is in a folder, for who manages it."""
     folder = managed_folder(request, folder_id)
@@ -86,6 +96,7 @@ def _grants(request: HttpRequest, item: Item, after: int) -> GrantsOut:
 
 @of_files.post(
     "/{uuid:file_id}/grants",
+    operation_id="shareFile",
     auth=SHARE,
     response=answers({201: SharedOut}, 404, 422),
     openapi_extra=IDEMPOTENT,
@@ -97,6 +108,7 @@ def share_file(request: HttpRequest, file_id: UUID, new: GrantIn) -> Any:
 
 @of_folders.post(
     "/{uuid:folder_id}/grants",
+    operation_id="shareFolder",
     auth=SHARE,
     response=answers({201: SharedOut}, 404, 422),
     openapi_extra=IDEMPOTENT,
@@ -131,7 +143,10 @@ def _share(request: HttpRequest, item: Item, new: GrantIn) -> Any:
 
 
 @of_files.delete(
-    "/{uuid:file_id}/grants/{int:number}", auth=SHARE, response=answers({204: None}, 404)
+    "/{uuid:file_id}/grants/{int:number}",
+    operation_id="stopSharingFile",
+    auth=SHARE,
+    response=answers({204: None}, 404),
 )
 def stop_sharing_file(request: HttpRequest, file_id: UUID, number: int) -> Any:
     """Stop sharing a file with one of them.
@@ -142,7 +157,10 @@ def stop_sharing_file(request: HttpRequest, file_id: UUID, number: int) -> Any:
 
 
 @of_folders.delete(
-    "/{uuid:folder_id}/grants/{int:number}", auth=SHARE, response=answers({204: None}, 404)
+    "/{uuid:folder_id}/grants/{int:number}",
+    operation_id="stopSharingFolder",
+    auth=SHARE,
+    response=answers({204: None}, 404),
 )
 def stop_sharing_folder(request: HttpRequest, folder_id: UUID, number: int) -> Any:
     """Stop sharing a folder with one of them. `Securestore-Remaining` as of a file."""
@@ -171,14 +189,24 @@ def _stop(request: HttpRequest, item: Item, number: int) -> Any:
 _OVERSIGHT = ("files.view_filerecord", "files.view_grant")
 
 
-@of_files.get("/{uuid:file_id}/access", auth=SHARE, response=answers({200: ReadersOut}, 404))
+@of_files.get(
+    "/{uuid:file_id}/access",
+    operation_id="explainFileAccess",
+    auth=SHARE,
+    response=answers({200: ReadersOut}, 404),
+)
 def read_file_access(request: HttpRequest, file_id: UUID, after: str = AFTER_NAME) -> Any:
     """Everybody who can read a file and why; for staff who may see all files and shares."""
     _oversight(request)
     return _readers(FileRecord.objects.select_related("owner").filter(pk=file_id).first(), after)
 
 
-@of_folders.get("/{uuid:folder_id}/access", auth=SHARE, response=answers({200: ReadersOut}, 404))
+@of_folders.get(
+    "/{uuid:folder_id}/access",
+    operation_id="explainFolderAccess",
+    auth=SHARE,
+    response=answers({200: ReadersOut}, 404),
+)
 def read_folder_access(request: HttpRequest, folder_id: UUID, after: str = AFTER_NAME) -> Any:
     """The same of a folder."""
     _oversight(request, "files.view_folder")
