@@ -22,7 +22,7 @@ from files.errors import MayNotAdd, NameTaken
 from files.models import FileRecord, Folder
 from files.records.names import clean_name
 from files.tree import placing
-from files.vault import destinations, recent, stored_objects, storing
+from files.vault import destinations, publishing, recent, stored_objects, storing
 from files.vault.destinations import Destination, Place
 from files.vault.quota import Allowance, require_active
 
@@ -102,7 +102,7 @@ def _publish(owner: User, uploads: list[storing.Upload], meant: Destination) -> 
         for upload in uploads:
             upload.seal(ring)
         records = [
-            storing.new_record(
+            publishing.new_record(
                 upload.row,
                 uploader=owner,
                 place=Place(folder, upload.name),
@@ -119,7 +119,7 @@ def _publish(owner: User, uploads: list[storing.Upload], meant: Destination) -> 
             raise NameTaken(names[0], uploading=True) from None
         recent.note(owner.pk, [record.pk for record in records], recent.Way.ADDED)
         for record, upload in zip(records, uploads, strict=True):
-            storing.tell_uploaded(record, upload.row, owner, Place(folder, record.name), meant)
+            publishing.tell_uploaded(record, upload.row, owner, Place(folder, record.name), meant)
     for upload in uploads:
         upload.is_over()
     return records

@@ -49,7 +49,7 @@ from files.storage import (
     SealedObject,
     StoreError,
 )
-from files.vault import destinations, outside, removing, stored_objects, storing
+from files.vault import destinations, outside, publishing, removing, stored_objects, storing
 from files.vault.destinations import ROOT, Destination, OtherFile
 from files.vault.upload_state import chain_in, progress_of, safe_chain, unwrapped
 from runtime import clock
@@ -313,7 +313,7 @@ class Continuation:
                 "destination": _destination_of(session),
             }
             if again is None:
-                record = storing.publish_object(
+                record = publishing.publish_object(
                     self._row,
                     self._dek,
                     sealed,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from types import SimpleNamespace
@@ -14,7 +13,6 @@ from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from accounts.models import User
-from audit.models import AuditEvent
 from files.crypto.errors import Damaged
 from files.crypto.stream import FRAME_PAYLOAD, object_length
 from files.errors import FileTooLarge, UploadLost
@@ -61,18 +59,6 @@ def test_the_store_gets_ciphertext_under_a_name_that_says_nothing(
     assert str(record.id) not in found["Key"]
     assert kept["ContentType"] == "application/octet-stream"
     assert kept["Metadata"] == {}
-
-
-def test_an_upload_is_audited_once(
-    store: Store, alice: User, events: Callable[[str], list[dict[str, Any]]]
-) -> None:
-    record = store(alice)
-    [event] = events("file_uploaded")
-    assert event.pop("ms") >= 0
-    assert [event] == [
-        {"file_id": record.id, "actor": "alice", "size": len(CONTENT), "custody": "managed"}
-    ]
-    assert events("upload_aborted") == []
 
 
 def test_the_row_is_there_before_the_first_byte_and_knows_its_multipart(
@@ -343,14 +329,3 @@ def test_an_exception_of_the_source_leaves_nothing(alice: User, nothing_left: No
     with pytest.raises(ConnectionResetError):
         storing.store(alice, broken(), name="a")
     assert nothing_left()
-
-
-def test_no_event_of_a_file_holds_its_name_or_content(record: FileRecord) -> None:
-    for event in AuditEvent.objects.all():
-        assert "fox" not in str(event.data)
-
-
-def test_every_file_has_an_id_and_a_stream_of_its_own(store: Store, alice: User) -> None:
-    rows = [store(alice).current for _ in range(3)]
-    assert len({row.stream_id for row in rows} | {row.file_id for row in rows}) == 6
-    assert all(isinstance(row.stream_id, uuid.UUID) for row in rows)
