@@ -24,7 +24,7 @@ from files.web.transfers.bodies import (
     is_tus,
 )
 from runtime import slowness
-from securestore import errors
+from securestore import error_pages, errors
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -73,7 +73,7 @@ def read(request: HttpRequest) -> HttpResponse | None:
         return None
     crowd = slowness.WATCH.waiting()
     if crowd >= max(2 * CROWD, settings.THREADS // 2):
-        response = errors.answer_safely(request, errors.CROWDED)
+        response = errors.answer_safely(request, error_pages.CROWDED)
         response["Retry-After"] = str(WAIT)
         return response
     body = request.META.get("wsgi.input")
@@ -87,4 +87,6 @@ def read(request: HttpRequest) -> HttpResponse | None:
         return None
     # Of a client that has gone, the server tells by a body that is short, and nothing else.
     slow = slowness.slowness_of(request)
-    return errors.answer_safely(request, errors.too_slow(str(slow)) if slow else errors.CUT_OFF)
+    return errors.answer_safely(
+        request, error_pages.too_slow(str(slow)) if slow else error_pages.CUT_OFF
+    )

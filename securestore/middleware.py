@@ -13,7 +13,8 @@ from accounts.outside import is_outside
 from files.web.api import problems
 from files.web.transfers import bodies, raw_path
 from runtime import database_state
-from securestore import errors
+from securestore import errors, outages
+from securestore.error_pages import Page
 
 PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -126,7 +127,7 @@ class ProblemMiddleware:
 
 
 def _as_problem(request: HttpRequest, response: HttpResponseBase) -> problems.Problem:
-    page: errors.Page | None = getattr(response, "page", None)
+    page: Page | None = getattr(response, "page", None)
     if code := getattr(response, "problem", None):
         return problems.Problem(code, str(page.text) if page else "")
     if getattr(request, "second_factor_missing", False):
@@ -202,5 +203,5 @@ class UnavailableMiddleware:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if isinstance(exception, LimitReached):
             return errors.too_many(request, exception.wait)
-        outage = errors.outage_behind(exception)
+        outage = outages.outage_behind(exception)
         return errors.unavailable(request, outage) if outage else None

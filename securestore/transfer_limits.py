@@ -25,7 +25,7 @@ from accounts import limits, lockouts
 from accounts.outside import capability, is_outside
 from files.web.transfers.bodies import is_tus
 from runtime.connections import release
-from securestore import errors, metrics
+from securestore import error_pages, errors, metrics
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -239,7 +239,7 @@ def leave(request: HttpRequest) -> None:
 
 def refusal(request: HttpRequest, refused: NoPlace, *, plain: bool) -> HttpResponse:
     """The answer to who found no place; one's own limit is in the audit log."""
-    page = errors.too_many_transfers(refused.number, is_own=refused.is_own)
+    page = error_pages.too_many_transfers(refused.number, is_own=refused.is_own)
     if refused.is_own:
         person: Any = request.user if request.user.is_authenticated else None
         new = limits.is_news(f"transfers:{whose(request)}", TOLD_FOR)

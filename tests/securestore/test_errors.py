@@ -16,7 +16,6 @@ from django.urls import path
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
-from files.crypto.errors import Damaged
 from files.errors import TooBusy
 from files.storage import StoreUnavailable
 from runtime.slots import TooBusy as NoSlot
@@ -269,23 +268,3 @@ def test_a_session_that_cannot_be_saved_is_an_outage(client: Client, alice: User
         response = client.get("/touch-the-session")
     assert response.status_code == 503
     assert response["Retry-After"] == "5"
-
-
-def test_outages_are_found_behind_what_was_raised_last() -> None:
-    outage = StoreUnavailable("put")
-    error = RuntimeError()
-    error.__cause__ = ValueError()
-    error.__cause__.__context__ = outage
-    assert errors.outage_behind(error) is outage
-    error.__cause__.__suppress_context__ = True
-    assert errors.outage_behind(error) is None
-    assert errors.outage_behind(None) is None
-    # The store did not keep what an upload wrote.
-    damaged = Damaged("frame 0 is another frame")
-    assert errors.outage_behind(damaged) is damaged
-
-
-def test_a_loop_of_causes_ends() -> None:
-    first, second = RuntimeError(), RuntimeError()
-    first.__context__, second.__context__ = second, first
-    assert errors.outage_behind(first) is None
