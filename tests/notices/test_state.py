@@ -17,7 +17,7 @@ from files.administration import dashboard
 from notices import mail, state
 from notices.models import Mail
 from runtime.findings import Level
-from securestore import diagnosis
+from securestore.diagnosis import surroundings
 from tests.mails import delivered
 
 pytestmark = pytest.mark.django_db
@@ -30,7 +30,7 @@ def row(settings: Settings) -> Mail:
 
 
 def told() -> tuple[Level, str]:
-    [line] = diagnosis.check_mails()
+    [line] = surroundings.check_mails()
     return line.level, line.said
 
 

@@ -19,7 +19,7 @@ from files.recovery import database_closing
 from files.vault import storing
 from runtime import database_state
 from runtime.findings import Level
-from securestore import diagnosis
+from securestore.diagnosis import database
 
 pytestmark = pytest.mark.django_db
 
@@ -114,11 +114,11 @@ def test_every_table_that_is_moved_is_shut(alice: User, record: FileRecord) -> N
 
 
 def test_what_keeps_it_closed_is_ours_and_doctor_says_why(alice: User) -> None:
-    [line] = diagnosis.check_service()
+    [line] = database.check_service()
     assert line.level == Level.OK
     database_closing.close(uuid4(), "elsewhere")
     assert triggers.foreign() == []
-    [line] = diagnosis.check_service()
+    [line] = database.check_service()
     assert (line.level, "closed" in line.said) == (Level.FAIL, True)
     database_closing.reopen()
     assert triggers.foreign() == []

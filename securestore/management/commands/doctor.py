@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from files.upkeep import diagnosis as vaults
 from runtime.findings import Level, examine
-from securestore import diagnosis
+from securestore.diagnosis import probes
 
 
 class Command(BaseCommand):
@@ -26,7 +26,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         lines = []
-        for line in examine(chain(diagnosis.probes(), vaults.probes())):
+        for line in examine(chain(probes.probes(), vaults.probes())):
             lines.append(line)
             if not options["json"]:
                 self.stdout.write(str(line))

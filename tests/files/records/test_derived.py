@@ -24,7 +24,7 @@ from files.records.names import plain_name
 from files.recovery.backups import check_sqlite
 from files.tree import plain_names
 from runtime.findings import Level
-from securestore.diagnosis import check_tree, check_upkeep
+from securestore.diagnosis.agreement import check_tree, check_upkeep
 from tests.audit.databases import as_default
 from tests.files import trees
 from tests.files.test_models import filed

@@ -15,8 +15,10 @@ from django.core.management import CommandError, call_command
 
 from files.upkeep import diagnosis as vaults
 from runtime.findings import Level, Line, Probe
-from securestore import diagnosis
+from securestore.diagnosis import agreement, database, probes, surroundings
 from tests.files.vault.faults import StoreTrouble
+
+MODULES = (agreement, database, surroundings, vaults)
 
 
 def doctor(*arguments: str) -> str:
@@ -30,10 +32,10 @@ def found(monkeypatch: pytest.MonkeyPatch) -> list[Line]:
     """What the probes will say; nothing is looked at."""
     kept: list[Line] = []
 
-    def probes() -> Iterator[tuple[str, Probe]]:
+    def all_of_them() -> Iterator[tuple[str, Probe]]:
         yield "all", lambda: iter(kept)
 
-    monkeypatch.setattr(diagnosis, "probes", probes)
+    monkeypatch.setattr(probes, "probes", all_of_them)
     monkeypatch.setattr(vaults, "probes", lambda: iter(()))
     return kept
 
@@ -71,7 +73,7 @@ def test_it_comes_to_its_end_whatever_is_broken(
 ) -> None:
     StoreTrouble(monkeypatch, s3).begin()
     if broken == "everything":
-        for module in (diagnosis, vaults):
+        for module in MODULES:
             for name in vars(module).copy():
                 if name.startswith("check_"):
                     monkeypatch.setattr(module, name, explode)
@@ -88,7 +90,7 @@ def explode() -> Iterator[Line]:
     raise RuntimeError("a fault of the doctor's own\nand more of it")
 
 
-@pytest.mark.parametrize("module", [diagnosis, vaults])
+@pytest.mark.parametrize("module", MODULES)
 def test_whatever_is_not_well_has_a_remedy(module: ModuleType) -> None:
     """In the source: no probe can be brought to say all that it might."""
     lines = [
