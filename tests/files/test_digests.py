@@ -22,7 +22,7 @@ from files.models import FileRecord, StoredObject, UploadSession
 from files.rotation import reencryption, rewrapping
 from files.upkeep import verification
 from files.upkeep.verification import Outcome
-from files.vault import opening, removing, resumable, stored_objects, upload_state
+from files.vault import continuing, opening, removing, resumable, stored_objects, upload_state
 from tests.audit.databases import as_default
 from tests.files.conftest import CONTENT, KEY, Store, UseKeys
 
@@ -38,7 +38,7 @@ def in_pieces(owner: User, content: bytes, *cuts: int) -> FileRecord:
     session = resumable.create(owner, name="pieces.bin", length=len(content))
     start, stored = 0, None
     for end in (*cuts, len(content)):
-        with resumable.Continuation(session, start) as turn:
+        with continuing.Continuation(session, start) as turn:
             turn.write(content[start:end])
             stored = turn.settle()
         start = end
@@ -174,7 +174,7 @@ def test_the_state_of_an_upload_is_erased_when_it_is_complete_or_given_up(
     in_pieces(alice, LONG, 300_000)
     assert StoredObject.objects.get().chain is None
     session = resumable.create(alice, name="left.bin", length=10)
-    with resumable.Continuation(session, 0) as turn:
+    with continuing.Continuation(session, 0) as turn:
         turn.write(b"x")
         turn.settle()
     assert StoredObject.objects.get(session=session).chain
@@ -213,7 +213,7 @@ def test_a_thief_of_the_database_cannot_tell_whether_it_is_a_document(
         store(owner, LONG, key=UserKey(KEY))
         for cut in (262_144, 300_000, 8_500_000):
             session = resumable.create(owner, name="going.bin", length=len(LONG))
-            with resumable.Continuation(session, 0) as turn:
+            with continuing.Continuation(session, 0) as turn:
                 turn.write(LONG[:cut])
                 turn.settle()
             session = UploadSession.objects.get(pk=session.pk)

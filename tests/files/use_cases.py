@@ -67,6 +67,7 @@ from files.tree import placing
 from files.upkeep import verification
 from files.vault import (
     batches,
+    continuing,
     counting,
     downloading,
     emptying,
@@ -242,6 +243,8 @@ MODULES: dict[str, str] = {
     "files.upkeep.reconciliation": SUMMARY,
     "files.rotation.reencryption": WALKED,
     "files.vault.resumable": WALKED,
+    "files.vault.continuing": WALKED,
+    "files.vault.upload_leases": WALKED,
     "files.vault.upload_state": WALKED,
     "files.rotation.retirement": WALKED,
     "files.rotation.rewrapping": SUMMARY,
@@ -525,11 +528,11 @@ NO_EVENT: dict[str, str] = {
     ),
     "files.rotation.reencryption.select": READS,
     "files.rotation.reencryption.select_former": READS,
-    "files.vault.resumable.Continuation.write": BYTES,
-    "files.vault.resumable.Continuation.chain": READS,
+    "files.vault.continuing.Continuation.write": BYTES,
+    "files.vault.continuing.Continuation.chain": READS,
     "files.vault.upload_state.chain_of": READS,
     "files.vault.resumable.create": BYTES,
-    "files.vault.resumable.settled": READS,
+    "files.vault.upload_leases.settled": READS,
     "files.rotation.retirement.check_known": READS,
     "files.rotation.retirement.configured_and_retired": READS,
     "files.rotation.retirement.needs_of": READS,
@@ -833,7 +836,7 @@ def _mark(world: World) -> Call:
 
 def _settle(world: World) -> Call:
     session = resumable.create(world.alice, name="new.txt", length=len(CONTENT))
-    turn = resumable.Continuation(session, 0)
+    turn = continuing.Continuation(session, 0)
     turn.write(CONTENT)
 
     def settle() -> None:
@@ -1429,7 +1432,7 @@ WRITES: dict[str, list[Case]] = {
             lambda w: lambda: reencryption.reencrypt(w.record, actor=w.alice),
         )
     ],
-    "files.vault.resumable.Continuation.settle": [Case(Event.FILE_UPLOADED, _settle)],
+    "files.vault.continuing.Continuation.settle": [Case(Event.FILE_UPLOADED, _settle)],
     "files.vault.resumable.terminate": [Case(Event.UPLOAD_ABORTED, _terminate)],
     "files.recovery.database_closing.close": [
         Case(Event.DATABASE_CLOSED, lambda w: lambda: database_closing.close(uuid4(), "elsewhere"))

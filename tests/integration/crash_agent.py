@@ -107,13 +107,13 @@ def store(names: list[str], sizes: list[int]) -> dict[str, Any]:
 def litter(size: int, pruned: str) -> dict[str, Any]:
     """Leave what a sweep has to take: an upload cut off in its middle, one of tus, a deletion."""
     from files.models import StoredObject
-    from files.vault import removing, resumable, storing
+    from files.vault import continuing, removing, resumable, storing
 
     upload = storing.Upload(_alice(), name="cut.bin", at_most=size)
     upload.write(bytes(size))
     upload._writer.release()
     session = resumable.create(_alice(), name="left.bin", length=size)
-    with resumable.Continuation(session, 0) as turn:
+    with continuing.Continuation(session, 0) as turn:
         turn.write(bytes(300_000))
         turn.settle()
     record = storing.store(_alice(), [b"deleted"], name="deleted.bin")

@@ -26,9 +26,10 @@ from accounts.models import User
 from files.rotation import reencryption
 from runtime import clock
 from files.upkeep import sweeping, verification_queue
-from files.vault import resumable, storing
+from files.errors import UploadBusy
+from files.vault import continuing, resumable, storing, upload_leases
 from files.models import FileRecord, StoredObject, UploadSession, VerificationClaim
-resumable.PATIENCE = 0.1
+upload_leases.PATIENCE = 0.1
 alice = User.objects.get(username="alice")
 
 def ready():
@@ -38,7 +39,7 @@ def ready():
 HOLD = {
     "upload": """
 session = resumable.create(alice, name="upload", length=2_000_000)
-with resumable.Continuation(session, 0) as turn:
+with continuing.Continuation(session, 0) as turn:
     turn.write(bytes(1000))
     turn._update()
     ready()
@@ -47,7 +48,7 @@ with resumable.Continuation(session, 0) as turn:
 """,
     "first": """
 session = resumable.create(alice, name="first", length=5, leased=True)
-with resumable.Continuation(session, 0, first=True) as turn:
+with continuing.Continuation(session, 0, first=True) as turn:
     ready()
     turn.write(bytes(5))
     assert turn.settle() is not None
@@ -74,8 +75,8 @@ assert not VerificationClaim.objects.exists()
 TRY = {
     "upload": """
 try:
-    resumable.Continuation(UploadSession.objects.select_related("object").get(), 0)
-except resumable.UploadBusy:
+    continuing.Continuation(UploadSession.objects.select_related("object").get(), 0)
+except UploadBusy:
     print("left alone")
 assert sweeping.sweep() == sweeping.Swept()
 """,

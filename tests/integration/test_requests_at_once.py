@@ -19,7 +19,7 @@ from files.errors import FileTooLarge, RequestFull, TooManyUploads
 from files.models import FileRecord, FileRequest, Sender, StoredObject
 from files.sharing import requests
 from files.tree import placing
-from files.vault import outside, resumable, storing
+from files.vault import continuing, outside, resumable, storing
 from files.vault.destinations import Destination
 from tests.audit.databases import as_default, migrate_all
 from tests.files.asked import sender_of
@@ -51,7 +51,7 @@ def in_pieces(sender: Sender) -> object:
     """By tus: its length is told before."""
     to = Destination.through(sender)
     session = resumable.create(_maker(sender), name="a", length=SIZE, destination=to)
-    with resumable.Continuation(session, 0) as turn:
+    with continuing.Continuation(session, 0) as turn:
         turn.write(CONTENT)
         return turn.settle()
 

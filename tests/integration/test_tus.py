@@ -24,7 +24,7 @@ from accounts.models import User
 from files.crypto.stream import FRAME_PAYLOAD, frames_per_part
 from files.models import FileRecord, StoredObject, UploadSession
 from files.upkeep import sweeping
-from files.vault import opening, resumable, stored_objects
+from files.vault import continuing, opening, resumable, stored_objects
 from tests.conftest import Weed
 from tests.integration.cutting import CuttingProxy
 from tests.integration.tus import Client, Server, upload_with_cuts
@@ -185,7 +185,7 @@ def test_the_second_patch_at_once_is_423(client: Client, server: Server) -> None
 
 def _send(session: UploadSession, content: bytes, stop: int) -> FileRecord | None:
     session = UploadSession.objects.select_related("object").get(pk=session.pk)
-    with resumable.Continuation(session, session.offset) as turn:
+    with continuing.Continuation(session, session.offset) as turn:
         turn.write(content[session.offset : stop])
         return turn.settle()
 
@@ -212,7 +212,7 @@ def test_parts_sent_twice_become_one_file(real_store: S3Client, alice: User) -> 
     """Bytes whose checksum was wrong are in parts that the right ones replace."""
     content = bytes_of(12, 2 * PART + 4 * FRAME_PAYLOAD)
     session = resumable.create(alice, name="file.bin", length=len(content))
-    with resumable.Continuation(session, 0, provisional=True) as turn:
+    with continuing.Continuation(session, 0, provisional=True) as turn:
         turn.write(b"?" * len(content))
     record = _send(session, content, len(content))
     assert record is not None

@@ -58,7 +58,7 @@ from files.models import (
 from files.records.names import BadName
 from files.sharing import denials
 from files.tree import placing
-from files.vault import held, resumable, upload_state, versions
+from files.vault import continuing, held, resumable, upload_leases, upload_state, versions
 from files.vault.destinations import Destination
 from files.web.requested import principal_of
 from files.web.transfers import structured
@@ -310,7 +310,7 @@ def _through(sender: Sender, metadata: dict[str, str]) -> tuple[User, Destinatio
 
 def head(request: HttpRequest, upload_id: uuid.UUID, sender: Sender | None = None) -> HttpResponse:
     """HEAD: how many bytes are safe, and which: their content chain."""
-    session = resumable.settled(session_of(request, upload_id, sender))
+    session = upload_leases.settled(session_of(request, upload_id, sender))
     response = _state(session, _file_of(session), status=200, chain=_chain_of(session))
     if session.length is None:
         response["Upload-Defer-Length"] = "1"
@@ -374,7 +374,7 @@ def _receive(
         )
     digest, checksum = _checksum(request)
     expected_chain = _chain(request, EXPECTED)
-    with resumable.Continuation(
+    with continuing.Continuation(
         session,
         offset,
         length=length,

@@ -15,7 +15,7 @@ from pytest_django import Settings
 
 from accounts.models import User
 from files.models import FileRecord, StoredObject, UploadSession
-from files.vault import resumable
+from files.vault import upload_leases
 from tests.files.fuzz.amount import examples
 from tests.hostile import hostile
 
@@ -80,7 +80,7 @@ versions = st.sampled_from(["1.0.0"] * 20 + ["1.0.1", "", NONE])
 
 @pytest.fixture
 def uploader(alice: User, s3: S3Client, monkeypatch: pytest.MonkeyPatch) -> Client:
-    monkeypatch.setattr(resumable, "PATIENCE", 0.0)
+    monkeypatch.setattr(upload_leases, "PATIENCE", 0.0)
     client = Client()
     client.force_login(alice)
     return client

@@ -29,7 +29,7 @@ from files.rotation import reencryption, rewrapping
 from files.rotation.reencryption import reencrypt
 from files.storage import EncryptedS3Storage, parts
 from files.upkeep import sweeping
-from files.vault import opening, removing, resumable, stored_objects, storing
+from files.vault import continuing, opening, removing, resumable, stored_objects, storing
 from runtime import leases
 from tests.files.conftest import CONTENT, PASSPHRASE, Store, UseKeys
 from tests.files.vault.faults import PART, read
@@ -154,7 +154,7 @@ def test_quotas_are_not_charged_twice(store: Store, alice: User) -> None:
 
 def test_the_client_of_a_resumable_upload_can_still_ask(alice: User, s3: S3Client) -> None:
     session = resumable.create(alice, name="a", length=3)
-    with resumable.Continuation(session, 0) as turn:
+    with continuing.Continuation(session, 0) as turn:
         turn.write(b"abc")
         record = turn.settle()
     assert record is not None

@@ -14,7 +14,7 @@ from accounts.models import User
 from files.errors import UploadLost
 from files.models import FileRecord, KeptAnswer, StoredObject
 from files.upkeep import sweeping
-from files.vault import removing, resumable, stored_objects, storing
+from files.vault import continuing, removing, resumable, stored_objects, storing
 from tests.files.conftest import CONTENT, Store
 from tests.files.vault.faults import PART, StoreTrouble, read
 
@@ -90,7 +90,7 @@ def test_an_upload_with_a_byte_and_one_by_form_do_not(
     alice: User, abandoned: StoredObject, settings: Any
 ) -> None:
     upload = resumable.create(alice, name="begun", length=10)
-    with resumable.Continuation(upload, 0) as turn:
+    with continuing.Continuation(upload, 0) as turn:
         turn.write(b"x")
         turn.settle()
     age(writing=settings.EMPTY_UPLOAD_EXPIRY)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 import pytest
@@ -60,3 +62,21 @@ def flip(s3: S3Client, bucket: str, name: str, at: int) -> None:
 def cut(s3: S3Client, bucket: str, name: str) -> None:
     raw = s3.get_object(Bucket=bucket, Key=name)["Body"].read()
     s3.put_object(Bucket=bucket, Key=name, Body=raw[:-1])
+
+
+@contextmanager
+def store_fails(call: int) -> Iterator[list[str]]:
+    """From the n-th call on, the store cannot be reached."""
+    made: list[str] = []
+    client = stored_objects.storage().client
+
+    def refuse(model: Any, **_: Any) -> None:
+        made.append(model.name)
+        if len(made) >= call:
+            raise EndpointConnectionError(endpoint_url="http://store.invalid")
+
+    client.meta.events.register("before-call.s3", refuse)
+    try:
+        yield made
+    finally:
+        client.meta.events.unregister("before-call.s3", refuse)

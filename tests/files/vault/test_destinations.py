@@ -15,9 +15,9 @@ from files.folders import trash
 from files.models import Conflict, FileRecord, Folder, Grant, StoredObject
 from files.tree import placing
 from files.vault import emptying, removing, resumable, storing
+from files.vault.continuing import Continuation
 from files.vault.destinations import Destination
 from files.vault.purging import Ending
-from files.vault.resumable import Continuation
 from tests.files.conftest import CONTENT, Store, give
 from tests.files.vault.faults import read
 

@@ -14,7 +14,7 @@ from files.access import Person, folders_visible_to, visible_to, waiting_for
 from files.errors import FileTooLarge, RequestFull, RequestOver, TooManyUploads, UploadLost
 from files.models import FileRecord, FileRequest, Folder, Received, Sender, StoredObject
 from files.sharing import requests
-from files.vault import outside, resumable, storing
+from files.vault import continuing, outside, resumable, storing
 from files.vault.destinations import Destination
 from tests.files.asked import ask, folder_of, sender_of
 
@@ -95,7 +95,7 @@ def test_unfinished_uploads_count(alice: User, settings: Any) -> None:
         resumable.create(maker, name="a", length=1, destination=other)
     # They are not the maker's own.
     resumable.create(maker, name="a", length=4)
-    with resumable.Continuation(begun[0], 0) as turn:
+    with continuing.Continuation(begun[0], 0) as turn:
         turn.write(b"1234")
         record = turn.settle()
     assert record is not None
@@ -111,7 +111,7 @@ def test_a_request_that_ends_refuses_what_is_on_its_way(alice: User) -> None:
     upload = storing.Upload(maker, name="a", destination=Destination.through(sender))
     session = resumable.create(maker, name="b", length=8, destination=Destination.through(sender))
     upload.write(b"1234")
-    with resumable.Continuation(session, 0) as turn:
+    with continuing.Continuation(session, 0) as turn:
         turn.write(b"1234")
         assert requests.end(request, actor=alice)
         turn.write(b"5678")

@@ -16,7 +16,7 @@ from pytest_django.fixtures import Settings
 
 from files.errors import FileTooLarge, QuotaExceeded, TooManyUploads, UploadLost
 from files.models import FileRecord, StoredObject, UploadSession, Usage
-from files.vault import removing, resumable, storing
+from files.vault import continuing, removing, resumable, storing
 from files.vault.quota import STILL, Allowance
 from tests.files.test_models import filed
 
@@ -121,7 +121,7 @@ def test_a_person_may_have_a_quota_of_their_own(limited: User) -> None:
 
 def test_resumable_uploads_count_while_they_are_under_way(limited: User, s3: S3Client) -> None:
     session = resumable.create(limited, name="a", length=9_000)
-    with resumable.Continuation(session, 0) as turn:
+    with continuing.Continuation(session, 0) as turn:
         turn.write(b"x" * 8_000)
         turn.settle()
     with pytest.raises(QuotaExceeded):
@@ -192,7 +192,7 @@ def test_what_is_announced_counts_while_it_moves(limited: User, s3: S3Client) ->
 
 def test_what_stands_still_keeps_only_what_it_has_received(limited: User, s3: S3Client) -> None:
     upload = resumable.create(limited, name="a", length=9_000)
-    with resumable.Continuation(upload, 0) as turn:
+    with continuing.Continuation(upload, 0) as turn:
         turn.write(bytes(1_000))
         turn.settle()
     reserved = StoredObject.objects.get().reserved
@@ -201,13 +201,13 @@ def test_what_stands_still_keeps_only_what_it_has_received(limited: User, s3: S3
     resumable.create(limited, name="b", length=QUOTA - reserved)
     # Its room has been taken meanwhile: it is asked for anew when it goes on.
     upload.refresh_from_db()
-    with resumable.Continuation(upload, 1_000) as turn, pytest.raises(QuotaExceeded):
+    with continuing.Continuation(upload, 1_000) as turn, pytest.raises(QuotaExceeded):
         turn.write(bytes(8_000))
 
 
 def test_a_complete_upload_counts_once(limited: User, s3: S3Client) -> None:
     upload = resumable.create(limited, name="a", length=6_000)
-    with resumable.Continuation(upload, 0) as turn:
+    with continuing.Continuation(upload, 0) as turn:
         turn.write(bytes(6_000))
         assert turn.settle()
     Allowance(limited).check(4_000)
@@ -243,7 +243,7 @@ def test_uploads_that_are_over_do_not_count(alice: User, s3: S3Client, settings:
         resumable.create(alice, name="a", length=1)
         StoredObject.objects.update(state_changed_at=timezone.now() - age)
     upload = resumable.create(alice, name="a", length=1)
-    with resumable.Continuation(upload, 0) as turn:
+    with continuing.Continuation(upload, 0) as turn:
         turn.write(b"x")
         turn.settle()
     resumable.create(alice, name="b", length=1)

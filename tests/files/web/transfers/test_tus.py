@@ -30,10 +30,17 @@ from files.models import FileRecord, HeldKey, StoredObject, UploadSession
 from files.rotation import rewrapping
 from files.sharing import denials
 from files.upkeep import sweeping
-from files.vault import held, opening, removing, resumable, stored_objects
+from files.vault import (
+    continuing,
+    held,
+    opening,
+    removing,
+    stored_objects,
+    upload_leases,
+)
 from files.web.transfers import structured, tus
 from tests.files.conftest import UseKeys
-from tests.files.vault.test_resumable import store_fails
+from tests.files.vault.faults import store_fails
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client
@@ -46,7 +53,7 @@ BYTES = {"content_type": tus.CONTENT_TYPE}
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch, s3: S3Client) -> None:
     """Nobody else ends a turn within these tests: do not wait for it."""
-    monkeypatch.setattr(resumable, "PATIENCE", 0.0)
+    monkeypatch.setattr(upload_leases, "PATIENCE", 0.0)
 
 
 class Tus:
@@ -371,7 +378,7 @@ def test_a_chunked_body_is_411(client: Tus) -> None:
 
 def test_a_second_patch_at_once_is_423(client: Tus) -> None:
     url = client.begin()
-    with resumable.Continuation(UploadSession.objects.get(), 0) as first:
+    with continuing.Continuation(UploadSession.objects.get(), 0) as first:
         first.write(CONTENT[:10])
         answer = client.patch(url, CONTENT)
         assert answer.status_code == 423
