@@ -37,10 +37,11 @@ from files.storage.errors import (
     is_missing,
     store_errors,
 )
+from files.storage.object_requests import discard
 from files.storage.progress import Progress, SealedObject
 from files.storage.ranges import get_range
 from files.storage.reader import ObjectReader
-from files.storage.writer import ObjectWriter, discard
+from files.storage.writer import ObjectWriter
 from runtime.aws_errors import has_no_words
 
 if TYPE_CHECKING:

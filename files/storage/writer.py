@@ -13,22 +13,17 @@ what does not fill a frame as a *carry*, which is small and which the caller kee
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Self, cast
+from typing import TYPE_CHECKING, Self
 
 from files.crypto.carry import open_carry, seal_carry
-from files.crypto.digests import ContentChain, Digesting, Digests, open_state, seal_state
-from files.crypto.errors import Damaged, StreamTooLong
+from files.crypto.errors import StreamTooLong
 from files.crypto.stream import (
     FRAME_LENGTH,
     FRAME_PAYLOAD,
     MAX_PARTS,
     PART_FRAMES,
-    TRAILER_LENGTH,
     Context,
     Encryptor,
     derive_keys,
@@ -36,31 +31,15 @@ from files.crypto.stream import (
     object_length,
 )
 from files.crypto.tokens import Buffer
-from files.storage.body import BufferBody
-from files.storage.errors import (
-    ObjectMissing,
-    PreconditionFailed,
-    StoreError,
-    StoreUnavailable,
-    may_still_happen,
-    store_errors,
-)
+from files.storage.digesting import DigestsBeside
+from files.storage.object_requests import ObjectRequests
 from files.storage.parts import Parts
 from files.storage.progress import Progress, SealedObject
-from files.storage.ranges import get_range
 from files.storage.reader import ObjectReader
-from files.storage.tails import CONTENT_TYPE, fetch, put
+from files.storage.tails import fetch, put
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
-
-log = logging.getLogger(__name__)
-
-_WORTH_A_THREAD = 64 * 1024
-"""Bytes that are digested beside their encryption; fewer are faster done at once."""
-
-_DIGESTED_TOGETHER = 4
-"""Chunks that are handed to that thread at once: to wake it takes as long as to digest some."""
 
 
 class ObjectWriter:
@@ -113,21 +92,15 @@ class ObjectWriter:
             size=size if exact else None,
             part_frames=before.part_frames,
         )
-        self._digesting = self._begin_digests(before, whole=whole)
-        self._to_digest: list[bytes] = []
-        self._digested: Future[None] | None = None
+        self._digests = DigestsBeside(dek, context, before, whole=whole)
         if before.carry:
             carried = open_carry(dek, context, before.frames, before.carry)
             self._encryptor.update(carried)
-            self._digesting.update(carried)
+            self._digests.take(carried, None)
         # Parts of huge files are larger than those that the shared buffers are meant for.
         may_share = before.part_frames == PART_FRAMES
-        self._parts = Parts(self._upload_part, etags=before.etags, may_share=may_share)
-        self._multipart_id = before.multipart_id
-        self._multipart_begun = bool(before.multipart_id)
-        self._sent = False
-        self._confirmed = False
-        self._in_doubt = False
+        self._requests = ObjectRequests(client, bucket, name, multipart_id=before.multipart_id)
+        self._parts = Parts(self._requests.upload_part, etags=before.etags, may_share=may_share)
         self._open = True
 
     @property
@@ -138,13 +111,13 @@ class ObjectWriter:
     @property
     def chain(self) -> bytes | None:
         """The content chain of the plaintext taken so far; None where its beginning has none."""
-        digests = self._digests()
+        digests = self._digests.digests()
         return digests.chain if digests else None
 
     @property
     def in_doubt(self) -> bool:
         """Whether the object may still appear, though it could not be committed."""
-        return self._in_doubt
+        return self._requests.in_doubt
 
     def write(self, data: Buffer) -> int:
         """Take the next bytes of plaintext; chunks may have any length.
@@ -154,10 +127,10 @@ class ObjectWriter:
         """
         if not self._open:
             raise ValueError("the writer is closed")
-        changes = self._digest(data)
+        changes = self._digests.take(data, self._parts.pool)
         self._encryptor.update(data)
         if changes:
-            self._finish_digesting()
+            self._digests.finish()
         if self._used >= self._part_length:
             # Frames come a few at a time: the next ones may be long in coming.
             self._send_part()
@@ -175,13 +148,14 @@ class ObjectWriter:
         if not self._open:
             raise ValueError("the writer is closed")
         self._encryptor.finish()
-        if self._multipart_id:
+        if self._requests.multipart_id:
             while self._used:
                 self._send_part()
             self._wait(tell=False)
-            self._complete()
+            self._requests.complete(self._parts.etags)
         else:
-            self._put()
+            self._fetch_tails()
+            self._requests.put(self._part, self._used)
         etag = self._verify()
         self._close()
         size = self._encryptor.size
@@ -191,7 +165,7 @@ class ObjectWriter:
             object_length(size),
             etag,
             self._encryptor.commitment,
-            self._digests(),
+            self._digests.digests(),
         )
 
     def suspend(self) -> Progress:
@@ -217,12 +191,12 @@ class ObjectWriter:
         self._close()
         return Progress(
             self._part_frames,
-            self._multipart_id,
+            self._requests.multipart_id,
             tuple(self._parts.etags),
             tails,
             sealed,
             offset,
-            self._chain_after(frames),
+            self._digests.chain_after(frames),
         )
 
     def release(self) -> None:
@@ -240,15 +214,8 @@ class ObjectWriter:
             return False
         # This lets the part in flight land, or the store would keep it after the abort.
         self._close()
-        # A multipart upload whose id never arrived can only be found by listing.
-        known = self._multipart_begun == bool(self._multipart_id)
-        try:
-            ours = self._is_ours()
-        except StoreError as error:
-            log.warning("left for the sweep: %s (%s)", self._name, error)
-            ours = known = False
-        gone = discard(self._client, self._bucket, self._name, self._multipart_id, whole=ours)
-        return gone and known
+        trailer = self._context.encode() + self._keys.commitment
+        return self._requests.take_back(trailer, object_length(self._encryptor.size))
 
     def __enter__(self) -> Self:
         return self
@@ -260,69 +227,6 @@ class ObjectWriter:
         traceback: TracebackType | None,
     ) -> None:
         self.abort()
-
-    # Digesting
-
-    def _begin_digests(self, before: Progress, *, whole: bool) -> Digesting:
-        if not before.offset:
-            return Digesting(ContentChain(), from_the_start=whole)
-        if not before.chain:
-            return Digesting(None, from_the_start=False)
-        state = open_state(self._dek, self._context, before.frames, before.chain)
-        return Digesting(ContentChain(before.frames, state), from_the_start=False)
-
-    def _digest(self, data: Buffer) -> bool:
-        """Digest the next bytes, of a large object beside their encryption and the next ones' way.
-
-        One thread of the pool is never taken by a part. Whether it is still at work on memory that
-        its owner may change: then it has to be waited for.
-        """
-        pool = self._parts.pool
-        if pool is None or len(data) < _WORTH_A_THREAD:
-            self._finish_digesting()
-            self._digesting.update(data)
-        elif isinstance(data, bytes):
-            self._to_digest.append(data)
-            if len(self._to_digest) == _DIGESTED_TOGETHER:
-                together, self._to_digest = self._to_digest, []
-                self._wait_for_digests()
-                self._digested = pool.submit(self._digest_all, together)
-        else:
-            self._finish_digesting()
-            self._digested = pool.submit(self._digesting.update, data)
-            return True
-        return False
-
-    def _digest_all(self, chunks: list[bytes]) -> None:
-        for chunk in chunks:
-            self._digesting.update(chunk)
-
-    def _wait_for_digests(self) -> None:
-        if self._digested is not None:
-            self._digested.result()
-            self._digested = None
-
-    def _finish_digesting(self) -> None:
-        """Digest all that was taken so far."""
-        self._wait_for_digests()
-        self._digest_all(self._to_digest)
-        self._to_digest.clear()
-
-    def _digests(self) -> Digests | None:
-        self._finish_digesting()
-        return self._digesting.digests()
-
-    def _chain_after(self, frames: int) -> bytes:
-        """The content chain of the first `frames` frames, sealed."""
-        self._wait_for_digests()
-        chain = self._digesting.chain
-        if chain is None:
-            return b""
-        if chain.slices < frames:
-            self._finish_digesting()
-        return seal_state(self._dek, self._context, frames, chain.after(frames))
-
-    # Sending
 
     def _reserve(self, length: int) -> memoryview:
         if self._used >= self._part_length:
@@ -338,8 +242,8 @@ class ObjectWriter:
 
     def _send_part(self) -> None:
         """Hand the full buffer to a thread that sends it, and go on with another one."""
-        if not self._multipart_begun:
-            self._create()
+        if not self._requests.multipart_begun:
+            self._begin_multipart()
         self._make_room()
         self._fetch_tails()
         if self._parts.next_number > MAX_PARTS:
@@ -352,22 +256,6 @@ class ObjectWriter:
         self._part[: len(beyond)] = beyond
         self._used = len(beyond)
         self._parts.send(body, length)
-
-    def _upload_part(self, number: int, buffer: bytearray, length: int) -> str:
-        """On a thread of its own: the part's ETag."""
-        with (
-            memoryview(buffer)[:length] as part,
-            BufferBody(part) as body,
-            store_errors("upload a part"),
-        ):
-            answer = self._client.upload_part(
-                Bucket=self._bucket,
-                Key=self._name,
-                UploadId=self._multipart_id,
-                PartNumber=number,
-                Body=cast("IO[bytes]", body),
-            )
-        return answer["ETag"]
 
     def _make_room(self) -> None:
         self._arrive(timeout=0)
@@ -388,15 +276,13 @@ class ObjectWriter:
             self._on_progress(
                 Progress(
                     self._part_frames,
-                    self._multipart_id,
+                    self._requests.multipart_id,
                     tuple(self._parts.etags),
                     offset=frames * FRAME_PAYLOAD,
-                    chain=self._chain_after(frames),
+                    chain=self._digests.chain_after(frames),
                 )
             )
-        if self._digesting.chain is not None:
-            self._wait_for_digests()
-            self._digesting.chain.forget(frames)
+        self._digests.forget(frames)
 
     def _fetch_tails(self) -> None:
         """Bring the tails' frames. They stay until the caller has noted that the part is safe."""
@@ -412,62 +298,10 @@ class ObjectWriter:
         )
         self._tails, self._in_tails = (), 0
 
-    def _create(self) -> None:
-        self._multipart_begun = True
-        with store_errors("begin a multipart upload"):
-            answer = self._client.create_multipart_upload(
-                Bucket=self._bucket, Key=self._name, ContentType=CONTENT_TYPE
-            )
-        self._multipart_id = answer["UploadId"]
+    def _begin_multipart(self) -> None:
+        self._requests.begin_multipart()
         if self._on_multipart is not None:
-            self._on_multipart(self._multipart_id)
-
-    def _complete(self) -> None:
-        with self._verified_anyway(), store_errors("complete the upload"):
-            self._client.complete_multipart_upload(
-                Bucket=self._bucket,
-                Key=self._name,
-                UploadId=self._multipart_id,
-                MultipartUpload={
-                    "Parts": [
-                        {"ETag": etag, "PartNumber": number}
-                        for number, etag in enumerate(self._parts.etags, start=1)
-                    ]
-                },
-                IfNoneMatch="*",
-            )
-
-    def _put(self) -> None:
-        self._fetch_tails()
-        with (
-            memoryview(self._part)[: self._used] as whole,
-            BufferBody(whole) as body,
-            self._verified_anyway(),
-            store_errors("put an object"),
-        ):
-            self._client.put_object(
-                Bucket=self._bucket,
-                Key=self._name,
-                Body=cast("IO[bytes]", body),
-                ContentType=CONTENT_TYPE,
-                IfNoneMatch="*",
-            )
-
-    @contextmanager
-    def _verified_anyway(self) -> Iterator[None]:
-        """Make the object, or doubt it: the check of the object itself decides.
-
-        A lost answer makes boto3 ask again, and the second time the upload is gone or the name
-        taken, by ourselves.
-        """
-        self._sent = True
-        try:
-            with suppress(ObjectMissing, PreconditionFailed):
-                yield
-                self._confirmed = True
-        except StoreUnavailable as error:
-            self._in_doubt = may_still_happen(error)
-            raise
+            self._on_multipart(self._requests.multipart_id)
 
     def _verify(self) -> str:
         """Read the last frame and the trailer back; return the object's ETag."""
@@ -481,39 +315,7 @@ class ObjectWriter:
         ) as reader:
             return reader.check_end()
 
-    def _is_ours(self) -> bool:
-        """Whether there is an object under our name that we wrote. Raises StoreError."""
-        if self._confirmed or not self._sent:
-            return self._confirmed
-        end = object_length(self._encryptor.size)
-        start = end - TRAILER_LENGTH
-        with (
-            suppress(ObjectMissing, Damaged),
-            get_range(self._client, self._bucket, self._name, start, end) as answer,
-        ):
-            trailer = self._context.encode() + self._keys.commitment
-            return answer.read_exactly(TRAILER_LENGTH) == trailer
-        return False
-
     def _close(self) -> None:
         self._open = False
         self._parts.close()
         self._part = bytearray()
-
-
-def discard(client: S3Client, bucket: str, name: str, multipart_id: str, *, whole: bool) -> bool:
-    """Abort the multipart upload, if there is one, and delete the object if it may exist.
-
-    Returns whether the store confirmed that nothing is left; never raises.
-    """
-    try:
-        if multipart_id:
-            with suppress(ObjectMissing), store_errors("abort a multipart upload"):
-                client.abort_multipart_upload(Bucket=bucket, Key=name, UploadId=multipart_id)
-        if whole:
-            with suppress(ObjectMissing), store_errors("delete an object"):
-                client.delete_object(Bucket=bucket, Key=name)
-    except (StoreError, Damaged) as error:
-        log.warning("left for the sweep: %s (%s)", name, error)
-        return False
-    return True

@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import threading
 import tracemalloc
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
+from contextlib import ExitStack
 
 import pytest
-from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError
+from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from files.crypto.digests import digest_all
 from files.crypto.errors import CryptoError, Damaged, StreamTooLong
 from files.crypto.stream import FRAME_LENGTH, frames_per_part, object_length
 from files.storage import (
     EncryptedS3Storage,
     ObjectMissing,
-    StoreError,
     StoreRefused,
     StoreUnavailable,
+    object_requests,
     parts,
-    writer,
 )
 from files.storage.backend import random_object_name
 from files.storage.body import BufferBody
 from files.storage.parts import AT_ONCE
+from tests.files.storage.failures import CHECK, Point, both, failing
 from tests.files.storage.objects import (
     PART,
     SIZES,
@@ -37,15 +34,11 @@ from tests.files.storage.objects import (
     Hands,
     content,
     decrypted,
-    encrypted,
     new_context,
-    new_key,
     write,
 )
 
 PART_LENGTH = frames_per_part(None) * FRAME_LENGTH
-UNREACHABLE = EndpointConnectionError(endpoint_url="http://store")
-LOST = ConnectionClosedError(endpoint_url="http://store")
 LARGE = 2 * PART + F + 3
 
 
@@ -118,7 +111,7 @@ def buffers(monkeypatch: pytest.MonkeyPatch) -> list[object]:
             super().__init__(buffer)
             sent.append(buffer.obj)
 
-    monkeypatch.setattr(writer, "BufferBody", Watched)
+    monkeypatch.setattr(object_requests, "BufferBody", Watched)
     return sent
 
 
@@ -241,37 +234,14 @@ def test_a_writer_is_used_once(storage: EncryptedS3Storage, hands: Hands) -> Non
 
 
 # --- All or nothing ---------------------------------------------------------------------------
-@dataclass(frozen=True)
-class Point:
-    """A call of the store at which a write may fail."""
-
-    operation: str
-    first: int = 1
-    # Who checks the object asks again when a connection breaks.
-    times: int = 1
-
-    def __str__(self) -> str:
-        return f"{self.operation} {self.first}"
 
 
-CHECK = Point("GetObject", times=3)
 LARGE_POINTS = [
     Point("CreateMultipartUpload"),
     *(Point("UploadPart", number) for number in (1, 2, 3)),
     Point("CompleteMultipartUpload"),
     CHECK,
 ]
-both = pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-
-
-def failing(hands: Hands, point: Point, *, after: bool) -> AbstractContextManager[None]:
-    return hands.failing(
-        point.operation,
-        LOST if after else UNREACHABLE,
-        first=point.first,
-        times=point.times,
-        after=after,
-    )
 
 
 @both
@@ -360,60 +330,6 @@ def test_a_writer_that_has_failed_takes_no_more(storage: EncryptedS3Storage, han
     assert hands.traces(name) == []
 
 
-def test_an_abort_that_the_store_did_not_hear_is_left_for_the_sweep(
-    storage: EncryptedS3Storage, hands: Hands
-) -> None:
-    name = random_object_name()
-    writer = storage.writer(name, dek=os.urandom(32), context=new_context())
-    writer.write(content(PART + F + 1))
-    with hands.failing("AbortMultipartUpload", UNREACHABLE):
-        assert not writer.abort()
-    assert hands.traces(name) == [f"upload of {name}"]
-    assert storage.discard(name)
-    assert hands.traces(name) == []
-
-
-# --- Nobody else's object ---------------------------------------------------------------------
-@pytest.mark.parametrize("size", [0, F + 1, PART + F], ids=["empty", "put", "multipart"])
-@pytest.mark.parametrize("same_length", [False, True])
-def test_an_object_that_has_the_name_already_stays(
-    storage: EncryptedS3Storage, hands: Hands, size: int, same_length: bool
-) -> None:
-    name = random_object_name()
-    theirs = encrypted(new_key(size if same_length else 7), content(size if same_length else 7))
-    hands.put(name, theirs)
-    with pytest.raises(Damaged):
-        write(storage, [content(size)], name=name)
-    assert hands.traces(name) == [name]
-    assert hands.get(name) == theirs
-
-
-@both
-@pytest.mark.parametrize("size", [1, PART + F], ids=["put", "multipart"])
-def test_it_stays_also_when_the_store_did_not_say_so(
-    storage: EncryptedS3Storage, hands: Hands, size: int, after: bool
-) -> None:
-    name, theirs = random_object_name(), encrypted(new_key(size), content(size))
-    hands.put(name, theirs)
-    last = Point("PutObject" if size == 1 else "CompleteMultipartUpload")
-    with failing(hands, last, after=after), pytest.raises(StoreError):
-        write(storage, [content(size)], name=name)
-    assert hands.get(name) == theirs
-
-
-def test_whose_it_is_cannot_be_told_when_the_store_is_gone(
-    storage: EncryptedS3Storage, hands: Hands
-) -> None:
-    """The object may be ours: it is left, and the abort says so."""
-    name = random_object_name()
-    writer = storage.writer(name, dek=os.urandom(32), context=new_context())
-    with failing(hands, Point("PutObject"), after=True), pytest.raises(StoreUnavailable):
-        writer.commit()
-    with failing(hands, CHECK, after=False):
-        assert not writer.abort()
-    assert hands.traces(name) == [name]
-
-
 # --- What the store returns -------------------------------------------------------------------
 @pytest.mark.parametrize("size", [0, F + 1, PART + F], ids=["empty", "put", "multipart"])
 @pytest.mark.parametrize("change", ["altered frame", "altered trailer", "cut", "longer", "gone"])
@@ -444,34 +360,3 @@ def test_a_store_that_returns_other_bytes_gets_no_commit(
         write(storage, [content(size)], name=name)
     # The store had confirmed the write, so what lies there is what became of our own object.
     assert hands.traces(name) == []
-
-
-# --- Digests -------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("whole", "length", "changes"),
-    [(True, F, False), (False, F, False), (True, F - 5, False), (False, 170_001, True)],
-)
-def test_digests_are_those_of_all_bytes_whatever_they_come_in(
-    storage: EncryptedS3Storage, *, whole: bool, length: int, changes: bool
-) -> None:
-    """In the middle as well; also where each piece comes in the memory of the one before."""
-    plain, room = content(LARGE), bytearray(length)
-    with storage.writer(
-        random_object_name(), dek=os.urandom(32), context=new_context(), whole=whole
-    ) as writing:
-        for number, start in enumerate(range(0, LARGE, length)):
-            piece = plain[start : start + length]
-            if changes:
-                room[: len(piece)] = piece
-                writing.write(memoryview(room)[: len(piece)])
-                room[:] = bytes(length)
-            else:
-                writing.write(piece)
-            if number in {40, 45}:
-                assert writing.chain == digest_all([plain[: start + len(piece)]]).chain
-        digests = writing.commit().digests
-    assert digests is not None
-    assert digests.chain == digest_all([plain]).chain
-    assert digests.sha256 == (hashlib.sha256(plain).digest() if whole else None)
