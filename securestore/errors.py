@@ -27,8 +27,9 @@ from accounts import lockouts
 from accounts.limits import in_words
 from audit import context
 from files.web import access_requests
-from files.web.transfers import bodies, tus
+from files.web.transfers import bodies
 from files.web.transfers.refuse import NoFilesHere
+from files.web.transfers.tus import protocol as tus
 from runtime import database_state
 from securestore import error_pages, metrics
 from securestore.error_pages import Page

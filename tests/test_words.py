@@ -42,7 +42,7 @@ OF_THE_ADMINISTRATION = {
     "files/sharing/effective_access.py",
 }
 FOR_OTHERS_THAN_PEOPLE = {
-    "files/web/transfers/tus.py": "programs, whose field is called `custody`",
+    "files/web/transfers/tus/operations.py": "programs, whose field is called `custody`",
     "files/sharing/granting.py": "the administration names a grant by its number",
     "files/lists/shared.py": "an error of the code",
     "files/records/derived.py": "names of columns, for operators",

@@ -16,8 +16,8 @@ from accounts.models import User
 from files.errors import AccountClosed
 from files.models import FileRecord, StoredObject, UploadSession
 from files.vault import quota, storing
-from files.web.transfers import tus
-from tests.files.web.transfers.test_tus import Tus
+from files.web.transfers.tus import receiving
+from tests.files.web.transfers.tus.clients import Tus
 
 
 def deactivate(user: User) -> None:
@@ -54,8 +54,8 @@ def test_a_resumable_upload_does_not_go_on(
     alice: User, s3: object, monkeypatch: pytest.MonkeyPatch, recheck: int
 ) -> None:
     monkeypatch.setattr(quota, "RECHECK", recheck)
-    monkeypatch.setattr(tus, "CHUNK", 1)
-    read = tus._read
+    monkeypatch.setattr(receiving, "CHUNK", 1)
+    read = receiving._read
 
     def read_and_deactivate(request: object, size: int) -> bytes:
         deactivate(alice)
@@ -63,7 +63,7 @@ def test_a_resumable_upload_does_not_go_on(
 
     client = Tus(alice)
     address = client.begin(2)
-    monkeypatch.setattr(tus, "_read", read_and_deactivate)
+    monkeypatch.setattr(receiving, "_read", read_and_deactivate)
     answer = client.patch(address, b"ab")
     assert answer.status_code == 410
     assert b"no longer active" in answer.content

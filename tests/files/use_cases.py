@@ -51,15 +51,7 @@ from files.crypto.keyring import generate_master_key
 from files.errors import WrongFileKey
 from files.folders import making, moving, ownership, purging, trash
 from files.keys.wrapping_history import with_past
-from files.models import (
-    AccessRequest,
-    Conflict,
-    FileRecord,
-    Folder,
-    Grant,
-    Link,
-    StoredObject,
-)
+from files.models import AccessRequest, Conflict, FileRecord, Folder, Grant, Link, StoredObject
 from files.recovery import database_closing
 from files.rotation import reencryption, retirement
 from files.sharing import asking, delegating, denials, granting, links, read_by, requests
@@ -379,7 +371,11 @@ MODULES: dict[str, str] = {
     "files.web.transfers.raw_path": PAGES,
     "files.web.transfers.refuse": PAGES,
     "files.web.transfers.structured": PAGES,
-    "files.web.transfers.tus": PAGES,
+    "files.web.transfers.tus.answers": PAGES,
+    "files.web.transfers.tus.headers": PAGES,
+    "files.web.transfers.tus.operations": PAGES,
+    "files.web.transfers.tus.protocol": PAGES,
+    "files.web.transfers.tus.receiving": PAGES,
     "files.web.transfers.unlocking": PAGES,
 }
 

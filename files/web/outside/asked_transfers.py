@@ -35,7 +35,6 @@ from files.sharing import requests
 from files.vault import outside, storing
 from files.vault.destinations import Destination
 from files.web.outside.asked import Visit, at_the_door, visit_of
-from files.web.transfers import tus
 from files.web.transfers.bodies import declared_length
 from files.web.transfers.forms import (
     BadTime,
@@ -46,6 +45,7 @@ from files.web.transfers.forms import (
     TooManyFiles,
     VaultUploadHandler,
 )
+from files.web.transfers.tus import operations, protocol
 from files.web.upload_form import FORM_OVERHEAD
 from runtime.slowness import slowness_of
 
@@ -158,11 +158,11 @@ def _visit(request: HttpRequest, token: str) -> tuple[Visit, Sender]:
         try:
             guesses.note_unknown(request)
         except LimitReached as reached:
-            raise tus.Refusal(429, str(reached), Retry_After=str(reached.wait)) from None
+            raise protocol.Refusal(429, str(reached), Retry_After=str(reached.wait)) from None
         raise RequestOver
     if visit.sender is None:
         text = gettext("Open the page of the request first, and say who you are.")
-        raise tus.Refusal(403, text)
+        raise protocol.Refusal(403, text)
     return visit, visit.sender
 
 
@@ -172,33 +172,33 @@ def _kept(visit: Visit, response: HttpResponse) -> HttpResponse:
     return response
 
 
-@tus.answering
+@protocol.answering
 @sensitive_variables()
 def uploads(request: HttpRequest, token: str) -> HttpResponse:
     """What the server can do, and new uploads."""
-    method = tus.method_of(request)
+    method = protocol.method_of(request)
     if method == "OPTIONS":
-        return tus.options()
+        return protocol.options()
     visit, sender = _visit(request, token)
     if method != "POST":
         return HttpResponseNotAllowed(["OPTIONS", "POST"])
     address = partial(_address, token)
-    return _kept(visit, tus.create(request, sender=sender, address=address))
+    return _kept(visit, operations.create(request, sender=sender, address=address))
 
 
 def _address(token: str, upload_id: uuid.UUID) -> str:
     return reverse("asked_upload", args=[token, upload_id])
 
 
-@tus.answering
+@protocol.answering
 @sensitive_variables()
 def upload(request: HttpRequest, token: str, upload_id: uuid.UUID) -> HttpResponse:
     """One upload, for who began it."""
-    method = tus.method_of(request)
+    method = protocol.method_of(request)
     if method == "OPTIONS":
-        return tus.options()
+        return protocol.options()
     visit, sender = _visit(request, token)
-    methods = {"HEAD": tus.head, "PATCH": tus.patch, "DELETE": tus.delete}
+    methods = {"HEAD": operations.head, "PATCH": operations.patch, "DELETE": operations.delete}
     handle = methods.get(method)
     if handle is None:
         return HttpResponseNotAllowed(["OPTIONS", *methods])
