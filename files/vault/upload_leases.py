@@ -33,7 +33,7 @@ _POLL = 0.05
 def settled(session: UploadSession) -> UploadSession:
     """The session once nobody writes to it, or as it is after `PATIENCE`. Raises UploadLost."""
     deadline = time.monotonic() + PATIENCE
-    while is_held(session.object) and time.monotonic() < deadline:
+    while _held(session.object) and time.monotonic() < deadline:
         release()
         time.sleep(_POLL)
         found = UploadSession.objects.select_related("object").filter(pk=session.pk).first()
@@ -60,7 +60,7 @@ def _take(session: UploadSession) -> StoredObject | None:
     row = StoredObject.objects.filter(pk=session.object_id, state=State.WRITING).first()
     if row is None:
         raise UploadLost
-    if is_held(row):
+    if _held(row):
         return None
     lease = new_lease()
     free = StoredObject.objects.filter(pk=row.pk, state=State.WRITING, lease=row.lease)
@@ -76,7 +76,7 @@ def _take(session: UploadSession) -> StoredObject | None:
     return related.get(pk=row.pk)
 
 
-def is_held(row: StoredObject) -> bool:
+def _held(row: StoredObject) -> bool:
     """Whether a writer that may still be alive has the lease."""
     if not row.lease or row.lease_seen_at is None or is_dead(row.lease):
         return False

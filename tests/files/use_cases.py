@@ -528,6 +528,7 @@ NO_EVENT: dict[str, str] = {
     "files.vault.continuing.Continuation.chain": READS,
     "files.vault.upload_state.chain_of": READS,
     "files.vault.resumable.create": BYTES,
+    "files.vault.upload_leases.acquire": STEP,
     "files.vault.upload_leases.settled": READS,
     "files.rotation.retirement.check_known": READS,
     "files.rotation.retirement.configured_and_retired": READS,
