@@ -15,7 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from launcher.errors import LaunchError
 from launcher.ports import LOOPBACK, free_port
-from runtime.configuration import optional_secret, read_environment
+from runtime.configuration import flag, optional_secret, read_environment
 
 TEMPLATE = """\
 # Securestore's configuration, written once by `make run`. docs/operations.md explains each name.
@@ -120,7 +120,7 @@ def read() -> Environment:
     try:
         env = read_environment()
         return Environment(
-            embedded_store=env.bool("EMBEDDED_STORE", default=False),
+            embedded_store=flag(env, "EMBEDDED_STORE", default=False),
             endpoint_url=env.str("S3_ENDPOINT_URL", default=""),
             access_key=env.str("AWS_ACCESS_KEY_ID", default=""),
             secret_key=optional_secret(env, "AWS_SECRET_ACCESS_KEY") or "",

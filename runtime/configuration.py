@@ -18,6 +18,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, ClassVar, Final, TextIO
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -200,13 +201,52 @@ def positive(env: environ.Env, name: str, default: timedelta, *, unit: str = "se
     text = env.str(name, default="").strip()
     if not text:
         return int(default / timedelta(**{unit: 1}))
-    if not text.isdecimal() or int(text) == 0:
+    if not text.isdecimal() or len(text) > len(str(MOST)) + 5 or int(text) == 0:
         raise ImproperlyConfigured(f"{name} is a number of {unit}, at least 1.")
+    if int(text) > LONGEST / timedelta(**{unit: 1}):
+        raise ImproperlyConfigured(f"{name} is longer than a thousand years: is it what you mean?")
     return int(text)
 
 
+LONGEST: Final = timedelta(days=365_000)
+"""A thousand years: dates can be computed with it, either way."""
+
 MOST: Final = 10_000_000
-"""More of anything than this is a typing error, and dates could not be computed with it."""
+"""More of anything than this is a typing error."""
+
+
+def days(env: environ.Env, name: str, default: int, *, least: int = 1) -> int:
+    """A whole number of days from `least` to those of `LONGEST`."""
+    found = whole(env, name, default, least=least)
+    if found > LONGEST.days:
+        raise ImproperlyConfigured(f"{name} is a number of days from {least} to {LONGEST.days}.")
+    return found
+
+
+_FLAGS: Final = {
+    **dict.fromkeys(("true", "t", "on", "ok", "yes", "y", "1"), True),
+    **dict.fromkeys(("false", "f", "off", "no", "n", "0"), False),
+}
+
+
+def flag(env: environ.Env, name: str, *, default: bool) -> bool:
+    """Yes or no; the default where nothing is said. Another word is refused, never taken for no."""
+    text = env.str(name, default="").strip().lower()
+    if text and text not in _FLAGS:
+        raise ImproperlyConfigured(f"{name} is true or false.")
+    return _FLAGS[text] if text else default
+
+
+def time_zone(env: environ.Env, name: str, default: str) -> str:
+    """The name of a time zone, as `Europe/Berlin`."""
+    text: str = env.str(name, default="").strip() or default
+    try:
+        ZoneInfo(text)
+    except (OSError, ValueError, ZoneInfoNotFoundError):
+        raise ImproperlyConfigured(
+            f"{name} is no time zone: write it like Europe/Berlin."
+        ) from None
+    return text
 
 
 def whole(env: environ.Env, name: str, default: int, *, least: int = 1) -> int:
@@ -219,7 +259,9 @@ def whole(env: environ.Env, name: str, default: int, *, least: int = 1) -> int:
     return int(text)
 
 
-def endpoint(env: environ.Env, name: str) -> str | None:
+def endpoint(
+    env: environ.Env, name: str, *, like: str = "https://s3.example.org:9000"
+) -> str | None:
     """The address of a service, `https://host:port`; None where it is not set."""
     text: str = env.str(name, default="").strip()
     if not text:
@@ -230,7 +272,7 @@ def endpoint(env: environ.Env, name: str) -> str | None:
     except ValueError:  # The port is no number, for one.
         sound = False
     if not sound or re.search(r"\s", text):
-        raise ImproperlyConfigured(f"{name} is not a URL like https://s3.example.org:9000.")
+        raise ImproperlyConfigured(f"{name} is not a URL like {like}.")
     return text
 
 

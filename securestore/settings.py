@@ -16,8 +16,10 @@ from runtime.configuration import (
     byte_size,
     contact,
     database,
+    days,
     domains,
     endpoint,
+    flag,
     log_format,
     networks,
     one_of,
@@ -26,6 +28,7 @@ from runtime.configuration import (
     read_environment,
     secret,
     session_options,
+    time_zone,
     url,
     whole,
 )
@@ -37,11 +40,11 @@ django_stubs_ext.monkeypatch()
 
 env = read_environment()
 
-DEBUG = env.bool("DEBUG", default=False)
+DEBUG = flag(env, "DEBUG", default=False)
 # False only for plain HTTP on loopback (development): cookies without Secure, no HSTS.
-HTTPS = env.bool("HTTPS", default=True)
+HTTPS = flag(env, "HTTPS", default=True)
 # Plain HTTP where others reach the site: only for a network in which nobody listens.
-ACCEPT_PLAIN_HTTP = env.bool("ACCEPT_PLAIN_HTTP", default=False)
+ACCEPT_PLAIN_HTTP = flag(env, "ACCEPT_PLAIN_HTTP", default=False)
 SECRET_KEY = secret(env, "SECRET_KEY", minimum_length=40)
 AUDIT_KEY = secret(env, "AUDIT_KEY", minimum_length=32)
 # Who has it may read /metrics; without one there is no such page.
@@ -258,7 +261,7 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "files:list"
 LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
-ACCOUNT_OPEN_SIGNUP = env.bool("OPEN_SIGNUP", default=False)
+ACCOUNT_OPEN_SIGNUP = flag(env, "OPEN_SIGNUP", default=False)
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "username*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "mandatory" if ACCOUNT_OPEN_SIGNUP else "optional"
@@ -315,13 +318,13 @@ CSRF_FAILURE_VIEW = "securestore.errors.csrf_failure"
 vars().update(env.email_url_config(url(env, "EMAIL_URL", "consolemail://")))
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="securestore@localhost")
 # How readers of mails reach the site, where no request is at hand to tell: https://vault.example.org
-SITE_URL = endpoint(env, "SITE_URL") or ""
+SITE_URL = endpoint(env, "SITE_URL", like="https://vault.example.org") or ""
 # What wraps the keys of mails that wait: who has the keys joins the queue with them.
 MAIL_KEYS = "files.keys.waiting_mails.Keys"
 # What a notice is about, as its reader may see it: asked of who knows files.
 NOTICE_SUBJECTS = "files.sharing.subjects.seen_by"
 # Whether a mail may name the file that it is about: mail is read by others on its way.
-MAIL_FILE_NAMES = env.bool("MAIL_FILE_NAMES", default=False)
+MAIL_FILE_NAMES = flag(env, "MAIL_FILE_NAMES", default=False)
 # Rate limits count in the cache, so all processes must share it: the database unless told better.
 CACHES = {"default": env.cache_url_config(url(env, "CACHE_URL", "dbcache://django_cache"))}
 _cache = CACHES["default"]
@@ -371,9 +374,9 @@ USER_QUOTA = byte_size(env, "USER_QUOTA", default="") if env.str("USER_QUOTA", d
 CRYPTO_LANES = env.str("CRYPTO_LANES", default="auto")
 # What people without an account may send in (`/r/`): whether at all; how long a request lasts and
 # how many bytes it takes, unless its maker says otherwise, and at most.
-REQUEST_ALLOWED = env.bool("REQUEST_ALLOWED", default=True)
-REQUEST_DAYS = whole(env, "REQUEST_DAYS", 30)
-REQUEST_MAX_DAYS = whole(env, "REQUEST_MAX_DAYS", 365)
+REQUEST_ALLOWED = flag(env, "REQUEST_ALLOWED", default=True)
+REQUEST_DAYS = days(env, "REQUEST_DAYS", 30)
+REQUEST_MAX_DAYS = days(env, "REQUEST_MAX_DAYS", 365)
 REQUEST_QUOTA = byte_size(env, "REQUEST_QUOTA", default="1GiB")
 REQUEST_MAX_QUOTA = byte_size(env, "REQUEST_MAX_QUOTA", default="100GiB")
 # Domains of which everybody may be sent a code, where a request's maker says so.
@@ -390,13 +393,13 @@ DOOMED_GRACE = timedelta(minutes=whole(env, "DOOMED_GRACE_MINUTES", 60, least=0)
 # How many former versions of a file stay, the newest ones, and how long any stays: one goes when it
 # is neither among them nor younger than that.
 KEEP_VERSIONS = whole(env, "KEEP_VERSIONS", 10, least=0)
-KEEP_VERSIONS_TIME = timedelta(days=whole(env, "KEEP_VERSIONS_DAYS", 30, least=0))
+KEEP_VERSIONS_TIME = timedelta(days=days(env, "KEEP_VERSIONS_DAYS", 30, least=0))
 # How long what was put away stays in the trash before a sweep deletes it for good.
-TRASH_TIME = timedelta(days=whole(env, "TRASH_DAYS", 30, least=0))
+TRASH_TIME = timedelta(days=days(env, "TRASH_DAYS", 30, least=0))
 # How long backups and exports of keys are kept, wherever they lie: until then they may still have
 # the key of a deleted file, and its event says so. Unknown unless the operator says.
 BACKUP_TIME = (
-    timedelta(days=whole(env, "BACKUP_DAYS", 0, least=0))
+    timedelta(days=days(env, "BACKUP_DAYS", 0, least=0))
     if env.str("BACKUP_DAYS", default="")
     else None
 )
@@ -424,8 +427,8 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 1000
 # Links for people without an account: off, and all of them sleep.
 LINKS = one_of(env, "LINKS", ("on", "off")) == "on"
 # How long a link works whose maker says nothing, and how long any may.
-LINK_DAYS = whole(env, "LINK_DAYS", 30)
-LINK_MAX_DAYS = whole(env, "LINK_MAX_DAYS", 365)
+LINK_DAYS = days(env, "LINK_DAYS", 30)
+LINK_MAX_DAYS = days(env, "LINK_MAX_DAYS", 365)
 # Whether a link must have a password.
 LINK_NEEDS_PASSWORD = one_of(env, "LINK_PASSWORD", ("optional", "required")) == "required"
 # Domains of which everybody may be sent a code, where a link's maker says so.
@@ -462,18 +465,18 @@ LANGUAGES = [("en-gb", "English"), ("de", "Deutsch"), ("fr", "Français")]
 LANGUAGE_CODE = one_of(env, "SITE_LANGUAGE", tuple(code for code, _ in LANGUAGES))
 LOCALE_PATHS = [BASE_DIR / "locale"]
 FORMAT_MODULE_PATH = "securestore.formats"
-TIME_ZONE = env.str("TIME_ZONE", default="UTC")
+TIME_ZONE = time_zone(env, "TIME_ZONE", "UTC")
 USE_TZ = True
 
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
-SECURE_SSL_REDIRECT = HTTPS and env.bool("SSL_REDIRECT", default=True)
+SECURE_SSL_REDIRECT = HTTPS and flag(env, "SSL_REDIRECT", default=True)
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_HSTS_SECONDS = int(timedelta(days=365).total_seconds()) if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS
-if env.bool("TRUST_X_FORWARDED_PROTO", default=False):
+if flag(env, "TRUST_X_FORWARDED_PROTO", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {

@@ -61,7 +61,14 @@ def moment(text: str) -> datetime:
         found = None
     if found is None:
         raise ArgumentTypeError(f"{text!r} is not a date: write 2026-01-31, or an age like 30d")
-    return timezone.make_aware(found) if timezone.is_naive(found) else found.astimezone(UTC)
+    try:
+        aware = timezone.make_aware(found) if timezone.is_naive(found) else found.astimezone(UTC)
+    except OverflowError:  # The very first and last days, in some zones.
+        raise ArgumentTypeError(f"{text!r} is beyond the calendar") from None
+    if aware > timezone.now():
+        # Nothing is from then on, and nothing of nothing is damaged: all would seem well.
+        raise ArgumentTypeError(f"{text!r} is still to come: write a day that has been")
+    return aware
 
 
 def sample(text: str) -> float | int:
@@ -75,8 +82,20 @@ def sample(text: str) -> float | int:
     return number
 
 
+MOST_WORKERS = 64
+"""Each holds a thread, a connection to the database and one to the store."""
+
+
+def workers(text: str) -> int:
+    """How many work at once, `MOST_WORKERS` at most."""
+    found = at_least_one(text)
+    if found > MOST_WORKERS:
+        raise ArgumentTypeError(f"{text!r} is more than {MOST_WORKERS}, which is the most at once")
+    return found
+
+
 def at_least_one(text: str) -> int:
-    """A number of workers, of rows or the like."""
+    """A number of rows or the like."""
     if not re.fullmatch(r"\d{1,9}", text.strip()) or int(text) == 0:
         raise ArgumentTypeError(f"{text!r} must be at least 1")
     return int(text)

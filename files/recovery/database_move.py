@@ -87,7 +87,7 @@ def connect(url: str) -> str:
             **found.get("OPTIONS", {}),
         }
         name = f"sqlite:///{path}"
-    elif engine == "django.db.backends.postgresql":
+    elif engine == "django.db.backends.postgresql" and found["NAME"]:
         found["OPTIONS"] = {"connect_timeout": 5, **found.get("OPTIONS", {})}
         port = f":{found['PORT']}" if found.get("PORT") else ""
         name = f"postgres://{found['HOST'] or 'localhost'}{port}/{found['NAME']}"

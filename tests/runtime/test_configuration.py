@@ -17,8 +17,10 @@ from runtime import configuration
 from runtime.configuration import (
     byte_size,
     database,
+    days,
     endpoint,
     env_file,
+    flag,
     master_keys_files,
     networks,
     one_of,
@@ -28,6 +30,7 @@ from runtime.configuration import (
     refuse_readable_by_others,
     secret,
     session_options,
+    time_zone,
     whole,
 )
 
@@ -287,6 +290,52 @@ def test_whole_numbers_have_a_default_and_bounds() -> None:
 def test_what_is_no_whole_number_is_refused(text: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="NAME is a whole number from 1 to"):
         whole(reader(NAME=text), "NAME", 7)
+
+
+def test_days_stay_within_the_calendar() -> None:
+    assert days(reader(), "NAME", 30) == 30
+    assert days(reader(NAME="365000"), "NAME", 30) == 365_000
+    assert days(reader(NAME="0"), "NAME", 30, least=0) == 0
+    with pytest.raises(ImproperlyConfigured, match="NAME is a number of days from 1 to 365000"):
+        days(reader(NAME="365001"), "NAME", 30)
+
+
+@pytest.mark.parametrize("text", ["8760001", "999999999", "9" * 5000])
+def test_what_takes_longer_than_the_calendar_is_refused(text: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="NAME is"):
+        positive(reader(NAME=text), "NAME", timedelta(hours=72), unit="hours")
+
+
+@pytest.mark.parametrize("text", ["true", " ON", "yes", "1"])
+def test_yes(text: str) -> None:
+    assert flag(reader(NAME=text), "NAME", default=False) is True
+
+
+@pytest.mark.parametrize("text", ["false", "Off ", "no", "0"])
+def test_no(text: str) -> None:
+    assert flag(reader(NAME=text), "NAME", default=True) is False
+
+
+def test_where_nothing_is_said_it_is_the_default() -> None:
+    assert flag(reader(), "NAME", default=True)
+    assert not flag(reader(NAME=" "), "NAME", default=False)
+
+
+@pytest.mark.parametrize("text", ["ture", "enabled", "ja", "2", "perhaps"])
+def test_another_word_is_never_taken_for_no(text: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="NAME is true or false"):
+        flag(reader(NAME=text), "NAME", default=True)
+
+
+def test_a_time_zone_is_one_that_there_is() -> None:
+    assert time_zone(reader(), "NAME", "UTC") == "UTC"
+    assert time_zone(reader(NAME="Europe/Berlin"), "NAME", "UTC") == "Europe/Berlin"
+
+
+@pytest.mark.parametrize("text", ["Mars/X", "../etc/passwd", "/etc/passwd", "Europe", "\0"])
+def test_what_is_no_time_zone_is_refused(text: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="NAME is no time zone"):
+        time_zone(reader(NAME=text), "NAME", "UTC")
 
 
 def test_endpoints_are_urls() -> None:

@@ -69,8 +69,9 @@ class Command(BaseCommand):
                 database_move.forget()
 
     def _move(self, options: dict[str, Any]) -> None:
-        url = options["to"] or self._read(options["to_file"])
-        if options["to"] and database_move.has_password(url):
+        named = options["to"]
+        url = named if named is not None else self._read(options["to_file"])
+        if named is not None and database_move.has_password(url):
             self.stderr.write(
                 "The password stood in the arguments, which every account of this host can read: "
                 "change it afterwards, and use --to-file."

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 import audit
-from files.management.arguments import age, at_least_one, file_id, key_id
+from files.management.arguments import age, file_id, key_id, workers
 from files.management.failures import AGAIN, told_to_the_operator
 from files.rotation.bulk_reencryption import Done, Run, Selection, TooManyFailures, Work, survey
 from runtime.progress import Progress
@@ -36,9 +36,7 @@ class Command(BaseCommand):
             metavar="ID",
             help="everything that this master key ever wrapped",
         )
-        parser.add_argument(
-            "--workers", type=at_least_one, default=1, help="files at once (default: 1)"
-        )
+        parser.add_argument("--workers", type=workers, default=1, help="files at once (default: 1)")
         parser.add_argument("--dry-run", action="store_true", help="count, change nothing")
         parser.add_argument("--json", action="store_true", help="print the outcome as JSON")
 

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 import audit
-from files.management.arguments import age, at_least_one, file_id, moment, sample
+from files.management.arguments import age, file_id, moment, sample, workers
 from files.management.failures import told_to_the_operator
 from files.upkeep.bulk_verification import Done, Run, Selection
 from files.upkeep.verification import WELL, Finding, Outcome
@@ -56,7 +56,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--older-than", type=age, metavar="AGE", help="not verified for that long: 30d"
         )
-        parser.add_argument("--workers", type=at_least_one, default=2, help="at once (default: 2)")
+        parser.add_argument("--workers", type=workers, default=2, help="at once (default: 2)")
         parser.add_argument(
             "--restart", action="store_true", help="do not go on with an interrupted run"
         )

@@ -33,7 +33,7 @@ def test_a_password_among_the_arguments_is_named_and_never_repeated(
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    "url", ["mysql://u:hunter2@h/n", "nothing", "sqlite://:memory:", "://[", ""]
+    "url", ["mysql://u:hunter2@h/n", "nothing", "sqlite://:memory:", "://[", "", "postgres://"]
 )
 def test_what_is_no_database_to_move_to_is_refused(url: str, tmp_path: Path) -> None:
     path = tmp_path / "url"
@@ -42,6 +42,8 @@ def test_what_is_no_database_to_move_to_is_refused(url: str, tmp_path: Path) -> 
     with pytest.raises(CommandError, match="not the URL") as refused:
         call_command("move_database", to_file=str(path))
     assert SECRET not in str(refused.value)
+    with pytest.raises(CommandError, match="not the URL"):
+        call_command("move_database", "--to", url)
 
 
 @pytest.mark.django_db

@@ -143,6 +143,8 @@ def test_a_file_that_does_not_exist_is_named() -> None:
 def test_there_is_at_least_one_worker() -> None:
     with pytest.raises(CommandError, match="must be at least 1"):
         rotate("--older-than=1d", "--workers=0")
+    with pytest.raises(CommandError, match="64, which is the most at once"):
+        rotate("--older-than=1d", "--workers=65")
 
 
 @pytest.mark.parametrize(
