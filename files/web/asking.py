@@ -34,7 +34,8 @@ from files.web.requested import ids_of, may_not, user_of, visible_folder
 SHOWN = 200
 """Rows of each table: of more, the newest."""
 
-MB = 1_000_000
+MB = 1024 * 1024
+"""As sizes are shown on pages."""
 
 
 class AskForm(forms.Form):
@@ -65,7 +66,7 @@ class AskForm(forms.Form):
     most_senders = forms.IntegerField(
         label=gettext_lazy("How many people?"),
         min_value=1,
-        max_value=1_000_000,
+        max_value=requests.MOST_SENDERS,
         required=False,
         help_text=gettext_lazy("Empty: any number."),
     )

@@ -63,7 +63,9 @@ from runtime import slowness
 
 CHUNK: Final = 256 * 1024
 MODIFIED: Final = "Securestore-Modified"
-_DIGEST = re.compile(r"(?:^|,)\s*sha-256\s*(?:=\s*([^,;]*))?")
+_DIGEST = re.compile(r"(?:^|,)\s*sha-256\s*(?:=\s*([^,;]*))?", re.IGNORECASE)
+_TAKES = frozenset({"parents", "custody"})
+"""What may be asked for in the address of a PUT."""
 
 
 @csrf_exempt
@@ -250,6 +252,9 @@ def _conditions(request: HttpRequest, target: _Target) -> None:
     if unwanted is None:
         return
     target.must_not_be = frozenset(parse_etags(unwanted))
+    if not target.must_not_be:
+        # To ignore it would be to replace what was not to be replaced.
+        raise Problem("invalid", "If-None-Match has no ETag: it is in quotation marks, or *.")
     target.must_be_new = "*" in target.must_not_be
     if there is not None and {"*", downloads.etag_of(there)} & target.must_not_be:
         raise _failed()
@@ -286,6 +291,7 @@ def _put(request: HttpRequest, base: Folder, names: list[str]) -> HttpResponseBa
 def _put_once(
     request: HttpRequest, base: Folder, names: list[str], asked: Asked | None
 ) -> HttpResponseBase:
+    _check_query(request)
     custody = request.GET.get("custody", Custody.MANAGED)
     if custody not in Custody:
         raise Problem("invalid", "The custody of a file is managed or held.")
@@ -295,6 +301,19 @@ def _put_once(
     target.keys = [UserKey.generated()] if custody == Custody.HELD else []
     record, status = _stored(request, target, asked)
     return _told(request, target, record, status)
+
+
+def _check_query(request: HttpRequest) -> None:
+    """Raise Problem for what is not taken: who says `conflict=refuse` counts on its being done."""
+    for name, values in request.GET.lists():
+        if name not in _TAKES:
+            raise Problem(
+                "invalid",
+                f"“{name[:40]}” is not taken here: parents and custody are. What may not be "
+                "replaced is said by If-None-Match: *, or by If-Match.",
+            )
+        if len(values) > 1:
+            raise Problem("invalid", f"{name} is said {len(values)} times: say it once.")
 
 
 def _keep(request: HttpRequest, asked: Asked | None, target: _Target, record: FileRecord) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Final
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 from ninja import NinjaAPI
+from ninja.errors import HttpError
 from ninja.errors import ValidationError as Invalid
 from ninja.openapi.schema import REF_TEMPLATE, OpenAPISchema
 from ninja.renderers import BaseRenderer
@@ -96,6 +97,13 @@ def _invalid(request: HttpRequest, error: Any) -> HttpResponse:
     ]
     words = "; ".join(f"{one['where']}: {one['why']}" for one in told)
     return Problem("invalid", words, errors=told).response()
+
+
+@api.exception_handler(HttpError)
+def _unread(request: HttpRequest, error: Any) -> HttpResponse:
+    """A body that the library could not read; it says no more of it, and raises nothing else."""
+    words = "The body is not JSON: send one object, in UTF-8."
+    return Problem("not_understood", words).response()
 
 
 def _place(parts: Sequence[object]) -> str:

@@ -139,7 +139,11 @@ def landing(request: HttpRequest, visit: Visit) -> HttpResponseBase:
         return _by_mail(request, visit)
     except LimitReached as reached:
         return _page(request, visit, problem=str(reached), status=429)
-    except (BadName, RequestFull) as error:
+    except BadName:
+        # They know of no folder that will be called so.
+        text = gettext("Say a name that can be written down: not “/” or “\\”, and not too long.")
+        return _page(request, visit, problem=text, status=400)
+    except RequestFull as error:
         return _page(request, visit, problem=str(error), status=400)
 
 
@@ -153,6 +157,7 @@ def _page(
         "left": outside.left_of(visit.asked),
         "files_left": outside.files_left_of(visit.asked),
         "problem": problem,
+        "typed": request.POST.get("name") or request.POST.get("email") or "",
         **context,
     }
     name = "outside/asked_send.html" if visit.sender else "outside/asked.html"

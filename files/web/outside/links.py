@@ -200,12 +200,12 @@ def _password(request: HttpRequest, visit: Visit, between: Door, text: str) -> H
 def _send_code(request: HttpRequest, visit: Visit, address: str) -> HttpResponse:
     if not codes.is_address(address):
         problem = gettext("That is no mail address: write ann@example.org.")
-        return _door_page(request, "address", problem=problem, status=400)
+        return _door_page(request, "address", problem=problem, status=400, address=address)
     address = address.strip()
     try:
         guesses.note_asked(request, visit.standing.door.digest, codes.normal(address))
     except limits.LimitReached as reached:
-        return _wait(request, "address", reached)
+        return _wait(request, "address", reached, address=address)
     language = get_language() or settings.LANGUAGE_CODE
     links.send_code(visit.standing, address, language=language)
     return _door_page(request, "code", address=address)

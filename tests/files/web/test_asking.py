@@ -35,7 +35,7 @@ def test_only_who_manages_and_may_ask_makes_one(
         shown.append((client.get(address).status_code, client.post(address, TYPED).status_code))
     assert shown == [(200, 403), (403, 403), (200, 200)]
     made = FileRequest.objects.get()
-    assert (made.maker, made.most_bytes) == (bob, 1_000_000)
+    assert (made.maker, made.most_bytes) == (bob, 1024 * 1024)
     # The address is shown once, and is nowhere in the database.
     page = client.post(address, {**TYPED, "title": "Others"}).content.decode()
     token = re.findall(r"/r/([0-9A-Za-z]{20,})/", page)[0]
@@ -44,6 +44,7 @@ def test_only_who_manages_and_may_ask_makes_one(
     for wrong in (
         {"days": "4000"},
         {"megabytes": "1000000000"},
+        {"most_senders": "10001"},
         {"identify": "code"},
         {"title": ""},
     ):

@@ -10,7 +10,7 @@ from ninja import Field, Schema
 
 from files.models import AccessRequest
 from files.sharing.asking import Own
-from files.web.api.shapes.common import Strict
+from files.web.api.shapes.common import Strict, When
 
 
 class AccessAskIn(Strict):
@@ -63,7 +63,7 @@ class AccessAnswerIn(Strict):
     """For what, and until when."""
 
     level: Literal["manage", "add", "download"] = "download"
-    expires_at: datetime | None = None
+    expires_at: When | None = None
     reason: str = Field(default="", max_length=200)
 
 

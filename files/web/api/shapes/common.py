@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from ninja import Schema
-from pydantic import AfterValidator, ConfigDict
+from pydantic import AfterValidator, BeforeValidator, ConfigDict
 
 from files.web.transfers.moments import FIRST, LAST
 
 Level = Literal["owner", "manage", "add", "download"]
+
+
+def _as_text(given: Any) -> Any:
+    """Text that begins as a date: a number could be seconds or thousandths. Raises ValueError."""
+    if isinstance(given, datetime) or (
+        isinstance(given, str) and re.match(r"\d{4}-\d\d-\d\d", given, re.ASCII)
+    ):
+        return given
+    raise ValueError("a moment is text, as 2026-01-31T12:00:00Z")
 
 
 def _moment(given: datetime) -> datetime:
@@ -26,7 +36,10 @@ def _moment(given: datetime) -> datetime:
     return found
 
 
-Moment = Annotated[datetime, AfterValidator(_moment)]
+When = Annotated[datetime, BeforeValidator(_as_text)]
+"""A moment that a program sends; whether it can be is the use case's to say."""
+
+Moment = Annotated[datetime, BeforeValidator(_as_text), AfterValidator(_moment)]
 """A moment that a program sends."""
 
 SOME: Any = {"minLength": 1}

@@ -8,13 +8,13 @@ from uuid import UUID
 
 from ninja import Field, Schema
 
-from files.web.api.shapes.common import Strict
+from files.web.api.shapes.common import Strict, When
 
 
 class LinkIn(Strict):
     """A link for people outside; without an end, for as long as links usually work."""
 
-    expires_at: datetime | None = None
+    expires_at: When | None = None
     label: str = Field(default="", max_length=100, description="For yourself.")
     password: str = Field(default="", max_length=200)
     addresses: list[Annotated[str, Field(max_length=254)]] = Field(
@@ -23,7 +23,11 @@ class LinkIn(Strict):
         description="Those to whom a code is sent by mail; @example.org: all of a domain.",
     )
     count: int | None = Field(
-        default=None, ge=1, le=1_000_000, description="Downloads there may be; null: any number."
+        default=None,
+        ge=1,
+        le=1_000_000,
+        strict=True,
+        description="Downloads there may be; null: any number.",
     )
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from ninja import Field, Schema
 
-from files.web.api.shapes.common import Strict
+from files.web.api.shapes.common import Strict, When
 
 
 class RequestIn(Strict):
@@ -16,16 +16,16 @@ class RequestIn(Strict):
 
     title: str = Field(min_length=1, max_length=120)
     words: str = Field(default="", max_length=2000)
-    expires_at: datetime | None = None
-    most_bytes: int | None = Field(default=None, ge=1, le=2**62)
-    most_files: int | None = Field(default=None, ge=1, le=1_000_000)
-    most_senders: int | None = Field(default=None, ge=1, le=1_000_000)
+    expires_at: When | None = None
+    most_bytes: int | None = Field(default=None, ge=1, le=2**62, strict=True)
+    most_files: int | None = Field(default=None, ge=1, le=1_000_000, strict=True)
+    most_senders: int | None = Field(default=None, ge=1, le=1_000_000, strict=True)
     identify: Literal["name", "code"] = "name"
     addresses: list[Annotated[str, Field(max_length=254)]] = Field(
         default_factory=list, max_length=50, description="Who a code is sent to."
     )
     accept_first: bool = Field(
-        default=False, description="What is sent waits until the requester accepts it."
+        default=False, strict=True, description="What is sent waits until the requester accepts it."
     )
 
 

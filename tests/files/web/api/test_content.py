@@ -39,6 +39,35 @@ def digest(data: bytes) -> str:
     return f"sha-256=:{base64.b64encode(hashlib.sha256(data).digest()).decode()}:"
 
 
+def test_what_is_not_taken_in_an_address_is_never_left_out(caller: Caller, cases: Folder) -> None:
+    assert caller.put("/content/Cases/a", b"one").status_code == 201
+    for query in (
+        "conflict=refuse",
+        "conflict=rename",
+        "Parents=1",
+        "custody=held&custody=managed",
+    ):
+        refused = caller.put(f"/content/Cases/a?{query}", b"two")
+        assert problem(refused) == (400, "invalid")
+    assert "If-None-Match" in caller.put("/content/Cases/a?conflict=refuse", b"2").json()["detail"]
+    assert whole(caller.get("/content/Cases/a")) == b"one"
+
+
+def test_a_condition_without_an_etag_is_refused(caller: Caller, cases: Folder) -> None:
+    assert caller.put("/content/Cases/a", b"one").status_code == 201
+    for wrong in ("a", "", "W/", '"'):
+        refused = caller.put("/content/Cases/a", b"two", If_None_Match=wrong)
+        assert refused.status_code in {400, 412}
+    assert whole(caller.get("/content/Cases/a")) == b"one"
+
+
+def test_a_digest_is_compared_however_its_kind_is_written(caller: Caller, cases: Folder) -> None:
+    wrong = digest(b"two").replace("sha-256", "SHA-256")
+    refused = caller.put("/content/Cases/a", b"one", Repr_Digest=wrong)
+    assert problem(refused) == (400, "digest_mismatch")
+    assert not FileRecord.objects.exists()
+
+
 # --- In and out ---------------------------------------------------------------------------------
 
 

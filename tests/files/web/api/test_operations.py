@@ -512,3 +512,37 @@ def test_what_makes_no_sense_is_named_as_it_was_sent(caller: Caller, cases: Fold
     assert [one["where"] for one in refused.json()["errors"]] == ["body.to", "body.folder"]
     refused = caller.get(f"/folders/{cases.pk}/items?limit=x")
     assert [one["where"] for one in refused.json()["errors"]] == ["query.limit"]
+
+
+def test_numbers_truths_and_moments_are_what_the_schema_says(
+    caller: Caller, record: FileRecord, cases: Folder
+) -> None:
+    """A number for a moment could be seconds or thousandths, and a text for a truth anything."""
+    grants, links = f"/files/{record.pk}/grants", f"/files/{record.pk}/links"
+    asked, ask = f"/folders/{cases.pk}/requests", {"title": "Papers"}
+    wrong: list[tuple[str, dict[str, Any]]] = [
+        (grants, {"to": ["bob"], "starts_at": 0}),
+        (grants, {"to": ["bob"], "expires_at": 4_000_000_000}),
+        (grants, {"to": ["bob"], "expires_at": "4000000000"}),
+        (links, {"expires_at": 4_000_000_000}),
+        (links, {"count": True}),
+        (links, {"count": "5"}),
+        (asked, {**ask, "expires_at": True}),
+        (asked, {**ask, "most_files": "5"}),
+        (asked, {**ask, "accept_first": "off"}),
+        (asked, {**ask, "accept_first": 1}),
+    ]
+    for path, body in wrong:
+        refused = caller.ask("POST", path, body)
+        assert problem(refused) == (400, "invalid")
+        [where] = [one["where"] for one in refused.json()["errors"]]
+        assert where == f"body.{next(reversed(body))}"
+    assert not Grant.objects.exists()
+
+
+def test_a_body_that_is_no_json_is_called_so(caller: Caller, cases: Folder) -> None:
+    path = f"/folders/{cases.pk}/folders"
+    for body in (b"{", b"\xff", b'{"name": ' + b"[" * 100_000, b"name=x"):
+        refused = caller.ask("POST", path, body, Content_Type="application/json")
+        assert problem(refused) == (400, "not_understood")
+        assert "is not JSON" in refused.json()["detail"]

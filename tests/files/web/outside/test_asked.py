@@ -200,8 +200,13 @@ def test_full_is_told_to_who_has_the_token(alice: User) -> None:
     # Who is known already is asked nothing twice, and takes no other's place.
     enter(token, client=client)
     _request, token = ask(alice, folder_of(alice, "Other"))
-    for name in ("", "a/b", "x" * 300):
-        assert Client().post(f"/r/{token}/", {"name": name}).status_code == 400
+    for name in ("", "a/b", "x" * 300, ".."):
+        answer = Client().post(f"/r/{token}/", {"name": name})
+        assert answer.status_code == 400
+        # What was typed is not lost, and it is their own name that they are told of.
+        page = answer.content.decode()
+        assert f'value="{name}"' in page
+        assert "folder" not in page
     assert not Sender.objects.filter(request=_request).exists()
 
 
@@ -262,7 +267,9 @@ def test_a_code_goes_to_one_address_and_no_text_beside_it(alice: User, settings:
     longest += "l" * (254 - len(longest))
     for text in (f"{longest} (@example.org", f"{longest}\r\nBcc: a@example.org", "a\0@example.org"):
         for form in ({"email": text}, {"email": text, "code": "12345678"}):
-            assert Client().post(f"/r/{token}/", form).status_code == 400
+            answer = Client().post(f"/r/{token}/", form)
+            assert answer.status_code == 400
+            assert 'name="email" value="' in answer.content.decode()
     assert not delivered()
     assert not AuditEvent.objects.filter(event="sender_refused").exists()
 

@@ -16,6 +16,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from django.utils.html import escape
 from pytest_django import Settings
 
 from accounts.models import User
@@ -227,7 +228,10 @@ def test_a_code_goes_to_one_address_and_no_text_beside_it(
     settings.LINK_MAIL_DOMAINS = ["firm.example"]
     path, _link = linked(record, addresses="@firm.example")
     for text in ("eve@evil.example (@firm.example", "ann <eve@evil.example> (@firm.example"):
-        assert Client().post(path, {"address": text}).status_code == 400
+        answer = Client().post(path, {"address": text})
+        assert answer.status_code == 400
+        # What was typed is there to be mended.
+        assert f'value="{escape(text)}"' in answer.content.decode()
     assert Client().post(path, {"address": "ann@firm.example"}).status_code == 200
     assert [mail.to for mail in delivered()] == [["ann@firm.example"]]
 
