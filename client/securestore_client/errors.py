@@ -15,6 +15,9 @@ UNREACHABLE: Final = 8
 NO_ROOM: Final = 9
 INTERRUPTED: Final = 130
 
+OF_ONE: Final = frozenset({SOME_FAILED, NOT_FOUND, CONFLICT})
+"""What is the matter with one thing of several, and not with all of them."""
+
 EXIT_CODES: Final = {
     0: "all of it was done",
     SOME_FAILED: "something failed, and standard error says what",

@@ -10,6 +10,8 @@ from typing import Any, TextIO
 from .characters import marked
 from .errors import ClientError
 
+UTF_8 = frozenset({"utf-8", "utf8"})
+
 
 class Output:
     """Standard output. With `as_json`, whatever a command has to say is one document."""
@@ -18,6 +20,8 @@ class Output:
         self.as_json = as_json
         self._out = out or sys.stdout
         self._is_told = False
+        # Where the terminal has UTF-8, names are readable in JSON, too.
+        self._ascii = (getattr(self._out, "encoding", None) or "utf-8").lower() not in UTF_8
 
     def line(self, text: str) -> None:
         """A line for people; nothing as JSON."""
@@ -27,7 +31,7 @@ class Output:
     def document(self, content: Mapping[str, Any]) -> None:
         """The document of a command; nothing for people."""
         if self.as_json:
-            json.dump(content, self._out, ensure_ascii=False)
+            json.dump(content, self._out, ensure_ascii=self._ascii)
             self._out.write("\n")
             self._out.flush()
 
@@ -41,7 +45,7 @@ class Output:
             for text, raw in rows:
                 if self.as_json:
                     self._out.write(",\n" if count else '{"items": [\n')
-                    json.dump(raw, self._out, ensure_ascii=False)
+                    json.dump(raw, self._out, ensure_ascii=self._ascii)
                 else:
                     self._out.write(shown(text) + "\n")
                 count += 1

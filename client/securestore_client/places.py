@@ -53,7 +53,10 @@ class Place:
 
 def parse(text: str) -> Place:
     """What somebody wrote. Raises ClientError."""
-    said = text.removeprefix(THERE)
+    try:
+        said = sendable(text).removeprefix(THERE)
+    except ClientError as error:
+        raise ClientError(f"“{text}”: {error}", USAGE, "bad_path") from None
     root = None
     if said.startswith(BY_ID):
         wanted, _, said = said.removeprefix(BY_ID).partition("/")
@@ -67,6 +70,18 @@ def parse(text: str) -> Place:
     if ".." in names:
         raise ClientError(f"“{text}” has “..”: write the whole path.", USAGE, "bad_path")
     return Place(names, root)
+
+
+def sendable(name: str) -> str:
+    """A name of a file here as a name for the site. Raises ClientError where it is no UTF-8.
+
+    Files here may have any bytes for a name; what cannot be decoded comes as lone surrogates.
+    """
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise ClientError("The name is not UTF-8: rename it first.", code="bad_name") from None
+    return name
 
 
 def is_there(text: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import subprocess
@@ -108,6 +109,7 @@ def test_moving_and_renaming(run: Run, small_site: SmallSite) -> None:
     assert small_site.content("d.txt") == b"a"
     assert run("mv", "d.txt", "Cases/b.txt") == 6
     assert run("mv", "d.txt", "Nowhere/") == 5
+    assert run("mv", "d.txt") == 2, "where to?"
 
 
 def test_the_trash_and_back(
@@ -196,3 +198,29 @@ def test_ctrl_c_ends_it(
     monkeypatch.setattr(sys, "argv", ["securestore", "ls"])
     assert cli.main(["ls"]) == 130
     assert capsys.readouterr().err == "securestore: interrupted\n"
+
+
+def test_a_history_is_of_a_file(
+    run: Run, small_site: SmallSite, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small_site.add("Cases", None)
+    assert run("history", "Cases") == 2
+    assert "Cases is a folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii", "utf-8"])
+def test_a_name_that_the_terminal_cannot_write_ends_nothing(
+    run: Run, small_site: SmallSite, monkeypatch: pytest.MonkeyPatch, encoding: str
+) -> None:
+    small_site.add("日本😀.txt", b"1")
+    said = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(said, encoding=encoding))
+    assert run("ls") == 0
+    sys.stdout.flush()
+    assert b".txt" in said.getvalue()
+    said.seek(0)
+    said.truncate()
+    assert run("ls", "--json") == 0
+    sys.stdout.flush()
+    [item] = json.loads(said.getvalue().decode(encoding))["items"]
+    assert item["name"] == "日本😀.txt"

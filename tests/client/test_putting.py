@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 from pathlib import Path
 
 import pytest
 
 from client.securestore_client import putting
+from client.securestore_client.api import Api
+from client.securestore_client.errors import CONFLICT, ClientError
 from client.securestore_client.left import Left, state_folder
+from client.securestore_client.places import Place
 from tests.client.conftest import MIB, Run
 from tests.client.small_site import SmallSite
 
@@ -198,3 +202,56 @@ def test_a_file_that_changes_while_it_is_sent_is_told(
 
     monkeypatch.setattr(putting.Putter, "_small", and_change)
     assert run("put", "a.bin") == 7
+
+
+@pytest.fixture
+def odd(at_home: Path) -> Path:
+    """A folder with names that are no UTF-8, as old disks have them, among sound ones."""
+    folder = at_home / "odd"
+    for name in (b"a.txt", b"M\xfcller.txt", b"M\xfcller/in.txt", b"z/b.txt"):
+        path = Path(os.fsdecode(os.fsencode(folder) + b"/" + name))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(name)
+    return folder
+
+
+@pytest.mark.parametrize("way", [["put", "odd"], ["sync", "odd", "ssv:odd"]])
+def test_a_name_that_is_no_utf_8_is_named_and_takes_nothing_with_it(
+    run: Run, small_site: SmallSite, odd: Path, capsys: pytest.CaptureFixture[str], way: list[str]
+) -> None:
+    assert run(*way, "--json") == 1
+    failed = json.loads(capsys.readouterr().out)["failed"]
+    assert [one["code"] for one in failed] == ["bad_name", "bad_name"]
+    assert small_site.content("odd/a.txt") == b"a.txt"
+    assert small_site.content("odd/z/b.txt") == b"z/b.txt"
+
+
+def test_a_name_that_is_no_utf_8_can_be_given_another(
+    run: Run, small_site: SmallSite, odd: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = os.fsdecode(os.fsencode(odd) + b"/M\xfcller.txt")
+    assert run("put", path) == 1
+    assert run("put", path, "--to", os.fsdecode(b"\xfc")) == 2
+    assert run("put", path, "--name", "Müller.txt") == 0
+    assert small_site.content("Müller.txt") == b"M\xfcller.txt"
+    assert "not UTF-8" in capsys.readouterr().err
+
+
+def test_a_folder_that_the_site_cannot_have_takes_no_other_with_it(
+    run: Run, small_site: SmallSite, at_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = Api.make_folders
+
+    def made(api: Api, place: Place) -> str:
+        if place.name == "b":
+            raise ClientError("A file is in the way.", CONFLICT, "not_a_folder")
+        return make(api, place)
+
+    monkeypatch.setattr(Api, "make_folders", made)
+    for name in ("x/a", "x/b/c", "x/d/e"):
+        (at_home / name).parent.mkdir(parents=True, exist_ok=True)
+        (at_home / name).write_bytes(b"1")
+    assert run("put", "x") == CONFLICT
+    assert small_site.content("x/a") == small_site.content("x/d/e") == b"1"
+    assert run("sync", "x", "ssv:y") == CONFLICT
+    assert small_site.content("y/a") == small_site.content("y/d/e") == b"1"

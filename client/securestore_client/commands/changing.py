@@ -27,6 +27,8 @@ def mkdir(session: Session) -> int:
 def mv(session: Session) -> int:
     """Move into a folder, or rename, or both."""
     *sources, last = session.options.path
+    if not sources:
+        raise ClientError("Say what is to be moved, and where to.", USAGE, "no_target")
     target = parse(last)
     into = _folder_at(session, target)
     if into is None and (len(sources) > 1 or last.endswith("/")):

@@ -130,7 +130,12 @@ def _reader(raw: Mapping[str, Any]) -> str:
 
 def history(session: Session) -> int:
     """What happened to it, the newest first."""
-    entry = session.api.entry(parse(session.options.path))
+    place = parse(session.options.path)
+    entry = session.api.entry(place)
+    if entry.is_folder:
+        raise ClientError(
+            f"{place} is a folder: what happened is told of each file.", USAGE, "is_a_folder"
+        )
     session.output.items((_happened(raw), raw) for raw in session.api.history(entry))
     return 0
 
@@ -147,7 +152,7 @@ def audit(session: Session) -> int:
     events = session.api.audit(int(after))
     if session.options.lines:
         for raw in events:
-            sys.stdout.write(json.dumps(raw, ensure_ascii=False) + "\n")
+            sys.stdout.write(json.dumps(raw) + "\n")
         return 0
     session.output.items((_event(raw), raw) for raw in events)
     return 0

@@ -14,9 +14,9 @@ from typing import BinaryIO, Final, cast
 from ..api import Entry
 from ..at_once import AtOnce
 from ..digests import chain_of
-from ..errors import NOT_FOUND, USAGE, ClientError
+from ..errors import NOT_FOUND, OF_ONE, USAGE, ClientError
 from ..getting import Getter
-from ..places import Place, is_there, local_name, parse
+from ..places import Place, is_there, local_name, parse, sendable
 from ..putting import Putter, Target
 from ..session import Session
 from .transfers import get_one
@@ -75,12 +75,23 @@ class _Up:
             there = {entry.name.casefold(): entry for entry in self._api.entries(found.id)}
         folder_id = found.id if found else ""
         if not folder_id and not session.options.dry_run:
-            folder_id = self._api.make_folders(place)
+            try:
+                folder_id = self._api.make_folders(place)
+            except ClientError as error:
+                # A folder that the site cannot have takes no other one with it.
+                if error.exit_code not in OF_ONE:
+                    raise
+                session.failed(str(here), error)
+                return
         inner: list[tuple[str, Entry | None]] = []
         kept, names = _scan(session, here)
         seen = {name.casefold() for name in names}
         for entry in kept:
-            key = entry.name.casefold()
+            try:
+                key = sendable(entry.name).casefold()
+            except ClientError as error:
+                session.failed(entry.path, error)
+                continue
             known = there.get(key)
             if entry.is_dir(follow_symlinks=False):
                 if known is None or known.is_folder:

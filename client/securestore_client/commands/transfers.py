@@ -14,9 +14,9 @@ from ..at_once import AtOnce
 from ..batching import FEW as MANY
 from ..batching import SMALL, Batcher, Waiting, batches_of
 from ..digests import chain_of
-from ..errors import CONFLICT, NOT_FOUND, USAGE, ClientError
+from ..errors import CONFLICT, NOT_FOUND, OF_ONE, USAGE, ClientError
 from ..getting import Getter
-from ..places import Place, local_name, parse
+from ..places import Place, local_name, parse, sendable
 from ..putting import Putter, Stored, Target
 from ..session import Session
 
@@ -38,14 +38,21 @@ def put(session: Session) -> int:
                 USAGE,
                 "no_name",
             )
-        stored = putter.put_stream(sys.stdin.buffer, _prepared(session.api, target / options.name))
+        place = target / sendable(options.name)
+        stored = putter.put_stream(sys.stdin.buffer, _prepared(session.api, place))
         _tell(session, "-", target / stored.name, stored)
         return session.end()
     if options.name and len(options.source) > 1:
         raise ClientError("--name is for one file.", USAGE, "no_name")
     with AtOnce(options.at_once) as at_once:
         for folder, files in _groups(session, options.source, target):
-            put_group(session, at_once, putter, folder, files, options.name)
+            try:
+                put_group(session, at_once, putter, folder, files, options.name)
+            except ClientError as error:
+                # A folder below that the site cannot have takes no other one with it.
+                if folder == target or error.exit_code not in OF_ONE:
+                    raise
+                session.failed(str(folder), error)
     return session.end()
 
 
@@ -58,7 +65,7 @@ def put_group(
     name: str | None = None,
 ) -> None:
     """Upload files into one folder, which is made where it is missing."""
-    names = {path: name or path.name for path in files}
+    names = {path: name or path.name for path in files if _sendable(session, path, name)}
     folder_id = session.api.make_folders(folder)
     there = existing(session.api, Place((), folder_id), list(names.values()))
 
@@ -100,6 +107,16 @@ def put_group(
         if path in alone:
             known = there.get(called.casefold())
             at_once.do(lambda path=path, called=called, known=known: one(path, called, known))  # type: ignore[misc]
+
+
+def _sendable(session: Session, path: Path, name: str | None = None) -> bool:
+    """Whether the site can have the name; one that it cannot have stops nothing but itself."""
+    try:
+        sendable(name or path.name)
+    except ClientError as error:
+        session.failed(str(path), error)
+        return False
+    return True
 
 
 def _together(names: dict[Path, str], there: Mapping[str, Entry]) -> list[Waiting]:
@@ -144,7 +161,8 @@ def _groups(session: Session, sources: Iterable[str], target: Place) -> Iterator
     files: list[Path] = []
     for source in map(Path, sources):
         if source.is_dir():
-            yield from walk(session, source, target / source.resolve().name)
+            if _sendable(session, source.resolve()):
+                yield from walk(session, source, target / source.resolve().name)
         elif source.exists():
             files.append(source)
         else:
@@ -165,7 +183,8 @@ def walk(session: Session, folder: Path, place: Place) -> Iterator[Group]:
         return
     for entry in found:
         if entry.is_dir(follow_symlinks=False):
-            folders.append(entry.name)
+            if _sendable(session, Path(entry.path)):
+                folders.append(entry.name)
         elif entry.is_file(follow_symlinks=False):
             files.append(Path(entry.path))
         else:
