@@ -9,20 +9,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from typing import Any
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from allauth.core.exceptions import ReauthenticationRequired
 from allauth.mfa.models import Authenticator
 from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.contrib.auth.middleware import (
     AuthenticationMiddleware as DjangoAuthenticationMiddleware,
 )
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext
 
 from accounts import outside, preferences, reauthentication, session_activity, sessions, tokens
@@ -107,6 +112,42 @@ class LockOutMiddleware:
             response.status_code = 429
             response["Retry-After"] = str(wait)
         return response
+
+
+class SignedOutMiddleware:
+    """Leads who was signed out meanwhile back to the page that they sent something from.
+
+    What was sent is not done, and they are told. Most addresses that take a POST are no pages: to
+    be led to one after signing in would be a dead end. Stands after the middleware of messages.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        if request.method in reauthentication.SAFE or response.status_code != 302:
+            return response
+        where, _, asked = response["Location"].partition("?")
+        if where != reverse("account_login") or request.user.is_authenticated:
+            return response
+        if REDIRECT_FIELD_NAME in QueryDict(asked):
+            if back := _sent_from(request):
+                query = urlencode({REDIRECT_FIELD_NAME: back}, safe="/")
+                response["Location"] = f"{where}?{query}"
+            words = gettext("You had been signed out: nothing was done. Sign in, then do it again.")
+            messages.warning(request, words)
+        return response
+
+
+def _sent_from(request: HttpRequest) -> str:
+    """The page of this site on which the form stood, as the browser says; empty without a word."""
+    page = request.headers.get("Referer", "")
+    here = {request.get_host()}
+    if not url_has_allowed_host_and_scheme(page, here, require_https=request.is_secure()):
+        return ""
+    parts = urlsplit(page)
+    return urlunsplit(("", "", parts.path, parts.query, ""))
 
 
 # Where people without a second factor may go: set-up, what it takes, and the way out.

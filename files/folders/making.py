@@ -14,7 +14,7 @@ from files.folders.events import note
 from files.folders.standing import as_it_stands
 from files.models import Folder, Item
 from files.models.folders import DEEPEST
-from files.records.names import clean_folder_name, clean_name, entry_key
+from files.records.names import clean_folder_name, clean_name, entry_key, in_one_piece
 from files.tree import placing
 
 
@@ -93,7 +93,7 @@ def rename(item: Item, name: str, *, by: Principal, actor: User) -> None:
     What it is, its bytes and its key stay as they are.
     """
     is_folder = isinstance(item, Folder)
-    name = clean_folder_name(name) if is_folder else clean_name(name)
+    name = clean_folder_name(name) if is_folder else clean_name(in_one_piece(name))
     with transaction.atomic():
         placing.lock_tree(item.owner)
         found = as_it_stands(item, files=managed_by(by), folders=folders_managed_by(by))

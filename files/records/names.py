@@ -31,6 +31,7 @@ __all__ = [
     "clean_name",
     "entry_key",
     "fold_name",
+    "in_one_piece",
     "key_file_name",
     "numbered",
     "plain_name",
@@ -73,6 +74,17 @@ def clean_name(raw: str) -> str:
     if (length := len(name.encode())) > MAX_NAME_BYTES:
         raise LongName(length)
     return name
+
+
+def in_one_piece(raw: str) -> str:
+    """A file's name that somebody typed. Raises BadName where it has `/` or `\\` in it.
+
+    What browsers send may be a path, of which the end is the name. What is typed is meant whole:
+    “AC/DC.mp3” is not to be called “DC.mp3” without a word.
+    """
+    if re.search(r"[/\\]", raw):
+        raise BadName(gettext("A file's name cannot contain “/” or “\\”: choose another one."))
+    return raw
 
 
 def key_file_name(name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from itertools import product
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
 import pytest
@@ -214,3 +215,51 @@ def test_staff_do_not_touch_factors(client: Client, alice: User, bob: User) -> N
     delete = reverse("admin:mfa_authenticator_delete", args=[row.pk])
     assert client.post(delete, {"post": "yes"}).status_code == 403
     assert client.get(reverse("admin:mfa_authenticator_add")).status_code == 403
+
+
+# --- Signed out meanwhile -----------------------------------------------------------------------
+
+HERE = "http://testserver"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("page", "back"),
+    [
+        (f"{HERE}/files/?sort=-time&q=a%26b", "/files/?sort=-time&q=a%26b"),
+        (f"{HERE}/trash/", "/trash/"),
+        ("https://elsewhere.example/files/", "/files/delete/"),
+        ("javascript:alert(1)", "/files/delete/"),
+        ("", "/files/delete/"),
+    ],
+)
+def test_who_was_signed_out_comes_back_to_the_page_they_sent_from(
+    client: Client, page: str, back: str
+) -> None:
+    answer = client.post("/files/delete/", {"file": "x"}, headers={"Referer": page})
+    assert answer.status_code == 302
+    where = urlsplit(answer["Location"])
+    assert (where.path, parse_qs(where.query)) == ("/accounts/login/", {"next": [back]})
+    # What was sent is not done, and they know.
+    assert "nothing was done" in client.get(answer["Location"]).content.decode()
+
+
+@pytest.mark.integration
+def test_signing_in_again_never_leads_to_an_address_without_a_page(
+    client: Client, alice: User
+) -> None:
+    """Every address that takes a POST alone, for who sent it from the list of files."""
+    for name in sorted(ROUTES.keys()):
+        page = address(name, UUID(int=1) if "uuid:" in ROUTES[name] else 1)
+        client.logout()
+        answer = client.post(page, headers={"Referer": f"{HERE}/files/"})
+        if answer.status_code != 302 or not answer["Location"].startswith("/accounts/login/?next"):
+            continue
+        assert parse_qs(urlsplit(answer["Location"]).query)["next"] == ["/files/"], name
+
+
+@pytest.mark.django_db
+def test_looking_at_a_page_comes_back_to_that_page(client: Client) -> None:
+    answer = client.get("/shared/", headers={"Referer": f"{HERE}/files/"})
+    assert answer["Location"] == "/accounts/login/?next=/shared/"
+    assert "nothing was done" not in client.get(answer["Location"]).content.decode()

@@ -59,6 +59,14 @@ def test_a_renamed_file_is_the_same_file(alice: User, record: FileRecord, events
     assert [event["file_id"] for event in events("renamed")] == [record.pk]
 
 
+@pytest.mark.parametrize("name", ["AC/DC.mp3", "2026\\a.txt", "/", "a/"])
+def test_a_typed_name_is_kept_whole_or_refused(alice: User, record: FileRecord, name: str) -> None:
+    """What a browser sends of an upload may be a path; what somebody types is none."""
+    with pytest.raises(BadName, match="cannot contain"):
+        making.rename(record, name, by=Person(alice), actor=alice)
+    assert FileRecord.objects.get(pk=record.pk).name == "fox.txt"
+
+
 def test_another_case_of_the_same_name_is_no_other_name(alice: User, record: FileRecord) -> None:
     making.rename(record, "FOX.txt", by=Person(alice), actor=alice)
     assert FileRecord.objects.get(pk=record.pk).name == "FOX.txt"

@@ -60,6 +60,7 @@ def test_a_file_and_a_folder_get_other_names(session: Client, alice: User, case:
         ("", 400, "Type a name."),
         (".", 400, "name"),
         ("x" * 300, 400, "longer than 255 bytes"),
+        ("AC/DC.mp3", 400, "cannot contain"),
         ("B.TXT", 409, "“B.TXT” exists in that folder already"),
     ],
 )
