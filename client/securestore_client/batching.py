@@ -1,7 +1,8 @@
 """Many small files: several in one request, where a request for each would cost more than the file.
 
-A batch is stored whole or not at all. Whatever keeps one from being stored, its files go one by one
-afterwards, and each is told of by itself: so a batch is never what fails.
+A batch is stored whole or not at all, and goes with a key by which the site knows it again: cut, it
+is sent once more and stored once. Whatever else keeps one from being stored, its files go one by
+one afterwards, and each is told of by itself: so a batch is never what fails.
 """
 
 from __future__ import annotations
@@ -78,7 +79,9 @@ class Batcher:
     def _ask(self, folder_id: str, sent: list[_Read]) -> list[dict[str, Any]] | None:
         body = {"files": [one.said for one in sent]}
         try:
-            answer = self._api.server.ask("POST", f"{API}/folders/{folder_id}/files", body=body)
+            answer = self._api.server.ask(
+                "POST", f"{API}/folders/{folder_id}/files", body=body, creates=True
+            )
         except Refused as refused:
             if refused.status in NEVER:
                 self._is_known = False

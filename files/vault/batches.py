@@ -8,7 +8,7 @@ anything, nor give another name than was asked for.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -40,9 +40,18 @@ class Small:
     modified_at: datetime | None = None
 
 
-def store(owner: User, files: Sequence[Small], folder: Folder, by: Principal) -> list[FileRecord]:
+def store(
+    owner: User,
+    files: Sequence[Small],
+    folder: Folder,
+    by: Principal,
+    *,
+    check: Callable[[list[FileRecord]], None] | None = None,
+) -> list[FileRecord]:
     """Store `MOST` files at most, each under its name in that folder; the owner of the folder pays.
 
+    `check` looks at what has come of them, in the transaction that makes them files, before anybody
+    sees them: what it raises leaves none.
     Raises NameTaken where one of the names is; BadName, FileTooLarge, QuotaExceeded,
     TooManyUploads, MayNotAdd, AccountClosed, UploadLost, StoreError, Damaged.
     """
@@ -56,7 +65,7 @@ def store(owner: User, files: Sequence[Small], folder: Folder, by: Principal) ->
             if file.content:
                 upload.write(file.content)
             upload.finish()
-        records = _publish(owner, uploads, meant)
+        records = _publish(owner, uploads, meant, check)
     finally:
         for upload in uploads:
             upload.abort()
@@ -88,7 +97,12 @@ def _begin(
     ]
 
 
-def _publish(owner: User, uploads: list[storing.Upload], meant: Destination) -> list[FileRecord]:
+def _publish(
+    owner: User,
+    uploads: list[storing.Upload],
+    meant: Destination,
+    check: Callable[[list[FileRecord]], None] | None,
+) -> list[FileRecord]:
     """All of them files, in one transaction. Events come last: whoever appends stops all others."""
     names = [upload.name for upload in uploads]
     with transaction.atomic():
@@ -118,6 +132,8 @@ def _publish(owner: User, uploads: list[storing.Upload], meant: Destination) -> 
         except IntegrityError:
             raise NameTaken(names[0], uploading=True) from None
         recent.note(owner.pk, [record.pk for record in records], recent.Way.ADDED)
+        if check is not None:
+            check(records)
         for record, upload in zip(records, uploads, strict=True):
             publishing.tell_uploaded(record, upload.row, owner, Place(folder, record.name), meant)
     for upload in uploads:

@@ -82,8 +82,14 @@ class SmallSite:
         self.cuts: list[int] = []
         self.refuse: list[tuple[int, dict[str, str]]] = []
         self.lose_answers = 0
+        self.lose_answers_to = ""
+        """How paths end of which answers are lost."""
+        self.gone_after: int | None = None
+        """Requests after which it answers none any more."""
         self.spoil = False
         self.knows_no_batches = False
+        self.answered: dict[str, tuple[str, dict[str, Any]]] = {}
+        """By their `Idempotency-Key`: what was asked for, and how it was answered."""
         self.lock = threading.RLock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(self))
         self._server.daemon_threads = True
@@ -184,6 +190,8 @@ class _Handler(BaseHTTPRequestHandler):
         site.asked.append((self.command, self.path))
         site.tokens.append(self.headers.get("Authorization", ""))
         self.arrived = 0
+        if site.gone_after is not None and len(site.asked) > site.gone_after:
+            raise _Cut
         if site.refuse:
             status, headers = site.refuse.pop(0)
             self._read()
@@ -226,7 +234,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, status: int, body: Any = None, **headers: str) -> None:
         data = b"" if body is None else json.dumps(body).encode()
-        if self.site.lose_answers and self.command not in {"GET", "HEAD"}:
+        changes = self.command not in {"GET", "HEAD"}
+        if self.site.lose_answers and changes and self.path.endswith(self.site.lose_answers_to):
             self.site.lose_answers -= 1
             raise _Cut
         self.send_response(status)
@@ -331,6 +340,10 @@ class _Handler(BaseHTTPRequestHandler):
         files = self._json()["files"]
         if self.site.knows_no_batches:
             return self._problem(404, "not_found")
+        key, asked = self.headers["Idempotency-Key"], f"{folder_id} {files}"
+        if key in self.site.answered:
+            assert self.site.answered[key][0] == asked
+            return self._answer(201, self.site.answered[key][1])
         names = [one["name"].casefold() for one in files]
         if len(set(names)) < len(names) or any(self.site.child(folder_id, n) for n in names):
             return self._problem(409, "name_taken")
@@ -341,6 +354,7 @@ class _Handler(BaseHTTPRequestHandler):
             made = self.site.add_to(folder_id, one["name"], data)
             sha256 = "0" * 64 if self.site.spoil else one["sha256"]
             told.append({"id": made.id, "name": made.name, "size": len(data), "sha256": sha256})
+        self.site.answered[key] = asked, {"files": told}
         return self._answer(201, {"files": told})
 
     # --- Bytes ------------------------------------------------------------------------------------

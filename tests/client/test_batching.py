@@ -83,23 +83,48 @@ def test_a_site_that_knows_no_batches_is_asked_once(
     assert (batches(small_site), small_site.count("PUT")) == (1, MANY)
 
 
-def test_an_answer_that_was_lost_stores_nothing_twice(
+def test_an_answer_that_was_lost_is_given_again_and_nothing_stored_twice(
     run: Run, small_site: SmallSite, many: dict[str, bytes]
 ) -> None:
-    # The first is that of the folder, which is asked for again.
-    small_site.lose_answers = 2
+    small_site.lose_answers, small_site.lose_answers_to = 1, "/files"
     assert run("put", "Many", "--at-once", "1") == 0
     all_are_there(small_site, many)
-    assert small_site.count("PUT") == 0
+    assert (batches(small_site), len(small_site.answered), small_site.count("PUT")) == (3, 2, 0)
+    # Nobody had to look whether they are there.
+    assert not [path for _method, path in small_site.asked if "/item?" in path]
 
 
-def test_a_cut_batch_is_sent_one_by_one(
-    run: Run, small_site: SmallSite, many: dict[str, bytes]
-) -> None:
+def test_a_cut_batch_is_sent_again(run: Run, small_site: SmallSite, many: dict[str, bytes]) -> None:
     small_site.cuts = [300]
     assert run("put", "Many", "--at-once", "1") == 0
     all_are_there(small_site, many)
-    assert small_site.count("PUT") == MOST
+    assert (batches(small_site), small_site.count("PUT")) == (3, 0)
+
+
+def test_a_batch_that_never_comes_through_goes_one_by_one(
+    run: Run, small_site: SmallSite, many: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECURESTORE_PATIENCE", "0.05")
+    small_site.cuts = [300]
+    assert run("put", "Many", "--at-once", "1") == 0
+    all_are_there(small_site, many)
+    assert (batches(small_site), small_site.count("PUT")) == (2, MOST)
+
+
+def test_a_site_that_is_gone_costs_the_patience_twice_and_not_for_each_file(
+    run: Run,
+    small_site: SmallSite,
+    many: dict[str, bytes],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("SECURESTORE_PATIENCE", "0.05")
+    # Who asks, the folder, what is in it; from then on nothing any more.
+    small_site.gone_after = 3
+    assert run("put", "Many", "--at-once", "1") == 8
+    assert capsys.readouterr().err.count("cannot be reached") == MANY
+    # Of each batch the request, and one that looks for its first file; both a few times.
+    assert len(small_site.asked) <= 3 + 2 * 4
 
 
 def test_what_is_told_as_something_else_is_looked_at(

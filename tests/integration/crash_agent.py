@@ -62,6 +62,18 @@ def people() -> dict[str, Any]:
     return {}
 
 
+def token() -> dict[str, Any]:
+    """A token of alice's, which may add, and the folder of her own files."""
+    from django.utils import timezone
+
+    from accounts import tokens
+    from files.tree import placing
+
+    alice, end = _alice(), timezone.now() + timedelta(days=1)
+    made = tokens.make(alice, name="crash", scopes=["add"], expires_at=end, actor=alice)
+    return {"token": made.text, "root": str(placing.root_of(alice).pk)}
+
+
 def look_up(name: str) -> dict[str, Any]:
     """The id of a file, and how many grants it has."""
     from files.models import FileRecord
@@ -253,6 +265,7 @@ def _complaints(*command: str) -> list[str]:
 
 ORDERS: dict[str, Callable[..., dict[str, Any]]] = {
     "people": people,
+    "token": token,
     "look_up": look_up,
     "run": run,
     "store": store,

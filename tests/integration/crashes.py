@@ -107,6 +107,7 @@ class CrashSite(Server):
                 text=True,
             )
         self.ask("people")
+        self.program: dict[str, str] = self.ask("token")
         self.start()
         self.client = Client(self.port).sign_in()
         self.ask("store", names=[KEPT], sizes=[LARGE])
@@ -487,6 +488,73 @@ class VersionByForm(Version):
         assert answer.status == 302, page
 
 
+class Batch(Operation):
+    """Three small files in one request of the API; sent once more, with its key, after a kill."""
+
+    def prepare(self) -> None:
+        sizes = {self.site.name("batch"): size for size in (SMALL, 1, 300_000)}
+        self.group = {name: content_of(name, size) for name, size in sizes.items()}
+        self.key = self.site.name("key")
+
+    def run(self) -> None:
+        self.site.perhaps.append(self.group)
+        self._send()
+        self.site.told |= self.group
+
+    def _send(self) -> dict[str, Any]:
+        answer, told = self.ask()
+        assert answer.status == 201, told
+        found: dict[str, Any] = json.loads(told)
+        return found
+
+    def ask(self) -> tuple[http.client.HTTPResponse, bytes]:
+        """The request, the same at any time."""
+        files = [
+            {"name": name, "content": base64.b64encode(content).decode()}
+            for name, content in self.group.items()
+        ]
+        return self._asked(
+            "POST",
+            f"/api/v1/folders/{self.site.program['root']}/files",
+            json.dumps({"files": files}).encode(),
+            "application/json",
+        )
+
+    def _asked(
+        self, method: str, path: str, body: bytes, kind: str
+    ) -> tuple[http.client.HTTPResponse, bytes]:
+        return Client(self.site.port).request(
+            method,
+            path,
+            body,
+            **{
+                "Authorization": f"Bearer {self.site.program['token']}",
+                "Content-Type": kind,
+                "Idempotency-Key": self.key,
+            },
+        )
+
+    def resume(self) -> None:
+        # Whether it was stored before the kill or is now: it is stored once, and told alike.
+        if self._send() != self._send():
+            raise Broken("the same request is answered in two ways")
+        self.site.told |= self.group
+
+
+class PutByPath(Batch):
+    """One file by `PUT`, below folders that it makes; the same."""
+
+    def prepare(self) -> None:
+        super().prepare()
+        name = self.site.name("put")
+        self.group = {name: content_of(name, SMALL)}
+
+    def ask(self) -> tuple[http.client.HTTPResponse, bytes]:
+        [(name, content)] = self.group.items()
+        path = f"/api/v1/content/{self.key}/below/{name}?parents=1"
+        return self._asked("PUT", path, content, "text/plain")
+
+
 @dataclass
 class Deletion(Operation):
     """For good, by the owner, of what is in the trash."""
@@ -600,6 +668,8 @@ OPERATIONS: dict[str, type[Operation]] = {
     "upload by tus, given up": TusGivenUp,
     "version by tus": Version,
     "version by form": VersionByForm,
+    "batch by API": Batch,
+    "put by API": PutByPath,
     "delete": Deletion,
     "grant": Granting,
     "rewrap": Rewrap,

@@ -14,7 +14,7 @@ from ..at_once import AtOnce
 from ..batching import FEW as MANY
 from ..batching import SMALL, Batcher, Waiting, batches_of
 from ..digests import chain_of
-from ..errors import CONFLICT, NOT_FOUND, OF_ONE, USAGE, ClientError
+from ..errors import CONFLICT, NOT_FOUND, OF_ONE, USAGE, ClientError, Unreachable
 from ..getting import Getter
 from ..places import Place, local_name, parse, sendable
 from ..putting import Putter, Stored, Target
@@ -83,6 +83,7 @@ def put_group(
             told(path, stored)
 
     def several(batch: list[Waiting]) -> None:
+        gone: ClientError | None = None
         for file, stored in zip(batch, batcher.put(folder_id, batch), strict=True):
             if stored is not None:
                 session.progress.expect(stored.size)
@@ -90,9 +91,13 @@ def put_group(
                 told(file.local, stored)
                 continue
             try:
+                if gone is not None:
+                    raise gone
                 # What was asked for may be there, though nobody has said so.
                 found = existing(session.api, Place((), folder_id), [file.name])
             except ClientError as error:
+                # The patience has run out for one: the next would wait as long again.
+                gone = error if isinstance(error, Unreachable) else None
                 session.failed(str(file.local), error)
                 session.progress.thing()
             else:

@@ -17,11 +17,13 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.utils.crypto import salted_hmac
 from ninja import Schema
 from ninja.responses import Status
 
+from files.errors import VaultError
 from files.models import KeptAnswer
 from files.models.answers import KEPT
 from files.web.api.entrance import token_of
@@ -85,6 +87,36 @@ def once(
     return Status(status, made)
 
 
+Keep = Callable[[Schema], None]
+"""Keeps what is answered, in the transaction that makes what it tells of."""
+
+
+def once_stored(
+    request: HttpRequest, status: int, store: Callable[[Keep], Schema]
+) -> Status[Schema] | HttpResponseBase:
+    """As `once`, of what takes several transactions: bytes. Its last one keeps the answer.
+
+    Nothing of the answer may be a secret. Raises Problem, and as `store` does.
+    """
+    asked = Asked.of(request)
+    if asked is None:
+        return Status(status, store(lambda _made: None))
+    asked.update(request.body)
+    if (before := replay(request, asked)) is not None:
+        return before
+
+    def kept(made: Schema) -> None:
+        keep(request, asked, status, made.model_dump(mode="json"))
+
+    try:
+        return Status(status, store(kept))
+    except (IntegrityError, Problem, VaultError):
+        # Another one with the same key was faster: what it made is in the way now.
+        if (before := replay(request, asked)) is not None:
+            return before
+        raise
+
+
 class Asked:
     """A request that has an `Idempotency-Key`: which one it is, once all of its body was seen."""
 
@@ -124,10 +156,12 @@ def is_answered(request: HttpRequest, asked: Asked) -> bool:
 
 
 def _kept(request: HttpRequest, asked: Asked) -> KeptAnswer | None:
-    since = clock.now() - KEPT
-    token = token_of(request)
-    KeptAnswer.objects.filter(token_id=token.pk, key=asked.key, made_at__lt=since).delete()
-    return KeptAnswer.objects.filter(token_id=token.pk, key=asked.key).first()
+    found = _all_kept(request, asked).filter(made_at__gte=clock.now() - KEPT)
+    return found.first()
+
+
+def _all_kept(request: HttpRequest, asked: Asked) -> QuerySet[KeptAnswer]:
+    return KeptAnswer.objects.filter(token_id=token_of(request).pk, key=asked.key)
 
 
 def replay(request: HttpRequest, asked: Asked) -> HttpResponse | None:
@@ -143,6 +177,8 @@ def replay(request: HttpRequest, asked: Asked) -> HttpResponse | None:
 
 
 def _begin(request: HttpRequest, asked: Asked, status: int) -> KeptAnswer:
+    # One that is over is not asked for any more, and must not stand in the way.
+    _all_kept(request, asked).filter(made_at__lt=clock.now() - KEPT).delete()
     return KeptAnswer.objects.create(
         token_id=token_of(request).pk,
         key=asked.key,

@@ -15,12 +15,11 @@ from uuid import UUID
 from django.http import HttpRequest
 from django.views.decorators.debug import sensitive_variables
 from ninja import Router
-from ninja.responses import Status
 
 from files.access import Permission, Scope
 from files.models import FileRecord, Folder
 from files.vault import batches, opening
-from files.web.api.answers import HEADER, answers
+from files.web.api.answers import IDEMPOTENT, Keep, answers, once_stored
 from files.web.api.entrance import Needs, program_of, require, user_of
 from files.web.api.folders import addable_folder
 from files.web.api.paths import require_kept
@@ -38,21 +37,31 @@ ADD = Needs(Scope.ADD)
     operation_id="storeFiles",
     auth=ADD,
     response=answers({201: BatchOut}, 404, 409, 422, 502),
+    openapi_extra=IDEMPOTENT,
 )
 def store_files(request: HttpRequest, folder_id: UUID, batch: BatchIn) -> Any:
     """Store several small files in a folder, each under a new name: all of them, or none."""
     require(request, Permission.UPLOAD)
-    if HEADER in request.headers:
-        raise Problem("invalid", f"No {HEADER} here: sent twice, the names are taken.")
     folder = addable_folder(request, folder_id)
-    return Status(201, {"files": _stored(request, folder, batch)})
+
+    @sensitive_variables()
+    def store(keep: Keep) -> BatchOut:
+        return _stored(request, folder, batch, keep)
+
+    return once_stored(request, 201, store)
 
 
 @sensitive_variables()
-def _stored(request: HttpRequest, folder: Folder, batch: BatchIn) -> list[SmallOut]:
+def _stored(request: HttpRequest, folder: Folder, batch: BatchIn, keep: Keep) -> BatchOut:
     files = [_small(one) for one in batch.files]
-    records = batches.store(user_of(request), files, folder, program_of(request))
-    return [_told(record) for record in records]
+    told: list[BatchOut] = []
+
+    def tell(records: list[FileRecord]) -> None:
+        told.append(BatchOut(files=[_told(record) for record in records]))
+        keep(told[0])
+
+    batches.store(user_of(request), files, folder, program_of(request), check=tell)
+    return told[0]
 
 
 @sensitive_variables()

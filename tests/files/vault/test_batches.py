@@ -109,6 +109,20 @@ def test_a_name_that_is_taken_leaves_none(
     assert (FileRecord.objects.count(), StoredObject.objects.count()) == (1, before)
 
 
+def test_what_looks_at_them_first_can_refuse_them_all(
+    alice: User, cases: Folder, events: Callable[[str], list[dict[str, Any]]], nothing_left: Nothing
+) -> None:
+    def check(records: list[FileRecord]) -> None:
+        assert [one.name for one in records] == ["a.txt", "Ä.bin"]
+        assert all(opening.digests_of(one.current) is not None for one in records)
+        raise KeyError("not these")
+
+    with pytest.raises(KeyError, match="not these"):
+        batches.store(alice, TWO, cases, Person(alice), check=check)
+    assert nothing_left()
+    assert events("file_uploaded") == []
+
+
 def test_a_stranger_and_who_only_reads_add_nothing(
     alice: User, bob: User, mallory: User, cases: Folder, nothing_left: Nothing
 ) -> None:
