@@ -213,6 +213,18 @@ class Api:
         """Bring back from the trash."""
         return entry_of(self.server.ask("POST", f"{path_of(entry)}/restore").json())
 
+    def versions(self, entry: Entry) -> list[dict[str, Any]]:
+        """The former versions of a file, the newest first."""
+        found: list[dict[str, Any]] = self.server.ask("GET", f"{path_of(entry)}/versions").json()[
+            "versions"
+        ]
+        return found
+
+    def restore_version(self, entry: Entry, version: str) -> Entry:
+        """Make a former version the current one again."""
+        path = f"{path_of(entry)}/versions/{quote(version, safe='')}/restore"
+        return entry_of(self.server.ask("POST", path).json())
+
     # --- Sharing and the log ----------------------------------------------------------------------
 
     def share(
@@ -245,9 +257,9 @@ class Api:
         made: dict[str, Any] = answer.json()
         return made
 
-    def requests(self, entry: Entry) -> Iterator[dict[str, Any]]:
-        """The requests for a folder."""
-        yield from self._pages(f"{path_of(entry)}/requests", {}, "requests")
+    def requests(self, entry: Entry | None) -> Iterator[dict[str, Any]]:
+        """The requests for a folder; without one, all that one made."""
+        yield from self._pages(f"{path_of(entry) if entry else API}/requests", {}, "requests")
 
     def make_link(self, entry: Entry, terms: dict[str, Any]) -> dict[str, Any]:
         """Make a link to a file or folder; its address is in the answer, this once."""
@@ -255,9 +267,9 @@ class Api:
         found: dict[str, Any] = answer.json()
         return found
 
-    def links(self, entry: Entry) -> Iterator[dict[str, Any]]:
-        """The links to a file or folder, the newest first."""
-        yield from self._pages(f"{path_of(entry)}/links", {}, "links")
+    def links(self, entry: Entry | None) -> Iterator[dict[str, Any]]:
+        """The links to a file or folder, or all that one made; the newest first."""
+        yield from self._pages(f"{path_of(entry) if entry else API}/links", {}, "links")
 
     def end_link(self, number: int) -> None:
         """End a link."""

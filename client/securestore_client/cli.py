@@ -11,7 +11,17 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from . import __version__
-from .commands import asking, changing, completing, linking, looking, signing, syncing, transfers
+from .commands import (
+    asking,
+    changing,
+    completing,
+    linking,
+    looking,
+    signing,
+    syncing,
+    transfers,
+    versioning,
+)
 from .errors import EXIT_CODES, INTERRUPTED, SOME_FAILED, ClientError
 from .session import Session
 from .signing_in import SCOPES
@@ -319,6 +329,15 @@ def _changing(command: Adder) -> None:
     )
     made.add_argument("path", nargs="+", help="names in the trash, or id:<uuid>")
     made = command(
+        "versions",
+        versioning.versions,
+        "the former versions of a file; or one of them made current again",
+        "securestore versions Cases/12/offer.pdf",
+        "securestore versions Cases/12/offer.pdf --restore 3f0c1f6e-…",
+    )
+    made.add_argument("path", help="a file there")
+    made.add_argument("--restore", metavar="VERSION", help="make that one current again")
+    made = command(
         "share",
         changing.share,
         "share a file or folder with people and groups",
@@ -357,10 +376,12 @@ def _changing(command: Adder) -> None:
     made = command(
         "requests",
         asking.requests,
-        "the requests for a folder, or the end of one",
-        "securestore requests Applications --end 12",
+        "your requests, or those for a folder; or the end of one",
+        "securestore requests",
+        "securestore requests Applications",
+        "securestore requests --end 12",
     )
-    made.add_argument("path", help="a folder there")
+    made.add_argument("path", nargs="?", help="a folder there; left out, all that you made")
     made.add_argument("--end", type=int, metavar="NUMBER", help="end that one")
     made = command(
         "link",
@@ -382,9 +403,13 @@ def _changing(command: Adder) -> None:
     )
     made.add_argument("--label", default="", help="a note for yourself")
     made = command(
-        "links", linking.links, "the links to a file or folder", "securestore links Cases/12"
+        "links",
+        linking.links,
+        "your links, or those to a file or folder",
+        "securestore links",
+        "securestore links Cases/12",
     )
-    made.add_argument("path", help="a file or folder there")
+    made.add_argument("path", nargs="?", help="a file or folder there; left out, all that you made")
     made = command("unlink", linking.unlink, "end links", "securestore unlink 12 13")
     made.add_argument("number", type=int, nargs="+", help="as `links` has it")
     made = command(

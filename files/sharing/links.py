@@ -8,7 +8,7 @@ questions are asked for each of them. Downloads are counted by `files.vault.coun
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -315,6 +315,16 @@ def made_by(user: User) -> LinkQuerySet:
     )
     found: LinkQuerySet = Link.objects.filter(maker=user).order_by(is_open, "-created_at", "-pk")
     return found.select_related("file", "folder")
+
+
+def awake_by(maker: User, made: Iterable[Link], managed: Container[UUID]) -> set[int]:
+    """Which of these, all of that maker's, their access keeps awake; `managed` is what they manage.
+
+    Whether they have ended is another question.
+    """
+    if not may_make(maker):
+        return set()
+    return {one.pk for one in made if (one.file_id or one.folder_id) in managed}
 
 
 # --- Coming by one ------------------------------------------------------------------------------

@@ -41,9 +41,7 @@ def own_links(request: HttpRequest) -> HttpResponse:
         "requests": shown_requests,
         "pages_of_requests": _pages(shown_requests, "requests"),
         "seen": seen,
-        "awake": {one.pk for one in shown if one.target and one.target.pk in managed}
-        if links.may_make(user)
-        else (),
+        "awake": links.awake_by(user, shown, managed),
         "open_folders": managed if requests.may_ask(user) else (),
         "managed": managed,
     }

@@ -90,6 +90,10 @@ class SmallSite:
         self.knows_no_batches = False
         self.answered: dict[str, tuple[str, dict[str, Any]]] = {}
         """By their `Idempotency-Key`: what was asked for, and how it was answered."""
+        self.links: list[dict[str, Any]] = []
+        self.requests: list[dict[str, Any]] = []
+        self.former: dict[str, list[str]] = {}
+        """Versions of files, by their ids."""
         self.lock = threading.RLock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(self))
         self._server.daemon_threads = True
@@ -357,6 +361,27 @@ class _Handler(BaseHTTPRequestHandler):
         self.site.answered[key] = asked, {"files": told}
         return self._answer(201, {"files": told})
 
+    def links(self, of: str = "") -> None:
+        found = [one for one in self.site.links if of in {"", one["folder_id"]}]
+        after = int(self.query.get("after", "0")) or 2**62
+        left = [one for one in reversed(found) if one["id"] < after]
+        self._answer(200, {"links": left[:2], "next": left[1]["id"] if left[2:] else None})
+
+    def requests(self) -> None:
+        self._answer(200, {"requests": self.site.requests, "next": None})
+
+    def versions(self, file_id: str) -> None:
+        told = {"size": 3, "uploaded_at": "2026-11-30T08:00:00Z", "uploaded_by": None}
+        found = [{"version": one, **told} for one in self.site.former.get(file_id, [])]
+        self._answer(200, {"versions": found})
+
+    def restore_version(self, file_id: str, version: str) -> None:
+        self._read()
+        if version not in self.site.former.get(file_id, []):
+            return self._problem(404, "not_found")
+        self.site.former[file_id].remove(version)
+        return self._answer(200, self.site.kept[file_id].described())
+
     # --- Bytes ------------------------------------------------------------------------------------
 
     def put(self, root: str, path: str) -> None:
@@ -479,6 +504,11 @@ _ROUTES: list[tuple[str, str, Any]] = [
     ("POST", f"{_API}/folders/([^/]+)/paths", _Handler.make_folders),
     ("POST", f"{_API}/folders/([^/]+)/files", _Handler.store_files),
     ("POST", f"{_API}/digests", _Handler.digests),
+    ("GET", f"{_API}/links", _Handler.links),
+    ("GET", f"{_API}/folders/([^/]+)/links", _Handler.links),
+    ("GET", f"{_API}/requests", _Handler.requests),
+    ("GET", f"{_API}/files/([^/]+)/versions", _Handler.versions),
+    ("POST", f"{_API}/files/([^/]+)/versions/([^/]+)/restore", _Handler.restore_version),
     ("PATCH", f"{_API}/(files|folders)/([^/]+)", _Handler.change),
     ("POST", f"{_API}/(files|folders)/([^/]+)/move", _Handler.move),
     ("DELETE", f"{_API}/(files|folders)/([^/]+)", _Handler.put_away),

@@ -501,6 +501,7 @@ NO_EVENT: dict[str, str] = {
     "files.sharing.links.links_of": READS,
     "files.sharing.links.links_reaching": READS,
     "files.sharing.links.awake": READS,
+    "files.sharing.links.awake_by": READS,
     "files.sharing.links.made_by": READS,
     "files.sharing.links.beyond_bounds": READS,
     "files.sharing.links.principal_of": READS,

@@ -91,6 +91,9 @@ def test_the_same_name_is_a_version_and_the_same_bytes_are_none(place: Place) ->
     content = place.file("v.txt", 100, seed=1)
     assert json.loads(place.ok("put", "v.txt", "--json"))["items"][0]["outcome"] == "stored"
     assert place.there("v.txt") == content
+    [former] = json.loads(place.ok("versions", "v.txt", "--json"))["items"]
+    place.ok("versions", "v.txt", "--restore", former["version"])
+    assert place.there("v.txt") != content
     place.file("v.txt", 100, seed=2)
     assert place.command.run("put", "v.txt", "--conflict", "refuse").code == 6
     told = json.loads(place.ok("put", "v.txt", "--conflict", "rename", "--json"))
@@ -122,6 +125,22 @@ def test_looking_and_changing(place: Place) -> None:
     assert json.loads(place.ok("history", "Look/tree/b.txt", "--json"))["items"]
     assert json.loads(place.ok("audit", "--json"))["items"][0]["id"] == 1
     assert json.loads(place.ok("whoami", "--json"))["username"] == "root"
+
+
+def test_links_across_the_account(place: Place) -> None:
+    place.ok("mkdir", "Outside/a", "Outside/b")
+    made = [json.loads(place.ok("link", f"Outside/{n}", "--json"))["items"][0]["id"] for n in "ab"]
+    listed = json.loads(place.ok("links", "--json"))["items"]
+    assert [one["id"] for one in listed] == made[::-1]
+    place.ok("unlink", *map(str, made))
+    states = {one["status"] for one in json.loads(place.ok("links", "--json"))["items"]}
+    assert states == {"revoked"}
+    asked = json.loads(place.ok("request", "Outside/a", "--title", "Papers", "--json"))["items"][0]
+    assert [one["id"] for one in json.loads(place.ok("requests", "--json"))["items"]] == [
+        asked["id"]
+    ]
+    place.ok("requests", "--end", str(asked["id"]))
+    assert json.loads(place.ok("requests", "--json"))["items"][0]["ended_at"] is not None
 
 
 def test_sync_makes_both_sides_alike(place: Place) -> None:

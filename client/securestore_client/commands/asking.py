@@ -32,9 +32,9 @@ def request(session: Session) -> int:
 
 
 def requests(session: Session) -> int:
-    """List the requests for a folder; with a number, end that one."""
+    """List the requests for a folder, or all that one made; with a number, end that one."""
     options = session.options
-    entry = session.api.entry(parse(options.path))
+    entry = None if options.path is None else session.api.entry(parse(options.path))
     if options.end is not None:
         session.api.end_request(options.end)
         session.done(f"ended  {options.end}", id=options.end, outcome="ended")

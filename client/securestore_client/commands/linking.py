@@ -46,9 +46,9 @@ def _password(path: str | None, *, asked: bool) -> str:
 
 
 def links(session: Session) -> int:
-    """List the links to a file or folder."""
-    options = session.options
-    entry = session.api.entry(parse(options.path))
+    """List the links to a file or folder; without one, all that one made."""
+    path = session.options.path
+    entry = None if path is None else session.api.entry(parse(path))
     for one in session.api.links(entry):
         of = "" if one["count"] is None else f" of {one['count']}"
         session.done(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -17,7 +18,7 @@ from files.access import Scope
 from files.models import FileRequest
 from files.sharing import requests
 from files.web.api.answers import IDEMPOTENT, answers, once
-from files.web.api.entrance import Needs, program_of, user_of
+from files.web.api.entrance import Needs, program_of, require_unbound, token_of, user_of
 from files.web.api.folders import managed_folder
 from files.web.api.problems import Problem
 from files.web.api.shapes.requests import (
@@ -45,7 +46,10 @@ router = Router(tags=["sharing"])
 def list_requests(request: HttpRequest, folder_id: UUID, after: int = AFTER) -> Any:
     """The requests for a folder, by number, for who manages it."""
     folder = managed_folder(request, folder_id)
-    found = requests.requests_managed_by(program_of(request)).filter(folder=folder.pk)
+    return _page(requests.requests_managed_by(program_of(request)).filter(folder=folder.pk), after)
+
+
+def _page(found: QuerySet[FileRequest], after: int) -> RequestsOut:
     rows = requests.with_numbers(found).filter(pk__gt=after).order_by("pk")[: AT_ONCE + 1]
     shown = list(rows)
     more = len(shown) > AT_ONCE
@@ -82,6 +86,15 @@ def make_request(request: HttpRequest, folder_id: UUID, new: RequestIn) -> Any:
 
 
 @router.get(
+    "", operation_id="listOwnFileRequests", auth=SHARE, response=answers({200: RequestsOut})
+)
+def list_own_requests(request: HttpRequest, after: int = AFTER) -> Any:
+    """All requests that one made, for whichever folders, by number."""
+    require_unbound(request)
+    return _page(requests.made_by(user_of(request)).select_related("maker"), after)
+
+
+@router.get(
     "/{int:number}",
     operation_id="getFileRequest",
     auth=SHARE,
@@ -89,7 +102,7 @@ def make_request(request: HttpRequest, folder_id: UUID, new: RequestIn) -> Any:
 )
 def read_request(request: HttpRequest, number: int) -> Any:
     """One request, with how much came through it."""
-    return request_out(_managed(request, number))
+    return request_out(_own(request, number))
 
 
 @router.delete(
@@ -97,16 +110,18 @@ def read_request(request: HttpRequest, number: int) -> Any:
 )
 def end_request(request: HttpRequest, number: int) -> Any:
     """End a request: nothing comes through it any more. What came stays."""
-    requests.end(_managed(request, number), actor=user_of(request))
+    requests.end(_own(request, number), actor=user_of(request))
     return Status(204, None)
 
 
-def _managed(request: HttpRequest, number: int) -> FileRequest:
-    """The request, for who manages its folder. Raises Http404."""
+def _own(request: HttpRequest, number: int) -> FileRequest:
+    """The request, for who made it or manages its folder. Raises Http404."""
     if number >= 2**62:
         raise Http404
-    managed = requests.requests_managed_by(program_of(request))
-    found = requests.with_numbers(managed).filter(pk=number).first()
-    if found is None:
-        raise Http404
-    return found
+    own = [requests.requests_managed_by(program_of(request))]
+    if token_of(request).folder_id is None:
+        own.append(requests.made_by(user_of(request)))
+    for rows in own:
+        if (found := requests.with_numbers(rows).filter(pk=number).first()) is not None:
+            return found
+    raise Http404

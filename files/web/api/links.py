@@ -1,10 +1,11 @@
-"""Links for people outside: those of a file or folder, making one, and ending one."""
+"""Links for people outside: one's own, those of a file or folder, making one, and ending one."""
 
 from __future__ import annotations
 
 from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
@@ -12,11 +13,11 @@ from ninja import Router
 from ninja.params.functions import Query
 from ninja.responses import Status
 
-from files.access import Scope, folders_managed_by, managed_by
+from files.access import Person, Scope, accesses_of, folders_managed_by, managed_by
 from files.models import Item, Link
 from files.sharing import links
 from files.web.api.answers import IDEMPOTENT, answers, once
-from files.web.api.entrance import Needs, program_of, user_of
+from files.web.api.entrance import Needs, program_of, require_unbound, token_of, user_of
 from files.web.api.folders import managed_folder
 from files.web.api.problems import Problem
 from files.web.api.shapes.links import LinkIn, LinkMadeOut, LinkOut, LinksOut
@@ -54,13 +55,11 @@ def list_folder_links(request: HttpRequest, folder_id: UUID, after: int = AFTER)
 
 
 def _links(item: Item, after: int) -> LinksOut:
-    rows = links.links_of(item)
-    found = list((rows.filter(pk__lt=after) if after else rows).order_by("-pk")[: PAGE + 1])
-    shown = found[:PAGE]
+    shown, more = _page(links.links_of(item).order_by("-pk"), after)
     awake = links.awake(item, shown)
     return LinksOut(
         links=[_out(one, awake=one.pk in awake) for one in shown],
-        next=shown[-1].pk if len(found) > PAGE else None,
+        next=shown[-1].pk if more else None,
     )
 
 
@@ -106,19 +105,45 @@ def _make(request: HttpRequest, item: Item, new: LinkIn) -> Any:
     return once(request, 201, make, keeping={"id", "status"})
 
 
+@router.get("/links", operation_id="listOwnLinks", auth=SHARE, response=answers({200: LinksOut}))
+def list_own_links(request: HttpRequest, after: int = AFTER) -> Any:
+    """All links that one made, wherever they lead, the newest first."""
+    require_unbound(request)
+    user = user_of(request)
+    made = links.made_by(user).select_related("maker").order_by("-pk")
+    shown, more = _page(made, after)
+    items = {one.target.pk: one.target for one in shown if one.target is not None}
+    seen = accesses_of(Person(user), list(items.values()))
+    managed = {pk for pk, access in seen.items() if access.may_manage}
+    awake = links.awake_by(user, shown, managed)
+    return LinksOut(
+        links=[_out(one, awake=one.pk in awake) for one in shown],
+        next=shown[-1].pk if more else None,
+    )
+
+
+def _page(rows: QuerySet[Link], after: int) -> tuple[list[Link], bool]:
+    """The next of them, and whether there are more."""
+    found = list((rows.filter(pk__lt=after) if after else rows)[: PAGE + 1])
+    return found[:PAGE], len(found) > PAGE
+
+
 @router.delete(
     "/links/{int:number}", operation_id="endLink", auth=SHARE, response=answers({204: None}, 404)
 )
 def end_link(request: HttpRequest, number: int) -> Any:
-    """End a link, for who manages what it is to."""
+    """End a link that one made, or that is to what one manages."""
     link = Link.objects.select_related("file", "folder").filter(pk=min(number, 2**62)).first()
-    if link is None or not _is_managed(request, link):
+    if link is None or not _is_own(request, link):
         raise Http404
     links.end(link, actor=user_of(request))
     return Status(204, None)
 
 
-def _is_managed(request: HttpRequest, link: Link) -> bool:
+def _is_own(request: HttpRequest, link: Link) -> bool:
+    """Whether it is theirs to end: whoever made it may, but by a token of one folder."""
+    if link.maker_id == user_of(request).pk and token_of(request).folder_id is None:
+        return True
     who = program_of(request)
     if link.file_id is not None:
         return managed_by(who).filter(links=link).exists()

@@ -61,7 +61,7 @@ class LinkMadeOut(LinkOut):
 
 
 class LinksOut(Schema):
-    """The links of a file or folder, the newest first."""
+    """Links, the newest first."""
 
     links: list[LinkOut]
     next: int | None

@@ -59,7 +59,7 @@ class RequestMade(RequestOut):
 
 
 class RequestsOut(Schema):
-    """Requests for a folder, by number."""
+    """Requests, by number."""
 
     requests: list[RequestOut]
     next: int | None

@@ -8,6 +8,7 @@ from accounts.models import User
 from files.models import FileRequest, KeptAnswer
 from files.sharing import requests
 from tests.files.asked import folder_of, may_ask
+from tests.files.conftest import give
 from tests.files.web.api.callers import Caller, problem
 
 pytestmark = pytest.mark.django_db
@@ -53,3 +54,37 @@ def test_it_reaches_no_further_than_its_token(alice: User, bob: User) -> None:
         path = f"/folders/{folder.pk}/requests"
         assert problem(stranger.ask("POST", path, {"title": "x"}))[0] == 404
     assert FileRequest.objects.lasting().count() == 1
+
+
+def test_all_that_one_made_for_whichever_folders(alice: User, bob: User) -> None:
+    bob = may_ask(bob)
+    folder = folder_of(alice)
+    grant = give(folder, bob, level="manage")
+    Caller(may_ask(alice)).ask("POST", f"/folders/{folder.pk}/requests", {"title": "Hers"})
+    caller, numbers = Caller(bob, "share"), []
+    for number, where in enumerate((folder, folder_of(bob))):
+        path = f"/folders/{where.pk}/requests"
+        made = caller.ask("POST", path, {"title": f"His {number}"})
+        assert made.status_code == 201, made.content
+        numbers.append(made.json()["id"])
+
+    def listed() -> dict[int, str | None]:
+        return {one["id"]: one["ended_at"] for one in caller.get("/requests").json()["requests"]}
+
+    assert listed() == dict.fromkeys(numbers)
+    assert list(caller.get(f"/requests?after={numbers[0]}").json()["requests"]) == [
+        caller.get(f"/requests/{numbers[1]}").json()
+    ]
+    # Who lost the folder ends what they had asked for in it.
+    grant.delete()
+    assert listed().keys() == set(numbers)
+    assert caller.get(f"/requests/{numbers[0]}").json()["title"] == "His 0"
+    assert caller.ask("DELETE", f"/requests/{numbers[0]}").status_code == 204
+    assert listed()[numbers[0]] is not None
+    assert problem(Caller(bob, "read").get("/requests")) == (403, "scope_missing")
+    own = folder_of(bob, "Bound")
+    bound = Caller(bob, folder_id=own.pk)
+    assert problem(bound.get("/requests")) == (403, "may_not")
+    for number in numbers:
+        assert problem(bound.get(f"/requests/{number}"))[0] == 404
+        assert problem(bound.ask("DELETE", f"/requests/{number}"))[0] == 404
