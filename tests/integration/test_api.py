@@ -1,6 +1,7 @@
 """The API over real connections, with programs that nobody here wrote.
 
-curl runs the lines of docs/api.md as they stand; tuspy uploads with a token; connections are cut.
+curl runs the lines of docs/api.md as they stand; tuspy uploads with a token; rclone fetches, whole
+and in ranges; connections are cut.
 """
 
 from __future__ import annotations
@@ -152,6 +153,78 @@ def test_tuspy_uploads_with_a_token(program: Program) -> None:
     uploader.upload()
     status, _, back = program.ask("GET", "/content/tuspy.bin")
     assert (status, back) == (200, content)
+
+
+def rclone(program: Program, folder: Path, *words: str) -> subprocess.CompletedProcess[bytes]:
+    """rclone as it is installed with the tests, with no configuration but the token's header."""
+    return subprocess.run(
+        [Path(sys.executable).with_name("rclone"), "--config", "", *words],
+        cwd=folder,
+        env={
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder),
+            "RCLONE_HEADER": f"Authorization: Bearer {program.token}",
+            "RCLONE_HTTP_URL": f"{program.url}/api/v1/content/Rclone",
+            "RCLONE_RETRIES": "1",
+        },
+        capture_output=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def given(program: Program, name: str, size: int) -> bytes:
+    """A file in the folder that rclone looks at."""
+    content = os.urandom(size)
+    status, _, body = program.ask("PUT", f"/content/Rclone/{name}?parents=1", content)
+    assert status == 201, body
+    return content
+
+
+def test_rclone_copies_an_address(program: Program, tmp_path: Path) -> None:
+    content = given(program, "whole.bin", 3_000_001)
+    address = f"{program.url}/api/v1/content/Rclone/whole.bin"
+    done = rclone(program, tmp_path, "copyurl", address, "copy.bin")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "copy.bin").read_bytes() == content
+
+
+def test_rclone_fetches_by_several_ranges_at_once(program: Program, tmp_path: Path) -> None:
+    """Each of them is a 206 of the same version, and together they are the file."""
+    content = given(program, "many.bin", 12 * 2**20 + 12_345)
+    done = rclone(
+        program,
+        tmp_path,
+        *("copyto", ":http:many.bin", "copy.bin", "--dump", "headers", "-vv"),
+        *("--multi-thread-cutoff", "1M", "--multi-thread-chunk-size", "2M"),
+        *("--multi-thread-streams", "4"),
+    )
+    told = done.stderr.decode()
+    assert done.returncode == 0, told
+    assert (tmp_path / "copy.bin").read_bytes() == content
+    asked = set(re.findall(r"^Range: bytes=(\d+-\d+)", told, re.MULTILINE))
+    assert len(asked) == 7
+    assert told.count("206 Partial Content") == 7
+    assert len(set(re.findall(r"^Etag: (.+)$", told, re.MULTILINE))) == 1
+
+
+@pytest.mark.parametrize(("offset", "count"), [(0, 1), (262_143, 2), (1_000_000, -1)])
+def test_rclone_reads_a_part(program: Program, tmp_path: Path, offset: int, count: int) -> None:
+    content = given(program, f"part-{offset}.bin", 1_200_000)
+    words = ("--offset", str(offset), "--count", str(count))
+    done = rclone(program, tmp_path, "cat", f":http:part-{offset}.bin", *words)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == content[offset : offset + count if count > 0 else None]
+
+
+def test_rclone_leaves_nothing_of_what_it_may_not_have(program: Program, tmp_path: Path) -> None:
+    given(program, "refused.bin", 1000)
+    refused = Program(program.server, "ssv_" + "0" * 36)
+    address = f"{program.url}/api/v1/content/Rclone/refused.bin"
+    done = rclone(refused, tmp_path, "copyurl", address, "copy.bin")
+    assert done.returncode != 0
+    assert b"401" in done.stderr
+    assert not (tmp_path / "copy.bin").exists()
 
 
 # --- What nobody thought of ---------------------------------------------------------------------
