@@ -178,6 +178,8 @@ def _handler_of(site: SmallSite) -> type[BaseHTTPRequestHandler]:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # An answer is written in two pieces, and the second would wait 40 ms for word of the first.
+    disable_nagle_algorithm = True
     site: SmallSite
 
     def log_message(self, format: str, *args: Any) -> None:
