@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,6 +23,43 @@ def in_a_hurry(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("runtime.slowness.TICK", 0.02)
     settings.FORM_PATIENCE = settings.DOWNLOAD_PATIENCE = 0.3
     settings.LOWEST_RATE = 1000
+
+
+class Clock:
+    """Time that goes on when a test says so, and so is the same on a machine that is busy."""
+
+    def __init__(self) -> None:
+        self.now = time.monotonic()
+
+    def monotonic(self) -> float:
+        self.now += 1e-6  # It never stands still.
+        return self.now
+
+    def wait(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class RealTime(Clock):
+    """The machine's own, for what goes by when the kernel heard or sent something last."""
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def wait(self, seconds: float) -> None:
+        threading.Event().wait(seconds)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Nothing is waited for: the watch has this clock, the connections are real."""
+    made = Clock()
+    monkeypatch.setattr("runtime.slowness.time", SimpleNamespace(monotonic=made.monotonic))
+    return made
+
+
+@pytest.fixture
+def real_time() -> RealTime:
+    return RealTime()
 
 
 def handled() -> Handled:
@@ -78,15 +116,19 @@ def test_lines_can_be_read() -> None:
 class Ended(io.BytesIO):
     """As the web server's body, when its client's connection is ended after a while."""
 
+    def __init__(self, whole: bytes, clock: Clock) -> None:
+        super().__init__(whole)
+        self._clock = clock
+
     def read(self, size: int | None = -1, /) -> bytes:
         found = super().read(size)
         if len(found) < (size or 0):
-            threading.Event().wait(0.4)
+            self._clock.wait(0.4)
         return found
 
 
-def test_what_came_before_it_was_too_slow_is_not_lost() -> None:
-    body = Body(Ended(b"x" * 700), handled())
+def test_what_came_before_it_was_too_slow_is_not_lost(clock: Clock) -> None:
+    body = Body(Ended(b"x" * 700, clock), handled())
     assert body.read(1000) == b"x" * 700
     with pytest.raises(TooSlow, match=r"Less than 1000.bytes a second came for 0 seconds"):
         body.read(1000)
@@ -136,37 +178,37 @@ def connect() -> Iterator[Callable[[], Client]]:
 
 
 @contextmanager
-def looking(watch: Watch) -> Iterator[Callable[[float], None]]:
-    """Looks again and again, as the thread does, for so many seconds."""
+def looking(watch: Watch, clock: Clock) -> Iterator[Callable[[float], None]]:
+    """Looks again and again, as the thread does, for so many seconds.
+
+    Where nobody looks meanwhile (`clock.wait`), it is as on a machine that has so much else to do.
+    """
 
     def look(seconds: float) -> None:
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
+        end = clock.monotonic() + seconds
+        while clock.monotonic() < end:
             watch.look()
-            threading.Event().wait(0.02)
+            clock.wait(0.02)
 
     yield look
 
 
-def nobody_looks(seconds: float) -> None:
-    """As on a machine that has so much else to do."""
-    threading.Event().wait(seconds)
-
-
-def begin(watch: Watch, *, waits: bool) -> Handled:
+def begin(watch: Watch, clock: Clock, *, waits: bool) -> Handled:
     """A request, without the thread that would look at connections."""
-    one = handled()
+    one = Handled("127.0.0.1", clock.monotonic())
     if waits:
-        one.waiting, one.patience = time.monotonic(), 0.3
+        one.waiting, one.patience = clock.monotonic(), 0.3
     watch._handled.add(one)
     return one
 
 
 @pytest.mark.parametrize("sends", [False, True])
-def test_a_body_that_does_not_come_is_ended(connect: Callable[[], Client], sends: bool) -> None:
+def test_a_body_that_does_not_come_is_ended(
+    connect: Callable[[], Client], clock: Clock, sends: bool
+) -> None:
     watch, client = Watch(), connect()
-    begin(watch, waits=True)
-    with looking(watch) as look:
+    begin(watch, clock, waits=True)
+    with looking(watch, clock) as look:
         look(0.2)
         assert not client.has_ended()
         if sends:
@@ -177,12 +219,14 @@ def test_a_body_that_does_not_come_is_ended(connect: Callable[[], Client], sends
 
 
 @pytest.mark.parametrize("sends", [False, True])
-def test_however_late_the_first_look_comes(connect: Callable[[], Client], sends: bool) -> None:
+def test_however_late_the_first_look_comes(
+    connect: Callable[[], Client], clock: Clock, sends: bool
+) -> None:
     """More than a tick after the body was waited for: nobody knows what had come by then."""
     watch, client = Watch(), connect()
-    begin(watch, waits=True)
-    nobody_looks(0.4)
-    with looking(watch) as look:
+    begin(watch, clock, waits=True)
+    clock.wait(0.4)
+    with looking(watch, clock) as look:
         look(0.1)
         assert not client.has_ended()
         if sends:
@@ -194,43 +238,47 @@ def test_however_late_the_first_look_comes(connect: Callable[[], Client], sends:
 
 def test_what_came_between_two_looks_that_are_far_apart_counts(
     connect: Callable[[], Client],
+    clock: Clock,
 ) -> None:
     watch, client = Watch(), connect()
-    begin(watch, waits=True)
+    begin(watch, clock, waits=True)
     for _ in range(4):
         watch.look()
-        nobody_looks(0.4)
+        clock.wait(0.4)
         client.socket.sendall(b"x" * 4000)
         assert client.server.recv(4000)
     assert not client.has_ended()
     for _ in range(2):
-        nobody_looks(0.4)
-        begin(watch, waits=True)
+        clock.wait(0.4)
+        begin(watch, clock, waits=True)
         watch.look()
-    nobody_looks(0.4)
+    clock.wait(0.4)
     watch.look()
     assert client.has_ended()
 
 
 def test_one_that_was_connected_after_the_wait_began_is_another(
     connect: Callable[[], Client],
+    clock: Clock,
 ) -> None:
     watch, client = Watch(), connect()
-    begin(watch, waits=True)
+    begin(watch, clock, waits=True)
     watch.look()
     later = connect()
-    with looking(watch) as look:
+    with looking(watch, clock) as look:
         look(0.6)
     assert client.has_ended()
     assert not later.has_ended()
 
 
 @pytest.mark.parametrize("late", [0, 0.5])
-def test_one_that_comes_fast_enough_is_not(connect: Callable[[], Client], late: float) -> None:
+def test_one_that_comes_fast_enough_is_not(
+    connect: Callable[[], Client], clock: Clock, late: float
+) -> None:
     watch, client, slow = Watch(), connect(), connect()
-    begin(watch, waits=True)
-    nobody_looks(late)
-    with looking(watch) as look:
+    begin(watch, clock, waits=True)
+    clock.wait(late)
+    with looking(watch, clock) as look:
         for _ in range(6):
             client.socket.sendall(b"x" * 4000)
             assert client.server.recv(4000)
@@ -241,66 +289,73 @@ def test_one_that_comes_fast_enough_is_not(connect: Callable[[], Client], late: 
 
 def test_what_the_server_has_not_read_is_not_its_clients_slowness(
     connect: Callable[[], Client],
+    clock: Clock,
 ) -> None:
     watch, client = Watch(), connect()
     client.socket.sendall(b"x")
-    begin(watch, waits=True)
-    with looking(watch) as look:
+    begin(watch, clock, waits=True)
+    with looking(watch, clock) as look:
         look(0.5)
     assert client.server.recv(1) == b"x"
     assert not client.has_ended()
 
 
-def test_nobody_is_ended_for_a_request_that_is_worked_on(connect: Callable[[], Client]) -> None:
+def test_nobody_is_ended_for_a_request_that_is_worked_on(
+    connect: Callable[[], Client], clock: Clock
+) -> None:
     watch, client = Watch(), connect()
-    begin(watch, waits=False)
-    with looking(watch) as look:
+    begin(watch, clock, waits=False)
+    with looking(watch, clock) as look:
         look(0.5)
     assert not client.has_ended()
 
 
 def test_a_long_work_for_the_same_address_goes_on(
-    connect: Callable[[], Client], monkeypatch: pytest.MonkeyPatch
+    connect: Callable[[], Client], real_time: RealTime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("runtime.slowness.APART", 0.2)
     watch, slow = Watch(), connect()
     slow.socket.sendall(b"x")
     assert slow.server.recv(1)
-    with looking(watch) as look:
+    with looking(watch, real_time) as look:
         look(0.4)
         worked_on = connect()
         worked_on.socket.sendall(b"x")
         assert worked_on.server.recv(1)
-        begin(watch, waits=False)
-        begin(watch, waits=True)
+        begin(watch, real_time, waits=False)
+        begin(watch, real_time, waits=True)
         look(0.6)
     assert slow.has_ended()
     assert not worked_on.has_ended()
 
 
-def test_a_quick_upload_beside_it_hides_no_slow_one(connect: Callable[[], Client]) -> None:
+def test_a_quick_upload_beside_it_hides_no_slow_one(
+    connect: Callable[[], Client], real_time: RealTime
+) -> None:
     """From the same address, as all are behind a proxy; nearly always at work on what has come."""
     watch, slow, quick = Watch(), connect(), connect()
-    begin(watch, waits=True)
-    at_work = begin(watch, waits=False)
-    with looking(watch) as look:
+    begin(watch, real_time, waits=True)
+    at_work = begin(watch, real_time, waits=False)
+    with looking(watch, real_time) as look:
         for _ in range(8):
             slow.socket.sendall(b"x")
             assert slow.server.recv(1)
-            nobody_looks(0.05)
+            real_time.wait(0.05)
             quick.socket.sendall(b"x" * 4000)
             assert quick.server.recv(4000)
-            at_work.heard = time.monotonic()
+            at_work.heard = real_time.monotonic()
             look(0.05)
     assert slow.has_ended()
     assert not quick.has_ended()
 
 
 @pytest.mark.parametrize("takes", [0, 50])
-def test_an_answer_that_nobody_takes_is_cut(connect: Callable[[], Client], takes: int) -> None:
+def test_an_answer_that_nobody_takes_is_cut(
+    connect: Callable[[], Client], clock: Clock, takes: int
+) -> None:
     watch, client = Watch(), connect()
     fill(client.server)
-    with looking(watch) as look:
+    with looking(watch, clock) as look:
         for _ in range(15):
             if takes:
                 client.socket.recv(takes)
@@ -310,9 +365,9 @@ def test_an_answer_that_nobody_takes_is_cut(connect: Callable[[], Client], takes
         client.server.sendall(b"x")
 
 
-def test_one_that_is_taken_is_not(connect: Callable[[], Client]) -> None:
+def test_one_that_is_taken_is_not(connect: Callable[[], Client], real_time: RealTime) -> None:
     watch, client = Watch(), connect()
-    with looking(watch) as look:
+    with looking(watch, real_time) as look:
         for _ in range(6):
             fill(client.server)
             # As much as it takes for the window to open again.
