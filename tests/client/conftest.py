@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from client.securestore_client import getting, putting
+from client.securestore_client import getting, putting, transport
 from client.securestore_client.cli import main
 from tests.client.small_site import TOKEN, SmallSite
 
@@ -26,6 +27,14 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
         for name in names:
             monkeypatch.setattr(module, name, MIB)
     monkeypatch.setattr(getting, "NOTED_EVERY", MIB // 2)
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two tries a tenth of the pause is made: nobody else asks the small server."""
+    monkeypatch.setattr(
+        transport.Trying.__init__, "__defaults__", (lambda pause: time.sleep(pause / 10),)
+    )
 
 
 @pytest.fixture

@@ -452,7 +452,10 @@ def test_what_was_refused_is_not_kept(caller: Caller) -> None:
 # --- Limits and ends ----------------------------------------------------------------------------
 
 
-def test_transfers_of_a_person_are_limited_as_on_pages(caller: Caller, settings: Any) -> None:
+def test_transfers_of_a_person_are_limited_as_on_pages(
+    caller: Caller, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("securestore.transfer_limits.PATIENCE", 0.01)
     caller.put("/content/a", b"1")
     settings.TRANSFERS_PER_PERSON = 1
     first = caller.get("/content/a")
