@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from accounts.models import User
 
-pytest_plugins = ["tests.audit.flush", "tests.aws", "tests.sessions"]
+pytest_plugins = ["tests.audit.flush", "tests.aws", "tests.databases", "tests.sessions"]
 
 # The same examples in every run, so that a red run can be had again; more of them in `make soak`.
 # `--hypothesis-profile=search` looks for new ones.
@@ -198,6 +198,12 @@ def _require_no_dns(host: str | bytes | None) -> None:
     except ValueError:
         if name != "localhost":
             raise NetworkForbidden(f"a test tried to look up {name}") from None
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(_migrated_once: pytest.MonkeyPatch, django_db_setup: None) -> None:
+    """A run's database; a test that migrates does so itself."""
+    _migrated_once.undo()
 
 
 # --- People -----------------------------------------------------------------------------------

@@ -6,18 +6,17 @@ as root, so when the tests do, it runs as the user `postgres`.
 
 from __future__ import annotations
 
-import atexit
 import os
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from tests.integration import prepared
+from tests.made_once import made_once
 
 ACCOUNT = "postgres"
 
@@ -73,9 +72,17 @@ def account() -> str | None:
 def copy_cluster(data: Path, *, migrated: bool = False) -> None:
     """What `initdb` makes, there; its database empty, or as `migrate` leaves it.
 
-    Each is made once for a process of a run: it takes seconds, and thirty tests begin with it.
+    Each is made once: it takes seconds, and thirty tests begin with it.
     """
-    made = _migrated() if migrated else _empty()
+    release = programs().parent.name
+    if migrated:
+        made = made_once(f"postgresql-{release}-migrated", _make_migrated)
+    else:
+        made = made_once(f"postgresql-{release}", _make_empty)
+    _copy(made, data)
+
+
+def _copy(made: Path, data: Path) -> None:
     # Also its owner, which `shutil` does not keep.
     subprocess.run(["cp", "-a", str(made), str(data)], check=True)  # noqa: S607
 
@@ -110,27 +117,27 @@ def _run(folder: Path, program: str, *arguments: str) -> None:
         raise RuntimeError(f"{program} failed:\n{output.read_text(errors='replace')}")
 
 
-def _kept() -> Path:
-    """A folder that is there until the process ends."""
-    folder = Path(tempfile.mkdtemp(prefix="pg"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    if account():
-        shutil.chown(folder, ACCOUNT)
-    return folder
+@contextmanager
+def _at_work() -> Iterator[Path]:
+    """A folder that the server may write to, for as long as a cluster is made."""
+    with tempfile.TemporaryDirectory(prefix="pg", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        if account():
+            shutil.chown(folder, ACCOUNT)
+        yield folder
 
 
-@cache
-def _empty() -> Path:
-    folder = _kept()
-    data = str(folder / "data")
-    _run(folder, "initdb", "--pgdata", data, "--username", ACCOUNT, "--auth", "trust", "--no-sync")
-    return folder / "data"
+def _make_empty(path: Path) -> None:
+    with _at_work() as folder:
+        data = str(folder / "data")
+        named = ("--username", ACCOUNT, "--auth", "trust", "--no-sync")
+        _run(folder, "initdb", "--pgdata", data, *named)
+        _copy(folder / "data", path)
 
 
-@cache
-def _migrated() -> Path:
-    folder = _kept()
-    copy_cluster(folder / "data")
-    with _running(folder, stop="fast"):
-        prepared.migrate(f"postgres://{ACCOUNT}@/{folder}/postgres")
-    return folder / "data"
+def _make_migrated(path: Path) -> None:
+    with _at_work() as folder:
+        copy_cluster(folder / "data")
+        with _running(folder, stop="fast"):
+            prepared.migrate(f"postgres://{ACCOUNT}@/{folder}/postgres")
+        _copy(folder / "data", path)

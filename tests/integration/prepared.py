@@ -1,4 +1,4 @@
-"""What a site of a test begins with, made once for each process of a run, and copied.
+"""What a site of a test begins with, made once, and copied.
 
 To migrate an empty database and to collect static files takes seven seconds of a processor, and
 forty sites begin with both. Tests of an installation's first steps take them themselves.
@@ -6,7 +6,6 @@ forty sites begin with both. Tests of an installation's first steps take them th
 
 from __future__ import annotations
 
-import atexit
 import os
 import shutil
 import subprocess
@@ -20,6 +19,7 @@ from typing import Any
 from benchmarks import site
 from benchmarks.site import MeasuredSite
 from launcher import environment
+from tests.made_once import made_once
 
 ROOT = Path(__file__).parents[2]
 
@@ -43,14 +43,17 @@ def static(folder: Path) -> None:
 
 @cache
 def _made() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="prepared"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return made_once("site", _make)
+
+
+def _make(folder: Path) -> None:
+    folder.mkdir()
     told = {"STATIC_ROOT": str(folder / "static")}
     for command in (["migrate", "--verbosity=0"], ["collectstatic", "--noinput", "--verbosity=0"]):
         _manage(folder, command, told)
     # All of it is in the one file.
     assert not (folder / "db.sqlite3-wal").exists()
-    return folder
+    (folder / "env").unlink()  # Each site has secrets of its own.
 
 
 def migrate(database_url: str) -> None:
