@@ -89,9 +89,12 @@ BROWSERS_AT_ONCE ?= 3
 # Tests that start real servers may be late where several run at once: what failed is tried once more, alone.
 ALONE := --last-failed --last-failed-no-failures all -p no:xdist
 
+# Each process of a run reads all tests that it is given, also those that it then leaves out.
+NO_UNITS := --ignore=tests/browser --ignore=tests/integration --ignore=tests/soak
+
 .PHONY: unit
 unit: $(VENV)/dev.stamp lanes ## Unit tests, on every core
-	$(PYTEST) -n auto || $(PYTEST) $(ALONE)
+	$(PYTEST) -n auto $(NO_UNITS) || $(PYTEST) $(NO_UNITS) $(ALONE)
 
 .PHONY: integration
 integration: packages $(VENV)/dev.stamp $(VENDOR)/stamp lanes client ## Tests against the real object store
@@ -103,8 +106,8 @@ BROWSERS := CHROMIUM="$(CHROMIUM)" FIREFOX="$(FIREFOX)"
 
 .PHONY: browser
 browser: packages $(VENV)/dev.stamp $(VENDOR)/stamp lanes client ## Tests in Chromium and Firefox against the running site
-	$(BROWSERS) $(PYTEST) -m "browser and not soak" -n $(BROWSERS_AT_ONCE) $(BY_FILE) || \
-	    $(BROWSERS) $(PYTEST) -m "browser and not soak" $(ALONE)
+	$(BROWSERS) $(PYTEST) -m "browser and not soak" -n $(BROWSERS_AT_ONCE) $(BY_FILE) tests/browser || \
+	    $(BROWSERS) $(PYTEST) -m "browser and not soak" $(ALONE) tests/browser
 
 NO_LIMIT := -o timeout=0 -o faulthandler_timeout=0
 
