@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
 
+class BrokenOff(StoreUnavailable):
+    """The body ended early; `came` is what of the bytes that were asked for had come by then."""
+
+    def __init__(self, words: str, came: bytes) -> None:
+        super().__init__(words)
+        self.came = came
+
+
 class RangeAnswer:
     """The open body of a ranged GET. Close it: an unread rest gives its connection up."""
 
@@ -36,16 +44,19 @@ class RangeAnswer:
             )
 
     def read_exactly(self, length: int) -> bytes:
-        """The next `length` bytes. Raises StoreUnavailable when the body ends before them."""
+        """The next `length` bytes. Raises BrokenOff when the body ends before them."""
         pieces: list[bytes] = []
         missing = length
-        with store_errors("read an object"):
-            while missing:
-                piece = self._body.read(missing)
-                if not piece:
-                    raise StoreUnavailable("read an object: the body ended early")
-                pieces.append(piece)
-                missing -= len(piece)
+        try:
+            with store_errors("read an object"):
+                while missing:
+                    piece = self._body.read(missing)
+                    if not piece:
+                        raise StoreUnavailable("read an object: the body ended early")
+                    pieces.append(piece)
+                    missing -= len(piece)
+        except StoreUnavailable as broken:
+            raise BrokenOff(str(broken), b"".join(pieces)) from broken.__cause__
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def close(self) -> None:

@@ -1,21 +1,19 @@
 """The one way out of the store: authenticated plaintext, from any offset.
 
 A read is one ranged GET on frame boundaries, pinned to one version of the object by its ETag and
-taken up again at the same frame when the connection breaks. A thread fetches the next few frames
-while the caller decrypts and sends: memory is bounded by `PREFETCH_BATCHES`, however slow the
-client. Never releases a byte that has not authenticated.
+taken up again at the same frame when the connection breaks. What the store sends ahead waits in the
+socket's buffer: memory is bounded by `BATCH`, however slow the client. Never releases a byte that
+has not authenticated.
 """
 
 from __future__ import annotations
 
 import io
 import logging
-import os
-import queue
-import threading
 import time
 from collections.abc import Generator, Sequence
 from contextlib import closing
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
 from files.crypto import lanes
@@ -34,7 +32,7 @@ from files.crypto.stream import (
 )
 from files.crypto.tokens import Buffer
 from files.storage.errors import PreconditionFailed, StoreUnavailable
-from files.storage.ranges import RangeAnswer, get_range
+from files.storage.ranges import BrokenOff, RangeAnswer, get_range
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -42,17 +40,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 BATCH = 3
-"""Frames that are fetched and opened together: 768 KiB."""
-
-PREFETCH_BATCHES = 2
-"""Batches fetched ahead of their reader, at most."""
-
-THREAD_FROM = 4
-"""A read of fewer frames than this is over before a thread would have helped."""
-
-_THREADS = threading.BoundedSemaphore(os.cpu_count() or 1)
-"""Those that fetch ahead. Once as many readers as cores have one, more would be in their way: who
-comes then fetches by itself, and what the store sends ahead waits in the socket's buffer."""
+"""Frames that are fetched and opened together: 768 KiB. Of more than four, malloc would give the
+memory back each time (`MALLOC_MMAP_THRESHOLD_`)."""
 
 
 class ObjectReader(io.RawIOBase):
@@ -109,11 +98,9 @@ class ObjectReader(io.RawIOBase):
         if start >= stop and self._size:
             return
         first, last = frame_at(start), frame_at(max(stop - 1, 0))
-        ahead = last - first + 1 >= THREAD_FROM and _THREADS.acquire(blocking=False)
         # One by one where several are opened no faster than one.
         length = min(BATCH, lanes.at_once())
-        batches = self._prefetched(first, last) if ahead else self._batches(first, last, length)
-        try:
+        with closing(self._batches(first, last, length)) as batches:
             index = first
             for batch in batches:
                 for payload in self._open(index, batch):
@@ -123,10 +110,6 @@ class ObjectReader(io.RawIOBase):
                         yield payload[max(start - begin, 0) : stop - begin]
                     elif payload:
                         yield payload
-        finally:
-            batches.close()
-            if ahead:
-                _THREADS.release()
 
     def check_end(self) -> str:
         """Authenticate the last frame and the trailer; return the object's ETag."""
@@ -134,7 +117,7 @@ class ObjectReader(io.RawIOBase):
             pass
         return self._etag
 
-    def _open(self, first: int, batch: list[bytes]) -> Generator[bytes]:
+    def _open(self, first: int, batch: list[Buffer]) -> Generator[bytes]:
         """The payloads of frames as fetched; the last one of all comes with the trailer."""
         opened = self._authenticate(first, batch)
         batch.clear()
@@ -152,12 +135,12 @@ class ObjectReader(io.RawIOBase):
         log.warning("frame %d of %s arrived damaged once: %s", index, self._name, damaged)
         return payload
 
-    def _authenticate(self, first: int, fetched: Sequence[bytes]) -> list[bytes | Damaged]:
-        tokens: list[Buffer] = list(fetched)
+    def _authenticate(self, first: int, fetched: Sequence[Buffer]) -> list[bytes | Damaged]:
+        tokens = list(fetched)
         trailer: bytes | None = None
         if first + len(fetched) == self._frames:
-            trailer = fetched[-1][-TRAILER_LENGTH:]
-            tokens[-1] = memoryview(fetched[-1])[:-TRAILER_LENGTH]
+            trailer = bytes(fetched[-1][-TRAILER_LENGTH:])
+            tokens[-1] = fetched[-1][:-TRAILER_LENGTH]
         opened = self._decryptor.open_frames(first, tokens)
         if trailer is not None:
             try:
@@ -190,7 +173,7 @@ class ObjectReader(io.RawIOBase):
         self._etag = answer.etag
         return answer
 
-    def _batches(self, first: int, last: int, length: int) -> Generator[list[bytes]]:
+    def _batches(self, first: int, last: int, length: int) -> Generator[list[Buffer]]:
         """Yield up to `length` frames at a time as they lie there; go on where one broke off.
 
         Of a batch that breaks, the frames that came whole are handed on: they are the way it made.
@@ -199,9 +182,10 @@ class ObjectReader(io.RawIOBase):
         while index <= last:
             try:
                 with self._get(index, last) as answer:
+                    # The first frame alone: somebody waits for it. Also where connections break
+                    # without a word, and with them all of a batch: it is the way that each makes.
+                    count = 1
                     while index <= last:
-                        # The first frame alone: somebody waits for it.
-                        count = min(length, last - index + 1) if index > first else 1
                         batch, broken = self._arrived(answer, index, count)
                         if batch:
                             index, failures = index + len(batch), 0
@@ -209,6 +193,7 @@ class ObjectReader(io.RawIOBase):
                             moved = time.monotonic()
                         if broken is not None:
                             raise broken
+                        count = min(length, last - index + 1)
             except StoreUnavailable:
                 failures += 1
                 # What fails at once is tried again; a store that hangs has been waited for.
@@ -218,49 +203,17 @@ class ObjectReader(io.RawIOBase):
 
     def _arrived(
         self, answer: RangeAnswer, first: int, count: int
-    ) -> tuple[list[bytes], StoreUnavailable | None]:
+    ) -> tuple[list[Buffer], BrokenOff | None]:
         """The frames that came whole, and what kept the others from coming."""
-        frames: list[bytes] = []
+        lengths = [self._fetched_length(index) for index in range(first, first + count)]
+        broken: BrokenOff | None = None
         try:
-            for index in range(first, first + count):
-                frames.append(answer.read_exactly(self._fetched_length(index)))
-        except StoreUnavailable as broken:
-            return frames, broken
-        return frames, None
-
-    def _prefetched(self, first: int, last: int) -> Generator[list[bytes]]:
-        """As `_batches`, fetched by a thread that stays at most `PREFETCH_BATCHES` ahead."""
-        ready: queue.SimpleQueue[list[bytes] | BaseException] = queue.SimpleQueue()
-        # Whether to go on, once for each batch that there is room for. A queue of its own: a
-        # semaphore holds the interpreter's lock while it wakes the other thread.
-        go_on: queue.SimpleQueue[bool] = queue.SimpleQueue()
-        # The first batch needs no room, so that the thread looks up only after it handed one over.
-        for _ in range(PREFETCH_BATCHES - 1):
-            go_on.put(True)
-
-        def fetch() -> None:
-            try:
-                with closing(self._batches(first, last, BATCH)) as batches:
-                    for batch in batches:
-                        ready.put(batch)
-                        del batch
-                        if not go_on.get():
-                            return
-            except BaseException as error:
-                ready.put(error)
-
-        threading.Thread(target=fetch, name="prefetch", daemon=True).start()
-        index = first
-        try:
-            while index <= last:
-                item = ready.get()
-                go_on.put(True)
-                if isinstance(item, BaseException):
-                    raise item
-                index += len(item)
-                yield item
-        finally:
-            go_on.put(False)
+            fetched = memoryview(answer.read_exactly(sum(lengths)))
+        except BrokenOff as error:
+            broken, fetched = error, memoryview(error.came)
+        edges = [0, *accumulate(lengths)]
+        frames = [fetched[start:stop] for start, stop in pairwise(edges) if stop <= len(fetched)]
+        return list[Buffer](frames), broken
 
     # io.RawIOBase, for whoever wants a file
 

@@ -26,6 +26,7 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.db import DatabaseError, IntegrityError, InterfaceError, transaction
+from django.db.models import QuerySet
 
 import audit
 from accounts.models import User
@@ -36,6 +37,7 @@ from files.models import DownloadSession, FileRecord
 from files.vault import intervals, recent
 from notices import Kind, notify, telling
 from runtime import clock
+from runtime.statements import MOMENT, NUMBER, TEXT, statement
 
 log = logging.getLogger(__name__)
 
@@ -132,7 +134,7 @@ def _enter(new: DownloadSession, part: Part) -> DownloadSession:
     for _ in range(3):
         try:
             with transaction.atomic():
-                found = _locked(slot=new.slot)
+                found = _locked_of.first(slot=new.slot)
                 if found is not None and not _takes(found, new, part):
                     _leave(found)
                     found = None
@@ -153,9 +155,14 @@ def _enter(new: DownloadSession, part: Part) -> DownloadSession:
     return new
 
 
-def _locked(**which: object) -> DownloadSession | None:
-    rows = DownloadSession.objects.select_for_update(no_key=True).filter(**which)
-    return rows.first()
+@statement(slot=TEXT)
+def _locked_of(slot: Any) -> QuerySet[DownloadSession]:
+    return DownloadSession.objects.select_for_update(no_key=True).filter(slot=slot)
+
+
+@statement(row=NUMBER)
+def _locked(row: Any) -> QuerySet[DownloadSession]:
+    return DownloadSession.objects.select_for_update(no_key=True).filter(pk=row)
 
 
 def _takes(found: DownloadSession, new: DownloadSession, part: Part) -> bool:
@@ -215,7 +222,7 @@ class Sending:
             self._noted = handed
 
     def _write(self, handed: int, taken: int, outcome: str | None) -> None:
-        row = _locked(pk=self._row.pk)
+        row = _locked.first(row=self._row.pk)
         if row is None:
             # Settled as idle while the client stood still: only what came since is told again.
             if outcome is None or handed == self._noted:
@@ -316,18 +323,23 @@ def idle(*, now: datetime | None = None) -> int:
     return DownloadSession.objects.filter(seen_at__lt=before, settled=False).count()
 
 
+@statement(before=MOMENT)
+def _not_heard_of(before: Any, at_most: int | None) -> QuerySet[DownloadSession, int]:
+    found = DownloadSession.objects.filter(seen_at__lt=before).order_by("seen_at")
+    return found.values_list("pk", flat=True)[:at_most]
+
+
 def settle_idle(*, now: datetime | None = None, at_most: int | None = None) -> int:
     """Turn downloads that nothing was heard of for long into their events; how many there were.
 
     Safe beside running requests, and beside another of its kind.
     """
     before = (now or clock.now()) - settings.DOWNLOAD_IDLE
-    found = DownloadSession.objects.filter(seen_at__lt=before).order_by("seen_at")
     settled = 0
-    for pk in list(found.values_list("pk", flat=True)[:at_most]):
+    for pk in _not_heard_of(before=before, at_most=at_most):
         with transaction.atomic():
-            row = _locked(pk=pk, seen_at__lt=before)
-            if row is None:
+            row = _locked.first(row=pk)
+            if row is None or row.seen_at >= before:
                 continue
             if row.settled:
                 row.delete()

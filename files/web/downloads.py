@@ -21,7 +21,7 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.models import User
-from files.access import Permission, Person, managed_by, visible_to
+from files.access import Permission, Person
 from files.errors import AccessEnded, FileDamaged, KeyNeeded, WrongFileKey
 from files.lists.trees import AT_MOST, tree_of, tree_of_chosen
 from files.models import FileRecord
@@ -32,6 +32,7 @@ from files.web.key_pages import DOWNLOAD, locked
 from files.web.requested import (
     denied,
     ids_of,
+    is_still_open_to,
     may_not,
     may_not_download,
     user_of,
@@ -138,6 +139,4 @@ def _still_allowed(user_id: int, record: FileRecord) -> bool:
     fresh = User.objects.filter(pk=user_id).first()
     if fresh is None or not fresh.has_perm(Permission.DOWNLOAD):
         return False
-    # What a file was is for those who manage it.
-    rule = visible_to if record.former_id is None else managed_by
-    return rule(Person(fresh)).filter(pk=record.pk).exists()
+    return is_still_open_to(Person(fresh), record)

@@ -65,6 +65,23 @@ def _visible(who: Principal, file: Any) -> QuerySet[FileRecord]:
     return files.select_related("owner", "current__held_key", "received__sender__request")
 
 
+def is_still_open_to(who: Principal, record: FileRecord) -> bool:
+    """Whether they may have these bytes now; asked again and again while they are on their way."""
+    # What a file was is for those who manage it.
+    rule = _reachable if record.former_id is None else _rereadable
+    return bool(rule(who, file=record.pk))
+
+
+@asked(file=ID)
+def _reachable(who: Principal, file: Any) -> QuerySet[Any, uuid.UUID]:
+    return visible_to(who).filter(pk=file).order_by().values_list("pk", flat=True)
+
+
+@asked(file=ID)
+def _rereadable(who: Principal, file: Any) -> QuerySet[Any, uuid.UUID]:
+    return former_visible_to(who).filter(pk=file).order_by().values_list("pk", flat=True)
+
+
 def managed(request: HttpRequest, file_id: uuid.UUID) -> FileRecord:
     """The file, if the user may share and delete it; 404 otherwise."""
     files = managed_by(principal_of(request))

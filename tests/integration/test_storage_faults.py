@@ -153,7 +153,6 @@ def test_an_object_replaced_while_the_connection_was_broken_is_refused(
 ) -> None:
     name, key = hands.place(content(SIZE))
     network.fail(EndEarly(MID_FRAME_2), having=name)
-    # So few frames that no thread has run ahead.
     chunks = storage.reader(name, key).chunks(0, 3 * F)
     released = next(chunks)
     # The same file under the same key: only the version tells the two apart.

@@ -35,9 +35,7 @@ from files.access import (
     Program,
     Scope,
     addable_by,
-    former_visible_to,
     replaceable_by,
-    visible_to,
 )
 from files.errors import MayNotAdd, NoSuchVersion, VaultError
 from files.folders import making
@@ -54,7 +52,14 @@ from files.web.api.keys import key_of as file_key_of
 from files.web.api.problems import Problem
 from files.web.api.shapes.contents import StoredOut
 from files.web.api.shapes.items import file_out
-from files.web.requested import denied, denied_folder, rereadable, visible, visible_folder
+from files.web.requested import (
+    denied,
+    denied_folder,
+    is_still_open_to,
+    rereadable,
+    visible,
+    visible_folder,
+)
 from files.web.transfers import downloads
 from files.web.transfers.bodies import declared_length
 from files.web.transfers.moments import parse_moment
@@ -168,9 +173,7 @@ def _still_allowed(token_id: int, who: Program, record: FileRecord) -> bool:
     fresh = User.objects.filter(pk=who.user.pk).first()
     if fresh is None or not fresh.has_perm(Permission.DOWNLOAD) or not tokens.is_live(token_id):
         return False
-    rule = visible_to if record.former_id is None else former_visible_to
-    again = Program(fresh, who.scopes, who.folder)
-    return rule(again).filter(pk=record.pk).exists()
+    return is_still_open_to(Program(fresh, who.scopes, who.folder), record)
 
 
 # --- In -----------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The reader: every range, the manners of a file, a bounded look ahead, and nothing unproved."""
+"""The reader: every range, the manners of a file, bounded memory, and nothing unproved."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from botocore.exceptions import ReadTimeoutError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from files.crypto import lanes
 from files.crypto.errors import Damaged, WrongKey
 from files.crypto.stream import (
     FRAME_LENGTH,
@@ -29,15 +30,12 @@ from files.storage import (
     ObjectReader,
     StoreUnavailable,
 )
-from files.storage.ranges import RangeAnswer
-from files.storage.reader import BATCH, PREFETCH_BATCHES
+from files.storage.ranges import BrokenOff, RangeAnswer
+from files.storage.reader import BATCH
 from tests.files.storage.objects import SIZES, F, Hands, content, encrypted, new_key
 
 SIZE = 3 * F + 5
 LONG = (8 * BATCH + 2) * F - 1
-WAIT = 10
-"""Seconds within which another thread must have done what it is about to do."""
-
 Opened = tuple[str, ObjectReader]
 
 
@@ -100,6 +98,16 @@ def test_an_object_is_read_whole(storage: EncryptedS3Storage, hands: Hands, size
 def test_a_chunk_is_at_most_a_frame(opened: Opened) -> None:
     _, reader = opened
     assert [len(chunk) for chunk in reader.chunks(1)] == [F - 1, F, F, 5]
+
+
+def test_what_was_given_out_stays_as_it_is_whatever_is_read_beside_it(opened: Opened) -> None:
+    _, reader = opened
+    with closing(reader.chunks()) as one, closing(reader.chunks(1)) as other:
+        got = [next(one), next(other), next(one), next(other)]
+        reader.check_end()
+        rest = b"".join(one), b"".join(other)
+    assert got[0] + got[2] + rest[0] == content(SIZE)
+    assert got[1] + got[3] + rest[1] == content(SIZE)[1:]
 
 
 def test_a_range_fetches_its_frames_and_no_more(opened: Opened, hands: Hands) -> None:
@@ -202,76 +210,97 @@ def test_a_raw_read_is_short_only_at_a_frame_and_empty_only_at_the_end(
     assert not reader.writable()
 
 
-# --- Looking ahead ----------------------------------------------------------------------------
+# --- How much is held ---------------------------------------------------------------------------
 class Meter:
     """Counts frames as they arrive from the store, and how far that is ahead of who reads."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.asked_for = self.arrived = self.furthest = 0
-        self._changed = threading.Condition()
         genuine = RangeAnswer.read_exactly
 
         def read_exactly(answer: RangeAnswer, length: int) -> bytes:
             token = genuine(answer, length)
-            with self._changed:
-                self.arrived += -(-(length - TRAILER_LENGTH) // FRAME_LENGTH)
-                self.furthest = max(self.furthest, self.arrived - self.asked_for)
-                self._changed.notify_all()
+            self.arrived += -(-(length - TRAILER_LENGTH) // FRAME_LENGTH)
+            self.furthest = max(self.furthest, self.arrived - self.asked_for)
             return token
 
         monkeypatch.setattr(RangeAnswer, "read_exactly", read_exactly)
 
-    def wait_for(self, arrived: int) -> bool:
-        with self._changed:
-            return self._changed.wait_for(lambda: self.arrived >= arrived, WAIT)
 
-
+@pytest.mark.parametrize("at_once", [1, BATCH, BATCH + 1])
 def test_a_slow_reader_has_a_few_frames_waiting_and_no_more(
-    storage: EncryptedS3Storage, hands: Hands, monkeypatch: pytest.MonkeyPatch
+    storage: EncryptedS3Storage, hands: Hands, monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
     name, key = hands.place(content(LONG))
-    frames = frame_count(LONG)
+    monkeypatch.setattr(lanes, "at_once", lambda: at_once)
     meter = Meter(monkeypatch)
     received = b""
     with storage.reader(name, key) as reader, closing(reader.chunks()) as chunks:
-        for taken in range(1, frames + 1):
-            meter.asked_for = taken
+        for meter.asked_for in range(1, frame_count(LONG) + 1):
             received += next(chunks)
-            # A slow reader: it comes back only when the thread has gone as far as it may.
-            batch = 0 if taken == 1 else 1 + (taken - 2) // BATCH
-            assert meter.wait_for(min(1 + BATCH * (batch + PREFETCH_BATCHES), frames))
+            assert meter.arrived < meter.asked_for + min(at_once, BATCH)
         assert next(chunks, None) is None
     assert received == content(LONG)
-    assert meter.arrived == frames
-    assert BATCH < meter.furthest < BATCH * (PREFETCH_BATCHES + 1)
+    assert meter.arrived == frame_count(LONG)
+    assert meter.furthest == min(at_once, BATCH) - 1
 
 
-def prefetching() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name == "prefetch"]
+@pytest.mark.parametrize(
+    ("came", "whole"),
+    [
+        *((0, 0), (1, 0), (FRAME_LENGTH - 1, 0), (FRAME_LENGTH, 1), (2 * FRAME_LENGTH, 2)),
+        *((3 * FRAME_LENGTH, 2), (3 * FRAME_LENGTH + TRAILER_LENGTH - 1, 2)),
+    ],
+)
+def test_of_a_batch_that_breaks_off_what_came_whole_is_kept(
+    storage: EncryptedS3Storage,
+    hands: Hands,
+    monkeypatch: pytest.MonkeyPatch,
+    came: int,
+    whole: int,
+) -> None:
+    size = (1 + BATCH) * F
+    name, key = hands.place(content(size))
+    monkeypatch.setattr(lanes, "at_once", lambda: BATCH)
+    genuine = RangeAnswer.read_exactly
+    breaking = [came]
+
+    def read_exactly(answer: RangeAnswer, length: int) -> bytes:
+        token = genuine(answer, length)
+        if length > FRAME_LENGTH and breaking:
+            raise BrokenOff("read an object: it broke off", token[: breaking.pop()])
+        return token
+
+    monkeypatch.setattr(RangeAnswer, "read_exactly", read_exactly)
+    with storage.reader(name, key) as reader, hands.calls() as calls:
+        assert b"".join(reader.chunks()) == content(size)
+    begun = [int(call.parameters["Range"][6:].partition("-")[0]) for call in calls]
+    assert begun == [0, (1 + whole) * FRAME_LENGTH]
 
 
-def test_closing_early_ends_the_thread(storage: EncryptedS3Storage, hands: Hands) -> None:
+def test_reading_takes_no_thread_and_closing_early_frees_the_connection(
+    storage: EncryptedS3Storage, hands: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
     name, key = hands.place(content(LONG))
+    closed: list[RangeAnswer] = []
+    genuine = RangeAnswer.close
+
+    def close(answer: RangeAnswer) -> None:
+        closed.append(answer)
+        genuine(answer)
+
+    monkeypatch.setattr(RangeAnswer, "close", close)
+    threads = threading.enumerate()
     with storage.reader(name, key) as reader:
         chunks = reader.chunks()
-        next(chunks)
-        [thread] = prefetching()
+        assert len(next(chunks)) + len(next(chunks)) > F
+        assert threading.enumerate() == threads
+        assert not closed
         chunks.close()
-        thread.join(WAIT)
-        assert not thread.is_alive()
+        assert len(closed) == 1
         # The file's way, abandoned by closing the file.
         assert reader.read(1)
-        [thread] = prefetching()
-    thread.join(WAIT)
-    assert not thread.is_alive()
-
-
-def test_a_few_frames_need_no_thread(opened: Opened) -> None:
-    _, reader = opened
-    chunks = reader.chunks(0, 2 * F)
-    next(chunks)
-    assert prefetching() == []
-    chunks.close()
+    assert len(closed) == 2
 
 
 # --- Nothing unproved -------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -444,7 +445,8 @@ def test_whose_place_is_always_taken_first_by_another_has_a_download_of_its_own(
 ) -> None:
     for start, stop in ((0, 10), (10, SIZE)):
         downloading.begin(long, downloading.Part(start, stop), user=alice, session="s")
-        monkeypatch.setattr(downloading, "_locked", lambda **which: None)
+        nobody = SimpleNamespace(first=lambda **which: None)
+        monkeypatch.setattr(downloading, "_locked_of", nobody)
     assert DownloadSession.objects.count() == 2
     assert DownloadSession.objects.filter(slot=None).count() == 1
 
