@@ -237,6 +237,11 @@ def flag(env: environ.Env, name: str, *, default: bool) -> bool:
     return _FLAGS[text] if text else default
 
 
+def folder(env: environ.Env, name: str, default: str) -> Path:
+    """A folder, from the project's on; the default where nothing is named, and not the project."""
+    return BASE_DIR / (env.str(name, default="").strip() or default)
+
+
 def time_zone(env: environ.Env, name: str, default: str) -> str:
     """The name of a time zone, as `Europe/Berlin`."""
     text: str = env.str(name, default="").strip() or default

@@ -20,6 +20,7 @@ from runtime.configuration import (
     domains,
     endpoint,
     flag,
+    folder,
     log_format,
     networks,
     one_of,
@@ -409,7 +410,7 @@ UNLOCK_TIME = timedelta(minutes=whole(env, "UNLOCK_MINUTES", 15))
 # How long a held file's new key can be shown again when nobody has confirmed that it was saved.
 KEY_OFFER = timedelta(minutes=whole(env, "KEY_OFFER_MINUTES", 60, least=0))
 # Where `backup` puts copies of the database, and `restore_drill` finds them.
-BACKUP_DIR = BASE_DIR / env.str("BACKUP_DIR", default="var/backups")
+BACKUP_DIR = folder(env, "BACKUP_DIR", "var/backups")
 # How long a download may stand still and still be gone on with, before it is one event of the log.
 DOWNLOAD_IDLE = timedelta(minutes=whole(env, "DOWNLOAD_IDLE_MINUTES", 15, least=0))
 # How long a running download goes on after the access to it has ended, at most.
@@ -455,7 +456,7 @@ DOWNLOAD_PATIENCE = whole(env, "DOWNLOAD_PATIENCE", 300)
 # --- Web --------------------------------------------------------------------------------------
 STATIC_URL = "/static/"
 # Where `collectstatic` puts what is served: each installation's own, since it is written anew.
-STATIC_ROOT = BASE_DIR / env.str("STATIC_ROOT", default="var/static")
+STATIC_ROOT = folder(env, "STATIC_ROOT", "var/static")
 STATICFILES_DIRS = [BASE_DIR / "static"]
 # No other site has a use for our scripts and styles. The viewer's frame is of no site.
 WHITENOISE_ALLOW_ALL_ORIGINS = False

@@ -4,6 +4,7 @@ import re
 import uuid
 from argparse import ArgumentTypeError
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
@@ -69,6 +70,13 @@ def moment(text: str) -> datetime:
         # Nothing is from then on, and nothing of nothing is damaged: all would seem well.
         raise ArgumentTypeError(f"{text!r} is still to come: write a day that has been")
     return aware
+
+
+def given_path(text: str) -> Path:
+    """A file or a folder. An empty one, as of a variable that is not set, is not where one is."""
+    if not text.strip():
+        raise ArgumentTypeError("the path is empty: name a file or a folder")
+    return Path(text)
 
 
 def sample(text: str) -> float | int:

@@ -21,6 +21,7 @@ from runtime.configuration import (
     endpoint,
     env_file,
     flag,
+    folder,
     master_keys_files,
     networks,
     one_of,
@@ -325,6 +326,13 @@ def test_where_nothing_is_said_it_is_the_default() -> None:
 def test_another_word_is_never_taken_for_no(text: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="NAME is true or false"):
         flag(reader(NAME=text), "NAME", default=True)
+
+
+def test_an_empty_folder_is_not_the_projects() -> None:
+    base = configuration.BASE_DIR
+    assert folder(reader(), "NAME", "var/x") == base / "var/x"
+    assert folder(reader(NAME=" "), "NAME", "var/x") == base / "var/x"
+    assert folder(reader(NAME="/srv/x"), "NAME", "var/x") == Path("/srv/x")
 
 
 def test_a_time_zone_is_one_that_there_is() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, InterfaceError
 
 from audit import chain
 
@@ -16,4 +17,9 @@ class Command(BaseCommand):
     )
 
     def handle(self, **options: Any) -> None:
-        self.stdout.write(str(chain.head()))
+        try:
+            head = chain.head()
+        except (DatabaseError, InterfaceError) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise CommandError(f"The database did not answer ({reason}). Try again.") from None
+        self.stdout.write(str(head))

@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
 import audit
+from files.management.arguments import given_path
 from files.recovery import backups
 from runtime.progress import Progress
 
@@ -24,7 +25,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--to", type=Path, metavar="FOLDER", help="instead of BACKUP_DIR")
+        parser.add_argument("--to", type=given_path, metavar="FOLDER", help="instead of BACKUP_DIR")
         parser.add_argument(
             "--keep",
             type=int,

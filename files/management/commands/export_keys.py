@@ -19,6 +19,7 @@ from files.crypto.errors import KeyServiceError, MalformedKey
 from files.crypto.keyexport import SHARE_SECRET_LENGTH, Protector, WeakPassphrase
 from files.crypto.secretinput import SecretMissing, read_secret
 from files.keys import passphrases
+from files.management.arguments import given_path
 from files.recovery import key_export
 from runtime.progress import Progress
 
@@ -32,7 +33,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("output", type=Path, help="the file to write; it must not exist")
+        parser.add_argument("output", type=given_path, help="the file to write; it must not exist")
         how = parser.add_mutually_exclusive_group()
         how.add_argument(
             "--passphrase-file",

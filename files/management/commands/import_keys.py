@@ -18,6 +18,7 @@ from files.crypto.keyexport import KeyExport
 from files.crypto.rescue.keys import open_with
 from files.crypto.secretinput import SecretMissing
 from files.errors import VaultError
+from files.management.arguments import given_path
 from files.recovery import key_import
 from files.storage import StoreError
 from files.vault import stored_objects
@@ -33,7 +34,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("export", type=Path, help="what export_keys wrote")
+        parser.add_argument("export", type=given_path, help="what export_keys wrote")
         parser.add_argument("--passphrase-file", metavar="FILE", help="its passphrase, or -")
         parser.add_argument("--export-key-file", metavar="FILE", help="or its key, or -")
         parser.add_argument("--shares-file", metavar="FILE", help="or its shares, one a line, or -")

@@ -27,6 +27,7 @@ from files.crypto.errors import CryptoError, Damaged
 from files.crypto.keyexport import read_header
 from files.crypto.rescue.keys import ask_for_secrets, open_with_secrets
 from files.crypto.secretinput import SecretMissing
+from files.management.arguments import given_path
 from files.recovery import backups, drill, scratch
 from files.recovery.drill import Check
 from runtime.configuration import BASE_DIR
@@ -49,9 +50,11 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--backup", type=Path, metavar="FILE", help="a manifest, instead of the newest"
+            "--backup", type=given_path, metavar="FILE", help="a manifest, instead of the newest"
         )
-        parser.add_argument("--from", type=Path, metavar="FOLDER", help="instead of BACKUP_DIR")
+        parser.add_argument(
+            "--from", type=given_path, metavar="FOLDER", help="instead of BACKUP_DIR"
+        )
         parser.add_argument(
             "--sample",
             default="20",
@@ -60,7 +63,7 @@ class Command(BaseCommand):
         )
         parser.add_argument(
             "--keys-export",
-            type=Path,
+            type=given_path,
             metavar="FILE",
             help="take the files' keys from what export_keys wrote, not from MASTER_KEYS",
         )
@@ -68,7 +71,10 @@ class Command(BaseCommand):
         parser.add_argument("--export-key-file", metavar="FILE", help="of the export, or -")
         parser.add_argument("--shares-file", metavar="FILE", help="of the export, or -")
         parser.add_argument(
-            "--scratch", type=Path, metavar="FOLDER", help="instead of the one for temporary files"
+            "--scratch",
+            type=given_path,
+            metavar="FOLDER",
+            help="instead of the one for temporary files",
         )
         parser.add_argument("--json", action="store_true", help="report as JSON")
         parser.add_argument("--inside", type=Path, help=SUPPRESS)

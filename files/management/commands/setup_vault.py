@@ -14,6 +14,7 @@ import audit
 from accounts import powers
 from accounts.members import ensure_members_group
 from accounts.models import User
+from files.management.failures import told_to_the_operator
 from files.storage import StoreError, StoreRefused
 from files.vault import stored_objects
 
@@ -34,7 +35,11 @@ class Command(BaseCommand):
                 f"The object store cannot be used ({error}). "
                 + (remedy or "Check S3_ENDPOINT_URL, S3_BUCKET and the AWS_* credentials.")
             ) from None
-        call_command("createcachetable", verbosity=0)
+        with told_to_the_operator():
+            call_command("createcachetable", verbosity=0)
+            self._set_up()
+
+    def _set_up(self) -> None:
         with audit.command("setup_vault") as run:
             group = ensure_members_group()
             has_one = User.objects.filter(is_superuser=True).exists()

@@ -16,6 +16,7 @@ from django.db import DatabaseError, InterfaceError
 import audit
 from accounts import accounting as powers
 from audit import anchors, chain, triggers
+from files.management.arguments import given_path
 from files.upkeep import accounting
 from runtime.progress import Progress
 
@@ -47,7 +48,7 @@ class Command(BaseCommand):
         )
         parser.add_argument(
             "--anchors-from",
-            type=Path,
+            type=given_path,
             metavar="FILE",
             help="a file of anchors: lines of audit_anchor, or the service's log in JSON",
         )

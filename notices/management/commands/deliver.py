@@ -11,7 +11,7 @@ from dataclasses import asdict
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError, InterfaceError, close_old_connections
 
 import audit
 from notices import queue
@@ -50,8 +50,14 @@ class Command(BaseCommand):
         if options["watch"]:
             self._watch()
             return
-        done = self._run(threading.Event())
-        note(done)
+        try:
+            done = self._run(threading.Event())
+            note(done)
+        except (DatabaseError, InterfaceError) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise CommandError(
+                f"The database did not answer ({reason}). No mail is lost: run it again."
+            ) from None
         if self._json:
             self.stdout.write(json.dumps({"event": "run", **asdict(done)}))
         elif done.sent or done.later or done.ended or self._speaks:
@@ -87,7 +93,7 @@ class Command(BaseCommand):
                     note(total)
                     total, since_note = Delivered(), 0.0
                 pause = AWAY if done.away else PAUSE
-            except DatabaseError as error:
+            except (DatabaseError, InterfaceError) as error:
                 log.error("mails are not delivered, the database fails: %s", error)
                 pause = AWAY
             since_note += pause
