@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from client.securestore_client import putting
-from client.securestore_client.api import Api
+from client.securestore_client.api import Api, Entry
 from client.securestore_client.errors import CONFLICT, ClientError
 from client.securestore_client.left import Left, state_folder
 from client.securestore_client.places import Place
@@ -255,3 +255,29 @@ def test_a_folder_that_the_site_cannot_have_takes_no_other_with_it(
     assert small_site.content("x/a") == small_site.content("x/d/e") == b"1"
     assert run("sync", "x", "ssv:y") == CONFLICT
     assert small_site.content("y/a") == small_site.content("y/d/e") == b"1"
+
+
+def test_a_name_that_the_site_does_not_take_takes_no_other_with_it(
+    run: Run, small_site: SmallSite, at_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry, content_path = Api.entry, Api.content_path
+
+    def refused(name: str) -> None:
+        if "\\" in name:
+            raise ClientError("It is kept as “b.txt”: send that.", code="name_not_usable")
+
+    def asked(api: Api, place: Place) -> Entry:
+        refused(place.name)
+        return entry(api, place)
+
+    def sent(api: Api, place: Place) -> str:
+        refused(place.name)
+        return content_path(api, place)
+
+    monkeypatch.setattr(Api, "entry", asked)
+    monkeypatch.setattr(Api, "content_path", sent)
+    (at_home / "x").mkdir()
+    for name in ("a.txt", "a\\b.txt"):
+        (at_home / "x" / name).write_text(name)
+    assert run("put", "x") == 1
+    assert small_site.content("x/a.txt") == b"a.txt"

@@ -151,7 +151,8 @@ def existing(api: Api, folder: Place, names: list[str]) -> dict[str, Entry]:
         try:
             there[name.casefold()] = api.entry(folder / name)
         except ClientError as error:
-            if error.exit_code != NOT_FOUND:
+            # Nothing is called so; who sends it is told what is wrong with the name.
+            if error.exit_code != NOT_FOUND and error.code != "name_not_usable":
                 raise
     return there
 
