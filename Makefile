@@ -123,7 +123,7 @@ fuzz: $(VENV)/dev.stamp lanes ## Fuzz each parser for ten minutes (FUZZ_SECONDS=
 	FUZZ_SECONDS="$(FUZZ_SECONDS)" $(PYTEST) $(NO_LIMIT) -n auto tests/files/fuzz
 
 .PHONY: mutants
-mutants: $(VENV)/dev.stamp ## Is a wrong module noticed? MODULE=files.access (SAMPLE=40 SEED=0)
+mutants: $(VENV)/dev.stamp ## Is a wrong module noticed? MODULE=files.access.rule (SAMPLE=40 SEED=0)
 	$(BIN)/python -m tests.mutation --sample "$(SAMPLE)" --seed "$(SEED)" -- "$(MODULE)"
 
 .PHONY: bench

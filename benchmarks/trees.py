@@ -18,14 +18,14 @@ Question = Callable[["Population"], Callable[[], object]]
 
 def _person(pk: int) -> Any:
     from accounts.models import User
-    from files.access import Person
+    from files.access.principals import Person
 
     return Person(User.objects.get(pk=pk))
 
 
 def _reaches(who: str, what: str) -> Question:
     def of(population: Population) -> Callable[[], object]:
-        from files import access
+        from files.access import explaining, rule
         from files.models import FileRecord
 
         person = _person(getattr(population, who))
@@ -33,19 +33,19 @@ def _reaches(who: str, what: str) -> Question:
             record = FileRecord.objects.get(pk=population.oldest)
 
             def ask() -> None:
-                access.access_of(person, record)
-                access.visible_to(person).filter(pk=record.pk).first()
-                access.managed_by(person).filter(pk=record.pk).first()
-                access.removable_by(person).filter(pk=record.pk).first()
+                explaining.access_of(person, record)
+                rule.visible_to(person).filter(pk=record.pk).first()
+                rule.managed_by(person).filter(pk=record.pk).first()
+                rule.removable_by(person).filter(pk=record.pk).first()
 
             return ask
         folder = _folder(getattr(population, what))
 
         def ask_of_folder() -> None:
-            access.access_of(person, folder)
-            access.folders_visible_to(person).filter(pk=folder.pk).first()
-            access.addable_by(person).filter(pk=folder.pk).first()
-            access.folders_managed_by(person).filter(pk=folder.pk).first()
+            explaining.access_of(person, folder)
+            rule.folders_visible_to(person).filter(pk=folder.pk).first()
+            rule.addable_by(person).filter(pk=folder.pk).first()
+            rule.folders_managed_by(person).filter(pk=folder.pk).first()
 
         return ask_of_folder
 
@@ -59,11 +59,11 @@ def _folder(pk: Any) -> Any:
 
 
 def _covered(population: Population) -> Callable[[], object]:
-    from files import access
+    from files.access import rule
 
     joiner = _person(population.joiner)
     tree, deepest = _folder(population.tree), _folder(population.deepest)
-    return lambda: access.covered_by_one_grant(joiner, tree, deepest)
+    return lambda: rule.covered_by_one_grant(joiner, tree, deepest)
 
 
 def _explained(population: Population) -> Callable[[], object]:
@@ -97,7 +97,7 @@ QUESTIONS: dict[str, Question] = {
 def changes(population: Population, database: str) -> Iterator[Figure]:
     """Seconds of one change of a whole tree: within one owner, into the trash, to another."""
     from accounts.models import User
-    from files.access import Person
+    from files.access.principals import Person
     from files.folders import moving, ownership, trash
     from files.tree import placing
 

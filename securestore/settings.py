@@ -244,7 +244,7 @@ AUTHENTICATION_BACKENDS = [
     # The only one that knows passwords: two would hash twice, and take longer for some names.
     "accounts.backends.PasswordBackend",
     # Last: it knows files, not people, and Django takes the first one for a session's.
-    "files.access.FileBackend",
+    "files.access.backend.FileBackend",
 ]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},

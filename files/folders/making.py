@@ -8,7 +8,8 @@ from django.db import transaction
 
 from accounts.models import User
 from audit import Event
-from files.access import Principal, addable_by, folders_managed_by, managed_by
+from files.access.principals import Principal
+from files.access.rule import addable_by, folders_managed_by, managed_by
 from files.errors import ItemGone, MayNotAdd, NameTaken, NotAFolder, TooDeep
 from files.folders.events import note
 from files.folders.standing import as_it_stands

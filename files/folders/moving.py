@@ -17,7 +17,8 @@ from django.utils.translation import gettext
 
 from accounts.models import User
 from audit import Event
-from files.access import Principal, addable_by, covered_by_one_grant, folders_visible_to, visible_to
+from files.access.principals import Principal
+from files.access.rule import addable_by, covered_by_one_grant, folders_visible_to, visible_to
 from files.errors import ItemGone, MayNotAdd, MayNotMove, NameTaken, QuotaExceeded
 from files.folders.events import note
 from files.folders.standing import as_it_stands

@@ -9,7 +9,7 @@ from __future__ import annotations
 from django.utils.translation import gettext
 
 from accounts.models import User
-from files.access import Principal
+from files.access.principals import Principal
 from files.errors import VaultError
 from files.models import FileRecord, Item
 from files.vault import emptying, removing

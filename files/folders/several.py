@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import Max
 
 from accounts.models import User
-from files.access import Principal
+from files.access.principals import Principal
 from files.errors import VaultError
 from files.folders import moving, trash
 from files.models import Ancestry, Folder, Item

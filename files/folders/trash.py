@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from accounts.models import User
 from audit import Event
-from files.access import (
-    Principal,
+from files.access.principals import Principal
+from files.access.rule import (
     folders_removable_by,
     removable_by,
     trashed_files_of,

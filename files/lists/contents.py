@@ -14,7 +14,7 @@ from uuid import UUID
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.db.models.functions import JSONObject
 
-from files.access import Principal
+from files.access.principals import Principal
 from files.lists import cursors
 from files.lists.filters import EVERYTHING, LOOKED_AT, Facts, Filter
 from files.lists.rows import Page, Row, after, visible_among

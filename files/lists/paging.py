@@ -22,8 +22,8 @@ from django.db.models.functions import Coalesce
 from django.db.models.lookups import Contains
 
 from accounts.models import User
-from files import access
-from files.access import Person
+from files.access import explaining, rule
+from files.access.principals import Person
 from files.lists import name_search
 from files.lists.filters import EVERYTHING, Facts, Filter
 from files.lists.rows import Page, Row, merged, shown_files
@@ -128,7 +128,7 @@ def newest_places(
 
     Made of one piece for each way to a file, and every piece is an index read in its order:
     however many files there are, and whoever's, no more is read than asked for. It makes lists
-    quick and never decides: whoever lists asks `access.visible_to` about what this proposes. What
+    quick and never decides: whoever lists asks `rule.visible_to` about what this proposes. What
     is below shared folders is among it as long as these are `MERGED_FOLDERS` at most.
     """
     if not user.is_active:
@@ -146,7 +146,7 @@ def _reach(user: User | AnonymousUser) -> _Reach:
         ways.append(live.filter(group_id__in=others))
     owned = FileRecord.objects.filter(owner_id=user.pk).values_list("place", flat=True)
     pieces = [owned.order_by(), *(_places_of(way) for way in ways)]
-    files = access.visible_to(Person(user))
+    files = rule.visible_to(Person(user))
     if (below := _below_shared(user)) is not None:
         return _Reach(files, pieces + _pieces_of(below))
     shared = (
@@ -182,7 +182,7 @@ def _within(user: User | AnonymousUser, folder: Folder) -> _Reach:
     """What the user may see at that folder and below it."""
     below = placing.below_or_at(folder)
     at_or_below = Exists(Ancestry.objects.filter(ancestor=folder, descendant=OuterRef("folder")))
-    files = access.visible_to(Person(user)).filter(at_or_below)
+    files = rule.visible_to(Person(user)).filter(at_or_below)
     some = list(below[: MERGED_FOLDERS + 1])
     if len(some) <= MERGED_FOLDERS:
         return _Reach(files, _pieces_of(some))
@@ -305,7 +305,7 @@ def folders_named(
     named = Folder.objects.filter(pk__in=list(wanted)[:PROPOSED]).select_related("owner")
     # Of several at once: asked one by one, PostgreSQL would read all grants of each folder.
     folders = list(named.order_by("name", "pk"))
-    seen = access.accesses_of(Person(user), folders)
+    seen = explaining.accesses_of(Person(user), folders)
     found = [folder for folder in folders if folder.pk in seen]
     return found[:FOLDERS_SHOWN], left_out or len(found) > FOLDERS_SHOWN
 

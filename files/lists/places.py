@@ -10,7 +10,9 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from files.access import TO_ADD, Principal, addable_by, asked, folders_visible_to
+from files.access.principals import Principal
+from files.access.rule import TO_ADD, addable_by, folders_visible_to
+from files.access.statements import asked
 from files.lists import cursors
 from files.lists.rows import after
 from files.models import Entry, Folder, Grant

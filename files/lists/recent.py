@@ -6,7 +6,7 @@ decides: what one may no longer see is left out.
 
 from __future__ import annotations
 
-from files.access import Principal
+from files.access.principals import Principal
 from files.lists import cursors
 from files.lists.filters import EVERYTHING, GRANTS_LOOKED_AT, Filter
 from files.lists.rows import Page, Row, after, visible_among

@@ -14,7 +14,9 @@ from django.db.models import BooleanField, F, Func, OuterRef, QuerySet, Subquery
 from django.db.models.lookups import GreaterThan, LessThan
 
 from accounts.models import User
-from files.access import Principal, asked, folders_visible_to, visible_to
+from files.access.principals import Principal
+from files.access.rule import folders_visible_to, visible_to
+from files.access.statements import asked
 from files.models import FileRecord, Folder, Item, Received
 from files.records.pictures import picture_of
 from runtime.statements import IDS

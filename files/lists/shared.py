@@ -16,7 +16,7 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
-from files.access import Principal
+from files.access.principals import Principal
 from files.lists import cursors
 from files.lists.filters import EVERYTHING, GRANTS_LOOKED_AT, Filter
 from files.lists.rows import Page, Row, after, merged, visible_among

@@ -15,7 +15,8 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from files.access import Principal, trashed_files_of, trashed_folders_of
+from files.access.principals import Principal
+from files.access.rule import trashed_files_of, trashed_folders_of
 from files.lists import cursors
 from files.lists.rows import Page, Row, merged, with_sender
 from files.models import FileRecord, Folder, Grant, Item

@@ -10,7 +10,8 @@ from uuid import UUID
 from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext
 
-from files.access import Principal, folders_visible_to, visible_to
+from files.access.principals import Principal
+from files.access.rule import folders_visible_to, visible_to
 from files.crypto.portable import told_apart
 from files.lists.rows import shown_files
 from files.models import Ancestry, FileRecord, Folder, Item

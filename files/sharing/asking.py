@@ -27,16 +27,9 @@ import audit
 from accounts.models import User
 from audit import Event
 from audit.chain import Detail
-from files.access import (
-    Permission,
-    Person,
-    Principal,
-    folders_managed_by,
-    folders_visible_to,
-    managed_by,
-    may_share,
-    visible_to,
-)
+from files.access.permissions import Permission, may_share
+from files.access.principals import Person, Principal
+from files.access.rule import folders_managed_by, folders_visible_to, managed_by, visible_to
 from files.models import AccessRequest, FileRecord, Folder, Grant, Item
 from files.models.asked import LASTS
 from files.records.names import clean_line

@@ -14,7 +14,9 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from files.access import Access, Person, access_of, accesses_of, may_share
+from files.access.explaining import Access, access_of, accesses_of
+from files.access.permissions import may_share
+from files.access.principals import Person
 from files.models import Grant, Item
 from files.sharing.granting import GRANTS_AT_ONCE, Outcome, Terms, give, revoke
 from runtime import moments

@@ -20,8 +20,10 @@ from django.db.models.functions import RowNumber
 from django.utils.translation import gettext
 
 from accounts.models import User
-from files import access
-from files.access import LEVELS, Permission, Person
+from files.access import rule
+from files.access.permissions import Permission
+from files.access.principals import Person
+from files.access.rule import LEVELS
 from files.models import Ancestry, FileRecord, Folder, Grant, GrantQuerySet, Item
 
 AT_MOST = 5
@@ -169,13 +171,13 @@ def explain_readers(
 
 def readable(user: User) -> QuerySet[FileRecord]:
     """The files that the user can see, as `visible_to` has them: found from the user's side."""
-    return access.visible_to(Person(user)).filter(pk__in=_named_for(user))
+    return rule.visible_to(Person(user)).filter(pk__in=_named_for(user))
 
 
 def withheld(user: User) -> QuerySet[FileRecord]:
     """The files that the user owns or is named for, and cannot see all the same."""
     named = FileRecord.objects.filter(pk__in=_named_for(user))
-    return named.exclude(pk__in=access.visible_to(Person(user)).values("pk"))
+    return named.exclude(pk__in=rule.visible_to(Person(user)).values("pk"))
 
 
 def _named_for(user: User) -> QuerySet[FileRecord, UUID]:

@@ -26,7 +26,7 @@ from django.utils.translation import gettext_lazy
 import audit
 from accounts.models import User
 from audit import Event
-from files.access import LEVELS
+from files.access.rule import LEVELS
 from files.models import Ancestry, FileRecord, Folder, Grant, Item
 from files.records.names import clean_line
 from files.vault import recent

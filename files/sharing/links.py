@@ -28,8 +28,11 @@ from accounts import limits
 from accounts.models import User
 from accounts.outside import LINK, Door, capability, codes, passwords
 from audit import Event
-from files import access
-from files.access import Permission, Person, access_of, folders_visible_to, visible_to
+from files.access import principals
+from files.access.explaining import access_of
+from files.access.permissions import Permission
+from files.access.principals import Person
+from files.access.rule import folders_visible_to, visible_to
 from files.models import Ancestry, FileRecord, Folder, Item, Link, LinkQuerySet
 from files.records.names import clean_line
 from files.sharing import effective_access
@@ -77,7 +80,7 @@ class Standing:
     """A link that works now: who comes by it, and what it leads to."""
 
     link: Link
-    who: access.Link
+    who: principals.Link
     item: Item
 
     @property
@@ -330,9 +333,9 @@ def awake_by(maker: User, made: Iterable[Link], managed: Container[UUID]) -> set
 # --- Coming by one ------------------------------------------------------------------------------
 
 
-def principal_of(link: Link) -> access.Link:
+def principal_of(link: Link) -> principals.Link:
     """Who comes by that link."""
-    return access.Link(link.maker, link.pk, link.expires_at, link.file_id, link.folder_id)
+    return principals.Link(link.maker, link.pk, link.expires_at, link.file_id, link.folder_id)
 
 
 @sensitive_variables()
@@ -344,12 +347,12 @@ def find(text: str) -> Standing | None:
         who = principal_of(link)
     else:
         later = timezone.now() + timedelta(days=1)
-        who = access.Link(User(pk=0, is_active=True), 0, later, file=_NOBODY)
+        who = principals.Link(User(pk=0, is_active=True), 0, later, file=_NOBODY)
     item = _root(who)
     return Standing(link, who, item) if link is not None and item is not None else None
 
 
-def _root(who: access.Link) -> Item | None:
+def _root(who: principals.Link) -> Item | None:
     if who.file is None:
         folders = folders_visible_to(who).select_related("owner", "parent")
         return folders.filter(pk=who.folder or _NOBODY).first()

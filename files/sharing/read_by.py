@@ -40,7 +40,8 @@ import audit
 from accounts.models import User
 from audit import Event, spreadsheet
 from audit.models import AuditEvent
-from files.access import covered_by, may_share
+from files.access.permissions import may_share
+from files.access.rule import covered_by
 from files.models import DownloadSession, FileRecord, Folder, Item
 from files.records.ordering import LAST
 from files.sharing import effective_access

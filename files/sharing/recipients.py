@@ -18,7 +18,8 @@ from django.utils.translation import gettext, ngettext
 
 from accounts import finding
 from accounts.models import User
-from files.access import Principal, may_share
+from files.access.permissions import may_share
+from files.access.principals import Principal
 from files.records.names import plain_name
 
 AT_MOST = 10

@@ -39,14 +39,10 @@ import audit
 from accounts.models import User
 from accounts.outside import Door, capability, codes
 from audit import Event
-from files.access import (
-    Permission,
-    Person,
-    Principal,
-    access_of,
-    folders_managed_by,
-    waiting_for,
-)
+from files.access.explaining import access_of
+from files.access.permissions import Permission
+from files.access.principals import Person, Principal
+from files.access.rule import folders_managed_by, waiting_for
 from files.errors import RequestFull, RequestOver
 from files.models import FileRecord, FileRequest, Folder, Received, Sender, StoredObject
 from files.models.requests import MAX_SENDER, MAX_WORDS

@@ -9,7 +9,8 @@ from collections.abc import Collection
 from uuid import UUID
 
 from accounts.models import User
-from files.access import Person, folders_visible_to, visible_to
+from files.access.principals import Person
+from files.access.rule import folders_visible_to, visible_to
 from notices.subjects import Subject
 
 

@@ -16,7 +16,7 @@ from typing import Final
 from django.db import IntegrityError, transaction
 
 from accounts.models import User
-from files.access import Principal
+from files.access.principals import Principal
 from files.crypto.keyring import generate_dek
 from files.errors import MayNotAdd, NameTaken
 from files.models import FileRecord, Folder

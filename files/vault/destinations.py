@@ -16,7 +16,9 @@ from typing import Any
 from django.db.models import QuerySet
 
 from accounts.models import User
-from files.access import Person, Principal, addable_by, asked, replaceable_by
+from files.access.principals import Person, Principal
+from files.access.rule import addable_by, replaceable_by
+from files.access.statements import asked
 from files.errors import MayNotAdd, NameTaken, NoSuchFolder
 from files.models import Conflict, FileRecord, Folder, Sender, StoredObject
 from files.tree import placing

@@ -31,7 +31,8 @@ from django.db.models import QuerySet
 import audit
 from accounts.models import User
 from audit import Event, context
-from files.access import Link, Person, access_of
+from files.access.explaining import access_of
+from files.access.principals import Link, Person
 from files.errors import AccessEnded
 from files.models import DownloadSession, FileRecord
 from files.vault import intervals, recent

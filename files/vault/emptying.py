@@ -17,7 +17,7 @@ from django.db import transaction
 import audit
 from accounts.models import User
 from audit import Event
-from files.access import Principal
+from files.access.principals import Principal
 from files.models import Ancestry, FileRecord, Folder, StoredObject
 from files.tree import placing
 from files.vault.purging import Ending, backups_until, expired, may_purge, overdue

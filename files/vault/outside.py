@@ -17,7 +17,8 @@ from django.db.models import Count, Q, QuerySet, Sum
 import audit
 from accounts.models import User
 from audit import Event
-from files.access import Request, addable_by
+from files.access.principals import Request
+from files.access.rule import addable_by
 from files.errors import NoSuchFolder, RequestFull, RequestOver, TooManyUploads
 from files.models import FileRecord, FileRequest, Folder, Received, Sender, StoredObject
 from files.tree import placing

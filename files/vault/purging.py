@@ -15,7 +15,7 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from files.access import Principal
+from files.access.principals import Principal
 from files.models import FileRecord, Folder, KeptVersion, Sender, StoredObject
 from runtime import clock
 

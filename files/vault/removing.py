@@ -17,7 +17,7 @@ from django.db.models import Q, QuerySet
 import audit
 from accounts.models import User
 from audit import Event
-from files.access import Principal
+from files.access.principals import Principal
 from files.models import FileRecord, HeldKey, StoredObject
 from files.vault.purging import Ending, backups_until, may_purge
 from files.vault.stored_objects import storage

@@ -20,7 +20,8 @@ from django.db.models import Case, Count, F, OuterRef, QuerySet, Subquery, Value
 import audit
 from accounts.models import User
 from audit import Event
-from files.access import Principal, managed_by
+from files.access.principals import Principal
+from files.access.rule import managed_by
 from files.errors import FileDamaged, NoSuchVersion
 from files.models import FileRecord, KeptVersion, StoredObject
 from files.vault.purging import Ending, backups_until, may_purge, newer_than, outlived

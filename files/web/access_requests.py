@@ -17,7 +17,10 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import limits
-from files.access import Person, access_of, folders_visible_to, may_share, visible_to
+from files.access.explaining import access_of
+from files.access.permissions import may_share
+from files.access.principals import Person
+from files.access.rule import folders_visible_to, visible_to
 from files.models import AccessRequest, Item
 from files.models.asked import LASTS
 from files.sharing import asking

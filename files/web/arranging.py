@@ -18,14 +18,9 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
 from accounts.reauthentication import ask, is_recent
-from files.access import (
-    Person,
-    access_of,
-    addable_by,
-    folders_managed_by,
-    folders_visible_to,
-    managed_by,
-)
+from files.access.explaining import access_of
+from files.access.principals import Person
+from files.access.rule import addable_by, folders_managed_by, folders_visible_to, managed_by
 from files.errors import NameTaken, NoSuchFolder
 from files.folders import making, moving, several
 from files.lists import paging, places

@@ -23,7 +23,8 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods
 
 from accounts.outside import codes
-from files.access import Person, access_of
+from files.access.explaining import access_of
+from files.access.principals import Person
 from files.errors import NoSuchFolder, TooDeep
 from files.models import FileRequest, Folder, Received
 from files.models.requests import MAX_TITLE, MAX_WORDS

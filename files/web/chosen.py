@@ -16,14 +16,8 @@ from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 
-from files.access import (
-    Person,
-    Principal,
-    folders_visible_to,
-    trashed_files_of,
-    trashed_folders_of,
-    visible_to,
-)
+from files.access.principals import Person, Principal
+from files.access.rule import folders_visible_to, trashed_files_of, trashed_folders_of, visible_to
 from files.models import FileRecord, Folder, Item
 from files.sharing import denials
 from files.web.requested import denied, denied_folder, ids_of, user_of

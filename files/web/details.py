@@ -7,16 +7,15 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
-from django.http import (
-    Http404,
-    HttpRequest,
-    HttpResponse,
-)
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from accounts.models import User
-from files.access import Access, Permission, Person, access_of, may_share, removable_by
+from files.access.explaining import Access, access_of
+from files.access.permissions import Permission, may_share
+from files.access.principals import Person
+from files.access.rule import removable_by
 from files.lists import places
 from files.models import FileRecord
 from files.records.kinds import kind_of

@@ -21,7 +21,8 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.models import User
-from files.access import Permission, Person
+from files.access.permissions import Permission
+from files.access.principals import Person
 from files.errors import AccessEnded, FileDamaged, KeyNeeded, WrongFileKey
 from files.lists.trees import AT_MOST, tree_of, tree_of_chosen
 from files.models import FileRecord

@@ -13,7 +13,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from files.access import Person, access_of
+from files.access.explaining import access_of
+from files.access.principals import Person
 from files.errors import MayNotAdd, NoSuchFolder
 from files.folders import making
 from files.lists import places

@@ -9,11 +9,7 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
-from django.http import (
-    Http404,
-    HttpRequest,
-    HttpResponse,
-)
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -21,7 +17,9 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
 from accounts.models import User
-from files.access import Access, Person, access_of, may_share
+from files.access.explaining import Access, access_of
+from files.access.permissions import may_share
+from files.access.principals import Person
 from files.lists import places
 from files.models import FileRecord, Folder, Item
 from files.sharing import delegating, granting

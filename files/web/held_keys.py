@@ -24,8 +24,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 import audit
 from accounts import limits, reauthentication
-from files import access
-from files.access import Permission, Person
+from files.access import rule
+from files.access.permissions import Permission
+from files.access.principals import Person
 from files.errors import FileDamaged, NotAKey, OfferOver, WrongFileKey
 from files.models import FileRecord
 from files.rotation import reencryption
@@ -189,7 +190,7 @@ def _all_sent_held(request: HttpRequest) -> list[FileRecord]:
     wanted = ids_of(request.POST.getlist("file"))
     # Who encrypted a file anew is not on record as its uploader.
     mine = Q(current__creator=user) | Q(current__creator=None, owner=user)
-    files = access.visible_to(Person(user)).filter(mine, custody="held")
+    files = rule.visible_to(Person(user)).filter(mine, custody="held")
     records = list(files.filter(pk__in=wanted).select_related("current__held_key"))
     if not records or len(records) < len(wanted):
         raise Http404

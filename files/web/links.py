@@ -22,7 +22,8 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods
 
-from files.access import Person, access_of
+from files.access.explaining import access_of
+from files.access.principals import Person
 from files.models import Item
 from files.sharing import links
 from files.web.forms import LAST_DAY

@@ -8,16 +8,15 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
-from django.http import (
-    HttpRequest,
-    HttpResponse,
-)
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
-from files.access import Access, Person, may_share
+from files.access.explaining import Access
+from files.access.permissions import may_share
+from files.access.principals import Person
 from files.lists import contents, paging, recent, shared, trash
 from files.lists.contents import Order
 from files.lists.filters import EVERYTHING, MINE, SHARED, Filter

@@ -15,7 +15,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from files.access import Person, accesses_of
+from files.access.explaining import accesses_of
+from files.access.principals import Person
 from files.models import FileRequest, Folder, Item, Link
 from files.sharing import links, requests
 from files.web.requested import ROW_NUMBER, user_of

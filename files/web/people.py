@@ -10,7 +10,8 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 
 from accounts import limits
-from files.access import Person, may_share
+from files.access.permissions import may_share
+from files.access.principals import Person
 from files.sharing import recipients
 from files.web.requested import user_of
 

@@ -6,19 +6,14 @@ import uuid
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
-from django.http import (
-    Http404,
-    HttpRequest,
-    HttpResponse,
-    HttpResponseBase,
-    StreamingHttpResponse,
-)
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from files.access import Person, folders_accounted_to
+from files.access.principals import Person
+from files.access.rule import folders_accounted_to
 from files.models import Folder, Item
 from files.sharing import read_by
 from files.web.requested import ROW_NUMBER, may_not, rereadable, user_of, visible_folder

@@ -16,7 +16,7 @@ from django.db.models import Count, QuerySet
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from files.access import Access
+from files.access.explaining import Access
 from files.models import Folder, Grant, Item, Link
 from files.sharing import delegating, links
 from files.sharing.inheritance import from_above

@@ -12,19 +12,12 @@ from collections.abc import Collection, Iterable
 from typing import Any, TypeVar, cast
 
 from django.db.models import QuerySet
-from django.http import (
-    Http404,
-    HttpRequest,
-    HttpResponse,
-)
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from accounts.models import Token, User
-from files.access import (
-    Person,
-    Principal,
-    Program,
-    asked,
+from files.access.principals import Person, Principal, Program
+from files.access.rule import (
     folders_visible_to,
     former_visible_to,
     managed_by,
@@ -33,6 +26,7 @@ from files.access import (
     trashed_folders_of,
     visible_to,
 )
+from files.access.statements import asked
 from files.models import FileRecord, Folder
 from files.sharing import denials
 from runtime.statements import ID

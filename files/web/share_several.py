@@ -16,7 +16,9 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from files.access import Access, Person, accesses_of, may_share
+from files.access.explaining import Access, accesses_of
+from files.access.permissions import may_share
+from files.access.principals import Person
 from files.models import FileRecord, Item
 from files.sharing import delegating
 from files.sharing.granting import ITEMS_AT_ONCE

@@ -27,7 +27,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts import tokens
 from accounts.models import Token, User
 from accounts.reauthentication import recently_authenticated
-from files.access import Person, folders_visible_to
+from files.access.principals import Person
+from files.access.rule import folders_visible_to
 from files.models import Folder
 from files.web.key_pages import as_it_is
 from files.web.requested import ROW_NUMBER, user_of

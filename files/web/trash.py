@@ -17,8 +17,8 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.reauthentication import recently_authenticated
-from files.access import (
-    Person,
+from files.access.principals import Person
+from files.access.rule import (
     folders_removable_by,
     folders_visible_to,
     removable_by,

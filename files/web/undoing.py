@@ -21,7 +21,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
-from files.access import Person, folders_visible_to
+from files.access.principals import Person
+from files.access.rule import folders_visible_to
 from files.errors import NoSuchFolder
 from files.folders import several
 from files.models import Item

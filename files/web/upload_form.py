@@ -11,12 +11,7 @@ from collections.abc import Sequence
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required, permission_required
-from django.http import (
-    HttpRequest,
-    HttpResponse,
-    HttpResponseBase,
-    UnreadablePostError,
-)
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext, ngettext
@@ -25,7 +20,9 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods
 
-from files.access import Permission, Person, addable_by
+from files.access.permissions import Permission
+from files.access.principals import Person
+from files.access.rule import addable_by
 from files.errors import FileTooLarge, MayNotAdd, NameTaken, UploadLost
 from files.keys import custody
 from files.models import Conflict, FileRecord, Folder

@@ -10,7 +10,8 @@ from django.views.decorators.debug import sensitive_variables
 
 from accounts.limits import LimitReached
 from accounts.models import Token
-from files.access import Permission, Scope
+from files.access.permissions import Permission
+from files.access.principals import Scope
 from files.web.transfers.tus import operations, protocol
 
 

@@ -18,7 +18,8 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import reauthentication
-from files.access import Permission, Person
+from files.access.permissions import Permission
+from files.access.principals import Person
 from files.errors import FileDamaged, NoSuchVersion
 from files.models import FileRecord
 from files.records.kinds import kind_of

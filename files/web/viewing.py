@@ -19,7 +19,7 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_safe
 
-from files.access import Permission
+from files.access.permissions import Permission
 from files.models import FileRecord
 from files.records.kinds import PLAYED, kind_of
 from files.web.key_pages import VIEW, locked

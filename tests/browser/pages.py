@@ -70,7 +70,7 @@ from django.contrib.auth.models import Group, Permission
 from django.utils import timezone
 from accounts import invitations
 from accounts.models import Invitation, User
-from files.access import Person
+from files.access.principals import Person
 from files.folders import making, trash
 from files.keys.custody import UserKey
 from files.models import Conflict, FileRecord, Grant, StoredObject

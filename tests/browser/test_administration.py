@@ -38,7 +38,7 @@ from django.utils import timezone
 from allauth.mfa.models import Authenticator
 from accounts.models import Invitation, User
 from audit.models import AuditEvent
-from files.access import Person
+from files.access.principals import Person
 from files.folders import making
 from files.models import FileRecord, Folder, Grant, StoredObject
 from files.sharing import granting

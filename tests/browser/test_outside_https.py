@@ -24,7 +24,7 @@ pytestmark = pytest.mark.browser
 MADE = """
 from django.contrib.auth.models import Permission
 from accounts.models import User
-from files.access import Person
+from files.access.principals import Person
 from files.sharing import links, requests
 from files.tree import placing
 from files.vault import storing

@@ -23,7 +23,7 @@ def rhea(site: RunningSite) -> str:
     printed = site.run(
         "from django.contrib.auth.models import Permission\n"
         "from accounts.models import User\n"
-        "from files.access import Person\n"
+        "from files.access.principals import Person\n"
         "from files.folders import making\n"
         "from files.tree import placing\n"
         "rhea = User.objects.get(username='rhea')\n"
@@ -70,7 +70,7 @@ def test_with_scripts_it_resumes(page: Page, site: RunningSite, rhea: str) -> No
     token = (
         site.run(
             "from accounts.models import User\n"
-            "from files.access import Person\n"
+            "from files.access.principals import Person\n"
             "from files.models import Folder\n"
             "from files.sharing import requests\n"
             "rhea = User.objects.get(username='rhea')\n"

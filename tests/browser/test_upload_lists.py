@@ -273,7 +273,7 @@ def test_an_upload_into_a_folder_that_was_lost_is_not_taken_for_an_ended_session
     lists: Page, sign_in: SignIn, site: RunningSite
 ) -> None:
     site.run(
-        "from accounts.models import User\nfrom files.access import Person\n"
+        "from accounts.models import User\nfrom files.access.principals import Person\n"
         "from files.folders import making\nfrom files.models import Grant\n"
         "from files.tree import placing\n"
         "alice, bob = (User.objects.get(username=name) for name in ('alice', 'bob'))\n"

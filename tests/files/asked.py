@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib.auth.models import Permission
 
 from accounts.models import User
-from files.access import Person
+from files.access.principals import Person
 from files.folders import making
 from files.models import FileRequest, Folder, Sender
 from files.sharing import requests

@@ -16,8 +16,8 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 
 from accounts.models import User
-from files import access
-from files.access import Person
+from files.access import rule
+from files.access.principals import Person
 from files.models import FileRecord, Grant, StoredObject
 from tests.files.conftest import CONTENT
 from tests.files.test_models import filed, stored
@@ -86,7 +86,7 @@ def test_a_grant_is_made_on_the_files_page_with_an_expiry(
     assert response.status_code == 302
     grant = Grant.objects.get()
     assert (grant.user, grant.expires_at, grant.granted_by) == (bob, until, root)
-    assert access.visible_to(Person(bob)).exists()
+    assert rule.visible_to(Person(bob)).exists()
     assert len(events("grant_created")) == 1
 
 
@@ -98,7 +98,7 @@ def test_a_grant_on_the_files_page_may_be_to_a_group(
     record = filed(alice)
     row = {"file": record.pk, "group": team.pk, "level": "manage"}
     assert admin.post(change_url(record), inline(row)).status_code == 302
-    assert access.managed_by(Person(bob)).exists()
+    assert rule.managed_by(Person(bob)).exists()
 
 
 @pytest.mark.parametrize("both", [True, False])
@@ -142,7 +142,7 @@ def test_an_expiry_is_changed_on_the_files_page(
         **moment("expires_at", timezone.now() - timedelta(minutes=1)),
     }
     assert admin.post(change_url(record), inline(row)).status_code == 302
-    assert not access.visible_to(Person(bob)).exists()
+    assert not rule.visible_to(Person(bob)).exists()
     assert len(events("grant_changed")) == 1
 
 
@@ -159,7 +159,7 @@ def test_an_existing_grant_is_never_turned_to_another_person(
         admin.post(change_url(record), inline({"id": grant.pk, **row}))
     grant.refresh_from_db()
     assert (grant.user, grant.level) == (bob, "manage")
-    assert not access.visible_to(Person(root)).exists()
+    assert not rule.visible_to(Person(root)).exists()
 
 
 def test_saving_the_files_page_touches_nothing_but_grants(admin: Client, alice: User) -> None:

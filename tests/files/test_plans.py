@@ -15,8 +15,9 @@ from django.utils import timezone
 
 from accounts.models import User
 from benchmarks.population import Population, populate
-from files import access
-from files.access import Person, access_of
+from files.access import rule
+from files.access.explaining import access_of
+from files.access.principals import Person
 from files.folders import moving, trash
 from files.lists import paging
 from files.models import FileRecord, Folder
@@ -98,8 +99,8 @@ def test_one_file_is_found_by_indexes(population: Population) -> None:
             record = FileRecord.objects.filter(pk=pk).first()
             assert record is not None
             access_of(Person(user), record)
-            access.visible_to(Person(user)).filter(pk=pk).first()
-            access.managed_by(Person(user)).filter(pk=pk).first()
+            rule.visible_to(Person(user)).filter(pk=pk).first()
+            rule.managed_by(Person(user)).filter(pk=pk).first()
             list(record.grants.select_related("user", "group", "granted_by")[:5])
         assert_by_index(captured)
         assert not any("V0 USING INDEX grant_file" in step for step in plan_of(captured))
@@ -115,14 +116,14 @@ def test_one_folder_is_found_by_indexes(population: Population) -> None:
         folder = Folder.objects.get(pk=pk)
         with CaptureQueriesContext(connection) as captured:
             access_of(person, folder)
-            for rule in (
-                access.folders_visible_to,
-                access.addable_by,
-                access.folders_managed_by,
-                access.folders_removable_by,
+            for part in (
+                rule.folders_visible_to,
+                rule.addable_by,
+                rule.folders_managed_by,
+                rule.folders_removable_by,
             ):
-                rule(person).filter(pk=pk).first()
-            access.covered_by_one_grant(person, folder, tree)
+                part(person).filter(pk=pk).first()
+            rule.covered_by_one_grant(person, folder, tree)
         assert_by_index(captured)
 
 

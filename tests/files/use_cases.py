@@ -45,7 +45,7 @@ from accounts.models import Invitation, ProgramRequest, User
 from accounts.outside import codes
 from audit import Event, exports
 from audit.models import AuditEvent
-from files.access import Person
+from files.access.principals import Person
 from files.crypto.errors import Damaged
 from files.crypto.keyring import generate_master_key
 from files.errors import WrongFileKey
@@ -145,7 +145,12 @@ MODULES: dict[str, str] = {
     "audit.reading": READS,
     "audit.spreadsheet": READS,
     "audit.triggers": READS,
-    "files.access": RULES,
+    "files.access.backend": RULES,
+    "files.access.explaining": RULES,
+    "files.access.permissions": RULES,
+    "files.access.principals": RULES,
+    "files.access.rule": RULES,
+    "files.access.statements": RULES,
     "files.upkeep.accounting": READS,
     "files.upkeep.whereabouts": READS,
     "files.upkeep.given_out": READS,

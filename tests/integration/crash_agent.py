@@ -139,7 +139,7 @@ def _litter_of_the_trash(pruned: str) -> None:
     """A tree in the trash, and a file with three former versions, of which two go."""
     from django.utils import timezone
 
-    from files.access import Person
+    from files.access.principals import Person
     from files.folders import trash
     from files.models import Conflict, KeptVersion
     from files.tree import placing

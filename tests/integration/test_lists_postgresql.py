@@ -14,7 +14,7 @@ from django.utils import timezone
 from pytest_django import DjangoDbBlocker
 
 from accounts.models import User
-from files.access import Person
+from files.access.principals import Person
 from files.lists import contents, paging, places, recent, shared, trash
 from files.lists.contents import Order
 from files.models import FileRecord, Folder, Grant, RecentFile, StoredObject

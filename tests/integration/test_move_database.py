@@ -18,7 +18,7 @@ from pytest_django import DjangoDbBlocker
 from accounts.models import NameWord, User
 from audit import Event, chain, triggers
 from audit.models import AuditEvent
-from files.access import Person
+from files.access.principals import Person
 from files.folders import making, moving
 from files.models import DatabaseState, FileRecord, Grant, StoredObject
 from files.records import derived

@@ -18,8 +18,9 @@ from pytest_django import DjangoDbBlocker
 
 from accounts.models import User
 from benchmarks.population import Population, populate
-from files import access
-from files.access import Person, access_of
+from files.access import rule
+from files.access.explaining import access_of
+from files.access.principals import Person
 from files.lists import contents, paging, recent, shared
 from files.lists.contents import Order
 from files.lists.filters import Filter
@@ -108,8 +109,8 @@ def test_one_file_costs_no_more_for_its_many_grants(population: Population, who:
     def look() -> None:
         record = FileRecord.objects.get(pk=population.newest)
         access_of(Person(user), record)
-        access.visible_to(Person(user)).filter(pk=record.pk).first()
-        access.managed_by(Person(user)).filter(pk=record.pk).first()
+        rule.visible_to(Person(user)).filter(pk=record.pk).first()
+        rule.managed_by(Person(user)).filter(pk=record.pk).first()
         list(record.grants.select_related("user", "group", "granted_by")[:100])
 
     assert most_rows(look) <= MOST
@@ -128,9 +129,9 @@ def test_one_folder_costs_no_more_for_what_is_in_it_or_its_grants(
     def look() -> None:
         for folder in folders:
             access_of(person, folder)
-            for rule in (access.folders_visible_to, access.addable_by, access.folders_managed_by):
-                rule(person).filter(pk=folder.pk).first()
-            access.covered_by_one_grant(person, folder, folders[0])
+            for part in (rule.folders_visible_to, rule.addable_by, rule.folders_managed_by):
+                part(person).filter(pk=folder.pk).first()
+            rule.covered_by_one_grant(person, folder, folders[0])
 
     assert most_rows(look) <= MOST
 
@@ -144,8 +145,8 @@ def test_a_folder_that_thousands_may_open_is_as_quick_for_everybody_else(
     assert folder.grants.count() > (most := SIZE // 20)
 
     def look() -> None:
-        for rule in (access.folders_visible_to, access.addable_by, access.folders_managed_by):
-            rule(person).filter(pk=folder.pk).first()
+        for part in (rule.folders_visible_to, rule.addable_by, rule.folders_managed_by):
+            part(person).filter(pk=folder.pk).first()
 
     assert most_rows(look) < most
 

@@ -14,7 +14,7 @@ import pytest
 from pytest_django import DjangoDbBlocker
 
 from accounts.models import User
-from files.access import Person
+from files.access.principals import Person
 from files.errors import FileTooLarge, RequestFull, TooManyUploads
 from files.models import FileRecord, FileRequest, Sender, StoredObject
 from files.sharing import requests

@@ -23,7 +23,7 @@ from pytest_django import DjangoDbBlocker
 from accounts.models import User
 from audit import Event, chain
 from audit.models import AuditEvent
-from files.access import Person
+from files.access.principals import Person
 from files.folders import making
 from files.models import Ancestry, Entry, FileRecord, Folder, Grant, Usage
 from files.models.folders import DEEPEST

@@ -19,7 +19,7 @@ from pytest_django import DjangoDbBlocker, Settings
 
 from accounts.models import User
 from audit.models import AuditEvent
-from files.access import Person
+from files.access.principals import Person
 from files.errors import FileDamaged, NameTaken, NoSuchFolder
 from files.folders import purging, trash
 from files.models import (

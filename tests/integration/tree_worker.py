@@ -32,7 +32,7 @@ def main() -> None:
 
 def _step(steps: random.Random, number: int) -> str:
     from accounts.models import User
-    from files.access import Person
+    from files.access.principals import Person
     from files.errors import VaultError
     from files.folders import making, moving, trash
     from files.models import FileRecord, Folder

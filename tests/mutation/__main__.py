@@ -1,4 +1,4 @@
-"""`make mutants MODULE=files.access`: does any test fail when the module is wrong?
+"""`make mutants MODULE=files.access.rule`: does any test fail when the module is wrong?
 
 A random sample of mutants of one module is tried against the tests that concern it, all in a copy
 of the tree that is thrown away. Printed are those that survive: each lacks a test, or is
@@ -28,8 +28,8 @@ EQUIVALENT = Path(__file__).with_name("equivalent.toml")
 # Beside the one that mirrors the module.
 TESTS_OF: dict[str, list[str]] = {
     "audit/chain.py": ["tests/audit/test_triggers.py"],
-    "files/access.py": [
-        *("tests/files/test_access_of_programs.py", "tests/files/test_access_in_trees.py"),
+    "files/access/rule.py": [
+        *("tests/files/access/test_programs.py", "tests/files/access/test_trees.py"),
     ],
     "files/crypto/stream.py": ["tests/files/crypto/test_tampering.py"],
 }
@@ -86,7 +86,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
-    parser.add_argument("module", help="files.access, or files/access.py")
+    parser.add_argument("module", help="files.access.rule, or files/access/rule.py")
     parser.add_argument("--sample", type=int, default=40, help="how many mutants at most")
     parser.add_argument("--seed", type=int, default=0, help="another one draws other mutants")
     return parser
@@ -96,7 +96,7 @@ def path_of(module: str) -> str:
     """The module's file below the top, by its name or its path. Raises CannotTry."""
     path = module if module.endswith(".py") else module.replace(".", "/") + ".py"
     if not module or Path(path).is_absolute() or not (ROOT / path).is_file():
-        raise CannotTry(f"there is no module “{module}”: say MODULE=files.access, for example")
+        raise CannotTry(f"there is no module “{module}”: say MODULE=files.access.rule, for example")
     return path
 
 

@@ -87,9 +87,9 @@ def test_every_equivalent_is_of_a_module_as_it_is_and_says_why() -> None:
             assert entry["why"], entry
 
 
-@pytest.mark.parametrize("module", ["files.access", "files/access.py"])
+@pytest.mark.parametrize("module", ["files.access.rule", "files/access/rule.py"])
 def test_a_module_is_named_by_its_name_or_its_path(module: str) -> None:
-    assert command.path_of(module) == "files/access.py"
+    assert command.path_of(module) == "files/access/rule.py"
 
 
 @pytest.mark.parametrize("module", ["", "files.nowhere", "/etc/passwd", "files"])

@@ -12,7 +12,8 @@ from ninja.params.functions import Query
 from ninja.responses import Status
 
 from accounts import limits
-from files.access import Person, Scope, folders_visible_to, visible_to
+from files.access.principals import Person, Scope
+from files.access.rule import folders_visible_to, visible_to
 from files.models import AccessRequest, FileRecord, Folder
 from files.sharing import asking
 from files.sharing.granting import Terms

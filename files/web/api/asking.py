@@ -14,7 +14,7 @@ from ninja import Router
 from ninja.params.functions import Query
 from ninja.responses import Status
 
-from files.access import Scope
+from files.access.principals import Scope
 from files.models import FileRequest
 from files.sharing import requests
 from files.web.api.answers import IDEMPOTENT, answers, once

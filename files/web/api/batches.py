@@ -16,7 +16,8 @@ from django.http import HttpRequest
 from django.views.decorators.debug import sensitive_variables
 from ninja import Router
 
-from files.access import Permission, Scope
+from files.access.permissions import Permission
+from files.access.principals import Scope
 from files.models import FileRecord, Folder
 from files.vault import batches, opening
 from files.web.api.answers import IDEMPOTENT, Keep, answers, once_stored

@@ -30,13 +30,9 @@ from django.views.decorators.debug import sensitive_variables
 
 from accounts import tokens
 from accounts.models import User
-from files.access import (
-    Permission,
-    Program,
-    Scope,
-    addable_by,
-    replaceable_by,
-)
+from files.access.permissions import Permission
+from files.access.principals import Program, Scope
+from files.access.rule import addable_by, replaceable_by
 from files.errors import MayNotAdd, NoSuchVersion, VaultError
 from files.folders import making
 from files.keys.custody import UserKey

@@ -15,7 +15,8 @@ from django.views.decorators.debug import sensitive_variables
 
 from accounts.limits import LimitReached
 from accounts.models import Token, User
-from files.access import Permission, Program, Scope
+from files.access.permissions import Permission
+from files.access.principals import Program, Scope
 from files.web.api import problems
 from files.web.api.problems import Problem
 from files.web.transfers import bodies

@@ -10,12 +10,9 @@ from ninja import Router
 from ninja.params.functions import Query
 from ninja.responses import Status
 
-from files.access import (
-    Permission,
-    Scope,
-    folders_visible_to,
-    visible_to,
-)
+from files.access.permissions import Permission
+from files.access.principals import Scope
+from files.access.rule import folders_visible_to, visible_to
 from files.errors import KeyNeeded
 from files.folders import making, moving, trash
 from files.models import FileRecord, Folder, Item

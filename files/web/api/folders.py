@@ -10,8 +10,8 @@ from ninja import Router
 from ninja.params.functions import Query
 from ninja.responses import Status
 
-from files.access import (
-    Scope,
+from files.access.principals import Scope
+from files.access.rule import (
     addable_by,
     folders_accounted_to,
     folders_managed_by,

@@ -13,7 +13,9 @@ from ninja import Router
 from ninja.params.functions import Query
 from ninja.responses import Status
 
-from files.access import Person, Scope, accesses_of, folders_managed_by, managed_by
+from files.access.explaining import accesses_of
+from files.access.principals import Person, Scope
+from files.access.rule import folders_managed_by, managed_by
 from files.models import Item, Link
 from files.sharing import links
 from files.web.api.answers import IDEMPOTENT, answers, once

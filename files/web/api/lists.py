@@ -11,7 +11,7 @@ from ninja.params.functions import Query
 from ninja.responses import Status
 
 from accounts import tokens
-from files.access import folders_visible_to
+from files.access.rule import folders_visible_to
 from files.lists import paging, recent, shared, trash
 from files.models import Folder
 from files.tree import placing

@@ -14,7 +14,7 @@ from typing import Final
 
 from django.http import Http404, HttpRequest
 
-from files.access import folders_visible_to
+from files.access.rule import folders_visible_to
 from files.models import Entry, Folder
 from files.models.folders import DEEPEST
 from files.records.names import BadName, clean_folder_name, clean_name

@@ -13,7 +13,8 @@ import audit
 from accounts import limits
 from audit import Event, chain
 from audit.models import AuditEvent
-from files.access import Permission, Scope
+from files.access.permissions import Permission
+from files.access.principals import Scope
 from files.rotation import key_report
 from files.web.api.answers import answers
 from files.web.api.entrance import Needs, require, require_unbound, token_of, user_of

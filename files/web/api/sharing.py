@@ -10,20 +10,16 @@ from django.utils import timezone
 from ninja import Router
 from ninja.params.functions import Query
 
-from files.access import Scope, folders_visible_to, may_share
+from files.access.permissions import may_share
+from files.access.principals import Scope
+from files.access.rule import folders_visible_to
 from files.models import FileRecord, Folder, Grant, Item
 from files.sharing import delegating, effective_access, granting
 from files.sharing.inheritance import from_above, lasting_on
 from files.sharing.links import awake, links_reaching
 from files.sharing.named import named_each
 from files.web.api.answers import IDEMPOTENT, answers, once
-from files.web.api.entrance import (
-    Needs,
-    program_of,
-    require,
-    require_unbound,
-    user_of,
-)
+from files.web.api.entrance import Needs, program_of, require, require_unbound, user_of
 from files.web.api.folders import managed_folder
 from files.web.api.problems import Problem
 from files.web.api.shapes.grants import (

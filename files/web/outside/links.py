@@ -25,14 +25,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts import limits
 from accounts.outside import Door, capability, codes, guesses, passes, passwords
 from audit.client_addresses import client_address
-from files.access import folders_visible_to, visible_to
-from files.errors import (
-    AccessEnded,
-    FileDamaged,
-    KeyNeeded,
-    NotAKey,
-    WrongFileKey,
-)
+from files.access.rule import folders_visible_to, visible_to
+from files.errors import AccessEnded, FileDamaged, KeyNeeded, NotAKey, WrongFileKey
 from files.keys import custody
 from files.lists import contents, places
 from files.lists.contents import Order

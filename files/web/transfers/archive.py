@@ -22,7 +22,7 @@ from zipstream import ZIP_STORED, ZipStream
 
 import audit
 from accounts.models import User
-from files.access import Link
+from files.access.principals import Link
 from files.crypto.errors import KeyServiceError
 from files.errors import AccessEnded, VaultError
 from files.lists.trees import LIST_NAME, Tree

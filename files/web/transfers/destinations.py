@@ -13,7 +13,8 @@ from django.core.exceptions import BadRequest
 from django.http import Http404
 
 from accounts.models import User
-from files.access import Principal, Program, folders_visible_to
+from files.access.principals import Principal, Program
+from files.access.rule import folders_visible_to
 from files.models import Conflict, Folder
 from files.sharing import denials
 from files.vault.destinations import Destination

@@ -24,7 +24,7 @@ from django.utils import timezone
 from django.utils.http import parse_etags, parse_http_date_safe
 
 from accounts.models import Token, User
-from files.access import Link
+from files.access.principals import Link
 from files.crypto import portable
 from files.errors import FileDamaged
 from files.models import FileRecord

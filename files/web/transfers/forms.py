@@ -21,7 +21,7 @@ from django.http.multipartparser import MultiPartParser
 from django.utils.translation import gettext
 
 from accounts.models import User
-from files.access import Person
+from files.access.principals import Person
 from files.errors import FileTooLarge, MayNotAdd, NameTaken, TooManyUploads, VaultError
 from files.records.names import BadName
 from files.vault.destinations import Destination

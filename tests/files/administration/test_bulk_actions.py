@@ -17,8 +17,8 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import User
-from files import access
-from files.access import Person
+from files.access import rule
+from files.access.principals import Person
 from files.administration import bulk_actions
 from files.folders import ownership
 from files.models import FileRecord, Grant
@@ -78,7 +78,7 @@ def test_many_files_are_granted_to_many_in_one_step(
     for grant in Grant.objects.all():
         assert (grant.level, grant.expires_at, grant.reason) == ("manage", end, "the audit")
         assert grant.granted_by == root
-    assert set(access.managed_by(Person(mallory))) == set(records)
+    assert set(rule.managed_by(Person(mallory))) == set(records)
     assert len(events("grant_created")) == 4
     assert [event["user_id"] for event in events("self_granted")] == [root.pk] * 2
 
@@ -225,7 +225,7 @@ def test_the_actions_want_their_permissions(
         if not allowed:
             fields = {"users": [bob.pk], "level": "manage", "new_owner": bob.pk}
             act(client, action, [record], **fields)
-            assert not access.visible_to(Person(bob)).exists()
+            assert not rule.visible_to(Person(bob)).exists()
 
 
 # --- Owners -----------------------------------------------------------------------------------

@@ -13,8 +13,8 @@ from django.utils import timezone
 from django.utils.html import strip_tags
 
 from accounts.models import User
-from files import access
-from files.access import Person
+from files.access import rule
+from files.access.principals import Person
 from files.administration import bulk_actions
 from files.models import FileRecord, Folder, Grant
 from files.records import derived
@@ -108,7 +108,7 @@ def test_names_and_places_do_not_change_here(
     grant = Grant.objects.get()
     assert (grant.folder, grant.user, grant.level) == (cases, bob, "add")
     assert events("grant_created")[0]["folder_id"] == str(cases.pk)
-    assert access.addable_by(Person(bob)).filter(pk=cases.pk).exists()
+    assert rule.addable_by(Person(bob)).filter(pk=cases.pk).exists()
 
 
 def test_a_grant_on_a_folder_has_its_own_page(admin: Client, cases: Folder, bob: User) -> None:
@@ -175,7 +175,7 @@ def test_several_are_granted_in_one_step(
     assert "2 folders" in asked.text
     answer = act(admin, "grant_many", folders, users=[bob.pk], groups=[team.pk], level="add")
     assert "3 shares made. 1 skipped" in answer.text
-    assert set(access.addable_by(Person(bob)).filter(owner=alice)) == set(folders)
+    assert set(rule.addable_by(Person(bob)).filter(owner=alice)) == set(folders)
     assert {event["folder_id"] for event in events("grant_created")} == {
         str(one.pk) for one in folders
     }

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from accounts.models import User
-from files.access import Person
+from files.access.principals import Person
 from files.errors import ItemGone, MayNotAdd, NameTaken, NotAFolder, TooDeep
 from files.folders import making, trash
 from files.models import Entry, FileRecord, Folder

@@ -10,7 +10,8 @@ from django.contrib.auth.models import Group
 from django.utils import timezone
 
 from accounts.models import User
-from files.access import Person, visible_to
+from files.access.principals import Person
+from files.access.rule import visible_to
 from files.errors import (
     IntoItself,
     ItemGone,

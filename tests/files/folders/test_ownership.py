@@ -9,8 +9,8 @@ import pytest
 from pytest_django import Settings
 
 from accounts.models import User
-from files import access
-from files.access import Person
+from files.access import rule
+from files.access.principals import Person
 from files.folders.ownership import NotTransferred, transfer
 from files.models import FileRecord
 from tests.files.conftest import give
@@ -25,9 +25,9 @@ def test_the_new_owner_has_it_and_the_old_one_has_not(
     records = [filed(alice), filed(alice), filed(bob)]
     give(records[0], mallory)
     assert transfer(records, to=bob, actor=root) == 2
-    assert set(access.managed_by(Person(bob))) == set(records)
-    assert not access.visible_to(Person(alice)).exists()
-    assert list(access.visible_to(Person(mallory))) == [records[0]]
+    assert set(rule.managed_by(Person(bob))) == set(records)
+    assert not rule.visible_to(Person(alice)).exists()
+    assert list(rule.visible_to(Person(mallory))) == [records[0]]
     details = {"actor": "root", "from_user_id": alice.pk, "to_user_id": bob.pk}
     assert sorted(events("ownership_transferred"), key=lambda one: str(one["file_id"])) == [
         {"file_id": pk, **details} for pk in sorted((one.pk for one in records[:2]), key=str)

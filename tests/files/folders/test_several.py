@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from accounts.models import User
-from files.access import Person
+from files.access.principals import Person
 from files.errors import ItemGone, NameTaken
 from files.folders import several, trash
 from files.models import FileRecord, Folder, Item

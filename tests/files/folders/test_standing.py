@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from accounts.models import User
-from files.access import Person
+from files.access.principals import Person
 from files.errors import ItemGone
 from files.folders import making, moving, ownership, trash
 from files.folders.standing import as_it_stands

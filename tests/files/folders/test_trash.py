@@ -8,7 +8,9 @@ import pytest
 from django.contrib.auth.models import Group
 
 from accounts.models import User
-from files.access import Person, access_of, trashed_folders_of, visible_to
+from files.access.explaining import access_of
+from files.access.principals import Person
+from files.access.rule import trashed_folders_of, visible_to
 from files.errors import ItemGone
 from files.folders import making, moving, trash
 from files.models import Entry, FileRecord, Folder, Usage

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
-from files.access import Person
+from files.access.principals import Person
 from files.lists import contents, cursors
 from files.lists.contents import Order
 from files.models import FileRecord, Folder

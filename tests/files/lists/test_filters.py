@@ -11,7 +11,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
 from benchmarks.population import populate
-from files.access import Person
+from files.access.principals import Person
 from files.lists import contents, filters, paging, recent, shared
 from files.lists.contents import Order
 from files.lists.filters import EVERYTHING, KINDS, Facts, Filter

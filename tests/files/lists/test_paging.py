@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from accounts.models import User
-from files import access
-from files.access import Person
+from files.access import rule
+from files.access.principals import Person
 from files.lists import paging
 from files.lists.paging import _decode, _encode, matching, page_of, words_of
 from files.models import FileRecord, Grant
@@ -156,9 +156,9 @@ class TheQuickWay(TestCase):
                 Grant.objects.create(file=record, user=reader)
             if way in {2, 3}:
                 Grant.objects.create(file=record, group=team)
-        plain = matching(access.visible_to(Person(reader)), words_of(query))
+        plain = matching(rule.visible_to(Person(reader)), words_of(query))
         expected = list(plain.order_by("-place"))
-        mine = access.visible_to(Person(reader))
+        mine = rule.visible_to(Person(reader))
         said = {
             r for r in mine if all(w in (r.plain_name or "") for w in plain_name(query).split())
         }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from accounts.models import User
-from files.access import Person
+from files.access.principals import Person
 from files.lists.places import folders_in, tops, way_to
 from files.models import Folder
 from files.tree import placing

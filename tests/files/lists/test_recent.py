@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
-from files.access import Person
+from files.access.principals import Person
 from files.lists import recent
 from files.models import FileRecord, Grant, RecentFile
 from files.sharing import granting

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from accounts.models import User
-from files import access
-from files.access import Person
+from files.access import rule
+from files.access.principals import Person
 from files.lists import paging
 from files.lists.paging import folders_named, matching, page_of, words_of
 from files.models import FileRecord, Folder, Grant
@@ -70,7 +70,7 @@ class TheQuickWay(TestCase):
         for number, letter in files:
             placed(owner, tree[number % len(tree)], name=f"report {letter * 3}")
         placed(reader, name="report aaa of my own")
-        plain = matching(access.visible_to(Person(reader)), words_of("report aaa"))
+        plain = matching(rule.visible_to(Person(reader)), words_of("report aaa"))
         place = None
         if within is not None and within < len(tree):
             place = tree[within]

@@ -13,8 +13,8 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
-from files import access
-from files.access import Person
+from files.access import rule
+from files.access.principals import Person
 from files.lists import trash
 from files.models import FileRecord, Folder
 from files.tree import placing
@@ -65,8 +65,8 @@ def test_of_another_owner_what_one_manages_or_put_away_oneself(
     expected = ["inside", "managed", "own addition", "own"]
     assert listed(bob, length) == expected
     assert listed(bob, length, down=False) == expected[::-1]
-    seen = {one.name for one in access.trashed_files_of(Person(bob))}
-    seen |= {one.name for one in access.trashed_folders_of(Person(bob))}
+    seen = {one.name for one in rule.trashed_files_of(Person(bob))}
+    seen |= {one.name for one in rule.trashed_folders_of(Person(bob))}
     assert seen == set(expected)
     assert listed(alice, length) == [
         *("of alice 0", "of alice 1", "inside", "of alice 2", "managed", "of alice 3"),

@@ -6,7 +6,7 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
-from files.access import Person
+from files.access.principals import Person
 from files.lists import trees
 from files.lists.trees import tree_of, tree_of_chosen
 from files.models import Folder, StoredObject

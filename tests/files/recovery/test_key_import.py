@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from files.access import Person, visible_to
+from files.access.principals import Person
+from files.access.rule import visible_to
 from files.crypto.digests import digest_all
 from files.crypto.keyexport import Argon2, KeyExport, Protector, open_export, read_header
 from files.crypto.keyring import generate_master_key

@@ -14,8 +14,8 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import User
-from files import access
-from files.access import Person
+from files.access import rule
+from files.access.principals import Person
 from files.crypto.keyring import Custody as KeyCustody
 from files.crypto.keyring import KeyRecord, KeyState, generate_master_key, hold
 from files.crypto.stream import FRAME_PAYLOAD, derive_keys
@@ -115,7 +115,7 @@ def test_everything_else_of_the_file_stays(
     before = kept()
     assert reencrypt(record).current_id != record.current_id
     assert kept() == before
-    assert access.visible_to(Person(bob)).exists()
+    assert rule.visible_to(Person(bob)).exists()
 
 
 def test_it_is_audited_with_who_did_it(record: FileRecord, alice: User, events: Events) -> None:

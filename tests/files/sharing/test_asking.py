@@ -16,7 +16,8 @@ from django.utils import timezone
 
 from accounts.models import User
 from audit.models import AuditEvent
-from files.access import Person, Program, visible_to
+from files.access.principals import Person, Program
+from files.access.rule import visible_to
 from files.models import AccessRequest, FileRecord, Folder, Grant
 from files.models.asked import LASTS
 from files.sharing import asking

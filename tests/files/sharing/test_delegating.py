@@ -11,8 +11,8 @@ from django.contrib.auth.models import Group, Permission
 from django.core.exceptions import ValidationError
 
 from accounts.models import User
-from files import access
-from files.access import Person
+from files.access import rule
+from files.access.principals import Person
 from files.models import FileRecord, Grant
 from files.sharing import delegating
 from files.sharing.granting import How, Terms
@@ -200,7 +200,7 @@ def test_a_managers_reach_ends_with_what_it_rests_on(alice: User, bob: User) -> 
         with pytest.raises(ValidationError, match="You are in the group “Second” yourself"):
             delegating.share([record], [second], Terms(level), actor=bob)
     bob.groups.remove(first)
-    assert not access.visible_to(Person(bob)).exists()
+    assert not rule.visible_to(Person(bob)).exists()
 
 
 # --- What remains ------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Effective access, explained. That it is the rule read backwards, test_access.py shows."""
+"""Effective access, explained. That it is the rule read backwards, access/test_rule.py shows."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from django.contrib.auth.models import Group
 from django.utils import timezone
 
 from accounts.models import User
-from files import access
-from files.access import Person
+from files.access import rule
+from files.access.principals import Person
 from files.models import FileRecord, Folder, Grant
 from files.sharing.effective_access import (
     AT_MOST,
@@ -155,7 +155,7 @@ def test_what_is_found_from_a_persons_side_is_what_the_rule_lets_them_see(
     trees.put(away, trees.folder(alice, "Cases", "13"))
     Folder.objects.filter(name="13").update(trashed_at=NOW())
     give(filed(alice), bob, revoked_at=NOW())
-    assert set(readable(bob)) == set(access.visible_to(Person(bob))) == {own, given, below}
+    assert set(readable(bob)) == set(rule.visible_to(Person(bob))) == {own, given, below}
     assert withheld(bob).count() == 2
     User.objects.filter(pk=bob.pk).update(is_active=False)
     assert not readable(User.objects.get(pk=bob.pk)).exists()
@@ -191,5 +191,5 @@ def test_takes_a_fixed_number_of_queries(
     with django_assert_num_queries(6):
         assert len(explain_readers(at, readers(at), now=NOW(), live=True)) == 21
     with django_assert_num_queries(5):
-        files = access.visible_to(Person(bob))
+        files = rule.visible_to(Person(bob))
         assert len(explain_files(bob, files, now=NOW(), live=True)) == 21

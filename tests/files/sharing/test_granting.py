@@ -13,8 +13,8 @@ from django.utils import timezone
 
 from accounts.models import User
 from audit.models import AuditEvent
-from files import access
-from files.access import Person
+from files.access import rule
+from files.access.principals import Person
 from files.models import FileRecord, Grant
 from files.sharing import granting
 from files.tree import placing
@@ -26,7 +26,7 @@ Events = Callable[[str], list[dict[str, Any]]]
 
 
 def visible(user: User) -> bool:
-    return access.visible_to(Person(user)).exists()
+    return rule.visible_to(Person(user)).exists()
 
 
 def test_a_grant_is_saved_and_audited(alice: User, bob: User, root: User, events: Events) -> None:

@@ -19,7 +19,8 @@ import audit
 from accounts.models import User
 from audit import Event, context
 from audit.models import AuditEvent
-from files.access import Person, Program, covered_by, folders_accounted_to
+from files.access.principals import Person, Program
+from files.access.rule import covered_by, folders_accounted_to
 from files.models import DownloadSession, FileRecord, Folder, Grant
 from files.sharing import effective_access, granting, read_by
 from files.tree import placing

@@ -10,7 +10,8 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
-from files.access import Permission, Person
+from files.access.permissions import Permission
+from files.access.principals import Person
 from files.sharing.recipients import AT_MOST, Suggestion, describe, find, key_of, suggest
 
 

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import User
-from files.access import Person
+from files.access.principals import Person
 from files.folders import making, moving, ownership, purging, trash
 from files.models import Conflict, FileRecord, Folder, Grant
 from files.records import derived

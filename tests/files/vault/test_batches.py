@@ -12,14 +12,8 @@ from pytest_django import Settings
 
 from accounts.models import User
 from audit import chain
-from files.access import Person
-from files.errors import (
-    FileTooLarge,
-    MayNotAdd,
-    NameTaken,
-    QuotaExceeded,
-    TooManyUploads,
-)
+from files.access.principals import Person
+from files.errors import FileTooLarge, MayNotAdd, NameTaken, QuotaExceeded, TooManyUploads
 from files.folders import trash
 from files.models import FileRecord, Folder, RecentFile, StoredObject, Usage
 from files.records.names import BadName

@@ -9,7 +9,7 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from accounts.models import User
-from files.access import Person
+from files.access.principals import Person
 from files.errors import MayNotAdd, NameTaken, QuotaExceeded, TooManyUploads
 from files.folders import trash
 from files.models import Conflict, FileRecord, Folder, Grant, StoredObject

@@ -12,7 +12,8 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 from pytest_django.fixtures import Settings
 
 from accounts.models import User
-from files.access import Person, trashed_files_of, trashed_folders_of
+from files.access.principals import Person
+from files.access.rule import trashed_files_of, trashed_folders_of
 from files.folders import trash
 from files.folders.purging import NotInTheTrash, delete_for_good
 from files.models import FileRecord, Folder, StoredObject, Usage

@@ -10,7 +10,8 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import User
-from files.access import Person, folders_visible_to, visible_to, waiting_for
+from files.access.principals import Person
+from files.access.rule import folders_visible_to, visible_to, waiting_for
 from files.errors import FileTooLarge, RequestFull, RequestOver, TooManyUploads, UploadLost
 from files.models import FileRecord, FileRequest, Folder, Received, Sender, StoredObject
 from files.sharing import requests
@@ -189,7 +190,7 @@ def test_what_is_held_back_is_seen_by_the_requester_alone(
 
 
 def test_what_waits_is_no_trash(alice: User, settings: Any) -> None:
-    from files.access import trashed_folders_of
+    from files.access.rule import trashed_folders_of
     from files.upkeep.sweeping import sweep
     from files.vault.emptying import overdue_folders
     from files.vault.purging import Ending, may_purge

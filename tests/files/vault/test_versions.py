@@ -14,7 +14,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 from pytest_django.fixtures import Settings
 
 from accounts.models import User
-from files.access import Person
+from files.access.principals import Person
 from files.crypto.errors import Damaged
 from files.crypto.keyring import generate_master_key
 from files.errors import FileDamaged, NoSuchVersion, WrongFileKey

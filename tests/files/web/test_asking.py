@@ -11,7 +11,8 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
-from files.access import Person, visible_to
+from files.access.principals import Person
+from files.access.rule import visible_to
 from files.models import FileRequest
 from files.sharing import requests
 from tests.files.asked import ask, folder_of, may_ask

@@ -10,7 +10,7 @@ import pytest
 from django.http import Http404, HttpRequest, QueryDict
 
 from accounts.models import User
-from files.access import folders_removable_by, removable_by
+from files.access.rule import folders_removable_by, removable_by
 from files.models import Grant
 from files.tree import placing
 from files.web.chosen import back_of, chosen, refused_some

@@ -16,8 +16,8 @@ from pytest_django import Settings
 from accounts import members
 from accounts.models import User
 from audit.models import AuditEvent
-from files import access
-from files.access import Person
+from files.access import rule
+from files.access.principals import Person
 from files.models import FileRecord, Grant
 from tests.files.conftest import KEY, give
 from tests.files.web.conftest import may_share
@@ -366,7 +366,7 @@ def test_who_still_reads_is_said_and_can_be_ended(
     assert [line.may_stop for line in answer.context["left"]] == [True]
     answer = sharer.post(_url(record), {"revoke": through.pk}, follow=True)
     assert "can still read it" not in answer.text
-    assert not access.visible_to(Person(bob)).exists()
+    assert not rule.visible_to(Person(bob)).exists()
 
 
 @pytest.mark.parametrize("number", ["x", "0", "999999", "", "9" * 30])

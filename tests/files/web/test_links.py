@@ -16,7 +16,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from accounts import tokens
 from accounts.models import User
-from files.access import Person
+from files.access.principals import Person
 from files.models import Grant, KeptAnswer, Link
 from files.sharing import links, requests
 from files.tree import placing

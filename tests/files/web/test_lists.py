@@ -14,7 +14,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
-from files.access import Person
+from files.access.principals import Person
 from files.folders import making
 from files.models import FileRecord, Grant, StoredObject
 from files.tree.placing import root_of

@@ -9,7 +9,8 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import User
-from files.access import Person, access_of
+from files.access.explaining import access_of
+from files.access.principals import Person
 from files.models import FileRecord
 from files.web.readers import Readers, readers_of
 from tests.files.conftest import give

@@ -9,7 +9,9 @@ from uuid import UUID
 
 from ninja import Field, Schema
 
-from files.access import Access, Principal, accesses_of, folders_visible_to
+from files.access.explaining import Access, accesses_of
+from files.access.principals import Principal
+from files.access.rule import folders_visible_to
 from files.lists.rows import Page, Row
 from files.models import FileRecord, Folder, Item
 from files.web.api.shapes.common import SOME, Level, Strict

@@ -10,8 +10,9 @@ from urllib.parse import quote
 from django.http import Http404, HttpResponse
 from django.utils.http import http_date
 
-from files import access
-from files.access import Permission, Person
+from files.access import rule
+from files.access.permissions import Permission
+from files.access.principals import Person
 from files.models import FileRecord, KeptVersion, UploadSession
 from files.vault import held, upload_state, versions
 from files.web.transfers import structured
@@ -64,7 +65,7 @@ def file_of(session: UploadSession) -> FileRecord | None:
     """The file of a complete upload; as it was then, where a newer version has come since."""
     if not session.completed_at or session.sender_id is not None:
         return None
-    files = access.visible_to(Person(session.owner))
+    files = rule.visible_to(Person(session.owner))
     file = files.filter(current=session.object_id).first()
     if file is not None:
         return file

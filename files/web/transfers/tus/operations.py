@@ -19,8 +19,8 @@ from django.utils import timezone
 from django.utils.translation import gettext
 
 from accounts.models import User
-from files import access
-from files.access import Program
+from files.access import rule
+from files.access.principals import Program
 from files.crypto.digests import EMPTY
 from files.errors import OtherContent, RequestOver, UploadLost, WrongOffset
 from files.folders import making
@@ -75,7 +75,7 @@ def _of_user(
     who = principal_of(request)
     if isinstance(who, Program) and who.folder is not None:
         # What its person uploads elsewhere is none of its business.
-        own = own.filter(folder__in=access.addable_by(who).values("pk"))
+        own = own.filter(folder__in=rule.addable_by(who).values("pk"))
     return own
 
 

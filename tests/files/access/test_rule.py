@@ -20,8 +20,10 @@ from hypothesis.extra.django import TestCase
 
 from accounts.members import ensure_members_group
 from accounts.models import User
-from files import access
-from files.access import Permission, Person, access_of
+from files.access import explaining, principals, rule
+from files.access.explaining import access_of
+from files.access.permissions import Permission
+from files.access.principals import Person
 from files.lists import paging
 from files.models import FileRecord, Folder, Grant
 from files.sharing import requests
@@ -152,7 +154,7 @@ class TheRule(TestCase):
     ) -> None:
         seen = {record for record, of_it in zip(files, held, strict=True) if of_it}
         managed = {r for r, of_it in zip(files, held, strict=True) if of_it and max(of_it)[0] > 0}
-        assert set(access.visible_to(Person(user))) == seen
+        assert set(rule.visible_to(Person(user))) == seen
         places = sorted((record.place for record in seen), reverse=True)
         for at_most in (1, 2, 3):
             newest = paging.newest_places(user, at_most=at_most)
@@ -160,7 +162,7 @@ class TheRule(TestCase):
         for before in places:
             older = paging.newest_places(user, before=before, at_most=3)
             assert list(older) == [place for place in places if place < before]
-        assert set(access.managed_by(Person(user))) == managed
+        assert set(rule.managed_by(Person(user))) == managed
         assert set(withheld(user)) <= set(files) - seen
         reasons = explain_files(user, files, now=timezone.now(), live=True)
         assert {one.record for one in reasons if one.reasons and user.is_active} == seen
@@ -275,26 +277,10 @@ class TheRule(TestCase):
 def test_an_anonymous_visitor_sees_nothing(alice: User) -> None:
     record = filed(alice)
     nobody = AnonymousUser()
-    assert not access.visible_to(Person(nobody)).exists()
-    assert not access.managed_by(Person(nobody)).exists()
+    assert not rule.visible_to(Person(nobody)).exists()
+    assert not rule.managed_by(Person(nobody)).exists()
     assert not paging.newest_places(nobody, at_most=9).exists()
     assert not any(nobody.has_perm(perm, record) for perm in (*CONTENT, *MANAGE))
-
-
-@pytest.mark.parametrize("perm", ["files.add_filerecord", "files.other", "auth.view_group", ""])
-def test_other_questions_about_a_file_are_answered_no(alice: User, perm: str) -> None:
-    assert not alice.has_perm(perm, filed(alice))
-
-
-def test_a_question_about_anything_else_is_answered_no(alice: User, root: User) -> None:
-    assert not alice.has_perm(Permission.DOWNLOAD, object())
-    assert not root.has_perm("auth.view_group", Group.objects.create(name="Team"))
-
-
-def test_a_record_that_is_gone_is_nobodys(alice: User) -> None:
-    record = filed(alice)
-    FileRecord.objects.all().delete()
-    assert not alice.has_perm(Permission.DOWNLOAD, record)
 
 
 @pytest.mark.parametrize(
@@ -309,7 +295,7 @@ def test_a_file_is_visible_from_the_very_start_until_just_before_the_end(
     Grant.objects.create(file=record, user=bob, starts_at=start, expires_at=end)
     moment = start + timedelta(microseconds=microseconds)
     with patch("django.utils.timezone.now", return_value=moment):
-        assert access.visible_to(Person(bob)).exists() is visible
+        assert rule.visible_to(Person(bob)).exists() is visible
         assert (access_of(Person(bob), record) is not None) is visible
         assert bob.has_perm(Permission.DOWNLOAD, record) is visible
         assert readers(record).filter(pk=bob.pk).exists() is visible
@@ -341,45 +327,11 @@ def test_every_grant_lasts_or_has_ended(alice: User, bob: User) -> None:
     assert {grant.status for grant in ended} == {"expired", "revoked"}
 
 
-def test_access_is_explained_by_the_widest_and_longest_grant(alice: User, bob: User) -> None:
-    record = filed(alice)
-    team = Group.objects.create(name="Team")
-    bob.groups.add(team)
-    soon, later = timezone.now() + timedelta(hours=1), timezone.now() + timedelta(hours=2)
-    Grant.objects.create(file=record, user=bob, expires_at=soon)
-    longest = Grant.objects.create(file=record, user=bob, expires_at=later)
-    access = access_of(Person(bob), record)
-    assert access
-    assert (access.level, access.until, access.grant_id) == ("download", later, longest.pk)
-    endless = Grant.objects.create(file=record, user=bob)
-    access = access_of(Person(bob), record)
-    assert access
-    assert (access.until, access.via, access.grant_id) == (None, "", endless.pk)
-    Grant.objects.create(file=record, group=team, level="manage", expires_at=soon)
-    access = access_of(Person(bob), record)
-    assert access
-    assert (access.level, access.until, access.via) == ("manage", soon, "group \u201cTeam\u201d")
-
-
-def test_grants_to_more_groups_than_are_merged_count_too(
-    alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("files.lists.paging.MERGED_GROUPS", 1)
-    records = []
-    for number in range(4):
-        group = Group.objects.create(name=f"Team {number}")
-        bob.groups.add(group)
-        records.append(filed(alice))
-        Grant.objects.create(file=records[-1], group=group)
-    places = [record.place for record in reversed(records)]
-    assert list(paging.newest_places(bob, at_most=9)) == places
-
-
 def test_a_person_is_shown_once_a_file_granted_thrice(alice: User, bob: User) -> None:
     record = filed(alice)
     for _ in range(3):
         Grant.objects.create(file=record, user=bob)
-    assert list(access.visible_to(Person(bob))) == [record]
+    assert list(rule.visible_to(Person(bob))) == [record]
 
 
 def test_who_is_outside_has_what_the_maker_manages_and_no_more(alice: User, bob: User) -> None:
@@ -390,17 +342,17 @@ def test_who_is_outside_has_what_the_maker_manages_and_no_more(alice: User, bob:
     beside = placed(alice, name="beside")
     soon = timezone.now() + timedelta(hours=1)
 
-    def to(user: User, **root: Any) -> access.Link:
-        return access.Link(User.objects.get(pk=user.pk), 1, soon, **root)
+    def to(user: User, **root: Any) -> principals.Link:
+        return principals.Link(User.objects.get(pk=user.pk), 1, soon, **root)
 
-    def seen(who: access.Principal) -> set[Any]:
-        return {*access.visible_to(who), *access.folders_visible_to(who)}
+    def seen(who: principals.Principal) -> set[Any]:
+        return {*rule.visible_to(who), *rule.folders_visible_to(who)}
 
     def added(who: User) -> set[Any]:
         maker = User.objects.get(pk=who.pk)
-        request = access.Request(maker, 1, soon, case.pk)
+        request = principals.Request(maker, 1, soon, case.pk)
         assert not seen(request)
-        return set(access.addable_by(request))
+        return set(rule.addable_by(request))
 
     # Without the permission, not even the owner.
     assert not seen(to(alice, folder=case.pk))
@@ -416,21 +368,21 @@ def test_who_is_outside_has_what_the_maker_manages_and_no_more(alice: User, bob:
     Grant.objects.filter(pk=grant.pk).update(level="manage", expires_at=soon - timedelta(minutes=9))
     assert seen(to(bob, folder=inner.pk)) == {inner, below}
     assert added(bob) == added(alice) == {case, inner}
-    for rule in (
-        *(access.managed_by, access.former_visible_to, access.removable_by, access.addable_by),
-        *(access.folders_managed_by, access.trashed_files_of, access.trashed_folders_of),
+    for part in (
+        *(rule.managed_by, rule.former_visible_to, rule.removable_by, rule.addable_by),
+        *(rule.folders_managed_by, rule.trashed_files_of, rule.trashed_folders_of),
     ):
-        assert not rule(to(bob, folder=case.pk)).exists()
+        assert not part(to(bob, folder=case.pk)).exists()
     # It is explained as it is decided, and ends with what it rests on.
-    found = access.accesses_of(to(bob, folder=inner.pk), [case, inner, one, below, beside])
+    found = explaining.accesses_of(to(bob, folder=inner.pk), [case, inner, one, below, beside])
     assert set(found) == {inner.pk, below.pk}
     assert found[below.pk].level == "download"
     assert found[below.pk].until == soon - timedelta(minutes=9)
-    assert set(access.accesses_of(to(alice, file=one.pk), [case, one, below])) == {one.pk}
-    over = access.Link(alice, 1, timezone.now(), folder=case.pk)
+    assert set(explaining.accesses_of(to(alice, file=one.pk), [case, one, below])) == {one.pk}
+    over = principals.Link(alice, 1, timezone.now(), folder=case.pk)
     assert not seen(over)
-    assert not access.accesses_of(over, [case])
-    assert not access.covered_by_one_grant(to(bob, folder=case.pk), case, inner)
+    assert not explaining.accesses_of(over, [case])
+    assert not rule.covered_by_one_grant(to(bob, folder=case.pk), case, inner)
     # What sleeps, sleeps for them.
     Folder.objects.filter(pk=case.pk).update(trashed_at=timezone.now())
     assert not seen(to(alice, folder=inner.pk))
@@ -454,9 +406,9 @@ def allow(user: User) -> None:
 
 
 def test_each_level_is_wider_than_the_one_before() -> None:
-    assert list(access.LEVELS) == sorted(access.LEVELS, key=lambda one: access.LEVELS[one])
-    assert len(set(access.LEVELS.values())) == len(access.LEVELS) == len(Grant.Level)
-    assert list(access.LEVELS) == ["download", "add", "manage"]
+    assert list(rule.LEVELS) == sorted(rule.LEVELS, key=lambda one: rule.LEVELS[one])
+    assert len(set(rule.LEVELS.values())) == len(rule.LEVELS) == len(Grant.Level)
+    assert list(rule.LEVELS) == ["download", "add", "manage"]
 
 
 def test_a_folder_covers_what_is_in_it_and_below_unless_it_sleeps(alice: User) -> None:
@@ -467,8 +419,8 @@ def test_a_folder_covers_what_is_in_it_and_below_unless_it_sleeps(alice: User) -
     Folder.objects.filter(pk=asleep.pk).update(trashed_at=timezone.now())
     FileRecord.objects.filter(pk=placed(alice, case, name="b").pk).update(trashed_at=timezone.now())
     placed(alice, name="beside")
-    assert {*access.covered_by(case)} == covered
-    assert not access.covered_by(Folder.objects.get(pk=asleep.pk)).exists()
+    assert {*rule.covered_by(case)} == covered
+    assert not rule.covered_by(Folder.objects.get(pk=asleep.pk)).exists()
 
 
 @pytest.mark.parametrize("decide", [requests.accept, requests.decline])
@@ -481,10 +433,10 @@ def test_what_was_sent_waits_for_the_owner_and_for_who_asked_while_they_manage(
     asked, _token = ask(bob, case, accept_first=True)
     destination = Destination.through(sender_of(asked))
     sent = storing.store(alice, [b"x"], name="a", destination=destination)
-    assert list(access.waiting_for(Person(bob))) == [sent]
-    assert list(access.waiting_for(Person(alice))) == [sent]
-    assert not access.waiting_for(Person(mallory)).exists()
+    assert list(rule.waiting_for(Person(bob))) == [sent]
+    assert list(rule.waiting_for(Person(alice))) == [sent]
+    assert not rule.waiting_for(Person(mallory)).exists()
     Grant.objects.filter(pk=grant.pk).update(level="add")
-    assert not access.waiting_for(Person(bob)).exists()
+    assert not rule.waiting_for(Person(bob)).exists()
     decide(asked, [sent.pk], by=Person(alice), actor=alice)
-    assert not access.waiting_for(Person(alice)).exists()
+    assert not rule.waiting_for(Person(alice)).exists()

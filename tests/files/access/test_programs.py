@@ -9,8 +9,8 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import Token, User
-from files import access
-from files.access import Person, Program
+from files.access import explaining, rule
+from files.access.principals import Person, Program
 from files.models import FileRecord, Folder
 from files.tree import placing
 from tests.files.conftest import give
@@ -19,16 +19,16 @@ from tests.files.test_models import placed
 ALL = frozenset(Token.Scope.values)
 
 RULES: dict[str, tuple[Callable[..., Any], set[str]]] = {
-    "visible_to": (access.visible_to, {"read", "share", "manage"}),
-    "managed_by": (access.managed_by, {"share", "manage"}),
-    "removable_by": (access.removable_by, {"add", "manage"}),
-    "replaceable_by": (access.replaceable_by, {"add", "manage"}),
-    "folders_visible_to": (access.folders_visible_to, {"read", "add", "share", "manage"}),
-    "addable_by": (access.addable_by, {"add", "manage"}),
-    "folders_managed_by": (access.folders_managed_by, {"share", "manage"}),
-    "folders_removable_by": (access.folders_removable_by, {"manage"}),
-    "trashed_files_of": (access.trashed_files_of, {"read", "manage"}),
-    "trashed_folders_of": (access.trashed_folders_of, {"read", "manage"}),
+    "visible_to": (rule.visible_to, {"read", "share", "manage"}),
+    "managed_by": (rule.managed_by, {"share", "manage"}),
+    "removable_by": (rule.removable_by, {"add", "manage"}),
+    "replaceable_by": (rule.replaceable_by, {"add", "manage"}),
+    "folders_visible_to": (rule.folders_visible_to, {"read", "add", "share", "manage"}),
+    "addable_by": (rule.addable_by, {"add", "manage"}),
+    "folders_managed_by": (rule.folders_managed_by, {"share", "manage"}),
+    "folders_removable_by": (rule.folders_removable_by, {"manage"}),
+    "trashed_files_of": (rule.trashed_files_of, {"read", "manage"}),
+    "trashed_folders_of": (rule.trashed_folders_of, {"read", "manage"}),
 }
 
 
@@ -87,28 +87,28 @@ def test_a_token_never_reaches_further_than_its_person(
     alice: User, bob: User, tree: dict[str, Any]
 ) -> None:
     who = Program(bob, ALL, tree["cases"].pk)
-    assert not access.visible_to(who).exists()
+    assert not rule.visible_to(who).exists()
     give(tree["below"], bob)
-    assert set(access.visible_to(who)) == {tree["inside"]}
-    assert not access.managed_by(who).exists()
+    assert set(rule.visible_to(who)) == {tree["inside"]}
+    assert not rule.managed_by(who).exists()
     User.objects.filter(pk=bob.pk).update(is_active=False)
     bob.refresh_from_db()
-    assert not access.visible_to(who).exists()
+    assert not rule.visible_to(who).exists()
 
 
 def test_to_add_replaces_ones_own_uploads_alone(alice: User, tree: dict[str, Any]) -> None:
     adds, manages = Program(alice, frozenset({"add"})), Program(alice, frozenset({"manage"}))
     FileRecord.objects.filter(pk=tree["outside"].pk).update(uploaded_by=None)
-    assert set(access.replaceable_by(adds)) == {tree["inside"]}
-    assert set(access.replaceable_by(manages)) == {tree["inside"], tree["outside"]}
+    assert set(rule.replaceable_by(adds)) == {tree["inside"]}
+    assert set(rule.replaceable_by(manages)) == {tree["inside"], tree["outside"]}
 
 
 def test_why_is_told_within_the_folder_alone(alice: User, tree: dict[str, Any]) -> None:
     who = Program(alice, ALL, tree["cases"].pk)
-    assert access.access_of(who, tree["inside"]) is not None
-    assert access.access_of(who, tree["cases"]) is not None
-    assert access.access_of(who, tree["outside"]) is None
-    assert access.access_of(Program(alice, frozenset({"audit"})), tree["inside"]) is None
+    assert explaining.access_of(who, tree["inside"]) is not None
+    assert explaining.access_of(who, tree["cases"]) is not None
+    assert explaining.access_of(who, tree["outside"]) is None
+    assert explaining.access_of(Program(alice, frozenset({"audit"})), tree["inside"]) is None
 
 
 def test_one_grant_covers_no_more_than_the_token(
@@ -116,7 +116,7 @@ def test_one_grant_covers_no_more_than_the_token(
 ) -> None:
     give(tree["cases"], bob, level="manage")
     ends = tree["cases"], tree["below"]
-    assert access.covered_by_one_grant(Person(bob), *ends)
-    assert access.covered_by_one_grant(Program(bob, ALL, tree["cases"].pk), *ends)
-    assert not access.covered_by_one_grant(Program(bob, ALL, tree["below"].pk), *ends)
-    assert not access.covered_by_one_grant(Program(bob, frozenset({"share"})), *ends)
+    assert rule.covered_by_one_grant(Person(bob), *ends)
+    assert rule.covered_by_one_grant(Program(bob, ALL, tree["cases"].pk), *ends)
+    assert not rule.covered_by_one_grant(Program(bob, ALL, tree["below"].pk), *ends)
+    assert not rule.covered_by_one_grant(Program(bob, frozenset({"share"})), *ends)

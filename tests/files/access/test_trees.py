@@ -1,6 +1,6 @@
 """The rule in trees, stated once more in plain Python, and compared: folders, trash, moves.
 
-`test_access.py` does the same for single files and their times; here are grants on folders, what is
+`test_rule.py` does the same for single files and their times; here are grants on folders, what is
 below them, what sleeps, and who may move, put away and bring back what.
 """
 
@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from accounts.models import User
-from files import access
-from files.access import Person, access_of
+from files.access import rule
+from files.access.explaining import access_of
+from files.access.principals import Person
 from files.errors import VaultError
 from files.folders import moving, trash
 from files.models import FileRecord, Folder, Grant
@@ -335,17 +336,17 @@ class TheRuleInTrees(TestCase):
             def may(among: set[int], rank: str = "download", person: int = number) -> set[int]:
                 return {n for n in among if model.reaches(person, n, RANK[rank])}
 
-            assert self.numbered(access.visible_to(who)) == may(files)
-            assert self.numbered(access.managed_by(who)) == may(files, "manage")
-            assert self.numbered(access.folders_visible_to(who)) == may(every)
-            assert self.numbered(access.addable_by(who)) == may(every, "add")
-            assert self.numbered(access.folders_managed_by(who)) == may(folders, "manage")
+            assert self.numbered(rule.visible_to(who)) == may(files)
+            assert self.numbered(rule.managed_by(who)) == may(files, "manage")
+            assert self.numbered(rule.folders_visible_to(who)) == may(every)
+            assert self.numbered(rule.addable_by(who)) == may(every, "add")
+            assert self.numbered(rule.folders_managed_by(who)) == may(folders, "manage")
             removes = {n for n in files | folders if model.removes(number, n)}
-            assert self.numbered(access.removable_by(who)) == removes & files
-            assert self.numbered(access.folders_removable_by(who)) == removes & folders
+            assert self.numbered(rule.removable_by(who)) == removes & files
+            assert self.numbered(rule.folders_removable_by(who)) == removes & folders
             back = {n for n in files | folders if model.brings_back(number, n)}
-            assert self.numbered(access.trashed_files_of(who)) == back & files
-            assert self.numbered(access.trashed_folders_of(who)) == back & folders
+            assert self.numbered(rule.trashed_files_of(who)) == back & files
+            assert self.numbered(rule.trashed_folders_of(who)) == back & folders
             for place in files | folders:
                 self.compare_one(model, number, place)
 

@@ -15,25 +15,18 @@ adds to it, while its maker still may have made it.
 
 from __future__ import annotations
 
-import enum
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Final, TypeGuard, TypeVar, cast
-from uuid import UUID
+from collections.abc import Iterable
+from typing import Any, Final, TypeVar
 
-from django.contrib.auth.backends import BaseBackend
-from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.models import Permission as Granted
-from django.db.models import Count, Exists, F, Field, OuterRef, Q, QuerySet
-from django.db.models.lookups import In
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from accounts.models import Token, User
-from files.models import Ancestry, FileRecord, Folder, Grant, GrantQuerySet, Item
-from runtime.statements import IDS, NUMBER, NUMBERS, Many, Somebody, statement
+from accounts.models import User
+from files.access.permissions import Permission
+from files.access.principals import Link, Outsider, Person, Principal, Program, Request, Scope
+from files.models import Ancestry, FileRecord, Folder, Grant, GrantQuerySet
 
 LEVELS: Final = {"download": 0, "add": 1, "manage": 2}
 """The levels of a grant, and how wide each is."""
@@ -43,118 +36,13 @@ TO_ADD: Final = ("add", "manage")
 
 _MANAGE: Final = ("manage",)
 
-
-class Permission(enum.StrEnum):
-    """Who may use a function at all. Grants then decide on which file or folder."""
-
-    UPLOAD = "files.add_filerecord"
-    DOWNLOAD = "files.download_filerecord"
-    SHARE = "files.add_grant"
-    SHARE_OWN = "files.share_filerecord"
-    """As SHARE, on the pages of files alone: in the administration it means nothing."""
-    READ_LOG = "audit.view_auditevent"
-    LINK = "files.add_link"
-    """Make links for people outside to what one manages: nobody's, unless they are given it."""
-    REQUEST = "files.add_request"
-    """Have people outside add to folders that one manages."""
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Somebody who has signed in, or nobody in particular."""
-
-    user: User | AnonymousUser
-
-
-@dataclass(frozen=True, slots=True)
-class Program:
-    """A program with a token: its person, within the token's scopes and, if it has one, its folder.
-
-    It reaches that folder and all below it.
-    """
-
-    user: User
-    scopes: frozenset[str]
-    folder: UUID | None = None
-
-    @classmethod
-    def of(cls, token: Token) -> Program:
-        """Who asks that presents this token."""
-        return cls(token.user, token.scope_set, token.folder_id)
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """Somebody outside with a link: reads the one file, or the folder and all below, until then.
-
-    `user` made it. What they do not manage any more sleeps for who has the link, all of it while
-    their account or their permission to make links does.
-    """
-
-    user: User
-    number: int
-    until: datetime
-    file: UUID | None = None
-    folder: UUID | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """Somebody outside with a request: adds to that folder, and to those below, and sees nothing.
-
-    As with `Link`, it sleeps while its maker could not make it.
-    """
-
-    user: User
-    number: int
-    until: datetime
-    folder: UUID
-
-
-Outsider = Link | Request
-Principal = Person | Program | Outsider
-"""Who asks. `user` is whose access it is that the rest of the rule takes away from."""
-
-Scope = Token.Scope
 _READS: Final = frozenset({Scope.READ, Scope.SHARE, Scope.MANAGE})
-_GOES_IN: Final = frozenset({Scope.READ, Scope.ADD, Scope.SHARE, Scope.MANAGE})
+GOES_IN: Final = frozenset({Scope.READ, Scope.ADD, Scope.SHARE, Scope.MANAGE})
 _ADDS: Final = frozenset({Scope.ADD, Scope.MANAGE})
 _DECIDES: Final = frozenset({Scope.SHARE, Scope.MANAGE})
 _LOOKS_BACK: Final = frozenset({Scope.READ, Scope.MANAGE})
 """The scopes of which a token needs one for a part of the rule. What each operation takes besides,
 its door asks."""
-
-
-def may_share(user: User | AnonymousUser) -> bool:
-    """Whether the user may share at all what they own or manage."""
-    return user.has_perm(Permission.SHARE) or user.has_perm(Permission.SHARE_OWN)
-
-
-Found = TypeVar("Found")
-
-
-def asked(
-    **given: Field[Any, Any] | Many,
-) -> Callable[[Callable[..., QuerySet[Any, Found]]], Callable[..., list[Found]]]:
-    """A question that pages ask by the rule: a queryset of who asks, written once for people.
-
-    `given` are its values besides (`runtime.statements`). Of others than active people, who all
-    differ in what the rule leaves them, it is written each time.
-    """
-
-    def decorate(write: Callable[..., QuerySet[Any, Found]]) -> Callable[..., list[Found]]:
-        @statement(user=NUMBER, **given)
-        def of_person(user: Any, **values: Any) -> QuerySet[Any, Found]:
-            return write(Person(cast("User", Somebody(user))), **values)
-
-        def ask(who: Principal, **values: Any) -> list[Found]:
-            if isinstance(who, Person) and who.user.is_active:
-                return of_person(user=who.user.pk, **values)
-            return list(write(who, **values))
-
-        return ask
-
-    return decorate
 
 
 # --- Files -------------------------------------------------------------------------------------
@@ -242,7 +130,7 @@ def folders_visible_to(principal: Principal) -> QuerySet[Folder]:
     """Folders that the principal may see, with all that is in them."""
     user = principal.user
     reached = Q(owner_id=user.pk) | _through(user, _levels(principal, None), "pk")
-    return _narrowed(_awake_folders(user).filter(reached), principal, _GOES_IN, "pk", Link)
+    return _narrowed(_awake_folders(user).filter(reached), principal, GOES_IN, "pk", Link)
 
 
 def addable_by(principal: Principal) -> QuerySet[Folder]:
@@ -435,217 +323,3 @@ def _live(levels: Iterable[str] | None) -> GrantQuerySet:
 def _sleeping(folder: Any) -> Exists:
     """Whether that folder was put away, or one above it."""
     return Exists(Ancestry.objects.filter(descendant=folder, ancestor__trashed_at__isnull=False))
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """Why a principal may reach something: as its owner, or by the widest of the live grants.
-
-    `folder` is the folder that the grant is on, where that is another one than what was asked for.
-    """
-
-    is_owner: bool
-    level: str
-    until: datetime | None = None
-    via: str = ""
-    grant_id: int | None = None
-    folder: Folder | None = None
-
-    @property
-    def may_manage(self) -> bool:
-        """Whether it reaches as far as `managed_by`."""
-        return self.is_owner or self.level == "manage"
-
-    @property
-    def may_add(self) -> bool:
-        """Whether it reaches as far as `addable_by`, where it is a folder's."""
-        return self.is_owner or self.level in TO_ADD
-
-
-def access_of(principal: Principal, item: Item) -> Access | None:
-    """Explain the rule for one file or folder; None where the principal cannot see it.
-
-    Three queries at most.
-    """
-    return accesses_of(principal, [item]).get(item.pk)
-
-
-def accesses_of(principal: Principal, items: Collection[Item]) -> dict[UUID, Access]:
-    """The same of several, by their ids; what the principal cannot see is not in it.
-
-    Three queries at most, however many they are; of somebody outside one more.
-    """
-    if isinstance(principal, Outsider):
-        return _accesses_outside(principal, items)
-    user = principal.user
-    if not user.is_active:
-        return {}
-    above = _above(items)
-    seen = [
-        item
-        for item in items
-        if item.trashed_at is None
-        and not any(above[item.covered_from_id].values())
-        and _is_reached(principal, above[item.covered_from_id])
-    ]
-    found = {item.pk: Access(True, "owner") for item in seen if item.owner_id == user.pk}
-    rest = [item for item in seen if item.pk not in found]
-    for item, grants in _reaching(user, rest, above):
-        best = max(grants, key=_width)
-        via = best.recipient_name if best.group_id else ""
-        through = best.folder if best.folder_id not in {None, item.pk} else None
-        found[item.pk] = Access(False, best.level, best.expires_at, via, best.pk, through)
-    return found
-
-
-def _accesses_outside(who: Outsider, items: Collection[Item]) -> dict[UUID, Access]:
-    """What somebody outside has: the maker's access, where it is to manage, and what it is for."""
-    if not may_let_in(who):
-        return {}
-    above = _above(items)
-    reached = [
-        one
-        for one in items
-        if (one.pk == who.file if _is_of_a_file(who) else who.folder in above[one.covered_from_id])
-    ]
-    found = accesses_of(Person(who.user), reached)
-    level = "download" if isinstance(who, Link) else "add"
-    return {
-        pk: Access(
-            False,
-            level,
-            min(who.until, access.until or who.until),
-            access.via,
-            access.grant_id,
-            access.folder,
-        )
-        for pk, access in found.items()
-        if access.may_manage
-    }
-
-
-def _is_of_a_file(who: Outsider) -> TypeGuard[Link]:
-    return isinstance(who, Link) and who.file is not None
-
-
-def _is_reached(principal: Person | Program, above: Mapping[UUID, object]) -> bool:
-    """Whether a program's token lets it go where these folders are above."""
-    if isinstance(principal, Person):
-        return True
-    within = principal.folder is None or principal.folder in above
-    return within and bool(principal.scopes & _GOES_IN)
-
-
-_Above = dict[UUID | None, dict[UUID, datetime | None]]
-"""Of each folder those above it and itself, and when each was put away."""
-
-
-def _above(items: Collection[Item]) -> _Above:
-    above: _Above = defaultdict(dict)
-    folders = {one.covered_from_id for one in items} - {None}
-    for folder, one, trashed_at in _ancestors(folders=sorted(folders)) if folders else ():
-        above[folder][one] = trashed_at
-    return above
-
-
-@statement(folders=IDS)
-def _ancestors(folders: Any) -> QuerySet[Any, tuple[UUID, UUID, datetime | None]]:
-    rows = Ancestry.objects.filter(In(F("descendant"), folders)).order_by()
-    return rows.values_list("descendant", "ancestor", "ancestor__trashed_at")
-
-
-def _reaching(
-    user: User | AnonymousUser, items: Collection[Item], above: _Above
-) -> Iterator[tuple[Item, list[Grant]]]:
-    """Each of these that live grants to the user reach, with the grants. Two queries."""
-    if not items:
-        return
-    # By name, folders and groups: a database that had the choice might begin at all grants of a
-    # folder, and these may be many.
-    groups = sorted(_groups_of(user=user.pk))
-    folders = {one for item in items for one in above[item.covered_from_id]}
-    places = {item.place for item in items if isinstance(item, FileRecord)}
-    grants = _grants_reaching(
-        user=user.pk,
-        groups=groups or _NONE,
-        folders=sorted(folders) or _NO_IDS,
-        places=sorted(places) or _NONE,
-    )
-    for item in items:
-        over = above[item.covered_from_id]
-        if reaching := [one for one in grants if one.file_id == item.pk or one.folder_id in over]:
-            yield item, reaching
-
-
-_NONE: Final = [0]
-"""In the place of no numbers at all: no group has it, and no place."""
-
-_NO_IDS: Final = [UUID(int=0)]
-
-
-@statement(user=NUMBER)
-def _groups_of(user: Any) -> QuerySet[Any, int]:
-    return User.groups.through.objects.filter(user=user).order_by().values_list("group", flat=True)
-
-
-@statement(user=NUMBER, groups=NUMBERS, folders=IDS, places=NUMBERS)
-def _grants_reaching(user: Any, groups: Any, folders: Any, places: Any) -> QuerySet[Grant]:
-    live = Grant.objects.live().order_by().select_related("group", "folder")
-    in_groups = In(F("group"), groups)
-    # Not by their numbers: of one that thousands may open, PostgreSQL knows that, and would rather
-    # read all that the groups have than which groups it is shared with (`grant_folder_groups`).
-    named = Folder.objects.filter(In(F("pk"), folders)).order_by().values("pk")
-    on_folders = live.filter(folder__in=named)
-    of_files = live.filter(In(F("file_place"), places))
-    ways = [on_folders.filter(user=user), on_folders.filter(in_groups)]
-    ways += [of_files.filter(user=user), of_files.filter(in_groups)]
-    return ways[0].union(*ways[1:], all=True)
-
-
-def _width(grant: Grant) -> tuple[int, bool, float]:
-    until = grant.expires_at.timestamp() if grant.expires_at else 0.0
-    return LEVELS[grant.level], grant.expires_at is None, until
-
-
-_TO_MANAGE = {
-    "files.change_filerecord",
-    "files.delete_filerecord",
-    Permission.SHARE,
-    Permission.SHARE_OWN,
-}
-
-
-class FileBackend(BaseBackend):
-    """`user.has_perm("files.download_filerecord", record)`: the same answer as the querysets.
-
-    Django asks no backend for an active superuser, and answers yes: `accounts.User.has_perm`
-    sends every question about one file here alone.
-    """
-
-    def has_perm(
-        self, user_obj: AbstractBaseUser | AnonymousUser, perm: str, obj: Any = None
-    ) -> bool:
-        user: Any = user_obj
-        reachable = _reachable_for(perm, Person(user), obj)
-        if reachable is None:
-            return False
-        if perm in set(Permission) and not user.has_perm(perm):
-            return False
-        return reachable.filter(pk=obj.pk).exists()
-
-
-def _reachable_for(perm: str, who: Principal, obj: Any) -> QuerySet[Any] | None:
-    """What the permission may be used on, of the kind that `obj` is; None where that is nothing."""
-    if isinstance(obj, FileRecord):
-        if perm in {Permission.DOWNLOAD, "files.view_filerecord"}:
-            return visible_to(who)
-        return managed_by(who) if perm in _TO_MANAGE else None
-    if isinstance(obj, Folder):
-        if perm in {Permission.DOWNLOAD, "files.view_folder"}:
-            return folders_visible_to(who)
-        if perm in {Permission.UPLOAD, "files.add_folder"}:
-            return addable_by(who)
-        may_manage = {"files.change_folder", "files.delete_folder"}
-        if perm in {Permission.SHARE, Permission.SHARE_OWN, *may_manage}:
-            return folders_managed_by(who)
-    return None
