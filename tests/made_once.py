@@ -21,8 +21,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 KEPT = ROOT / ".pytest_cache" / "made"
 SOURCE = ("accounts", "audit", "files", "launcher", "notices", "runtime", "securestore", "static")
-LONG_AGO = 24 * 60 * 60
-"""Seconds after which no run that is still going on copies it."""
+LONG_AGO = 60 * 60
+"""Seconds after which no run that still goes on copies it: clusters of PostgreSQL are large."""
 
 
 def made_once(name: str, make: Callable[[Path], None]) -> Path:

@@ -360,7 +360,7 @@ def test_an_answer_that_nobody_takes_is_cut(
             if takes:
                 client.socket.recv(takes)
             look(0.1)
-    client.server.setblocking(True)
+    client.server.settimeout(10)
     with pytest.raises(OSError, match=r"Broken pipe|reset"):
         client.server.sendall(b"x")
 
