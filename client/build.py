@@ -28,7 +28,9 @@ SUMS: Final = "SHA256SUMS"
 BEGINNING: Final = (1980, 1, 1, 0, 0, 0)
 """The first moment that a ZIP can have."""
 
-MAIN: Final = b"from securestore_client.__main__ import run\nrun()\n"
+MAIN: Final = "one_file.py"
+"""Beside this: what is `__main__.py` in the one file."""
+
 SHEBANG: Final = b"#!/usr/bin/env python3\n"
 
 
@@ -55,7 +57,7 @@ def sources() -> dict[str, bytes]:
 
 def one_file() -> bytes:
     """What `python3 securestore.pyz` runs."""
-    return SHEBANG + archive({"__main__.py": MAIN, **sources()})
+    return SHEBANG + archive({"__main__.py": (HERE / MAIN).read_bytes(), **sources()})
 
 
 def wheel() -> bytes:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import cached_property
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlencode
 
 from .digests import parse_field, parse_sha256
 from .errors import NOT_FOUND, USAGE, ClientError, Refused
 from .places import Place
 from .transport import Answer, Server
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 API: Final = "/api/v1"
 PAGE: Final = 200

@@ -8,25 +8,19 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from typing import Final
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
 
 from . import __version__
-from .commands import (
-    asking,
-    changing,
-    completing,
-    linking,
-    looking,
-    signing,
-    syncing,
-    transfers,
-    versioning,
-)
 from .errors import EXIT_CODES, INTERRUPTED, SOME_FAILED, ClientError
-from .session import Session
-from .signing_in import SCOPES
 
-Command = Callable[[Session], int]
+if TYPE_CHECKING:
+    from .session import Session
+
+Command = Callable[["Session"], int]
+
+SCOPES: Final = ("read", "add", "share", "manage")
+"""What `login` asks for, unless it is told."""
 
 DESCRIPTION: Final = "Files of a Securestore site from the command line."
 
@@ -68,10 +62,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     if hasattr(signal, "SIGTERM"):
         signal.signal(signal.SIGTERM, _interrupted)
+    # What a command needs is loaded when it is known which one it is.
+    from .session import Session
+
     session = Session(options)
     try:
-        command: Command = options.command
-        return command(session)
+        return command_of(options.run)(session)
     except ClientError as error:
         session.progress.end()
         session.output.failure(error)
@@ -86,6 +82,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return SOME_FAILED
     finally:
         session.close()
+
+
+def command_of(name: str) -> Command:
+    """A command by the name of its module and its own."""
+    module, _, function = name.partition(".")
+    found: Command = getattr(import_module(f".commands.{module}", __package__), function)
+    return found
 
 
 def _interrupted(number: int, frame: object) -> None:
@@ -112,7 +115,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"securestore {__version__}")
     commands = top.add_subparsers(required=True, metavar="COMMAND", dest="name_of_command")
 
-    def command(name: str, run: Command, words: str, *examples: str) -> argparse.ArgumentParser:
+    def command(name: str, run: str, words: str, *examples: str) -> argparse.ArgumentParser:
         made = commands.add_parser(
             name,
             parents=[common],
@@ -121,7 +124,7 @@ def parser() -> argparse.ArgumentParser:
             epilog="examples:\n" + "".join(f"  {example}\n" for example in examples),
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        made.set_defaults(command=run)
+        made.set_defaults(run=run)
         return made
 
     _signing(command)
@@ -130,7 +133,7 @@ def parser() -> argparse.ArgumentParser:
     _changing(command)
     made = command(
         "completion",
-        completing.completion,
+        "completing.completion",
         "print what a shell needs to complete commands and paths",
         'eval "$(securestore completion bash)"',
         "securestore completion fish > ~/.config/fish/completions/securestore.fish",
@@ -138,7 +141,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("shell", choices=["bash", "zsh", "fish"])
     made = commands.add_parser("complete", parents=[common])
     made.add_argument("words", nargs="*")
-    made.set_defaults(command=completing.complete, known=commands_of(top))
+    made.set_defaults(run="completing.complete", known=commands_of(top))
     return top
 
 
@@ -156,7 +159,7 @@ Adder = Callable[..., argparse.ArgumentParser]
 def _signing(command: Adder) -> None:
     made = command(
         "login",
-        signing.login,
+        "signing.login",
         "sign in, and keep a token",
         "securestore login https://files.example.org",
         "securestore login https://files.example.org --no-browser --scopes add",
@@ -170,14 +173,16 @@ def _signing(command: Adder) -> None:
         help="read, add, share, manage, audit",
     )
     made.add_argument("--name", help="what the token is called")
-    command("logout", signing.logout, "end the token and forget it", "securestore logout")
-    command("whoami", signing.whoami, "whose token it is, and what it may do", "securestore whoami")
+    command("logout", "signing.logout", "end the token and forget it", "securestore logout")
+    command(
+        "whoami", "signing.whoami", "whose token it is, and what it may do", "securestore whoami"
+    )
 
 
 def _transfers(command: Adder) -> None:
     made = command(
         "put",
-        transfers.put,
+        "transfers.put",
         "upload files, folders or standard input; goes on where it was cut off",
         "securestore put report.pdf --to Cases/12",
         "securestore put Scans --to Cases/12",
@@ -195,7 +200,7 @@ def _transfers(command: Adder) -> None:
     _at_once(made)
     made = command(
         "get",
-        transfers.get,
+        "transfers.get",
         "download files and folders; goes on where it was cut off",
         "securestore get Cases/12/report.pdf",
         "securestore get Cases/12 --to /tmp",
@@ -206,7 +211,7 @@ def _transfers(command: Adder) -> None:
     _at_once(made)
     made = command(
         "cat",
-        transfers.cat,
+        "transfers.cat",
         "write files to standard output",
         "securestore cat Backups/app.sql | psql app",
     )
@@ -214,7 +219,7 @@ def _transfers(command: Adder) -> None:
     made.add_argument("--key-file", metavar="FILE", help="key of a locked file")
     made = command(
         "open",
-        transfers.open_locked,
+        "transfers.open_locked",
         "download a locked file with its key, or its passphrase, from a file or typed",
         "securestore open Cases/12/offer.pdf",
         "securestore open Cases/12/offer.pdf --key-file offer.pdf.key --output -",
@@ -223,7 +228,7 @@ def _transfers(command: Adder) -> None:
     _where(made)
     made = command(
         "sync",
-        syncing.sync,
+        "syncing.sync",
         "make the second one like the first, by digest; one of the two is written ssv:Folder",
         "securestore sync Photos ssv:Photos",
         "securestore sync ssv:Photos Photos --delete",
@@ -257,7 +262,7 @@ def _at_once(made: argparse.ArgumentParser) -> None:
 def _looking(command: Adder) -> None:
     made = command(
         "ls",
-        looking.ls,
+        "looking.ls",
         "list folders",
         "securestore ls Cases/12",
         "securestore ls --trash",
@@ -268,19 +273,21 @@ def _looking(command: Adder) -> None:
     made.add_argument("--shared", action="store_true", help="what others shared with you")
     made = command(
         "find",
-        looking.find,
+        "looking.find",
         "search names",
         "securestore find offer 2026",
         "securestore find --below Cases/12 scan",
     )
     made.add_argument("words", nargs="+", help="words of the name")
     made.add_argument("--below", metavar="FOLDER", help="only there")
-    made = command("tree", looking.tree, "show a folder and all below it", "securestore tree Cases")
+    made = command(
+        "tree", "looking.tree", "show a folder and all below it", "securestore tree Cases"
+    )
     made.add_argument("path", nargs="?", default="", help="a folder there")
     made.add_argument("--depth", type=int, metavar="N", help="so many levels")
     made = command(
         "who",
-        looking.who,
+        "looking.who",
         "with whom it is shared, and why",
         "securestore who Cases/12",
         "securestore who Cases/12 --all --json",
@@ -291,12 +298,15 @@ def _looking(command: Adder) -> None:
     which.add_argument("--all", action="store_true", help="each person; for administrators")
     which.add_argument("--read", action="store_true", help="who has read it, and who has not")
     made = command(
-        "history", looking.history, "what happened to it", "securestore history Cases/12/offer.pdf"
+        "history",
+        "looking.history",
+        "what happened to it",
+        "securestore history Cases/12/offer.pdf",
     )
     made.add_argument("path", help="a file there")
     made = command(
         "audit",
-        looking.audit,
+        "looking.audit",
         "the log, for tokens with the scope audit",
         "securestore audit --after 120345 --json",
     )
@@ -305,11 +315,11 @@ def _looking(command: Adder) -> None:
 
 
 def _changing(command: Adder) -> None:
-    made = command("mkdir", changing.mkdir, "make folders", "securestore mkdir Cases/12/Scans")
+    made = command("mkdir", "changing.mkdir", "make folders", "securestore mkdir Cases/12/Scans")
     made.add_argument("path", nargs="+", help="folders there")
     made = command(
         "mv",
-        changing.mv,
+        "changing.mv",
         "move or rename",
         "securestore mv draft.pdf offer.pdf",
         "securestore mv a.pdf b.pdf Cases/12",
@@ -317,7 +327,7 @@ def _changing(command: Adder) -> None:
     made.add_argument("path", nargs="+", help="what there is, and where it is to be")
     made = command(
         "rm",
-        changing.rm,
+        "changing.rm",
         "put into the trash",
         "securestore rm Cases/12/draft.pdf",
         "securestore rm --recursive Cases/11",
@@ -325,12 +335,12 @@ def _changing(command: Adder) -> None:
     made.add_argument("path", nargs="+", help="files and folders there")
     made.add_argument("--recursive", "-r", action="store_true", help="folders, too")
     made = command(
-        "restore", changing.restore, "bring back from the trash", "securestore restore draft.pdf"
+        "restore", "changing.restore", "bring back from the trash", "securestore restore draft.pdf"
     )
     made.add_argument("path", nargs="+", help="names in the trash, or id:<uuid>")
     made = command(
         "versions",
-        versioning.versions,
+        "versioning.versions",
         "the former versions of a file; or one of them made current again",
         "securestore versions Cases/12/offer.pdf",
         "securestore versions Cases/12/offer.pdf --restore 3f0c1f6e-…",
@@ -339,7 +349,7 @@ def _changing(command: Adder) -> None:
     made.add_argument("--restore", metavar="VERSION", help="make that one current again")
     made = command(
         "share",
-        changing.share,
+        "changing.share",
         "share a file or folder with people and groups",
         "securestore share Cases/12 bob group:Lawyers --can add --until 2026-12-31",
     )
@@ -356,7 +366,7 @@ def _changing(command: Adder) -> None:
     made.add_argument("--reason", default="", help="why, for whoever asks later")
     made = command(
         "request",
-        asking.request,
+        "asking.request",
         "ask people without an account for files, into a folder",
         "securestore request Applications --until 30d --title 'Your papers'",
     )
@@ -375,7 +385,7 @@ def _changing(command: Adder) -> None:
     )
     made = command(
         "requests",
-        asking.requests,
+        "asking.requests",
         "your requests, or those for a folder; or the end of one",
         "securestore requests",
         "securestore requests Applications",
@@ -385,7 +395,7 @@ def _changing(command: Adder) -> None:
     made.add_argument("--end", type=int, metavar="NUMBER", help="end that one")
     made = command(
         "link",
-        linking.link,
+        "linking.link",
         "make a link to a file or folder for people without an account",
         "securestore link Cases/12 --until 7d --count 3 --password-prompt",
         "securestore link report.pdf --mail ann@example.org",
@@ -404,17 +414,17 @@ def _changing(command: Adder) -> None:
     made.add_argument("--label", default="", help="a note for yourself")
     made = command(
         "links",
-        linking.links,
+        "linking.links",
         "your links, or those to a file or folder",
         "securestore links",
         "securestore links Cases/12",
     )
     made.add_argument("path", nargs="?", help="a file or folder there; left out, all that you made")
-    made = command("unlink", linking.unlink, "end links", "securestore unlink 12 13")
+    made = command("unlink", "linking.unlink", "end links", "securestore unlink 12 13")
     made.add_argument("number", type=int, nargs="+", help="as `links` has it")
     made = command(
         "unshare",
-        changing.unshare,
+        "changing.unshare",
         "stop sharing with somebody",
         "securestore unshare Cases/12 bob",
     )

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
-import subprocess
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
@@ -126,6 +124,9 @@ def _of_file(path: Path) -> str:
 
 
 def _of_command(command: str) -> str:
+    import shlex
+    import subprocess
+
     try:
         # The person's own command, in words as a shell parts them, and without one.
         done = subprocess.run(  # noqa: S603

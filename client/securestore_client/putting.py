@@ -12,7 +12,6 @@ import hashlib
 import mimetypes
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,6 +40,10 @@ SMALL: Final = 8 * 1024 * 1024
 
 PART: Final = 8 * 1024 * 1024
 """The server's parts. What ends with one leaves nothing over there."""
+
+AHEAD: Final = 64 * 1024 * 1024
+"""Bytes that are read twice, so that they go in one request: to know beforehand what they have to
+be costs less than a request of its own for the last part, which waits for all that is before it."""
 
 TUS: Final = {"Tus-Resumable": "1.0.0"}
 TUS_BODY: Final = "application/offset+octet-stream"
@@ -317,9 +320,9 @@ class Putter:
         """Send what is missing. Raises Different where the bytes there are not the file's."""
         trying = Trying(self._server.patience)
         while not upload.file_id:
-            # The last part goes by itself: by then it is known what the whole has to be.
+            # Of many the last part goes by itself: by then it is known what the whole has to be.
             tail = (max(size - 1, 0) // PART) * PART
-            end = size if upload.offset >= tail else tail
+            end = size if upload.offset >= tail or size - upload.offset <= AHEAD else tail
             before = upload.offset
             try:
                 answer = self._patch(upload, file, end, is_last=end == size)
@@ -354,12 +357,12 @@ class Putter:
         }
         body: Iterator[Buffer]
         if is_last:
-            # At most a part: read once for its digest, and once more to be sent.
-            for block in _blocks(file, end - upload.offset):
+            # Read once for its digest, and once more to be sent.
+            for block in _blocks(file, end - upload.offset, 4 * BLOCK):
                 upload.sent.update(block)
             headers["Upload-Expected-Chain"] = field(upload.sent.value)
             file.seek(upload.offset)
-            body = _blocks(file, end - upload.offset)
+            body = _blocks(file, end - upload.offset, 4 * BLOCK)
         else:
             body = _digesting(_blocks(file, end - upload.offset, 4 * BLOCK), upload.sent)
         counted = self._counted(body)
@@ -506,6 +509,8 @@ def _blocks(file: BinaryIO, length: int, size: int = BLOCK) -> Iterator[Buffer]:
 
 def _digesting(blocks: Iterator[Buffer], chain: ContentChain) -> Iterator[Buffer]:
     """The same blocks, each digested in another thread while it is sent."""
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(1) as beside:
         for block in blocks:
             digested = beside.submit(chain.update, block)

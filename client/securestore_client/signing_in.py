@@ -28,7 +28,6 @@ BEGIN: Final = "/accounts/programs/begin/"
 TOKEN: Final = "/accounts/programs/token/"  # noqa: S105 - an address
 FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
 WAIT: Final = 600.0
-SCOPES: Final = ("read", "add", "share", "manage")
 
 _PAGE: Final = (
     "<!doctype html><html lang=en><meta charset=utf-8><title>Securestore</title>"

@@ -10,12 +10,10 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import secrets
 import socket
 import ssl
 import threading
 import time
-import urllib.request
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -120,7 +118,7 @@ class Server:
             data = json.dumps(body).encode()
             said["Content-Type"] = "application/json"
         if creates:
-            said["Idempotency-Key"] = secrets.token_urlsafe(24)
+            said["Idempotency-Key"] = os.urandom(24).hex()
         repeatable = repeatable or creates or method in {"GET", "HEAD", "PATCH"}
         trying = Trying(self.patience)
         while True:
@@ -223,6 +221,9 @@ class Server:
 
     def _proxy(self) -> tuple[str, int] | None:
         """The proxy that the environment names for TLS; plain HTTP is for this machine alone."""
+        # Loaded where it is used: what starts a command is waited for.
+        import urllib.request
+
         if not self.is_tls or urllib.request.proxy_bypass(self.host):
             return None
         parts = urlsplit(urllib.request.getproxies().get("https", ""))

@@ -81,6 +81,8 @@ class SmallSite:
         self.tokens: list[str] = []
         self.cuts: list[int] = []
         self.refuse: list[tuple[int, dict[str, str]]] = []
+        self.expected = 0
+        """Requests that said of which bytes the whole is to be."""
         self.lose_answers = 0
         self.lose_answers_to = ""
         """How paths end of which answers are lost."""
@@ -487,6 +489,7 @@ class _Handler(BaseHTTPRequestHandler):
             upload.length = int(self.headers["Upload-Length"])
         self._read(upload.data)
         expected = self.headers.get("Upload-Expected-Chain")
+        self.site.expected += expected is not None
         if expected and expected != byte_sequence(chain_of(bytes(upload.data))):
             return self._state(460, upload)
         if len(upload.data) == upload.length:

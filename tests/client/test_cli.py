@@ -29,6 +29,14 @@ def test_the_document_has_the_same_exit_codes_and_commands() -> None:
         assert re.search(rf"`(?:[^`]* )?{name}\b", document), name
 
 
+def test_every_command_is_there_when_it_is_asked_for() -> None:
+    """They are loaded by their names."""
+    known = cli.commands_of(cli.parser())
+    assert len({found.get_default("run") for found in known.values()}) == len(known)
+    for found in known.values():
+        assert callable(cli.command_of(found.get_default("run")))
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:

@@ -34,18 +34,36 @@ def test_a_small_file_goes_in_one_request(
     assert small_site.count("PUT") == 1
 
 
-def test_a_large_file_is_resumable(run: Run, small_site: SmallSite, at_home: Path) -> None:
+@pytest.mark.parametrize(("ahead", "patches"), [(LARGE, 1), (LARGE - 1, 2)])
+def test_a_large_file_is_resumable(
+    run: Run,
+    small_site: SmallSite,
+    at_home: Path,
+    ahead: int,
+    patches: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In one request, what it has to be known beforehand; a larger one's last part by itself."""
+    monkeypatch.setattr(putting, "AHEAD", ahead)
     (at_home / "a.bin").write_bytes(content(LARGE))
     assert run("put", "a.bin", "--to", "Cases/12") == 0
     assert small_site.content("Cases/12/a.bin") == content(LARGE)
-    assert (small_site.count("PUT"), small_site.count("PATCH")) == (0, 2)
+    assert (small_site.count("PUT"), small_site.count("PATCH")) == (0, patches)
+    assert small_site.expected == 1, "the whole is said by the request that completes it"
     assert not list(state_folder().rglob("*.json")), "nothing is left to go on with"
 
 
+@pytest.mark.parametrize("ahead", [0, MIB, 4 * MIB])
 @pytest.mark.parametrize("seed", range(5))
 def test_cut_connections_are_gone_on_with(
-    run: Run, small_site: SmallSite, at_home: Path, seed: int
+    run: Run,
+    small_site: SmallSite,
+    at_home: Path,
+    seed: int,
+    ahead: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(putting, "AHEAD", ahead)
     (at_home / "a.bin").write_bytes(content(LARGE))
     chance = random.Random(seed)  # noqa: S311 - where it is cut
     small_site.cuts = [chance.randrange(1, MIB) for _ in range(6)]
