@@ -75,6 +75,8 @@ def _folder() -> int:
     base = os.environ.get("XDG_CACHE_HOME", "")
     if not os.path.isabs(base):
         base = os.path.join(os.path.expanduser("~"), ".cache")
+        # What lies where one happens to be may be anybody's.
+        _require(os.path.isabs(base))
     above = os.open(base, os.O_RDONLY | os.O_DIRECTORY)
     try:
         # A person's cache that root was given by `sudo` is not root's.

@@ -38,6 +38,7 @@ class Program:
     def start(self, *words: str, **env: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [sys.executable, *words],
+            cwd=self.home,
             env={"HOME": str(self.home), "PATH": os.environ["PATH"], **env},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -163,7 +164,10 @@ def test_where_nothing_may_be_kept_it_runs_all_the_same(program: Program) -> Non
     (program.home / ".cache").rmdir()
     assert program.run() == 0
     assert list(program.home.iterdir()) == []
+    (program.home / "relative" / ".cache").mkdir(parents=True)
     assert program.run(XDG_CACHE_HOME="relative") == 0
+    assert program.run(HOME="relative") == 0
+    assert not list(program.home.glob("relative/**/securestore"))
     assert program.run(HOME="/nonexistent") == 0
 
 
