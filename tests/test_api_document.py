@@ -72,3 +72,12 @@ def test_an_operation_without_a_name_is_no_part_of_the_schema() -> None:
 
     with pytest.raises(LookupError, match="nameless has no operation_id"):
         api.get_openapi_schema(path_prefix="")
+
+
+def test_whatever_makes_something_takes_a_key_by_which_it_is_done_once() -> None:
+    document = json.loads(SCHEMA.read_text())
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            takes = {one["name"] for one in operation.get("parameters", ())}
+            makes = "201" in operation["responses"]
+            assert ("Idempotency-Key" in takes) == makes, (method, path)

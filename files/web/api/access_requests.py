@@ -17,7 +17,7 @@ from files.access.rule import folders_visible_to, visible_to
 from files.models import AccessRequest, FileRecord, Folder
 from files.sharing import asking
 from files.sharing.granting import Terms
-from files.web.api.answers import answers
+from files.web.api.answers import IDEMPOTENT, answers, once
 from files.web.api.entrance import Needs, program_of, require_unbound, user_of
 from files.web.api.problems import Problem
 from files.web.api.shapes.access_requests import (
@@ -103,7 +103,8 @@ def list_asking(
     "/{int:number}/grant",
     operation_id="grantAccessRequest",
     auth=SHARE,
-    response=answers({201: GrantOut}, 404, 409),
+    response=answers({201: GrantOut}, 404, 409, 422),
+    openapi_extra=IDEMPOTENT,
 )
 def grant_request(request: HttpRequest, number: int, terms: AccessAnswerIn) -> Any:
     """Answer by sharing it with who asked, as far as one's own access reaches."""
@@ -113,13 +114,12 @@ def grant_request(request: HttpRequest, number: int, terms: AccessAnswerIn) -> A
             raise Problem("invalid", "A moment needs its offset, as in 2026-01-31T12:00:00Z.")
         if terms.expires_at <= timezone.now():
             raise Problem("invalid", "That end is over already: choose a later one.")
-    given = asking.grant(
-        row,
-        Terms(terms.level, None, terms.expires_at, terms.reason),
-        by=program_of(request),
-        actor=user_of(request),
-    )
-    return Status(201, grant_out(given))
+
+    def make() -> GrantOut:
+        asked = Terms(terms.level, None, terms.expires_at, terms.reason)
+        return grant_out(asking.grant(row, asked, by=program_of(request), actor=user_of(request)))
+
+    return once(request, 201, make)
 
 
 @router.post(

@@ -83,3 +83,18 @@ def test_it_is_for_who_may_share(boss: Caller, alice: User, bob: User, record: F
         assert problem(ask(program, **wrong))[0] == 400
     bound = Caller(bob, folder_id=placing.root_of(bob).pk)
     assert problem(ask(bound, file=str(record.pk))) == (403, "may_not")
+
+
+def test_granted_twice_with_a_key_it_is_answered_alike(
+    boss: Caller, bob: User, record: FileRecord
+) -> None:
+    ask(Caller(bob), file=str(record.pk))
+    path = f"/access-requests/{AccessRequest.objects.get().pk}/grant"
+    first = boss.ask("POST", path, {}, Idempotency_Key="k")
+    again = boss.ask("POST", path, {}, Idempotency_Key="k")
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert again.json() == first.json()
+    assert problem(boss.ask("POST", path, {})) == (409, "gone")
+    other = boss.ask("POST", path, {"reason": "b"}, Idempotency_Key="k")
+    assert problem(other) == (422, "idempotency_key_reused")
+    assert Grant.objects.count() == 1
