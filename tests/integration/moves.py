@@ -31,7 +31,7 @@ from files.models import (
     RecentFile,
     StoredObject,
 )
-from files.recovery import database_closing, database_move
+from files.recovery import database_closing, database_move, other_database, row_comparing
 from files.vault import storing
 from files.vault.destinations import Destination
 from tests.audit.databases import as_default
@@ -148,7 +148,7 @@ def _fill_tree(owner: User, group: Group) -> None:
 def contents() -> dict[str, str]:
     """A digest of every table that is moved, of the default database."""
     return {
-        model._meta.db_table: database_move.digest(model, "default")
+        model._meta.db_table: row_comparing.digest(model, "default")
         for model in database_closing.moved_models()
     }
 
@@ -160,7 +160,7 @@ def in_use(configuration: dict[str, Any]) -> Iterator[None]:
         try:
             yield
         finally:
-            database_move.forget()
+            other_database.forget()
 
 
 class Killed(BaseException):
@@ -189,16 +189,16 @@ def killed(url: str, at: int) -> bool:
     """Move, and die on the way; whether that came to pass. The next run connects anew."""
     killer = Killer(at)
     try:
-        other = database_move.connect(url)
+        other = other_database.connect(url)
         with (
             connection.execute_wrapper(killer),
-            connections[database_move.TARGET].execute_wrapper(killer),
+            connections[other_database.TARGET].execute_wrapper(killer),
         ):
             database_move.move(other)
     except Killed:
         return True
     finally:
-        database_move.forget()
+        other_database.forget()
         connection.close()
     return False
 

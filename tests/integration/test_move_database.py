@@ -22,7 +22,7 @@ from files.access.principals import Person
 from files.folders import making, moving
 from files.models import DatabaseState, FileRecord, Grant, StoredObject
 from files.records import derived
-from files.recovery import database_closing, database_move, fitting
+from files.recovery import database_closing, fitting, row_copying
 from files.tree import placing
 from runtime import database_state
 from tests.integration import moves
@@ -110,8 +110,8 @@ def test_every_row_arrives_as_it_was_and_the_source_is_never_used_again(both: Pa
     source, target = both
     with moves.in_use(source):
         numbers = {
-            model._meta.db_table: database_move.last_number(model, column, "default")
-            for model, column in database_move._numbered()
+            model._meta.db_table: row_copying.last_number(model, column, "default")
+            for model, column in row_copying.numbered()
         }
         before = moves.contents()
         call_command("move_database", to=moves.url_of(target), verbosity=0)
@@ -141,9 +141,9 @@ def test_every_row_arrives_as_it_was_and_the_source_is_never_used_again(both: Pa
         assert derived.missing() | triggers.missing() == set()
         assert triggers.foreign() == []
         assert list(derived.out_of_step()) == []
-        for model, column in database_move._numbered():
+        for model, column in row_copying.numbered():
             assert (
-                database_move.last_number(model, column, "default") == numbers[model._meta.db_table]
+                row_copying.last_number(model, column, "default") == numbers[model._meta.db_table]
             )
         # It works: a next row of each kind, rights, and the index of names.
         last = Grant.objects.latest("pk").pk
@@ -168,7 +168,7 @@ def test_a_move_that_is_killed_again_and_again_comes_to_its_end(
     both: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each run gets further than the one before; never are both in service."""
-    monkeypatch.setattr(database_move, "BATCH", 4)
+    monkeypatch.setattr(row_copying, "BATCH", 4)
     source, target = both
     at = 1
     with moves.in_use(source):
@@ -236,7 +236,7 @@ def stopped_before(monkeypatch: pytest.MonkeyPatch, step: str, url: str) -> bool
         raise moves.Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(database_move, step, die)
+        patch.setattr(f"files.recovery.{step}", die)
         return moves.killed(url, -1)
 
 
@@ -265,7 +265,7 @@ def test_a_target_that_holds_anything_else_is_refused_and_nothing_is_closed(
         Group.objects.all()._raw_delete("default")
     # An unfinished move of another one.
     with moves.in_use(databases.filled("sqlite", s3)):
-        assert stopped_before(monkeypatch, "_compare", moves.url_of(target))
+        assert stopped_before(monkeypatch, "row_comparing.compare", moves.url_of(target))
     with moves.in_use(source), pytest.raises(CommandError, match="that is not this one"):
         call_command("move_database", to=moves.url_of(target))
     with moves.in_use(target), pytest.raises(CommandError, match="not complete"):
@@ -331,7 +331,7 @@ def test_another_target_never_makes_the_first_one_pass_for_complete(
     source, first = both
     second = moves.sqlite(tmp_path)  # Not even migrated.
     with moves.in_use(source):
-        assert stopped_before(monkeypatch, "_copy_usage", moves.url_of(first))
+        assert stopped_before(monkeypatch, "row_copying._copy_usage", moves.url_of(first))
         call_command("move_database", to=moves.url_of(second), verbosity=0)
         with pytest.raises(CommandError):
             call_command("move_database", to=moves.url_of(first), verbosity=0)

@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
 from audit import context
-from files.recovery import database_closing, database_move
+from files.recovery import database_closing, database_move, other_database
 from runtime.configuration import is_exposed
 from runtime.progress import Progress
 
@@ -66,17 +66,17 @@ class Command(BaseCommand):
                     f"A database does not answer, or refuses ({reason}). Run it again: it goes on."
                 ) from None
             finally:
-                database_move.forget()
+                other_database.forget()
 
     def _move(self, options: dict[str, Any]) -> None:
         named = options["to"]
         url = named if named is not None else self._read(options["to_file"])
-        if named is not None and database_move.has_password(url):
+        if named is not None and other_database.has_password(url):
             self.stderr.write(
                 "The password stood in the arguments, which every account of this host can read: "
                 "change it afterwards, and use --to-file."
             )
-        other = database_move.connect(url)
+        other = other_database.connect(url)
         with Progress("Moving", unit="rows", shown=not options["json"]) as bar:
             moved = database_move.move(
                 other,
