@@ -15,7 +15,10 @@ from django.views.decorators.http import require_http_methods
 from files.access.principals import Person
 from files.access.rule import folders_accounted_to
 from files.models import Folder, Item
-from files.sharing import read_by
+from files.sharing.read_by import table
+from files.sharing.read_by.of_file import of_file as readers_of_file
+from files.sharing.read_by.of_folder import files_of, person_in
+from files.sharing.read_by.of_folder import of_folder as readers_of_folder
 from files.web.requested import ROW_NUMBER, may_not, rereadable, user_of, visible_folder
 
 
@@ -28,7 +31,7 @@ def of_file(request: HttpRequest, file_id: uuid.UUID) -> HttpResponseBase:
         return _table(request, record)
     after = request.GET.get("after", "")
     length = settings.READERS_PER_PAGE
-    shown = read_by.of_file(record, asker=user_of(request), after=after, length=length)
+    shown = readers_of_file(record, asker=user_of(request), after=after, length=length)
     context = {"item": record, "readers": shown, "after": after}
     return render(request, "files/read_by.html", context)
 
@@ -49,7 +52,7 @@ def of_folder(request: HttpRequest, folder_id: uuid.UUID) -> HttpResponseBase:
         return _of_person(request, folder, number)
     after = request.GET.get("after", "")
     length = settings.READERS_PER_PAGE
-    shown = read_by.of_folder(folder, asker=user_of(request), after=after, length=length)
+    shown = readers_of_folder(folder, asker=user_of(request), after=after, length=length)
     context = {"item": folder, "readers": shown, "after": after}
     return render(request, "folders/read_by.html", context)
 
@@ -58,17 +61,17 @@ def _of_person(request: HttpRequest, folder: Folder, number: str) -> HttpRespons
     """Which files in a folder one person has read, and which not."""
     if not ROW_NUMBER.fullmatch(number):
         raise Http404
-    person = read_by.person_in(folder, int(number), asker=user_of(request))
+    person = person_in(folder, int(number), asker=user_of(request))
     if person is None:
         raise Http404
     after = request.GET.get("after", "")
-    shown = read_by.files_of(folder, person, after=after, length=settings.READERS_PER_PAGE)
+    shown = files_of(folder, person, after=after, length=settings.READERS_PER_PAGE)
     context = {"folder": folder, "shown": shown, "after": after}
     return render(request, "folders/read_by_person.html", context)
 
 
 def _table(request: HttpRequest, item: Item) -> StreamingHttpResponse:
-    lines = read_by.export(item, asker=user_of(request))
+    lines = table.export(item, asker=user_of(request))
     response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
     # No name of a file goes into the name of a table that is kept who knows where.
     name = f"read-by-{item.pk}-{timezone.localdate().isoformat()}.csv"

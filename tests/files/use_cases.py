@@ -54,7 +54,8 @@ from files.keys.wrapping_history import with_past
 from files.models import AccessRequest, Conflict, FileRecord, Folder, Grant, Link, StoredObject
 from files.recovery import database_closing
 from files.rotation import reencryption, retirement
-from files.sharing import asking, delegating, denials, granting, links, read_by, requests
+from files.sharing import asking, delegating, denials, granting, links, requests
+from files.sharing.read_by import table
 from files.tree import placing
 from files.upkeep import verification
 from files.vault import (
@@ -239,7 +240,11 @@ MODULES: dict[str, str] = {
     "files.models.asked": "rows and their constraints",
     "files.administration.access_requests": READS,
     "files.web.access_requests": PAGES,
-    "files.sharing.read_by": WALKED,
+    "files.sharing.read_by.answers": READS,
+    "files.sharing.read_by.counting": READS,
+    "files.sharing.read_by.of_file": WALKED,
+    "files.sharing.read_by.of_folder": WALKED,
+    "files.sharing.read_by.table": WALKED,
     "files.upkeep.reconciliation": SUMMARY,
     "files.rotation.reencryption": WALKED,
     "files.vault.resumable": WALKED,
@@ -558,12 +563,10 @@ NO_EVENT: dict[str, str] = {
     "files.sharing.asking.own": READS,
     "files.sharing.asking.tell": "tells people of what `ask` has written an event of",
     "files.sharing.asking.waiting_for": READS,
-    "files.sharing.read_by.Line.state": READS,
-    "files.sharing.read_by.Readers.have_not": READS,
-    "files.sharing.read_by.files_of": READS,
-    "files.sharing.read_by.of_file": READS,
-    "files.sharing.read_by.of_folder": READS,
-    "files.sharing.read_by.person_in": READS,
+    "files.sharing.read_by.of_folder.files_of": READS,
+    "files.sharing.read_by.of_file.of_file": READS,
+    "files.sharing.read_by.of_folder.of_folder": READS,
+    "files.sharing.read_by.of_folder.person_in": READS,
     "files.vault.opening.OpenFile.chunks": (
         "damage is marked by mark_damaged; the download is an event"
     ),
@@ -1373,8 +1376,8 @@ WRITES: dict[str, list[Case]] = {
     ],
     "files.sharing.asking.grant": [Case(Event.ACCESS_REQUEST_GRANTED, _answer_yes)],
     "files.sharing.asking.decline": [Case(Event.ACCESS_REQUEST_DECLINED, _answer_no)],
-    "files.sharing.read_by.export": [
-        Case(Event.AUDIT_EXPORTED, lambda w: lambda: read_by.export(w.record, asker=w.alice))
+    "files.sharing.read_by.table.export": [
+        Case(Event.AUDIT_EXPORTED, lambda w: lambda: table.export(w.record, asker=w.alice))
     ],
     "files.sharing.denials.note": [Case(Event.DOWNLOAD_DENIED, _note)],
     "files.sharing.denials.note_folder": [Case(Event.ACCESS_DENIED, _note_folder)],

@@ -16,7 +16,8 @@ from files.access.rule import folders_visible_to, visible_to
 from files.errors import KeyNeeded
 from files.folders import making, moving, trash
 from files.models import FileRecord, Folder, Item
-from files.sharing import denials, history, read_by
+from files.sharing import denials, history
+from files.sharing.read_by.of_file import of_file
 from files.vault import opening, versions
 from files.web.api.answers import answers
 from files.web.api.entrance import Needs, program_of, require, user_of
@@ -219,7 +220,7 @@ def file_read_by(
 ) -> Any:
     """Who has read a file, and who has not, for who manages it."""
     record = rereadable(request, file_id)
-    page = read_by.of_file(record, asker=user_of(request), after=after, length=limit)
+    page = of_file(record, asker=user_of(request), after=after, length=limit)
     return FileReadByOut(
         people=page.people,
         have_read=page.have_read,

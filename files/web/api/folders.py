@@ -21,7 +21,8 @@ from files.errors import MayNotAdd
 from files.folders import making, trash
 from files.lists import contents
 from files.models import Folder
-from files.sharing import denials, read_by
+from files.sharing import denials
+from files.sharing.read_by.of_folder import of_folder
 from files.tree import placing
 from files.web.api import paths
 from files.web.api.answers import IDEMPOTENT, answers, once
@@ -191,7 +192,7 @@ def folder_read_by(
     if not folders_accounted_to(program_of(request)).filter(pk=folder.pk).exists():
         denied_folder(request, folder.pk, denials.NO_PERMISSION)
         raise Problem("may_not", "Who has read what is in a folder is for who manages it.")
-    page = read_by.of_folder(folder, asker=user_of(request), after=after, length=limit)
+    page = of_folder(folder, asker=user_of(request), after=after, length=limit)
     return FolderReadByOut(
         people=page.people,
         have_read=page.have_read,

@@ -22,7 +22,11 @@ from audit.models import AuditEvent
 from files.access.principals import Person, Program
 from files.access.rule import covered_by, folders_accounted_to
 from files.models import DownloadSession, FileRecord, Folder, Grant
-from files.sharing import effective_access, granting, read_by
+from files.sharing import effective_access, granting
+from files.sharing.read_by import table
+from files.sharing.read_by.answers import Readers
+from files.sharing.read_by.of_file import of_file as readers_of_file
+from files.sharing.read_by.of_folder import files_of, of_folder, person_in
 from files.tree import placing
 from tests.files.test_models import filed
 from tests.files.test_plans import plan_of
@@ -36,7 +40,7 @@ def reads(who: User, record: FileRecord, outcome: str = "complete", sent: int = 
     )
 
 
-def told(readers: read_by.Readers) -> list[tuple[str, str, int]]:
+def told(readers: Readers) -> list[tuple[str, str, int]]:
     return [
         (line.user.username, line.state.value, line.read.times if line.read else 0)
         for line in readers.lines
@@ -44,7 +48,7 @@ def told(readers: read_by.Readers) -> list[tuple[str, str, int]]:
 
 
 def of_file(record: FileRecord, asker: User, after: str = "", length: int = 10) -> Any:
-    return read_by.of_file(record, asker=asker, after=after, length=length)
+    return readers_of_file(record, asker=asker, after=after, length=length)
 
 
 def may_share(user: User) -> User:
@@ -98,7 +102,7 @@ def test_what_is_under_way_counts(alice: User, bob: User, record: FileRecord, gi
     folder = FileRecord.objects.get(pk=record.pk).folder
     assert folder is not None
     give(folder, bob)  # A root is nobody's to be given; the count goes by rows alone.
-    page = read_by.of_folder(folder, asker=alice, length=10)
+    page = of_folder(folder, asker=alice, length=10)
     assert [line.read.files if line.read else 0 for line in page.lines] == [0, 1]
     DownloadSession.objects.update(settled=True)
     assert told(of_file(record, alice))[1] == ("bob", "whole", 1)
@@ -160,7 +164,7 @@ def test_people_outside_are_told_by_their_links(alice: User, bob: User, record: 
     page = of_file(record, alice)
     assert [(one.link_id, one.read.times) for one in page.outside] == [(8, 1), (7, 2)]
     assert page.former == []
-    assert [row[:4] for row in rows(read_by.export(record, asker=alice))][2:] == [
+    assert [row[:4] for row in rows(table.export(record, asker=alice))][2:] == [
         ["link 8", "", "outside", "whole"],
         ["link 7", "", "outside", "whole"],
     ]
@@ -179,8 +183,8 @@ def test_members_of_a_group_are_named_to_who_may_share(
     page = of_file(record, alice)
     assert [line.user.username for line in page.lines] == ["alice", "bob", "tim"]
     assert page.unnamed == 1
-    assert "tina" not in "".join(read_by.export(record, asker=alice))
-    assert "tina" in "".join(read_by.export(record, asker=may_share(alice)))
+    assert "tina" not in "".join(table.export(record, asker=alice))
+    assert "tina" in "".join(table.export(record, asker=may_share(alice)))
 
 
 def test_pages_follow_one_another(alice: User, record: FileRecord, give: Give) -> None:
@@ -219,7 +223,7 @@ def case(alice: User, bob: User, give: Give) -> Folder:
 def test_of_a_folder_files_are_counted(alice: User, bob: User, case: Folder) -> None:
     files = list(covered_by(case).order_by("place"))
     assert len(files) == 3
-    page = read_by.of_folder(case, asker=alice, length=10)
+    page = of_folder(case, asker=alice, length=10)
     assert [(line.user.username, line.read) for line in page.lines] == [
         ("alice", None),
         ("bob", None),
@@ -228,21 +232,21 @@ def test_of_a_folder_files_are_counted(alice: User, bob: User, case: Folder) -> 
     reads(bob, files[0])
     reads(bob, files[2], "aborted", 2)
     reads(bob, filed(alice))  # Elsewhere.
-    page = read_by.of_folder(case, asker=alice, length=10)
+    page = of_folder(case, asker=alice, length=10)
     read = page.lines[1].read
     assert read is not None
     assert (page.files, read.files, read.times, page.have_read) == (3, 2, 3, 1)
-    person = read_by.person_in(case, bob.pk, asker=alice)
+    person = person_in(case, bob.pk, asker=alice)
     assert person == bob
     seen, after = [], ""
     while True:
-        shown = read_by.files_of(case, bob, after=after, length=1)
+        shown = files_of(case, bob, after=after, length=1)
         seen += [(line.record, line.read.times if line.read else 0) for line in shown.lines]
         if not (after := shown.next):
             break
     assert seen == [(files[1], 0), (files[2], 1), (files[0], 2)]
     for nonsense in ("x", "0.x", "1.9999999999999999999", "\0"):
-        assert read_by.files_of(case, bob, after=nonsense, length=1).person == bob
+        assert files_of(case, bob, after=nonsense, length=1).person == bob
 
 
 def test_of_a_folder_people_outside_are_told_by_their_links(alice: User, case: Folder) -> None:
@@ -250,12 +254,12 @@ def test_of_a_folder_people_outside_are_told_by_their_links(alice: User, case: F
     for number, record in ((7, files[0]), (7, files[0]), (7, files[1]), (8, files[0])):
         with context.active(context.Context(link_id=number)):
             audit.record(Event.FILE_DOWNLOADED, file_id=record.pk, outcome="complete", bytes=9)
-    page = read_by.of_folder(case, asker=alice, length=10)
+    page = of_folder(case, asker=alice, length=10)
     told = [(one.link_id, one.read.files, one.read.times) for one in page.outside]
     assert told == [(8, 1, 1), (7, 2, 3)]
     assert page.have_read == 0
-    assert read_by.of_folder(case, asker=alice, after="1.bob", length=10).outside == []
-    assert [row[:5] for row in rows(read_by.export(case, asker=alice))][-2:] == [
+    assert of_folder(case, asker=alice, after="1.bob", length=10).outside == []
+    assert [row[:5] for row in rows(table.export(case, asker=alice))][-2:] == [
         ["link 8", "", "outside", "1", "3"],
         ["link 7", "", "outside", "2", "3"],
     ]
@@ -266,10 +270,10 @@ def test_only_who_can_read_the_folder_and_may_be_named_has_a_list(
 ) -> None:
     give(case, team)
     tim = User.objects.get(username="tim")
-    assert read_by.person_in(case, mallory.pk, asker=alice) is None
-    assert read_by.person_in(case, 2**60, asker=alice) is None
-    assert read_by.person_in(case, tim.pk, asker=alice) is None
-    assert read_by.person_in(case, tim.pk, asker=may_share(alice)) == tim
+    assert person_in(case, mallory.pk, asker=alice) is None
+    assert person_in(case, 2**60, asker=alice) is None
+    assert person_in(case, tim.pk, asker=alice) is None
+    assert person_in(case, tim.pk, asker=may_share(alice)) == tim
 
 
 def test_the_rule_of_folders(alice: User, bob: User, case: Folder, give: Give) -> None:
@@ -294,8 +298,8 @@ def test_the_number_of_queries_is_fixed(
         found = []
         for call in (
             lambda: of_file(record, alice),
-            lambda: read_by.of_folder(case, asker=alice, length=10),
-            lambda: read_by.files_of(case, bob, length=10),
+            lambda: of_folder(case, asker=alice, length=10),
+            lambda: files_of(case, bob, length=10),
         ):
             with CaptureQueriesContext(connection) as captured:
                 call()
@@ -325,8 +329,8 @@ def test_the_number_of_queries_is_fixed(
 def test_reads_are_found_by_their_index(alice: User, case: Folder, record: FileRecord) -> None:
     with CaptureQueriesContext(connection) as captured:
         of_file(record, alice)
-        read_by.of_folder(case, asker=alice, length=10)
-        read_by.files_of(case, alice, length=10)
+        of_folder(case, asker=alice, length=10)
+        files_of(case, alice, length=10)
     steps = [step for step in plan_of(captured, "audit_auditevent") if "auditevent" in step.lower()]
     steps += [step for step in plan_of(captured, "audit_auditevent") if "audit_read_by" in step]
     assert any("audit_read_by" in step for step in steps)
@@ -346,12 +350,12 @@ def test_the_table_runs_no_formula(
     give(record, bob)
     User.objects.filter(pk=bob.pk).update(first_name="=1+1", last_name="x")
     reads(bob, record)
-    header, first, second = rows(read_by.export(record, asker=alice))
+    header, first, second = rows(table.export(record, asker=alice))
     assert header == ["username", "name", "can_read", "read", "first", "last", "times"]
     assert first == ["alice", "", "yes", "no", "", "", "0"]
     assert second[:4] == ["bob", "'=1+1 x", "yes", "whole"]
     assert second[6] == "1"
-    header, _alice, of_bob = rows(read_by.export(case, asker=alice))
+    header, _alice, of_bob = rows(table.export(case, asker=alice))
     assert header[3:5] == ["files_read", "files"]
     assert of_bob[3:5] == ["0", "3"]
     last, before = AuditEvent.objects.filter(event=Event.AUDIT_EXPORTED).order_by("-id")[:2]
@@ -363,5 +367,5 @@ def test_who_was_sent_it_once_is_in_the_table(
     alice: User, bob: User, record: FileRecord, give: Give
 ) -> None:
     reads(bob, record)
-    found = rows(read_by.export(record, asker=alice))
+    found = rows(table.export(record, asker=alice))
     assert found[2][:4] == ["bob", "", "no", "whole"]

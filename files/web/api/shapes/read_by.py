@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from ninja import Field, Schema
 
-from files.sharing import read_by
+from files.sharing.read_by.answers import Former, Line, Outside, Read
 
 
 class ReadOut(Schema):
@@ -34,7 +34,7 @@ class OutsideOut(Schema):
     times: int
 
 
-def outside_out(one: read_by.Outside) -> OutsideOut:
+def outside_out(one: Outside) -> OutsideOut:
     """One link by which people outside were sent a file."""
     read = one.read
     return OutsideOut(link=one.link_id, first=read.first, last=read.last, times=read.times)
@@ -91,12 +91,12 @@ class FolderReadByOut(Schema):
     next: str | None
 
 
-def folder_outside_out(one: read_by.Outside) -> FolderOutsideOut:
+def folder_outside_out(one: Outside) -> FolderOutsideOut:
     """The same of a folder."""
     return FolderOutsideOut(**outside_out(one).model_dump(), files_read=one.read.files)
 
 
-def read_out(line: read_by.Line) -> ReadOut:
+def read_out(line: Line) -> ReadOut:
     """Somebody who can read a file, and what they have read of it."""
     return ReadOut(
         username=line.user.username,
@@ -108,7 +108,7 @@ def read_out(line: read_by.Line) -> ReadOut:
     )
 
 
-def former_out(one: read_by.Former) -> ReadOut:
+def former_out(one: Former) -> ReadOut:
     """Somebody who has read it and no longer can."""
     return ReadOut(
         username=one.name,
@@ -120,7 +120,7 @@ def former_out(one: read_by.Former) -> ReadOut:
     )
 
 
-def folder_read_out(line: read_by.Line) -> FolderReadOut:
+def folder_read_out(line: Line) -> FolderReadOut:
     """Somebody who can read a folder, and how much of it they have read."""
     return FolderReadOut(
         username=line.user.username,
@@ -131,7 +131,7 @@ def folder_read_out(line: read_by.Line) -> FolderReadOut:
     )
 
 
-def _when(read: read_by.Read | None) -> dict[str, Any]:
+def _when(read: Read | None) -> dict[str, Any]:
     if read is None:
         return {"first": None, "last": None, "times": 0}
     return {"first": read.first, "last": read.last, "times": read.times}
