@@ -32,6 +32,9 @@ from files.web.outside import over
 PASS_LASTS: Final = timedelta(days=1)
 """From the last answer on: a large file may take long, and be gone on with."""
 
+UNKNOWN: Final = "again"
+"""In the address of who sent files without a pass, or with one that is over."""
+
 STAMP: Final = "sender"
 """A pass holds for as long as its request is open: nothing else ends it."""
 
@@ -129,7 +132,9 @@ def _known(request: HttpRequest, door: Door, asked: FileRequest) -> tuple[Sender
 def landing(request: HttpRequest, visit: Visit) -> HttpResponseBase:
     """What is asked for, by whom, until when; a name or a code lets one send."""
     if request.method != "POST":
-        return _page(request, visit)
+        lost = UNKNOWN in request.GET and visit.sender is None
+        again = gettext("Nothing was stored: say first who you are, then choose the files again.")
+        return _page(request, visit, problem=again if lost else "")
     if visit.sender is not None:
         return redirect("asked", token=visit.token)
     try:

@@ -34,7 +34,7 @@ from files.models import Sender
 from files.sharing import requests
 from files.vault import outside, storing
 from files.vault.destinations import Destination
-from files.web.outside.asked import Visit, at_the_door, visit_of
+from files.web.outside.asked import UNKNOWN, Visit, at_the_door, visit_of
 from files.web.transfers.bodies import declared_length
 from files.web.transfers.forms import (
     BadTime,
@@ -72,7 +72,7 @@ class SenderUploadHandler(VaultUploadHandler):
 def send(request: HttpRequest, visit: Visit) -> HttpResponseBase:
     """Several files in one form, streamed into the vault."""
     if visit.sender is None:
-        return redirect("asked", token=visit.token)
+        return redirect(f"{reverse('asked', args=[visit.token])}?{UNKNOWN}")
     if declared_length(request) > settings.MAX_UPLOAD_SIZE + FORM_OVERHEAD:
         return refused(request, visit, FileTooLarge(settings.MAX_UPLOAD_SIZE), status=413)
     if request.content_type != "multipart/form-data":

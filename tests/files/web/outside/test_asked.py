@@ -274,6 +274,19 @@ def test_a_code_goes_to_one_address_and_no_text_beside_it(alice: User, settings:
     assert not AuditEvent.objects.filter(event="sender_refused").exists()
 
 
+def test_who_sends_without_a_pass_is_told_that_nothing_was_stored(alice: User) -> None:
+    _request, token = ask(alice)
+    client = Client()
+    answer = form(client, token, ("a", b"1"))
+    assert answer.status_code == 302
+    assert "Nothing was stored" in client.get(answer["Location"]).content.decode()
+    assert "Nothing was stored" not in client.get(f"/r/{token}/").content.decode()
+    # Who is known by then is told nothing of it.
+    enter(token, client=client)
+    assert "Nothing was stored" not in client.get(answer["Location"]).content.decode()
+    assert not FileRecord.objects.exists()
+
+
 def test_a_name_that_is_cut_is_a_name_still(alice: User) -> None:
     _request, token = ask(alice)
     client = enter(token, name="x" * 79 + " yz")
