@@ -9,6 +9,8 @@ function that makes a queryset becomes a statement:
 
     shown(user=7, ids=[...])  # the rows
 
+    shown.update({"name": "…"}, user=7, ids=[...])  # changes them; how many there were
+
 It runs once for each database, for each number of values in a list (rounded up), and for each other
 argument, with stand-ins for the values. What is kept is text: values are never, nor is an answer.
 Each call asks the database, as ever.
@@ -21,7 +23,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -29,7 +31,7 @@ from types import SimpleNamespace
 from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.models import (
     BigIntegerField,
     DateTimeField,
@@ -39,6 +41,7 @@ from django.db.models import (
     UUIDField,
     Value,
 )
+from django.db.models.sql import UpdateQuery
 from django.utils import timezone
 
 NUMBER: Final = BigIntegerField()
@@ -114,6 +117,15 @@ class _Written:
     compiler: Any
     rows_of: Callable[[Any], Any]
     model: Any
+    locks: bool
+    """Whether it locks its rows, which only a transaction can."""
+
+
+@dataclass(frozen=True)
+class _NewValue:
+    """Where the new value of a field goes."""
+
+    name: str
 
 
 class Statement(Generic[Row]):
@@ -128,8 +140,35 @@ class Statement(Generic[Row]):
         self.__doc__ = write.__doc__
 
     def __call__(self, **asked: Any) -> list[Row]:
-        """The rows. Raises NotConstant the first time, where the function cannot be kept."""
+        """The rows. Raises NotConstant the first time, where the function cannot be kept.
+
+        Raises TransactionManagementError where it locks them and there is no transaction.
+        """
         connection = connections[DEFAULT_DB_ALIAS]
+        written, ready = self._ready(connection, asked, {})
+        if written.locks and not connection.in_atomic_block:
+            raise transaction.TransactionManagementError("to lock rows takes a transaction")
+        return list(written.rows_of(_asked(written, ready)))
+
+    def update(self, changes: Mapping[str, Any], **asked: Any) -> int:
+        """Change these fields of the rows, as `QuerySet.update` does; how many rows there were.
+
+        The statement is written once for each set of fields. Values that the database makes
+        (`Now()`, `F`) are not for this. Raises NotConstant.
+        """
+        connection = connections[DEFAULT_DB_ALIAS]
+        written, ready = self._ready(connection, asked, changes)
+        with (
+            transaction.mark_for_rollback_on_error(DEFAULT_DB_ALIAS),
+            connection.cursor() as cursor,
+        ):
+            cursor.execute(written.sql, ready)
+            return int(cursor.rowcount)
+
+    def _ready(
+        self, connection: Any, asked: dict[str, Any], changes: Mapping[str, Any]
+    ) -> tuple[_Written, tuple[Any, ...]]:
+        """What was written for such a question, and the values of this one."""
         lists = {
             name: _filled_up(asked[name]) for name, one in self._given.items() if _is_many(one)
         }
@@ -138,13 +177,18 @@ class Statement(Generic[Row]):
             for name in sorted(asked)
             if name in lists or name not in self._given
         )
-        key = (connection.vendor, *shape)
+        key = (connection.vendor, tuple(changes), *shape)
         written = self._written.get(key)
         if written is None:
-            written = self._written[key] = self._write_down({**asked, **lists}, connection)
+            asked_now = {**asked, **lists}
+            written = self._written[key] = self._write_down(asked_now, changes, connection)
         values = {**asked, **lists, _NOW: timezone.now()}
-        ready = tuple(self._value(one, values, connection) for one in written.parameters)
-        return list(written.rows_of(_asked(written, ready)))
+        return written, tuple(
+            _new_value(written.model, one.name, changes, connection)
+            if isinstance(one, _NewValue)
+            else self._value(one, values, connection)
+            for one in written.parameters
+        )
 
     def first(self, **asked: Any) -> Row | None:
         """The first row, if there is any; the function says how many are read."""
@@ -160,7 +204,9 @@ class Statement(Generic[Row]):
             return kind.of.get_db_prep_value(values[one.name][one.number], connection)
         return kind.get_db_prep_value(values[one.name], connection)
 
-    def _write_down(self, asked: dict[str, Any], connection: Any) -> _Written:
+    def _write_down(
+        self, asked: dict[str, Any], changes: Mapping[str, Any], connection: Any
+    ) -> _Written:
         stand_ins: dict[str, Any] = {}
         for name, kind in self._given.items():
             if isinstance(kind, Many):
@@ -173,7 +219,14 @@ class Statement(Generic[Row]):
         token = _writing.set(True)
         try:
             queryset: Any = self._write(**{**asked, **stand_ins})
-            compiler = queryset.query.get_compiler(connection=connection)
+            query = queryset.query
+            if changes:
+                query = query.chain(UpdateQuery)
+                query.add_update_values(
+                    {name: _Given(_NewValue(name), output_field=TEXT) for name in changes}
+                )
+                query.clear_select_clause()
+            compiler = query.get_compiler(connection=connection)
             sql, parameters = compiler.as_sql()
         finally:
             _writing.reset(token)
@@ -184,7 +237,22 @@ class Statement(Generic[Row]):
                 raise NotConstant(f"{self._write.__qualname__}: {type(one).__name__}")
         # Not the connection of whoever came first.
         compiler.connection = None
-        return _Written(sql, tuple(parameters), compiler, queryset._iterable_class, queryset.model)
+        return _Written(
+            sql,
+            tuple(parameters),
+            compiler,
+            queryset._iterable_class,
+            queryset.model,
+            query.select_for_update,
+        )
+
+
+def _new_value(model: Any, name: str, changes: Mapping[str, Any], connection: Any) -> Any:
+    field = model._meta.get_field(name)
+    value = field.get_db_prep_save(changes[name], connection)
+    if hasattr(value, "as_sql"):
+        raise NotConstant(f"{model._meta.label}.{name}: {type(value).__name__}")
+    return value
 
 
 def _is_many(one: object) -> bool:

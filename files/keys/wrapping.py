@@ -14,7 +14,7 @@ from files.errors import KeyRetired, KeysMissing
 from files.keys.master_keys import keyring
 from files.keys.wrapping_history import with_past
 from files.models import MasterKey, StoredObject
-from runtime.statements import TEXT, statement
+from runtime.statements import NUMBER, TEXT, statement
 
 
 def needing_keys() -> QuerySet[StoredObject]:
@@ -70,9 +70,11 @@ def remember_wrapping(row: StoredObject, new_key_id: str) -> None:
 
     For the transaction that changes the key: the row is locked until its end.
     """
-    changing = StoredObject.objects.filter(pk=row.pk).exclude(master_key_id=new_key_id)
-    now = changing.select_for_update(no_key=True).values_list(
-        "past_master_key_ids", "master_key_id"
-    )
-    for past, old in now:
-        changing.update(past_master_key_ids=with_past(past, old))
+    for past, old in _wrapped_by_another(row=row.pk, key=new_key_id):
+        StoredObject.objects.filter(pk=row.pk).update(past_master_key_ids=with_past(past, old))
+
+
+@statement(row=NUMBER, key=TEXT)
+def _wrapped_by_another(row: Any, key: Any) -> QuerySet[Any, tuple[str, str]]:
+    others = StoredObject.objects.order_by().filter(pk=row).exclude(master_key_id=key)
+    return others.select_for_update(no_key=True).values_list("past_master_key_ids", "master_key_id")

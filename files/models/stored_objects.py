@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy
 from files.crypto.keyring import Custody as KeyCustody
 from files.crypto.keyring import WrappedKey
 from files.crypto.stream import Context
+from runtime.statements import NUMBER, TEXT, statement
 
 
 class Custody(models.TextChoices):
@@ -188,9 +189,13 @@ class StoredObject(models.Model):
 
         Whether it was: what another process has done meanwhile stays.
         """
-        writing = StoredObject.objects.filter(pk=self.pk, state=self.State.WRITING, lease=under)
-        if not writing.update(**fields):
+        if not _writing.update(fields, pk=self.pk, lease=under):
             return False
         for name, value in fields.items():
             setattr(self, name, value)
         return True
+
+
+@statement(pk=NUMBER, lease=TEXT)
+def _writing(pk: Any, lease: Any) -> models.QuerySet[StoredObject]:
+    return StoredObject.objects.filter(pk=pk, state=StoredObject.State.WRITING, lease=lease)

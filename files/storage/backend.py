@@ -145,6 +145,9 @@ class EncryptedS3Storage(S3Storage):
             retries={"mode": "standard", "total_max_attempts": self.max_attempts},
             max_pool_connections=64,
             tcp_keepalive=True,
+            # botocore's own has the versions of Python and of the system in it, and is written
+            # anew twice for each request.
+            user_agent="Securestore",
             # Newer botocore adds checksum trailers that S3-compatible stores refuse.
             request_checksum_calculation=checksums,
             response_checksum_validation=checksums,

@@ -18,7 +18,8 @@ from files.errors import IntoItself, NameTaken, NoSuchFolder, TooDeep
 from files.models import Ancestry, Entry, FileRecord, Folder, Item
 from files.models.folders import DEEPEST
 from files.records.names import entry_key, fold_name, numbered, plain_name
-from runtime.statements import ID, TEXT, statement
+from runtime.inserting import insert_unless_taken
+from runtime.statements import ID, NUMBERS, TEXT, statement
 
 TRIED_AT_ONCE = 200
 """Numbered names that are looked for in one query."""
@@ -41,14 +42,19 @@ def root_of(owner: User) -> Folder:
 def lock_tree(*owners: User) -> list[Folder]:
     """Lock the roots of these owners until the transaction ends, always in the same order."""
     wanted = {owner.pk: owner for owner in owners}
-    roots = Folder.objects.filter(parent=None, owner__in=list(wanted)).order_by("pk")
-    locked = list(roots.select_for_update(no_key=True))
+    locked = _locked_roots(owners=list(wanted))
     if len(locked) < len(wanted):
         # Somebody has had nothing so far. All are locked again, so that their order holds.
         for owner in wanted.values():
             root_of(owner)
-        locked = list(roots.all().select_for_update(no_key=True))
+        locked = _locked_roots(owners=list(wanted))
     return locked
+
+
+@statement(owners=NUMBERS)
+def _locked_roots(owners: Any) -> QuerySet[Folder]:
+    roots = Folder.objects.filter(parent=None, owner__pk__in=owners).order_by("pk")
+    return roots.select_for_update(no_key=True)
 
 
 def lock_folder(folder: Folder, *locked: User) -> Folder:
@@ -167,17 +173,13 @@ def enter_all(files: Sequence[FileRecord], parent: Folder) -> None:
     )
 
 
-def enter(item: Item, parent: Folder) -> Entry:
-    """Give an item its entry in the folder, under its name. Raises NameTaken."""
+def enter(item: Item, parent: Folder) -> None:
+    """Give an item its entry in the folder, under its name. Raises NameTaken, IntegrityError."""
     entry = Entry(parent=parent, key=entry_key(item.name), **{item.kind: item})
-    try:
-        with transaction.atomic():
-            entry.save(force_insert=True)
-    except IntegrityError as error:
+    if not insert_unless_taken(entry):
         if not Entry.objects.filter(parent=parent, key=entry.key).exists():
-            raise
-        raise NameTaken(item.name) from error
-    return entry
+            raise IntegrityError(f"{item.kind} {item.pk} can have no entry in {parent.pk}")
+        raise NameTaken(item.name)
 
 
 def leave(item: Item) -> None:

@@ -22,14 +22,14 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import transaction
-from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum, When
+from django.db.models import Case, Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum, When
 from django.db.models.functions import Coalesce, Greatest
 
 from accounts.models import User
 from files.errors import AccountClosed, FileTooLarge, QuotaExceeded, TooManyUploads, UploadLost
 from files.models import Ancestry, FileRecord, StoredObject, Usage
 from runtime import clock
-from runtime.statements import NUMBER, statement
+from runtime.statements import MOMENT, NUMBER, NUMBERS, statement
 
 STEP = 8 * 1024 * 1024
 """Bytes that an upload reserves ahead, at most."""
@@ -45,9 +45,13 @@ STILL = timedelta(hours=1)
 
 def standing_still(since: timedelta, *, now: datetime | None = None) -> Q:
     """Rows of resumable uploads without a byte that nothing was heard of for so long."""
+    return _without_a_byte((now or clock.now()) - since)
+
+
+def _without_a_byte(before: Any) -> Q:
     # Nobody loses anything with them: the client begins anew.
     return Q(
-        state_changed_at__lte=(now or clock.now()) - since,
+        state_changed_at__lte=before,
         offset=0,
         session__isnull=False,
         session__completed_at=None,
@@ -71,6 +75,37 @@ def require_active(owner: User) -> None:
 def _active(person: Any) -> QuerySet[Any, int]:
     people = User.objects.order_by().filter(pk=person, is_active=True)
     return people.values_list("pk", flat=True)[:1]
+
+
+@statement(people=NUMBERS)
+def _locked(people: Any) -> QuerySet[Any, int]:
+    locked = User.objects.select_for_update(no_key=True).filter(pk__in=people)
+    return locked.order_by("pk").values_list("pk", flat=True)
+
+
+def _unfinished(over: Any, still: Any) -> QuerySet[StoredObject]:
+    """Uploads that are not complete, and that may still be.
+
+    Over are those that nothing was heard of since `over` or, without a byte, since `still`.
+    """
+    gone = Q(state_changed_at__lte=over) | _without_a_byte(still)
+    writing = StoredObject.objects.filter(state=StoredObject.State.WRITING)
+    return writing.filter(reencrypts=False).exclude(gone)
+
+
+@statement(creator=NUMBER, over=MOMENT, still=MOMENT)
+def _number_of(creator: Any, over: Any, still: Any) -> QuerySet[Any, int]:
+    mine = _unfinished(over, still).order_by().filter(creator=creator)
+    return mine.values("creator").annotate(n=Count("pk")).values_list("n", flat=True)
+
+
+def _bounds() -> dict[str, datetime]:
+    """Until when nothing was heard of what is over by now."""
+    now = clock.now()
+    return {
+        "over": now - settings.UPLOAD_EXPIRY,
+        "still": now - settings.EMPTY_UPLOAD_EXPIRY,
+    }
 
 
 class Allowance:
@@ -116,14 +151,14 @@ class Allowance:
     def _check_number(self, more: int = 1) -> None:
         """Raise TooManyUploads when so many more would be too many."""
         limit: int = settings.MAX_UNFINISHED_UPLOADS
-        if self._unfinished().filter(creator=self._uploader).count() + more > limit:
+        unfinished = _number_of.first(creator=self._uploader.pk, **_bounds()) or 0
+        if unfinished + more > limit:
             raise TooManyUploads(limit)
 
-    def _unfinished(self) -> QuerySet[StoredObject]:
-        """Uploads that are not complete, and that may still be."""
-        over = Q(state_changed_at__lte=clock.now() - settings.UPLOAD_EXPIRY)
-        over |= standing_still(settings.EMPTY_UPLOAD_EXPIRY)
-        return self._writing().filter(reencrypts=False).exclude(over)
+    @staticmethod
+    def _unfinished() -> QuerySet[StoredObject]:
+        """Everybody's uploads that are not complete, and that may still be."""
+        return _unfinished(**_bounds())
 
     def admit_complete(self, size: int, row: StoredObject | None = None) -> None:
         """Let what is complete come to another owner: an upload, or what is moved.
@@ -169,8 +204,7 @@ class Allowance:
 
     def _lock(self, people: set[int]) -> None:
         """Lock these people's rows until the transaction ends, always in the same order."""
-        locked = get_user_model().objects.select_for_update(no_key=True).filter(pk__in=people)
-        list(locked.order_by("pk").values_list("pk", flat=True))
+        _locked(people=sorted(people))
 
     @staticmethod
     def _writing() -> QuerySet[StoredObject]:

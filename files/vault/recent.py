@@ -13,6 +13,7 @@ from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from files.models import RecentFile
+from runtime.inserting import insert_or_change
 
 log = logging.getLogger(__name__)
 Way = RecentFile.Way
@@ -24,8 +25,12 @@ def note(user_id: int, file_ids: Iterable[UUID], way: RecentFile.Way) -> None:
     One statement; in the caller's transaction, where there is one.
     """
     now = timezone.now()
+    rows = [RecentFile(user_id=user_id, file_id=file_id, way=way, at=now) for file_id in file_ids]
+    if len(rows) == 1:
+        insert_or_change(rows[0], unique=("user", "file"), change=("way", "at"))
+        return
     RecentFile.objects.bulk_create(
-        [RecentFile(user_id=user_id, file_id=file_id, way=way, at=now) for file_id in file_ids],
+        rows,
         update_conflicts=True,
         unique_fields=["user", "file"],
         update_fields=["way", "at"],

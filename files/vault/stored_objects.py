@@ -30,6 +30,7 @@ from files.storage import EncryptedS3Storage, ObjectKey, ObjectMissing, SealedOb
 from files.storage.backend import random_object_name
 from runtime import clock
 from runtime.connections import release
+from runtime.inserting import insert
 
 State = StoredObject.State
 
@@ -75,7 +76,7 @@ def begin_object(
         custody=in_custody,
         lease=lease,
     )
-    row.save(force_insert=True)
+    insert(row)
     return row
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 from django.db.models import QuerySet
+from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import User
+from files.models import StoredObject
 from runtime.statements import NUMBER, NUMBERS, TEXT, NotConstant, now, statement
 
 pytestmark = pytest.mark.django_db
@@ -85,3 +88,88 @@ def test_a_moment_or_an_id_that_would_be_kept_is_refused() -> None:
         frozen(name="alice")
     with pytest.raises(NotConstant):
         of_one_file(number=1)
+
+
+# --- Changes ----------------------------------------------------------------------------------
+
+
+@statement(number=NUMBER)
+def numbered_once(number: Any) -> QuerySet[User]:
+    return User.objects.filter(pk=number, is_active=True)
+
+
+@pytest.mark.parametrize("name", ["Alice", "", "'; DROP TABLE accounts_user; --%s%%"])
+def test_fields_are_changed_of_the_rows_alone(alice: User, bob: User, name: str) -> None:
+    assert numbered_once.update({"first_name": name}, number=alice.pk) == 1
+    assert numbered_once.update({"first_name": "other"}, number=bob.pk + 1000) == 0
+    alice.refresh_from_db()
+    bob.refresh_from_db()
+    assert (alice.first_name, bob.first_name) == (name, "")
+
+
+def test_other_fields_are_another_statement(alice: User) -> None:
+    moment = timezone.now()
+    numbered_once.update({"first_name": "A", "last_name": "B"}, number=alice.pk)
+    numbered_once.update({"last_name": "C", "first_name": "D"}, number=alice.pk)
+    numbered_once.update({"last_login": moment}, number=alice.pk)
+    alice.refresh_from_db()
+    assert (alice.first_name, alice.last_name, alice.last_login) == ("D", "C", moment)
+    numbered_once.update({"last_login": None}, number=alice.pk)
+    alice.refresh_from_db()
+    assert alice.last_login is None
+
+
+def test_values_of_every_kind_arrive(alice: User) -> None:
+    """Also after the first time, when nothing was there of which the statement was written."""
+    row = StoredObject.objects.create(
+        file_id=uuid.uuid4(),
+        object_name="name",
+        creator=alice,
+        stream_created_at=1,
+        wrapped_key=b"",
+    )
+    each: list[dict[str, Any]] = [
+        {"etags": [], "carry": b"", "chain": None, "sealed": False, "offset": 0},
+        {"etags": ['a"%s'], "carry": b"\x00%s", "chain": b"c", "sealed": False, "offset": 2**40},
+        {"etags": [{"a": None}], "carry": b"\xff", "chain": None, "sealed": False, "offset": 1},
+    ]
+    for fields in each:
+        assert row.change("", **fields)
+        there = StoredObject.objects.get(pk=row.pk)
+        for name, value in fields.items():
+            found = getattr(there, name)
+            assert (bytes(found) if isinstance(found, memoryview) else found) == value
+
+
+def test_a_value_that_the_database_makes_is_refused(alice: User) -> None:
+    for _ in range(2):
+        with pytest.raises(NotConstant):
+            numbered_once.update({"last_login": Now()}, number=alice.pk)
+        numbered_once.update({"last_login": timezone.now()}, number=alice.pk)
+
+
+def test_what_a_database_refuses_spoils_the_transaction(alice: User, bob: User) -> None:
+    with transaction.atomic():
+        with pytest.raises(IntegrityError):
+            numbered_once.update({"username": "bob"}, number=alice.pk)
+        assert transaction.get_rollback()
+        transaction.set_rollback(True)
+
+
+# --- Locks ------------------------------------------------------------------------------------
+
+
+@statement(number=NUMBER)
+def locked(number: Any) -> QuerySet[User]:
+    return User.objects.select_for_update().filter(pk=number)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_rows_are_locked_in_a_transaction_alone(alice: User) -> None:
+    """Django says so when it writes the query, and that is once."""
+    with transaction.atomic(), CaptureQueriesContext(connection) as queries:
+        assert locked(number=alice.pk) == [alice]
+    sql = queries.captured_queries[-1]["sql"]
+    assert ("FOR UPDATE" in sql) is connection.features.has_select_for_update
+    with pytest.raises(transaction.TransactionManagementError):
+        locked(number=alice.pk)

@@ -103,6 +103,22 @@ def test_a_path_means_one_thing(alice: User, other: str) -> None:
         )
 
 
+def test_a_name_is_given_once_and_a_file_has_one(alice: User) -> None:
+    """What was done before in the same transaction stays."""
+    root = placing.root_of(alice)
+    first, second = filed(alice, name="a", folder=root), filed(alice, name="A", folder=root)
+    elsewhere = placing.add_folder(root, "elsewhere", added_by=alice)
+    with transaction.atomic():
+        placing.enter(first, root)
+        with pytest.raises(NameTaken):
+            placing.enter(second, root)
+        with pytest.raises(IntegrityError):
+            placing.enter(first, elsewhere)
+    assert list(Entry.objects.filter(file__isnull=False).values_list("parent", "file")) == [
+        (root.pk, first.pk)
+    ]
+
+
 def test_an_entry_is_of_one_thing(alice: User) -> None:
     root = placing.root_of(alice)
     for fields in ({}, {"file": filed(alice), "folder": root}):
