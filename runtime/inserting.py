@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
-from django.db.models import Field, Model
+from django.db.models import Field, ForeignKey, Model
 from django.db.models.constants import OnConflict
 from django.db.models.signals import post_save, pre_save
 from django.db.models.sql import InsertQuery
@@ -25,7 +25,7 @@ class NotPlain(Exception):
 class _Written:
     sql: str
     fields: tuple[Field[Any, Any], ...]
-    related: tuple[Field[Any, Any], ...]
+    related: tuple[ForeignKey[Any, Any], ...]
     """Those that refer to another row."""
     returns: bool
     """Whether the database says what number the row got."""
@@ -95,7 +95,7 @@ def _insert(
     return count
 
 
-def _tell_number(row: Model, field: Field[Any, Any]) -> None:
+def _tell_number(row: Model, field: ForeignKey[Any, Any]) -> None:
     other = getattr(row, field.name)
     if other is None:
         return
@@ -131,5 +131,5 @@ def _write(
     [(sql, parameters)] = compiler.as_sql()
     if len(parameters) != len(fields):
         raise NotPlain(meta.label)
-    related = tuple(field for field in fields if field.is_relation)
+    related = tuple(field for field in fields if isinstance(field, ForeignKey))
     return _Written(sql, fields, related, returns)

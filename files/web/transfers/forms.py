@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 from urllib.parse import unquote
 
 from django.conf import settings
@@ -22,11 +22,13 @@ from django.utils.translation import gettext
 
 from accounts.models import User
 from files.access.principals import Person
+from files.crypto.stream import FRAME_PAYLOAD
 from files.errors import FileTooLarge, MayNotAdd, NameTaken, TooManyUploads, VaultError
 from files.records.names import BadName
 from files.vault.destinations import Destination
 from files.vault.storing import Upload
 from files.web.transfers import bodies
+from files.web.transfers.boundaries import Pieces
 from files.web.transfers.destinations import BadDestination, destination
 from files.web.transfers.moments import parse_moment
 from runtime.slowness import TooSlow
@@ -119,9 +121,15 @@ class CountedBody:
     def __init__(self, body: IO[bytes] | HttpRequest) -> None:
         self._body = body
         self.received = 0
+        self.at_most: int | None = None
+        """Bytes that the next reading brings, at most: a piece that ends with a frame is not
+        copied on its way."""
 
     def read(self, size: int = -1) -> bytes:
-        """As the body's own."""
+        """As the body's own, or less."""
+        if self.at_most is not None:
+            size = self.at_most if size < 0 else min(size, self.at_most)
+            self.at_most = None
         data = self._body.read(size)
         self.received += len(data)
         return data
@@ -178,6 +186,8 @@ def _text(value: str | bytes) -> str:
 # Django has no hook for it, and the rule holds for every form: one who reads others' parts would
 # not know that it was left out.
 multipartparser.Parser = PlainParts  # type: ignore[misc]
+# Nor for this: what it finds is the same.
+multipartparser.BoundaryIter = Pieces  # type: ignore[misc]
 
 
 class RawNames(MultiPartParser):
@@ -220,7 +230,7 @@ class VaultUploadHandler(FileUploadHandler):
     they go is said by the fields `folder` and `conflict`, before the files or after them.
     """
 
-    chunk_size = 256 * 1024
+    chunk_size = FRAME_PAYLOAD
 
     def __init__(self, request: HttpRequest, owner: User) -> None:
         super().__init__(request)
@@ -228,6 +238,7 @@ class VaultUploadHandler(FileUploadHandler):
         self._uploads: list[Upload] = []
         self._current: Upload | None = None
         self._parser: RawNames | None = None
+        self._body: CountedBody | None = None
         self._parsing = False
         self._body_length = 0
         self._stopped = False
@@ -252,9 +263,9 @@ class VaultUploadHandler(FileUploadHandler):
             return None
         self._parsing = True
         self._body_length = content_length
-        body: Any = CountedBody(input_data)
+        self._body = body = CountedBody(input_data)
         try:
-            self._parser = RawNames(META, body, [self], encoding)
+            self._parser = RawNames(META, cast("Any", body), [self], encoding)
             result = self._parser.parse()
         except TooManyFilesSent:
             raise TooManyFiles(None) from None
@@ -333,6 +344,8 @@ class VaultUploadHandler(FileUploadHandler):
             self._stopped = True
             # The rest of the body is not read: the answer is the same whatever it holds.
             raise StopUpload(connection_reset=True) from None
+        if self._body is not None:
+            self._body.at_most = FRAME_PAYLOAD - self._current.size % FRAME_PAYLOAD
 
     def file_complete(self, file_size: int) -> UploadedFile[Any] | None:
         upload, self._current = self._current, None

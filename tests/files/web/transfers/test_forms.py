@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accounts.models import User
+from files.crypto.stream import FRAME_PAYLOAD
 from files.models import Entry, FileRecord
 from files.vault import opening, storing
 from files.web.transfers.forms import BodyTooShort, CountedBody, ReceivedFile, VaultUploadHandler
@@ -114,3 +115,32 @@ def test_a_body_is_counted_as_it_is_read() -> None:
     counted = CountedBody(io.BytesIO(b"12345"))
     assert (counted.read(2), counted.received) == (b"12", 2)
     assert (counted.read(), counted.read(), counted.received) == (b"345", b"", 5)
+
+
+def test_a_body_brings_no_more_than_was_said_once() -> None:
+    counted = CountedBody(io.BytesIO(b"1234567"))
+    counted.at_most = 3
+    assert (counted.read(5), counted.read(1)) == (b"123", b"4")
+    counted.at_most = 2
+    assert (counted.read(), counted.read(), counted.received) == (b"56", b"7", 7)
+
+
+def test_pieces_of_a_large_file_end_with_its_frames(
+    s3: S3Client, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All but the first, which comes with what is before the file: none is copied to a frame."""
+    taken: list[int] = []
+    write = storing.Upload.write
+
+    def noted(self: storing.Upload, data: bytes) -> None:
+        taken.append(len(data))
+        write(self, data)
+
+    monkeypatch.setattr(storing.Upload, "write", noted)
+    content = b"1" * (5 * FRAME_PAYLOAD + 7)
+    handler, _ = received(alice, body(file("a", content)))
+    handler.abort()
+    ends = [sum(taken[:number]) for number in range(1, len(taken) + 1)]
+    assert ends[-1] == len(content)
+    assert [end % FRAME_PAYLOAD for end in ends[1:-2]] == [0] * len(ends[1:-2])
+    assert taken.count(FRAME_PAYLOAD) == 4
