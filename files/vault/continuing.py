@@ -46,12 +46,18 @@ from files.vault.upload_leases import acquire
 from files.vault.upload_state import chain_in, progress_of, safe_chain, unwrapped
 from runtime import clock
 from runtime.connections import release
+from runtime.statements import ID, statement
 
 log = logging.getLogger(__name__)
 State = StoredObject.State
 
 BEAT = 10.0
 """Seconds between two signs of life of a writer that receives bytes."""
+
+
+@statement(session=ID)
+def _session(session: Any) -> QuerySet[UploadSession]:
+    return UploadSession.objects.filter(pk=session)
 
 
 def _destination_of(session: UploadSession) -> Destination:
@@ -237,7 +243,9 @@ class Continuation:
                 session.object = record.current
                 transaction.on_commit(partial(removing.purge, self._row), robust=True)
             session.completed_at = timezone.now()
-            session.save(update_fields=["object", "completed_at"])
+            complete = {"object": session.object_id, "completed_at": session.completed_at}
+            if not _session.update(complete, session=session.pk):
+                raise UploadLost
         return record
 
     def _discard_tails(self) -> None:

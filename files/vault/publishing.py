@@ -22,6 +22,7 @@ from files.tree import placing
 from files.vault import destinations, outside, recent, stored_objects, versions
 from files.vault.destinations import ROOT, Destination
 from files.vault.quota import require_active
+from runtime.inserting import insert
 
 
 def publish_object(
@@ -103,7 +104,7 @@ def create_record(
         modified_at=modified_at,
         meant=meant,
     )
-    record.save(force_insert=True)
+    insert(record)
     placing.enter(record, place.folder)
     tell_uploaded(record, row, uploader, place, meant)
     return record

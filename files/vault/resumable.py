@@ -19,6 +19,7 @@ from files.models import Custody, StoredObject, UploadSession
 from files.records.names import clean_content_type, clean_name
 from files.vault import destinations, outside, removing, stored_objects
 from files.vault.destinations import ROOT, Destination
+from runtime.inserting import insert
 from runtime.leases import new_lease
 
 State = StoredObject.State
@@ -55,7 +56,7 @@ def create(
             lease=new_lease() if leased else "",
             sender=destination.sender,
         )
-        return UploadSession.objects.create(
+        session = UploadSession(
             object=row,
             owner=owner,
             sender=destination.sender,
@@ -68,6 +69,8 @@ def create(
             custody=in_custody,
             modified_at=modified_at,
         )
+        insert(session)
+    return session
 
 
 def terminate(session: UploadSession) -> None:
