@@ -23,6 +23,7 @@ from benchmarks import (
     requests,
     rewrap,
     scale,
+    small,
     tool,
     transfers,
 )
@@ -35,6 +36,7 @@ SUITES: dict[str, Callable[[int, int], Iterator[Figure]]] = {
     "tool": tool.figures,
     "transfers": transfers.figures,
     "command": command.figures,
+    "small": small.figures,
     "requests": requests.figures,
     "growth": growth.figures,
     "bounds": bounds.figures,

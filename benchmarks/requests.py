@@ -1,5 +1,5 @@
 """What is asked of a running site besides one large transfer: the end of a large file, many
-downloads at once, many small files, and the verification of all that is stored.
+downloads at once, and the verification of all that is stored.
 
 The peers speak to the same store without us: no permission, no key, no record, no audit.
 """
@@ -10,8 +10,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 
+from benchmarks import small
 from benchmarks.measure import MIB, Figure, Peer, against, by_turns, rates, seconds
 from benchmarks.site import ROOT
 from benchmarks.transfers import Bench, bench, drain
@@ -23,9 +23,8 @@ ASKED = 50
 """Requests for the end of the large file in each round: one alone would measure a timer."""
 
 AT_ONCE, SHARED = 16, 256 * MIB
-SMALL, COUNT = 4096, 500
 VERIFIED = 8
-"""Files of `SHARED` bytes that are verified, beside `COUNT` small ones."""
+"""Files of `SHARED` bytes that are verified, beside the small ones of `small`."""
 
 
 def figures(size: int, runs: int) -> Iterator[Figure]:
@@ -35,11 +34,10 @@ def figures(size: int, runs: int) -> Iterator[Figure]:
         large = ready.visitor.upload_form("large", LARGE, body_of(LARGE))
         yield from _ranges(ready, large, runs)
         yield from _at_once(ready, runs)
-        yield from _small(ready, runs)
     with bench(0) as ready:
         for number in range(VERIFIED):
             ready.visitor.upload_form(f"of size {number}", SHARED, body_of(SHARED))
-        _upload_small(ready)
+        small.upload(ready.visitor)
         yield from _verification(ready, runs)
 
 
@@ -93,28 +91,6 @@ def _at_once(ready: Bench, runs: int) -> Iterator[Figure]:
     fair = {"slowest": slowest[1:], "mean": mean[1:]}
     peers = {"mean": Peer("the mean of them", 0.5)}
     yield from against("The slowest of the 16", "MiB/s", fair, ours="slowest", peers=peers)
-
-
-def _upload_small(ready: Bench) -> None:
-    content = os.urandom(SMALL)
-    with ready.visitor.keep_alive():
-        for number in range(COUNT):
-            ready.visitor.upload_at_once(f"small {number}", content)
-
-
-def _small(ready: Bench, runs: int) -> Iterator[Figure]:
-    content = os.urandom(SMALL)
-
-    def put() -> None:
-        for _ in range(COUNT):
-            key = f"peer/{os.urandom(8).hex()}"
-            ready.store.put_object(Bucket=ready.bucket, Key=key, Body=content)
-
-    measured = rates(
-        COUNT, by_turns({"ours": partial(_upload_small, ready), "put": put}, runs=runs)
-    )
-    peers = {"put": Peer("put_object to the store", 0.4)}
-    yield from against("Small files uploaded", "files/s", measured, ours="ours", peers=peers)
 
 
 def _verification(ready: Bench, runs: int) -> Iterator[Figure]:
