@@ -42,7 +42,7 @@ def root_of(owner: User) -> Folder:
 def lock_tree(*owners: User) -> list[Folder]:
     """Lock the roots of these owners until the transaction ends, always in the same order."""
     wanted = {owner.pk: owner for owner in owners}
-    locked = _locked_roots(owners=list(wanted))
+    locked = _locked_roots(owners=list(wanted)) if wanted else []
     if len(locked) < len(wanted):
         # Somebody has had nothing so far. All are locked again, so that their order holds.
         for owner in wanted.values():

@@ -103,6 +103,11 @@ def test_a_path_means_one_thing(alice: User, other: str) -> None:
         )
 
 
+def test_of_nobody_there_is_no_tree_to_lock(alice: User) -> None:
+    placing.root_of(alice)
+    assert placing.lock_tree() == []
+
+
 def test_a_name_is_given_once_and_a_file_has_one(alice: User) -> None:
     """What was done before in the same transaction stays."""
     root = placing.root_of(alice)
