@@ -377,6 +377,7 @@ MODULES: dict[str, str] = {
     "files.web.versions": PAGES,
     "files.web.transfers.archive": PAGES,
     "files.web.transfers.bodies": PAGES,
+    "files.web.transfers.boundaries": PAGES,
     "files.web.transfers.byteranges": PAGES,
     "files.web.transfers.downloads": PAGES,
     "files.web.transfers.forms": PAGES,
