@@ -31,6 +31,7 @@ from django.db.models import (
     When,
 )
 from django.db.models.functions import Coalesce
+from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -164,7 +165,8 @@ def _in_the_way(
     largest: int = settings.REQUEST_MAX_QUOTA
     if terms.most_bytes is not None and not 0 < terms.most_bytes <= largest:
         problems.append(
-            _("A request takes between 1 and %(most)d bytes in all.") % {"most": largest}
+            _("A request takes %(most)s in all, at most: ask for less.")
+            % {"most": filesizeformat(largest)}
         )
     return problems + _wrong_addresses(terms)
 

@@ -50,6 +50,9 @@ def test_only_who_manages_and_may_ask_makes_one(
         {"title": ""},
     ):
         assert client.post(address, {**TYPED, **wrong}).status_code == 400
+    page = client.post(address, {**TYPED, "megabytes": "1000000000"}).content.decode()
+    # In the sizes that pages show, and not in bytes.
+    assert "A request takes 100.0\xa0GB in all, at most: ask for less." in page
     assert FileRequest.objects.count() == 2
 
 
