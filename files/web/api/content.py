@@ -7,6 +7,7 @@ refused is decided as for every upload (`files.vault.destinations`).
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import uuid
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from django.db import IntegrityError, transaction
 from django.http import (
     Http404,
     HttpRequest,
+    HttpResponse,
     HttpResponseBase,
     HttpResponseNotAllowed,
     JsonResponse,
@@ -283,6 +285,10 @@ def _put(request: HttpRequest, base: Folder, names: list[str]) -> HttpResponseBa
     kept = replay(request, asked)
     if kept is None:
         raise Problem("idempotency_key_reused", "Its answer is kept no longer: take another key.")
+    told = json.loads(kept.content)
+    # Of a held file the id alone was kept.
+    file = told.get("file", told)
+    _name(kept, file["id"], file.get("etag"))
     return kept
 
 
@@ -449,16 +455,22 @@ def _body(target: _Target, record: FileRecord, status: int) -> StoredOut:
     )
 
 
+def _name(response: HttpResponse, file_id: str, etag: str | None) -> None:
+    """The headers that say which file an answer is about, the first one's and its replays'."""
+    if etag is not None:
+        response["ETag"] = etag
+    response["Securestore-File"] = file_id
+    if response.status_code == 201:
+        response["Location"] = f"/api/v1/files/{file_id}/content"
+
+
 @sensitive_variables()
 def _told(
     request: HttpRequest, target: _Target, record: FileRecord, status: int
 ) -> HttpResponseBase:
     body = _body(target, record, status)
     response = JsonResponse(body.model_dump(mode="json"), status=status)
-    response["ETag"] = body.file.etag
-    response["Securestore-File"] = str(record.pk)
-    if status == 201:
-        response["Location"] = f"/api/v1/files/{record.pk}/content"
+    _name(response, str(record.pk), body.file.etag)
     if target.keys:
         response["Securestore-Key"] = target.keys[0].text
         return response

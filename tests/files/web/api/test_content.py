@@ -401,6 +401,8 @@ def test_a_put_that_is_sent_twice_is_done_once(caller: Caller) -> None:
     assert (first.status_code, again.status_code) == (201, 201)
     assert again["Idempotent-Replay"] == "true"
     assert again.json() == first.json()
+    for name in ("ETag", "Securestore-File", "Location"):
+        assert first[name] == again[name], name
     assert not FileRecord.objects.get().versions.exists()
     refused = caller.put("/content/b", b"1", Idempotency_Key="k-1")
     assert problem(refused) == (422, "idempotency_key_reused")
@@ -432,6 +434,7 @@ def test_a_request_again_is_answered_before_its_conditions(
     again = caller.put("/content/a", b"1", Idempotency_Key="k-1", **condition)
     assert again["Idempotent-Replay"] == "true"
     assert (again.status_code, again.json()) == (first.status_code, first.json())
+    assert (again["ETag"], again.get("Location")) == (first["ETag"], first.get("Location"))
 
 
 def test_a_replay_never_has_a_secret(caller: Caller) -> None:
@@ -439,6 +442,7 @@ def test_a_replay_never_has_a_secret(caller: Caller) -> None:
     again = caller.put("/content/a?custody=held", b"1", Idempotency_Key="k-1")
     assert again.json() == {"id": first.json()["file"]["id"]}
     assert "Securestore-Key" not in again
+    assert again["Securestore-File"] == first["Securestore-File"]
 
 
 def test_what_was_refused_is_not_kept(caller: Caller) -> None:
