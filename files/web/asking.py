@@ -28,7 +28,7 @@ from files.access.principals import Person
 from files.errors import NoSuchFolder, TooDeep
 from files.models import FileRequest, Folder, Received
 from files.models.requests import MAX_TITLE, MAX_WORDS
-from files.sharing import requests
+from files.sharing import requests, senders
 from files.vault import outside
 from files.web.requested import ids_of, may_not, user_of, visible_folder
 
@@ -67,7 +67,7 @@ class AskForm(forms.Form):
     most_senders = forms.IntegerField(
         label=gettext_lazy("How many people?"),
         min_value=1,
-        max_value=requests.MOST_SENDERS,
+        max_value=senders.MOST_SENDERS,
         required=False,
         help_text=gettext_lazy("Empty: any number."),
     )
@@ -209,6 +209,6 @@ def _page(request: HttpRequest, folder: Folder, asked: FileRequest) -> HttpRespo
         "is_open": outside.is_open(asked),
         "waiting": requests.waiting_through(asked, who)[:SHOWN],
         "received": came.exclude(accepted_at=None, declined_at=None).order_by("-pk")[:SHOWN],
-        "senders": requests.senders_of(asked)[:SHOWN],
+        "senders": senders.senders_of(asked)[:SHOWN],
     }
     return render(request, "folders/request.html", context)

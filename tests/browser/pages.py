@@ -74,7 +74,7 @@ from files.access.principals import Person
 from files.folders import making, trash
 from files.keys.custody import UserKey
 from files.models import Conflict, FileRecord, Grant, StoredObject
-from files.sharing import asking, granting, links, requests
+from files.sharing import asking, granting, links, requests, senders
 from files.tree import placing
 from files.vault import storing, versions
 from files.vault.destinations import Destination
@@ -143,7 +143,7 @@ ask("asked_code", title="Minutes", identify="code", addresses=["ann@example.org"
 held_back = ask("asked_waiting", title="Letters to the editor", accept_first=True)
 world["waiting_request"] = str(held_back.pk)
 for one in (open_one, held_back):
-    sender = requests.admit(one, name="Ann Example")
+    sender = senders.admit(one, name="Ann Example")
     sender.request = one
     for n in (1, 2):
         storing.store(paula, [b"x" * 900], name=f"Letter {{n}}.pdf", content_type="application/pdf",

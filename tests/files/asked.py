@@ -10,7 +10,7 @@ from accounts.models import User
 from files.access.principals import Person
 from files.folders import making
 from files.models import FileRequest, Folder, Sender
-from files.sharing import requests
+from files.sharing import requests, senders
 from files.sharing.requests import Terms
 from files.tree import placing
 
@@ -36,7 +36,7 @@ def ask(maker: User, folder: Folder | None = None, **terms: Any) -> tuple[FileRe
 
 def sender_of(request: FileRequest, name: str = "Ann") -> Sender:
     """Somebody who sends through it."""
-    found = requests.admit(request, name=name)
+    found = senders.admit(request, name=name)
     return Sender.objects.select_related("request__folder__owner", "request__maker").get(
         pk=found.pk
     )

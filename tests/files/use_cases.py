@@ -54,7 +54,7 @@ from files.keys.wrapping_history import with_past
 from files.models import AccessRequest, Conflict, FileRecord, Folder, Grant, Link, StoredObject
 from files.recovery import database_closing
 from files.rotation import reencryption, retirement
-from files.sharing import asking, delegating, denials, granting, links, requests
+from files.sharing import asking, delegating, denials, granting, links, requests, senders
 from files.sharing.read_by import table
 from files.tree import placing
 from files.upkeep import verification
@@ -311,6 +311,7 @@ MODULES: dict[str, str] = {
     "files.vault.destinations": RULES,
     "files.vault.outside": RULES,
     "files.sharing.requests": WALKED,
+    "files.sharing.senders": WALKED,
     "files.web.asking": PAGES,
     "files.web.api.asking": PAGES,
     "files.web.api.batches": PAGES,
@@ -466,16 +467,17 @@ NO_EVENT: dict[str, str] = {
     "files.keys.second_factors.unreadable_by_key": READS,
     "files.sharing.requests.may_ask": RULES,
     "files.sharing.requests.usual_end": RULES,
+    "files.sharing.requests.summed": READS,
     "files.sharing.requests.requests_managed_by": READS,
     "files.sharing.requests.made_by": READS,
     "files.sharing.requests.beyond_bounds": READS,
-    "files.sharing.requests.may_have_code": RULES,
+    "files.sharing.senders.may_have_code": RULES,
     "files.sharing.requests.with_numbers": READS,
-    "files.sharing.requests.open_by": READS,
-    "files.sharing.requests.send_code": "asks; what tells is that somebody types the code",
-    "files.sharing.requests.senders_of": READS,
-    "files.sharing.requests.mark_browser": "whose receipt it is on; that it came is an event",
-    "files.sharing.requests.receipt": READS,
+    "files.sharing.senders.open_by": READS,
+    "files.sharing.senders.send_code": "asks; what tells is that somebody types the code",
+    "files.sharing.senders.senders_of": READS,
+    "files.sharing.senders.mark_browser": "whose receipt it is on; that it came is an event",
+    "files.sharing.senders.receipt": READS,
     "files.sharing.requests.waiting_through": READS,
     "files.vault.quota.held": READS,
     "files.vault.quota.Allowance.admit": RULES,
@@ -683,12 +685,12 @@ def _end_request(world: World) -> Call:
 
 
 def _admit_sender(world: World) -> Call:
-    return partial(requests.admit, ask(world.alice, world.folder())[0], name="Ann")
+    return partial(senders.admit, ask(world.alice, world.folder())[0], name="Ann")
 
 
 def _wrong_code(world: World) -> Call:
     asked = ask(world.alice, world.folder())[0]
-    return partial(requests.note_wrong_code, asked, "ann@example.org")
+    return partial(senders.note_wrong_code, asked, "ann@example.org")
 
 
 def _accept_upload(world: World) -> Call:
@@ -1460,8 +1462,8 @@ WRITES: dict[str, list[Case]] = {
     "files.sharing.delegating.withdraw": [Case(Event.GRANT_REVOKED, _withdraw)],
     "files.sharing.requests.make": [Case(Event.REQUEST_CREATED, _make_request)],
     "files.sharing.requests.end": [Case(Event.REQUEST_ENDED, _end_request)],
-    "files.sharing.requests.admit": [Case(Event.SENDER_ADMITTED, _admit_sender)],
-    "files.sharing.requests.note_wrong_code": [Case(Event.SENDER_REFUSED, _wrong_code)],
+    "files.sharing.senders.admit": [Case(Event.SENDER_ADMITTED, _admit_sender)],
+    "files.sharing.senders.note_wrong_code": [Case(Event.SENDER_REFUSED, _wrong_code)],
     "files.sharing.requests.accept": [Case(Event.UPLOAD_ACCEPTED, _accept_upload)],
     "files.sharing.requests.decline": [Case(Event.UPLOAD_DECLINED, _decline_upload)],
     "files.vault.storing.Upload.abort": [Case(Event.UPLOAD_ABORTED, _abort)],

@@ -25,7 +25,7 @@ from accounts.outside import REQUEST, Door, capability, codes, guesses, passes
 from files.errors import RequestFull, RequestOver
 from files.models import FileRequest, Sender
 from files.records.names import BadName
-from files.sharing import requests
+from files.sharing import senders
 from files.vault import outside
 from files.web.outside import over
 
@@ -105,7 +105,7 @@ def at_the_door(view: View) -> View:
 @sensitive_variables()
 def visit_of(request: HttpRequest, token: str) -> Visit | None:
     """Who stands at which door; None where there is none, or none that is open."""
-    asked = requests.open_by(token)
+    asked = senders.open_by(token)
     if asked is None:
         return None
     door = Door(REQUEST, asked.pk, asked.token_digest)
@@ -170,7 +170,7 @@ def _page(
 
 
 def _enter(visit: Visit, *, name: str, email: str = "") -> HttpResponse:
-    sender = requests.admit(visit.asked, name=name, email=email)
+    sender = senders.admit(visit.asked, name=name, email=email)
     response = redirect("asked", token=visit.token)
     give_pass(response, visit.door, sender)
     return response
@@ -186,15 +186,15 @@ def _by_mail(request: HttpRequest, visit: Visit) -> HttpResponseBase:
     digest = capability.digest_of(visit.token)
     if not (code := request.POST.get("code", "")):
         guesses.note_asked(request, digest, email)
-        requests.send_code(visit.asked, visit.door, email, language=get_language() or "")
+        senders.send_code(visit.asked, visit.door, email, language=get_language() or "")
         return _page(request, visit, sent_to=email)
     try:
         with guesses.counting(request, digest, codes.WrongCode):
             codes.check(visit.door, email, code)
-            if not requests.may_have_code(visit.asked, email):
+            if not senders.may_have_code(visit.asked, email):
                 raise codes.WrongCode
     except codes.WrongCode:
-        requests.note_wrong_code(visit.asked, email)
+        senders.note_wrong_code(visit.asked, email)
         text = gettext("That code is not taken: it is another one, or over. Ask for a new one.")
         return _page(request, visit, problem=text, status=400, sent_to=email)
     # An address may have what the name of a folder may not.
@@ -207,7 +207,7 @@ def receipt(request: HttpRequest, visit: Visit) -> HttpResponseBase:
     """What this browser has sent through it: names, sizes and digests; as text to keep as well."""
     if visit.sender is None:
         return redirect("asked", token=visit.token)
-    lines = requests.receipt(visit.sender, visit.browser)
+    lines = senders.receipt(visit.sender, visit.browser)
     context = {"asked": visit.asked, "token": visit.token, "sender": visit.sender, "lines": lines}
     if request.GET.get("as") != "text":
         return render(request, "outside/asked_receipt.html", context)

@@ -31,7 +31,7 @@ from accounts.limits import LimitReached
 from accounts.outside import guesses
 from files.errors import FileTooLarge, RequestOver, UploadLost
 from files.models import Sender
-from files.sharing import requests
+from files.sharing import senders
 from files.vault import outside, storing
 from files.vault.destinations import Destination
 from files.web.outside.asked import UNKNOWN, Visit, at_the_door, visit_of
@@ -144,7 +144,7 @@ def publish(request: HttpRequest, visit: Visit, handler: SenderUploadHandler) ->
 def _mark(visit: Visit) -> None:
     """What has just come was sent by this browser: it is on its receipt."""
     if visit.sender is not None:
-        requests.mark_browser(visit.sender, visit.browser)
+        senders.mark_browser(visit.sender, visit.browser)
 
 
 # --- tus ----------------------------------------------------------------------------------------

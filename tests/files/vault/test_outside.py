@@ -14,7 +14,7 @@ from files.access.principals import Person
 from files.access.rule import folders_visible_to, visible_to, waiting_for
 from files.errors import FileTooLarge, RequestFull, RequestOver, TooManyUploads, UploadLost
 from files.models import FileRecord, FileRequest, Folder, Received, Sender, StoredObject
-from files.sharing import requests
+from files.sharing import requests, senders
 from files.vault import continuing, outside, resumable, storing
 from files.vault.destinations import Destination
 from tests.files.asked import ask, folder_of, sender_of
@@ -141,12 +141,12 @@ def test_it_sleeps_while_its_maker_could_not_make_it(
         before = getattr(what, field)
         setattr(what, field, value)
         what.save(update_fields=[field])
-        assert requests.open_by(token) is None
+        assert senders.open_by(token) is None
         with pytest.raises(RequestOver):
             send(sender)
         setattr(what, field, before)
         what.save(update_fields=[field])
-        assert requests.open_by(token) == request
+        assert senders.open_by(token) == request
 
     now = timezone.now()
     change(grant, "level", "add")
@@ -156,10 +156,10 @@ def test_it_sleeps_while_its_maker_could_not_make_it(
     change(request, "expires_at", now)
     change(request, "ended_at", now)
     settings.REQUEST_ALLOWED = False
-    assert requests.open_by(token) is None
+    assert senders.open_by(token) is None
     settings.REQUEST_ALLOWED = True
     bob.user_permissions.clear()
-    assert requests.open_by(token) is None
+    assert senders.open_by(token) is None
 
 
 def test_what_is_held_back_is_seen_by_the_requester_alone(

@@ -14,7 +14,7 @@ from accounts.models import User
 from files.access.principals import Person
 from files.access.rule import visible_to
 from files.models import FileRequest
-from files.sharing import requests
+from files.sharing import senders
 from tests.files.asked import ask, folder_of, may_ask
 from tests.files.web.outside.test_asked import enter, form
 
@@ -41,7 +41,7 @@ def test_only_who_manages_and_may_ask_makes_one(
     page = client.post(address, {**TYPED, "title": "Others"}).content.decode()
     token = re.findall(r"/r/([0-9A-Za-z]{20,})/", page)[0]
     assert token not in client.get(address).content.decode()
-    assert requests.open_by(token) == FileRequest.objects.get(title="Others")
+    assert senders.open_by(token) == FileRequest.objects.get(title="Others")
     for wrong in (
         {"days": "4000"},
         {"megabytes": "1000000000"},
@@ -78,7 +78,7 @@ def test_waiting_files_are_accepted_and_declined(client: Client, alice: User, bo
     assert client.post(address, {"end": "1"}).status_code == 404
     client.force_login(alice)
     assert client.post(address, {"end": "1"}).status_code == 302
-    assert requests.open_by(token) is None
+    assert senders.open_by(token) is None
 
 
 def test_pages_cost_the_same_however_much_came(

@@ -6,7 +6,7 @@ import pytest
 
 from accounts.models import User
 from files.models import FileRequest, KeptAnswer
-from files.sharing import requests
+from files.sharing import senders
 from tests.files.asked import folder_of, may_ask
 from tests.files.conftest import give
 from tests.files.web.api.callers import Caller, problem
@@ -23,7 +23,7 @@ def test_made_listed_and_ended(alice: User) -> None:
     assert made.status_code == 201, made.content
     address, number = made.json()["address"], made.json()["id"]
     token = address.rstrip("/").rpartition("/")[2]
-    assert requests.open_by(token) == FileRequest.objects.get(pk=number)
+    assert senders.open_by(token) == FileRequest.objects.get(pk=number)
     again = caller.ask("POST", path, asked, Idempotency_Key="1")
     assert (again.status_code, again.json()) == (201, {"id": number})
     assert token not in str(KeptAnswer.objects.values_list("body", flat=True))
@@ -38,7 +38,7 @@ def test_made_listed_and_ended(alice: User) -> None:
         assert problem(caller.ask("POST", path, {**asked, **wrong}))[0] == 400
     assert caller.ask("DELETE", f"/requests/{number}").status_code == 204
     assert caller.ask("DELETE", f"/requests/{number}").status_code == 204
-    assert requests.open_by(token) is None
+    assert senders.open_by(token) is None
 
 
 def test_it_reaches_no_further_than_its_token(alice: User, bob: User) -> None:
