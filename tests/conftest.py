@@ -27,6 +27,7 @@ from django.http.response import HttpResponseBase
 from django.test import Client
 from django.utils import timezone, translation
 from hypothesis import settings as hypothesis_settings
+from pytest_django import DjangoDbBlocker
 
 from accounts.members import NAME as MEMBERS
 from accounts.members import PERMISSIONS
@@ -201,9 +202,16 @@ def _require_no_dns(host: str | bytes | None) -> None:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(_migrated_once: pytest.MonkeyPatch, django_db_setup: None) -> None:
+def django_db_setup(
+    _migrated_once: pytest.MonkeyPatch,
+    django_db_setup: None,
+    django_db_blocker: DjangoDbBlocker,
+) -> None:
     """A run's database; a test that migrates does so itself."""
     _migrated_once.undo()
+    with django_db_blocker.unblock():
+        # Asked of SQLite once in each process: no test that counts queries is to be the first.
+        assert connection.features.supports_json_field
 
 
 # --- People -----------------------------------------------------------------------------------
