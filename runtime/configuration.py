@@ -12,8 +12,10 @@ import re
 import stat
 import sys
 import warnings
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
+from email.utils import parseaddr
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, ClassVar, Final, TextIO
@@ -174,6 +176,22 @@ def url(env: environ.Env, name: str, default: str) -> str:
     return optional_secret(env, name) or default
 
 
+def service(
+    env: environ.Env, name: str, default: str, read: Callable[[str], dict[str, Any]], *, like: str
+) -> dict[str, Any]:
+    """Django's settings of a service, as `read` takes them from a URL; of the default, if not set.
+
+    Nothing that was wrong with it is told: a password with a `/` in it looks like a port.
+    """
+    text = url(env, name, default)
+    try:
+        return read(text)
+    except (ImproperlyConfigured, ValueError, LookupError):
+        raise ImproperlyConfigured(
+            f"{name} is not a URL like {like}; of a password, write `/` as %2F and `@` as %40."
+        ) from None
+
+
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 
 
@@ -286,6 +304,14 @@ def contact(env: environ.Env, name: str) -> str:
     text: str = env.str(name, default="").strip()
     if text and not re.fullmatch(r"[^\s@]+@[^\s@]+\.[^\s@]+|https?://\S+", text):
         raise ImproperlyConfigured(f"{name} is no address, like abuse@example.org, and no URL.")
+    return text
+
+
+def sender(env: environ.Env, name: str, default: str) -> str:
+    """Whom mails come from: an address, or `Name <address>`."""
+    text: str = env.str(name, default="").strip() or default
+    if not re.fullmatch(r"[^\s@]+@[^\s@]+", parseaddr(text)[1]):
+        raise ImproperlyConfigured(f"{name} is no address, like vault@example.org.")
     return text
 
 

@@ -28,9 +28,10 @@ from runtime.configuration import (
     positive,
     read_environment,
     secret,
+    sender,
+    service,
     session_options,
     time_zone,
-    url,
     whole,
 )
 from securestore.logs import Console
@@ -317,8 +318,13 @@ CSRF_COOKIE_HTTPONLY = True
 CSRF_FAILURE_VIEW = "securestore.errors.csrf_failure"
 
 # --- E-mail and caches ------------------------------------------------------------------------
-vars().update(env.email_url_config(url(env, "EMAIL_URL", "consolemail://")))
-DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="securestore@localhost")
+vars().update(
+    service(
+        *(env, "EMAIL_URL", "consolemail://", env.email_url_config),
+        like="smtp+tls://user:password@host:587",
+    )
+)
+DEFAULT_FROM_EMAIL = sender(env, "DEFAULT_FROM_EMAIL", "securestore@localhost")
 # How readers of mails reach the site, where no request is at hand to tell: https://vault.example.org
 SITE_URL = endpoint(env, "SITE_URL", like="https://vault.example.org") or ""
 # What wraps the keys of mails that wait: who has the keys joins the queue with them.
@@ -328,8 +334,10 @@ NOTICE_SUBJECTS = "files.sharing.subjects.seen_by"
 # Whether a mail may name the file that it is about: mail is read by others on its way.
 MAIL_FILE_NAMES = flag(env, "MAIL_FILE_NAMES", default=False)
 # Rate limits count in the cache, so all processes must share it: the database unless told better.
-CACHES = {"default": env.cache_url_config(url(env, "CACHE_URL", "dbcache://django_cache"))}
-_cache = CACHES["default"]
+_cache = service(
+    *(env, "CACHE_URL", "dbcache://django_cache", env.cache_url_config), like="redis://host:6379/1"
+)
+CACHES = {"default": _cache}
 _cache.setdefault("OPTIONS", {})
 _cache["KEY_FUNCTION"] = "runtime.cache_keys.make_key"
 if _cache["BACKEND"] == "django.core.cache.backends.db.DatabaseCache":

@@ -30,6 +30,8 @@ from runtime.configuration import (
     read_environment,
     refuse_readable_by_others,
     secret,
+    sender,
+    service,
     session_options,
     time_zone,
     whole,
@@ -344,6 +346,36 @@ def test_a_time_zone_is_one_that_there_is() -> None:
 def test_what_is_no_time_zone_is_refused(text: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="NAME is no time zone"):
         time_zone(reader(NAME=text), "NAME", "UTC")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["bogus://host", "nothing", "smtp://user:pass/word@host:587", "smtp://[::1", "smtp://h:x"],
+)
+def test_what_is_no_url_of_a_service_is_refused_in_words_without_it(text: str) -> None:
+    env = reader(NAME=text)
+    with pytest.raises(ImproperlyConfigured, match="NAME is not a URL like smtp") as refused:
+        service(env, "NAME", "consolemail://", env.email_url_config, like="smtp://host:587")
+    assert refused.value.__suppress_context__
+    assert "pass" not in str(refused.value).replace("password", "")
+
+
+def test_a_service_that_is_not_named_is_the_default() -> None:
+    env = reader()
+    found = service(env, "NAME", "dbcache://table", env.cache_url_config, like="redis://host")
+    assert found["LOCATION"] == "table"
+
+
+def test_who_sends_is_an_address() -> None:
+    assert sender(reader(), "NAME", "securestore@localhost") == "securestore@localhost"
+    named = "The vault <vault@example.org>"
+    assert sender(reader(NAME=named), "NAME", "x@localhost") == named
+
+
+@pytest.mark.parametrize("text", ["vault", "vault@", "@example.org", "a b@example.org", "<>"])
+def test_who_sends_and_is_no_address_is_refused(text: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="NAME is no address"):
+        sender(reader(NAME=text), "NAME", "securestore@localhost")
 
 
 def test_endpoints_are_urls() -> None:
