@@ -26,6 +26,7 @@ from benchmarks import (
     small,
     tool,
     transfers,
+    webdav,
 )
 from benchmarks.measure import MIB, Figure
 
@@ -36,6 +37,7 @@ SUITES: dict[str, Callable[[int, int], Iterator[Figure]]] = {
     "tool": tool.figures,
     "transfers": transfers.figures,
     "command": command.figures,
+    "webdav": webdav.figures,
     "small": small.figures,
     "requests": requests.figures,
     "growth": growth.figures,

@@ -199,7 +199,7 @@ def _ours(folder: Path) -> Contender:
 def _peers(folder: Path, size: int) -> Iterator[Contender]:
     yield _copy()
     for name, make in (("age", _age), ("rclone", _rclone)):
-        program = _program(name)
+        program = installed(name)
         if program is None:
             sys.stderr.write(f"{name} is not installed: left out (run `make bench`)\n")
         else:
@@ -210,7 +210,8 @@ def _peers(folder: Path, size: int) -> Iterator[Contender]:
         sys.stderr.write(f"Too little memory for {WHOLE_TAKES} times the file: Fernet left out\n")
 
 
-def _program(name: str) -> str | None:
+def installed(name: str) -> str | None:
+    """A program beside this Python, or on the path; None where there is none."""
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
     return shutil.which(name, path=path)
 
