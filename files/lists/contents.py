@@ -74,7 +74,7 @@ def page_of(
     Only what `keep` keeps, of so much as a page may look at: then it says that it goes on. Four
     queries at most.
     """
-    kind, position = _decode(cursor, order)
+    kind, position = position_of(cursor, order) or (FOLDERS, None)
     window = LOOKED_AT if keep.is_set else length
     found: list[_Proposed] = []
     if kind == FOLDERS:
@@ -109,8 +109,11 @@ def _keeps(keep: Filter, one: _Proposed, me: int | None) -> bool:
     return keep.keeps_file(Facts(content_type, name, custody, uploaded_by or owner), me)
 
 
-def _decode(cursor: str, order: Order) -> tuple[str, tuple[Any, ...] | None]:
-    """Where the page begins: among folders or files, and after what."""
+def position_of(cursor: str, order: Order) -> tuple[str, tuple[Any, ...] | None] | None:
+    """Where a page begins: among folders or files, and after what.
+
+    None where the cursor is none of this list in that order.
+    """
     same = cursors.one_of(str(order))
     found = cursors.decode(cursor, same, cursors.one_of(FOLDERS), cursors.text)
     if found is None:
@@ -120,7 +123,7 @@ def _decode(cursor: str, order: Order) -> tuple[str, tuple[Any, ...] | None]:
             "time": (cursors.number,),
         }[order.by]
         found = cursors.decode(cursor, same, cursors.one_of(FILES), *kinds)
-    return (FOLDERS, None) if found is None else (found[1], found[2:])
+    return None if found is None else (found[1], found[2:])
 
 
 def _folders(

@@ -89,7 +89,7 @@ def page_of(
     """
     if not user.is_active:
         return Page()
-    words, before = words_of(query), _decode(cursor)
+    words, before = words_of(query), position_of(cursor)
     reach = _within(user, within) if within is not None else _reach(user)
     if not words and not keep.is_set:
         places = list(_merged(reach.pieces, before, length + 1))
@@ -350,7 +350,8 @@ def _encode(place: int) -> str:
     return base64.urlsafe_b64encode(struct.pack(">q", place)).decode()
 
 
-def _decode(cursor: str) -> int | None:
+def position_of(cursor: str) -> int | None:
+    """After which place a page of a search begins; None where the cursor is none of a search."""
     try:
         (place,) = struct.unpack(">q", base64.b64decode(cursor.encode(), b"-_", validate=True))
     except (binascii.Error, ValueError, struct.error):

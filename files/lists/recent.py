@@ -6,6 +6,8 @@ decides: what one may no longer see is left out.
 
 from __future__ import annotations
 
+from typing import Any
+
 from files.access.principals import Principal
 from files.lists import cursors
 from files.lists.filters import EVERYTHING, GRANTS_LOOKED_AT, Filter
@@ -25,10 +27,10 @@ def page_of(
     if not who.user.is_active:
         return Page()
     sign = "-" if down else ""
-    found = cursors.decode(cursor, cursors.one_of(sign or "+"), cursors.moment, cursors.number)
+    begin = position_of(cursor, down=down)
     recent = RecentFile.objects.filter(user=who.user.pk)
-    if found is not None:
-        recent = after(recent, ("at", "id"), found[1:], down=down)
+    if begin is not None:
+        recent = after(recent, ("at", "id"), begin, down=down)
     window = GRANTS_LOOKED_AT if keep.is_set else length
     proposed = list(recent.order_by(f"{sign}at", f"{sign}id")[: window + 1])
     seen = visible_among(who, [one.file_id for one in proposed[:window]], [])
@@ -44,3 +46,10 @@ def page_of(
     if last is None or last == proposed[-1]:
         return Page(rows)
     return Page(rows, cursors.encode(sign or "+", last.at, last.pk), is_cut=len(rows) < length)
+
+
+def position_of(cursor: str, *, down: bool) -> tuple[Any, ...] | None:
+    """After what a page begins; None where the cursor is none of this list in that order."""
+    way = cursors.one_of("-" if down else "+")
+    found = cursors.decode(cursor, way, cursors.moment, cursors.number)
+    return found and found[1:]

@@ -43,15 +43,21 @@ def page_of(
     """What was shared with the principal, the newest first where it is `down`, from `cursor`."""
     if not who.user.is_active:
         return Page()
-    way = cursors.one_of("-" if down else "+")
-    found = cursors.decode(cursor, way, cursors.moment, cursors.number)
+    begin = position_of(cursor, down=down)
     window = GRANTS_LOOKED_AT if keep.is_set else AHEAD * length
-    proposed = _positions(who, found and found[1:], down=down, at_most=window + 1)
+    proposed = _positions(who, begin, down=down, at_most=window + 1)
     rows, last = _rows(who, proposed[:window], length, keep)
     if last is None or last == proposed[-1]:
         return Page(rows)
     cut = len(rows) < length
     return Page(rows, cursors.encode("-" if down else "+", *last), is_cut=cut)
+
+
+def position_of(cursor: str, *, down: bool) -> tuple[Any, ...] | None:
+    """After what a page begins; None where the cursor is none of this list in that order."""
+    way = cursors.one_of("-" if down else "+")
+    found = cursors.decode(cursor, way, cursors.moment, cursors.number)
+    return found and found[1:]
 
 
 def _positions(

@@ -45,11 +45,8 @@ def page_of(who: Principal, *, down: bool = True, cursor: str = "", length: int)
     if not who.user.is_active:
         return Page()
     owners = [who.user.pk, *_other_owners(who)]
-    found = cursors.decode(
-        cursor, cursors.one_of("-" if down else "+"), cursors.moment, cursors.uuid
-    )
+    begin = position_of(cursor, down=down)
     window = length if len(owners) == 1 else AHEAD * length
-    begin = found and found[1:]
     streams = [
         _positions(model, owners, begin, down=down, at_most=window + 1)
         for model in (FileRecord, Folder)
@@ -60,6 +57,13 @@ def page_of(who: Principal, *, down: bool = True, cursor: str = "", length: int)
         return Page(rows)
     cut = len(rows) < length
     return Page(rows, cursors.encode("-" if down else "+", last.at, last.pk), is_cut=cut)
+
+
+def position_of(cursor: str, *, down: bool) -> tuple[Any, ...] | None:
+    """After what a page begins; None where the cursor is none of this list in that order."""
+    way = cursors.one_of("-" if down else "+")
+    found = cursors.decode(cursor, way, cursors.moment, cursors.uuid)
+    return found and found[1:]
 
 
 def _other_owners(who: Principal) -> list[int]:

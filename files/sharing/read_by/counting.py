@@ -61,10 +61,10 @@ def rank(*ranks: tuple[int, Q]) -> Case:
     return Case(*cases, default=Value(0), output_field=IntegerField())
 
 
-def place_of(after: str) -> tuple[int, str]:
-    """Where a page ended: a rank, and what comes after it. What makes no sense is the beginning."""
-    rank, _point, rest = after.replace("\0", "").partition(".")
-    return (int(rank) if rank in {"0", "1", "2"} else 0), rest
+def position_of(after: str) -> tuple[int, str] | None:
+    """Where a page ended: a rank, and what comes after it; None where it makes no sense."""
+    rank, point, rest = after.replace("\0", "").partition(".")
+    return (int(rank), rest) if point and rank in {"0", "1", "2"} else None
 
 
 def named(people: Any, item: Item, asker: User) -> Any:
@@ -84,8 +84,8 @@ def page_of(
     )
     told = named(people, item, asker)
     unnamed = 0 if told is people else counted["people"] - told.count()
-    rank, name = place_of(after)
-    if after:
+    if (begin := position_of(after)) is not None:
+        rank, name = begin
         told = told.filter(Q(rank__gt=rank) | Q(rank=rank, username__gt=name))
     found: list[Any] = list(told.order_by("rank", "username")[: length + 1])
     shown = found[:length]

@@ -107,8 +107,9 @@ def files_of(folder: Folder, person: User, *, after: str = "", length: int) -> F
     this = OuterRef("pk")
     has_read = Exists(events.filter(file_id=this)) | Exists(under_way.filter(file_id=this))
     files = covered_by(folder).annotate(rank=counting.rank((1, Q(has_read))))
-    rank, place = counting.place_of(after)
-    if _NUMBER.fullmatch(place):
+    begin = counting.position_of(after)
+    if begin is not None and _NUMBER.fullmatch(begin[1]):
+        rank, place = begin
         files = files.filter(Q(rank__gt=rank) | Q(rank=rank, place__lt=min(int(place), LAST)))
     found: list[Any] = list(files.order_by("rank", "-place")[: length + 1])
     shown: list[Any] = found[:length]

@@ -42,6 +42,20 @@ def answers(ok: dict[int, Any], *refused: int) -> dict[int, Any]:
     return {**ok, **dict.fromkeys(sorted({*ALWAYS, *refused}), common.Problem)}
 
 
+def going_on(after: str, position: object) -> str:
+    """The cursor of the next page, which has a position in the list that is asked.
+
+    The first page in its place would have a program begin anew, for ever. Raises Problem.
+    """
+    if after and position is None:
+        raise Problem(
+            "invalid",
+            "“after” is no “next” of this list in this order. Say what the page before said, with "
+            "the same “sort”; or nothing, to begin anew.",
+        )
+    return after
+
+
 IDEMPOTENT: Final = {
     "parameters": [
         {

@@ -17,9 +17,10 @@ from files.errors import KeyNeeded
 from files.folders import making, moving, trash
 from files.models import FileRecord, Folder, Item
 from files.sharing import denials, history
+from files.sharing.read_by.counting import position_of
 from files.sharing.read_by.of_file import of_file
 from files.vault import opening, versions
-from files.web.api.answers import answers
+from files.web.api.answers import answers, going_on
 from files.web.api.entrance import Needs, program_of, require, user_of
 from files.web.api.keys import key_of
 from files.web.api.problems import Problem
@@ -220,7 +221,8 @@ def file_read_by(
 ) -> Any:
     """Who has read a file, and who has not, for who manages it."""
     record = rereadable(request, file_id)
-    page = of_file(record, asker=user_of(request), after=after, length=limit)
+    begin = going_on(after, position_of(after))
+    page = of_file(record, asker=user_of(request), after=begin, length=limit)
     return FileReadByOut(
         people=page.people,
         have_read=page.have_read,

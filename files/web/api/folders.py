@@ -22,10 +22,11 @@ from files.folders import making, trash
 from files.lists import contents
 from files.models import Folder
 from files.sharing import denials
+from files.sharing.read_by.counting import position_of
 from files.sharing.read_by.of_folder import of_folder
 from files.tree import placing
 from files.web.api import paths
-from files.web.api.answers import IDEMPOTENT, answers, once
+from files.web.api.answers import IDEMPOTENT, answers, going_on, once
 from files.web.api.entrance import Needs, program_of, user_of
 from files.web.api.files import AFTER, EVENTS, MANAGE, READ, move_item, restored_folder
 from files.web.api.problems import Problem
@@ -110,7 +111,8 @@ def list_folder(
     folder = visible_folder(request, folder_id)
     who = program_of(request)
     order = contents.Order.of(sort) or contents.Order()
-    page = contents.page_of(who, folder, order=order, cursor=after, length=limit)
+    begin = going_on(after, contents.position_of(after, order))
+    page = contents.page_of(who, folder, order=order, cursor=begin, length=limit)
     return page_out(who, page)
 
 
@@ -192,7 +194,8 @@ def folder_read_by(
     if not folders_accounted_to(program_of(request)).filter(pk=folder.pk).exists():
         denied_folder(request, folder.pk, denials.NO_PERMISSION)
         raise Problem("may_not", "Who has read what is in a folder is for who manages it.")
-    page = of_folder(folder, asker=user_of(request), after=after, length=limit)
+    begin = going_on(after, position_of(after))
+    page = of_folder(folder, asker=user_of(request), after=begin, length=limit)
     return FolderReadByOut(
         people=page.people,
         have_read=page.have_read,

@@ -16,7 +16,7 @@ from files.lists import paging, recent, shared, trash
 from files.models import Folder
 from files.tree import placing
 from files.vault.quota import taken_by
-from files.web.api.answers import answers
+from files.web.api.answers import answers, going_on
 from files.web.api.entrance import Needs, program_of, token_of, user_of
 from files.web.api.files import READ
 from files.web.api.folders import MOST
@@ -71,7 +71,8 @@ def list_shared(
     """What was shared with one, by the time of the share."""
     who = program_of(request)
     down = sort.startswith("-")
-    return page_out(who, shared.page_of(who, down=down, cursor=after, length=limit))
+    begin = going_on(after, shared.position_of(after, down=down))
+    return page_out(who, shared.page_of(who, down=down, cursor=begin, length=limit))
 
 
 @router.get("/recent", operation_id="listRecent", auth=READ, response=answers({200: ItemPage}))
@@ -81,7 +82,8 @@ def list_recent(
     """What one added, opened or was given lately."""
     who = program_of(request)
     down = sort.startswith("-")
-    return page_out(who, recent.page_of(who, down=down, cursor=after, length=limit))
+    begin = going_on(after, recent.position_of(after, down=down))
+    return page_out(who, recent.page_of(who, down=down, cursor=begin, length=limit))
 
 
 @router.get("/trash", operation_id="listTrash", auth=READ, response=answers({200: ItemPage}))
@@ -91,7 +93,8 @@ def list_trash(
     """What was put away and one may bring back."""
     who = program_of(request)
     down = sort.startswith("-")
-    return page_out(who, trash.page_of(who, down=down, cursor=after, length=limit))
+    begin = going_on(after, trash.position_of(after, down=down))
+    return page_out(who, trash.page_of(who, down=down, cursor=begin, length=limit))
 
 
 @router.get(
@@ -109,5 +112,6 @@ def search(
     folder: Folder | None = None
     if (wanted := within or who.folder) is not None:
         folder = visible_folder(request, wanted)
-    page = paging.page_of(user_of(request), query=q, cursor=after, length=limit, within=folder)
+    begin = going_on(after, paging.position_of(after))
+    page = paging.page_of(user_of(request), query=q, cursor=begin, length=limit, within=folder)
     return page_out(who, page)

@@ -20,7 +20,7 @@ from accounts.models import User
 from files.access import rule
 from files.access.principals import Person
 from files.lists import paging
-from files.lists.paging import _decode, _encode, matching, page_of, words_of
+from files.lists.paging import _encode, matching, page_of, position_of, words_of
 from files.models import FileRecord, Grant
 from files.records.names import BadName, clean_name, plain_name
 from files.records.ordering import FIRST, LAST
@@ -32,12 +32,12 @@ from tests.files.test_models import filed
 
 @given(st.integers(FIRST, LAST))
 def test_a_cursor_names_its_place_exactly(place: int) -> None:
-    assert _decode(_encode(place)) == place
+    assert position_of(_encode(place)) == place
 
 
 @given(st.text() | st.binary(max_size=40).map(lambda raw: base64.urlsafe_b64encode(raw).decode()))
 def test_a_cursor_of_anybodys_making_is_read_or_ignored(cursor: str) -> None:
-    found = _decode(cursor)
+    found = position_of(cursor)
     assert found is None or FIRST <= found <= LAST
 
 

@@ -546,3 +546,30 @@ def test_a_body_that_is_no_json_is_called_so(caller: Caller, cases: Folder) -> N
         refused = caller.ask("POST", path, body, Content_Type="application/json")
         assert problem(refused) == (400, "not_understood")
         assert "is not JSON" in refused.json()["detail"]
+
+
+@pytest.mark.parametrize("after", ["x", "WyIrIiwxLDFd", "9.nobody", "%2B"])
+def test_what_is_no_cursor_of_a_list_is_refused_and_never_its_first_page(
+    caller: Caller, cases: Folder, record: FileRecord, after: str
+) -> None:
+    """A program that mixes cursors up would begin anew, for ever."""
+    asked = (
+        *("/shared", "/recent", "/trash", "/search?q=a"),
+        *(f"/folders/{cases.pk}/items", f"/folders/{cases.pk}/read-by"),
+        f"/files/{record.pk}/read-by",
+    )
+    for path in asked:
+        sign = "&" if "?" in path else "?"
+        assert problem(caller.get(f"{path}{sign}after={after}")) == (400, "invalid"), path
+        assert caller.get(f"{path}{sign}after=").status_code == 200, path
+
+
+def test_a_cursor_is_of_the_order_that_it_came_with(
+    caller: Caller, alice: User, cases: Folder
+) -> None:
+    for name in ("a", "b", "c"):
+        placing.add_folder(cases, name, added_by=alice)
+    path = f"/folders/{cases.pk}/items?limit=2"
+    following = caller.get(f"{path}&sort=name").json()["next"]
+    assert len(caller.get(f"{path}&sort=name&after={following}").json()["items"]) == 1
+    assert problem(caller.get(f"{path}&sort=-name&after={following}")) == (400, "invalid")
