@@ -42,13 +42,26 @@ def root_of(owner: User) -> Folder:
 def lock_tree(*owners: User) -> list[Folder]:
     """Lock the roots of these owners until the transaction ends, always in the same order."""
     wanted = {owner.pk: owner for owner in owners}
+    if len(wanted) > 1:
+        # Before any is locked: who waits for a root that another one makes must not hold one that
+        # comes after it.
+        there = _with_roots(owners=list(wanted))
+        for owner in [wanted[pk] for pk in wanted.keys() - set(there)]:
+            root_of(owner)
     locked = _locked_roots(owners=list(wanted)) if wanted else []
     if len(locked) < len(wanted):
-        # Somebody has had nothing so far. All are locked again, so that their order holds.
+        # Somebody has had nothing so far, and nothing is locked.
         for owner in wanted.values():
             root_of(owner)
         locked = _locked_roots(owners=list(wanted))
     return locked
+
+
+@statement(owners=NUMBERS)
+def _with_roots(owners: Any) -> QuerySet[Any, int]:
+    """Which of these people have a root."""
+    roots = Folder.objects.order_by().filter(parent=None, owner__pk__in=owners)
+    return roots.values_list("owner", flat=True)
 
 
 @statement(owners=NUMBERS)

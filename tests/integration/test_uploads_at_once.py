@@ -13,6 +13,7 @@ from contextlib import suppress
 from datetime import timedelta
 from threading import Barrier
 from typing import Any
+from uuid import UUID
 
 import pytest
 from pytest_django import DjangoDbBlocker, Settings
@@ -23,6 +24,7 @@ from files.access.principals import Person
 from files.errors import FileDamaged, NameTaken, NoSuchFolder
 from files.folders import purging, trash
 from files.models import (
+    Ancestry,
     Conflict,
     Entry,
     FileRecord,
@@ -51,7 +53,10 @@ class Crowd:
         self.alice, self.bob = (
             User.objects.create_user(name, f"{name}@example.org") for name in ("alice", "bob")
         )
-        self.case = placing.add_folder(placing.root_of(self.alice), "case", added_by=self.alice)
+        # The last of all ids: the root that bob gets meanwhile is locked before it.
+        root = Folder.objects.create(pk=UUID(int=2**128 - 1), owner=self.alice)
+        Ancestry.objects.create(ancestor=root, descendant=root, distance=0)
+        self.case = placing.add_folder(root, "case", added_by=self.alice)
         Grant.objects.create(folder=self.case, user=self.bob, level="add")
 
     def each(self, *works: Callable[[int], object], times: int = 1) -> list[Any]:
