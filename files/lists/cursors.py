@@ -83,6 +83,12 @@ def one_of(*allowed: str) -> Reader:
     return read
 
 
+def position_in_time(cursor: str, tie: Reader, *, down: bool) -> tuple[Any, ...] | None:
+    """A moment, and what tells two of one moment apart; None where it is none in that order."""
+    found = decode(cursor, one_of("-" if down else "+"), moment, tie)
+    return found and found[1:]
+
+
 def joined(cursors: Sequence[str]) -> str:
     """Several cursors as one: of a list that is merged of several."""
     return encode(*cursors)

@@ -55,9 +55,7 @@ def page_of(
 
 def position_of(cursor: str, *, down: bool) -> tuple[Any, ...] | None:
     """After what a page begins; None where the cursor is none of this list in that order."""
-    way = cursors.one_of("-" if down else "+")
-    found = cursors.decode(cursor, way, cursors.moment, cursors.number)
-    return found and found[1:]
+    return cursors.position_in_time(cursor, cursors.number, down=down)
 
 
 def _positions(

@@ -61,9 +61,7 @@ def page_of(who: Principal, *, down: bool = True, cursor: str = "", length: int)
 
 def position_of(cursor: str, *, down: bool) -> tuple[Any, ...] | None:
     """After what a page begins; None where the cursor is none of this list in that order."""
-    way = cursors.one_of("-" if down else "+")
-    found = cursors.decode(cursor, way, cursors.moment, cursors.uuid)
-    return found and found[1:]
+    return cursors.position_in_time(cursor, cursors.uuid, down=down)
 
 
 def _other_owners(who: Principal) -> list[int]:

@@ -67,3 +67,13 @@ def test_a_value_that_no_database_takes_is_no_cursor(value: object, kind: object
 def test_a_deep_list_is_no_cursor() -> None:
     deep = base64.urlsafe_b64encode(b"[" * 100_000).decode()
     assert cursors.decode(deep, text) is None
+
+
+@pytest.mark.parametrize("down", [True, False])
+def test_a_position_in_time_is_of_its_order_alone(down: bool) -> None:
+    at = datetime(2026, 11, 30, tzinfo=UTC)
+    cursor = cursors.encode("-" if down else "+", at, 7)
+    assert cursors.position_in_time(cursor, cursors.number, down=down) == (at, 7)
+    assert cursors.position_in_time(cursor, cursors.number, down=not down) is None
+    assert cursors.position_in_time(cursor, cursors.uuid, down=down) is None
+    assert cursors.position_in_time("", cursors.number, down=down) is None
