@@ -68,12 +68,13 @@ def find(record: FileRecord, version: UUID) -> FileRecord:
 def lock(file_id: UUID) -> FileRecord | None:
     """The file with its current object, whose row nobody else changes until the transaction ends.
 
-    A re-encryption and a deletion change the file first, too.
+    A re-encryption and a deletion change the file first, too. Two questions: PostgreSQL looks at a
+    row again once it has waited for it, but not at those that the question joins to it. A file
+    whose object changed meanwhile would be none.
     """
-    found = FileRecord.objects.select_for_update(of=("self",), no_key=True).select_related(
-        "current", "owner"
-    )
-    return found.filter(pk=file_id).first()
+    if not FileRecord.objects.select_for_update(no_key=True).filter(pk=file_id).first():
+        return None
+    return FileRecord.objects.select_related("current", "owner").get(pk=file_id)
 
 
 def step_aside(file: FileRecord) -> KeptVersion:

@@ -16,6 +16,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.db import connection, transaction
 from pytest_django import DjangoDbBlocker, Settings
 
 from accounts.models import User
@@ -72,10 +73,32 @@ class Crowd:
         with ThreadPoolExecutor(AT_ONCE) as pool:
             return [found for done in pool.map(one, range(AT_ONCE)) for found in done]
 
+    def locked_beside(self, record: FileRecord, change: Callable[[], object]) -> FileRecord | None:
+        """The file as somebody gets it who has waited for it while it was changed."""
+
+        def lock() -> FileRecord | None:
+            with as_default(self._database), transaction.atomic():
+                return versions.lock(record.pk)
+
+        with ThreadPoolExecutor(1) as pool:
+            with transaction.atomic():
+                change()
+                waiting = pool.submit(lock)
+                while connection.vendor == "postgresql" and not (waiting.done() or _waits()):
+                    pass  # Each look is a question to the database.
+            return waiting.result(timeout=60)
+
     def put(self, number: int, user: User, conflict: Conflict, name: str = "a.txt") -> FileRecord:
         """Upload a file of that name into the folder."""
         to = Destination(Folder.objects.select_related("owner").get(pk=self.case.pk), conflict)
         return storing.store(user, [text(number)], name=name, destination=to)
+
+
+def _waits() -> bool:
+    """Whether somebody waits for a lock of PostgreSQL's."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted)")
+        return bool(cursor.fetchone()[0])
 
 
 def text(number: int) -> bytes:
@@ -162,6 +185,20 @@ def test_versions_beside_reencryptions(crowd: Crowd) -> None:
     put_in = [found for found in crowd.each(put, again, times=3) if found is not None]
     assert all_there() == Counter([text(1000), *put_in])
     assert FileRecord.objects.count() == 1
+
+
+def test_who_waits_for_a_file_gets_it_as_it_is_then(crowd: Crowd) -> None:
+    crowd.put(0, crowd.alice, Conflict.VERSION)
+    record = crowd.put(1, crowd.alice, Conflict.VERSION)
+    [former] = versions.of(record)
+
+    def restore() -> None:
+        versions.restore(record, former.version, by=Person(crowd.alice), actor=crowd.alice)
+
+    found = crowd.locked_beside(record, restore)
+    assert found is not None
+    assert found.current == former.object
+    assert read(found) == text(0)
 
 
 def test_versions_beside_deletions_and_returns(crowd: Crowd) -> None:
