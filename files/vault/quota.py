@@ -83,14 +83,17 @@ def _locked(people: Any) -> QuerySet[Any, int]:
     return locked.order_by("pk").values_list("pk", flat=True)
 
 
+def _writing() -> QuerySet[StoredObject]:
+    return StoredObject.objects.filter(state=StoredObject.State.WRITING)
+
+
 def _unfinished(over: Any, still: Any) -> QuerySet[StoredObject]:
     """Uploads that are not complete, and that may still be.
 
     Over are those that nothing was heard of since `over` or, without a byte, since `still`.
     """
     gone = Q(state_changed_at__lte=over) | _without_a_byte(still)
-    writing = StoredObject.objects.filter(state=StoredObject.State.WRITING)
-    return writing.filter(reencrypts=False).exclude(gone)
+    return _writing().filter(reencrypts=False).exclude(gone)
 
 
 @statement(creator=NUMBER, over=MOMENT, still=MOMENT)
@@ -206,13 +209,9 @@ class Allowance:
         """Lock these people's rows until the transaction ends, always in the same order."""
         _locked(people=sorted(people))
 
-    @staticmethod
-    def _writing() -> QuerySet[StoredObject]:
-        return StoredObject.objects.filter(state=StoredObject.State.WRITING)
-
     def _left(self, quota: int, *, beside: StoredObject | None) -> tuple[int, int]:
         """Bytes that are left, and those of the quota that unfinished uploads hold."""
-        others = self._writing()
+        others = _writing()
         if beside is not None:
             others = others.exclude(pk=beside.pk)
         # Code of the release before says of no upload whose quota it counts in: its uploader's.

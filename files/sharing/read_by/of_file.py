@@ -61,19 +61,24 @@ def _of_present_version(record: FileRecord) -> Q:
     return present & Q(at__gte=max(moments)) if moments else present
 
 
+def _counted(present: Q) -> dict[str, Any]:
+    """When and how often it was read, how often what is there now, and how often all of that."""
+    return {
+        "first": Min("at"),
+        "last": Max("at"),
+        "times": Count("id"),
+        "present": Count("id", filter=present),
+        "whole": Count("id", filter=present & Q(data__outcome="complete")),
+    }
+
+
 def _read_of_file(
     events: QuerySet[AuditEvent],
     under_way: QuerySet[DownloadSession],
     ids: Collection[int],
     present: Q,
 ) -> dict[int, Read]:
-    rows: Any = events.values("actor_id").annotate(
-        first=Min("at"),
-        last=Max("at"),
-        times=Count("id"),
-        present=Count("id", filter=present),
-        whole=Count("id", filter=present & Q(data__outcome="complete")),
-    )
+    rows: Any = events.values("actor_id").annotate(**_counted(present))
     found = {
         row["actor_id"]: Read(
             row["first"],
@@ -107,13 +112,7 @@ def _former(record: FileRecord, events: QuerySet[AuditEvent], present: Q) -> lis
 def _outside(events: QuerySet[AuditEvent], present: Q) -> list[Outside]:
     """By which links people outside were sent it, the last first. Who they are, nobody knows."""
     by_link = events.filter(actor_id=None, data__link_id__isnull=False)
-    rows: Any = by_link.values("data__link_id").annotate(
-        first=Min("at"),
-        last=Max("at"),
-        times=Count("id"),
-        present=Count("id", filter=present),
-        whole=Count("id", filter=present & Q(data__outcome="complete")),
-    )
+    rows: Any = by_link.values("data__link_id").annotate(**_counted(present))
     return [
         Outside(
             int(row["data__link_id"]),
