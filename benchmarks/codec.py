@@ -21,16 +21,10 @@ from benchmarks.measure import MIB, Figure, Peer, against, rates, seconds
 from files.crypto import lanes
 from files.crypto.digests import ContentChain, Digesting
 from files.crypto.errors import Damaged
-from files.crypto.stream import (
-    FRAME_LENGTH,
-    FRAME_PAYLOAD,
-    Context,
-    Decryptor,
-    Encryptor,
-    derive_keys,
-    encrypt,
-    opening_room,
-)
+from files.crypto.stream.decryption import Decryptor, opening_room
+from files.crypto.stream.encryption import Encryptor, encrypt
+from files.crypto.stream.keys import Context, derive_keys
+from files.crypto.stream.layout import FRAME_LENGTH, FRAME_PAYLOAD
 
 Work = Callable[[], None]
 

@@ -75,7 +75,7 @@ def _fill() -> list[bytes]:
     from django.core.management import call_command
 
     from files.crypto.keyring import Custody, KeyRecord, KeyState, generate_dek
-    from files.crypto.stream import derive_keys
+    from files.crypto.stream.keys import derive_keys
     from files.keys.master_keys import keyring
     from files.models import StoredObject
 

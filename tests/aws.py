@@ -26,7 +26,7 @@ from moto.core.base_backend import BaseBackend
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from pytest_django import Settings
 
-from files.crypto import stream
+from files.crypto.stream import layout
 from files.storage import writer
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 REGION = "us-east-1"
 
-FRAMES = stream.PART_FRAMES
+FRAMES = layout.PART_FRAMES
 """Frames of a part, as the site has them."""
 FEWER = 8
 """Frames of a part in unit tests: whole files of two parts cost a quarter."""
@@ -49,10 +49,10 @@ def pytest_plugin_registered(plugin: object, manager: pytest.PytestPluginManager
 
 
 def _parts_of(frames: int, patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(stream, "PART_FRAMES", frames)
+    patch.setattr(layout, "PART_FRAMES", frames)
     patch.setattr(writer, "PART_FRAMES", frames)
     # S3 takes no smaller part but the last; nor does this one take any that is smaller than ours.
-    patch.setattr(moto.s3.models, "S3_UPLOAD_PART_MIN_SIZE", frames * stream.FRAME_LENGTH)
+    patch.setattr(moto.s3.models, "S3_UPLOAD_PART_MIN_SIZE", frames * layout.FRAME_LENGTH)
 
 
 @pytest.fixture

@@ -22,7 +22,8 @@ from files.crypto.progress import Progress
 from files.crypto.salvage import Expected, WholeObject, read_trailer
 from files.crypto.secretinput import SecretMissing, read_secret
 from files.crypto.stopping import stopping_cleanly
-from files.crypto.stream import Context, object_length
+from files.crypto.stream.keys import Context
+from files.crypto.stream.layout import object_length
 from files.crypto.verdict import DataKey, Kind, verdict
 
 DESCRIPTION = """\

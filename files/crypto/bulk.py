@@ -15,17 +15,16 @@ from typing import Final, TypeAlias
 from files.crypto.errors import Damaged
 from files.crypto.pipeline import Pipeline, thread_count
 from files.crypto.salvage import WholeObject
-from files.crypto.stream import (
+from files.crypto.stream.decryption import Decryptor, opening_room
+from files.crypto.stream.encryption import Sealer
+from files.crypto.stream.keys import Context
+from files.crypto.stream.layout import (
     FRAME_LENGTH,
     FRAME_PAYLOAD,
     TRAILER_LENGTH,
-    Context,
-    Decryptor,
-    Sealer,
     frame_count,
     frame_length,
     object_length,
-    opening_room,
 )
 
 BLOCK_FRAMES: Final = 8

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from files.crypto.errors import Damaged
-from files.crypto.stream import Context
+from files.crypto.stream.keys import Context
 from files.crypto.tokens import KEY_LENGTH, Buffer, TokenCodec
 
 _INFO: Final = b"securestore/carry/1"

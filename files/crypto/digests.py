@@ -23,7 +23,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from files.crypto import lanes
 from files.crypto.errors import Damaged
-from files.crypto.stream import FRAME_PAYLOAD, Context
+from files.crypto.stream.keys import Context
+from files.crypto.stream.layout import FRAME_PAYLOAD
 from files.crypto.tokens import KEY_LENGTH, Buffer, TokenCodec
 
 SLICE: Final = FRAME_PAYLOAD

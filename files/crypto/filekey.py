@@ -9,7 +9,7 @@ import binascii
 import re
 
 from files.crypto.errors import MalformedKey
-from files.crypto.stream import DEK_LENGTH, Context
+from files.crypto.stream.keys import DEK_LENGTH, Context
 
 
 def parse_data_key(text: str) -> bytes:

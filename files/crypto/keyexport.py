@@ -30,15 +30,9 @@ from files.crypto.errors import CryptoError, Damaged, MalformedKey, WrongKey
 from files.crypto.keyring import HELD_LENGTH, Custody, generate_dek, parse_key, release
 from files.crypto.passphrase import Derivation, normalise
 from files.crypto.salvage import Expected, WholeObject, salvage
-from files.crypto.stream import (
-    COMMITMENT_LENGTH,
-    DEK_LENGTH,
-    FRAME_PAYLOAD,
-    Context,
-    StreamKeys,
-    derive_keys,
-    encrypt,
-)
+from files.crypto.stream.encryption import encrypt
+from files.crypto.stream.keys import DEK_LENGTH, Context, StreamKeys, derive_keys
+from files.crypto.stream.layout import COMMITMENT_LENGTH, FRAME_PAYLOAD
 from files.crypto.tokens import TokenCodec
 
 MIN_PASSPHRASE: Final = 16

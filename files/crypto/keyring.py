@@ -27,7 +27,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from files.crypto.errors import Damaged, MalformedKey, UnknownMasterKey
-from files.crypto.stream import COMMITMENT_LENGTH, DEK_LENGTH, Context, StreamKeys
+from files.crypto.stream.keys import DEK_LENGTH, Context, StreamKeys
+from files.crypto.stream.layout import COMMITMENT_LENGTH
 from files.crypto.tokens import KEY_LENGTH, TokenCodec, token_length
 
 HELD_LENGTH: Final = COMMITMENT_LENGTH + token_length(DEK_LENGTH)

@@ -10,7 +10,6 @@ Neither ever releases a byte that has not authenticated, nor holds more than a f
 from __future__ import annotations
 
 import os
-import struct
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,16 +17,15 @@ from typing import BinaryIO, Final, NamedTuple
 
 from files.crypto import lanes
 from files.crypto.errors import Damaged, WrongKey
-from files.crypto.stream import (
+from files.crypto.stream.decryption import Decryptor
+from files.crypto.stream.keys import Context, StreamKeys, derive_keys
+from files.crypto.stream.layout import (
     CONTEXT_LENGTH,
     FRAME_LENGTH,
     FRAME_PAYLOAD,
+    FRAME_PREFIX,
     MAX_FRAMES,
     TRAILER_LENGTH,
-    Context,
-    Decryptor,
-    StreamKeys,
-    derive_keys,
     frame_count,
     frame_length,
     frame_offset,
@@ -35,7 +33,6 @@ from files.crypto.stream import (
 )
 from files.crypto.tokens import TokenCodec
 
-_PREFIX: Final = struct.Struct(">6s?Q")
 _SHORTEST: Final = frame_length(0)
 
 
@@ -143,9 +140,9 @@ class WholeObject:
             self._read(frames - 1, self._length - TRAILER_LENGTH - frame_offset(frames - 1)),
             timestamp=self.context.created_at,
         )
-        if plaintext[: _PREFIX.size] != _PREFIX.pack(b"frame\0", True, frames - 1):
+        if plaintext[: FRAME_PREFIX.size] != FRAME_PREFIX.pack(b"frame\0", True, frames - 1):
             raise Damaged("the frame before the trailer is not the last one")
-        size = frame_offset_of_payload(frames - 1) + len(plaintext) - _PREFIX.size
+        size = frame_offset_of_payload(frames - 1) + len(plaintext) - FRAME_PREFIX.size
         if frame_count(size) != frames or object_length(size) != self._length:
             raise Damaged("the last frame and the length of the object do not agree")
         return size
@@ -283,10 +280,10 @@ def _open_any(
 
 def _parse(plaintext: bytes) -> Found | None:
     """The parts of a frame's plaintext; None when no stream has such a frame."""
-    if len(plaintext) < _PREFIX.size or plaintext[6] > 1:
+    if len(plaintext) < FRAME_PREFIX.size or plaintext[6] > 1:
         return None
-    name, final, index = _PREFIX.unpack_from(plaintext)
-    payload = plaintext[_PREFIX.size :]
+    name, final, index = FRAME_PREFIX.unpack_from(plaintext)
+    payload = plaintext[FRAME_PREFIX.size :]
     whole = len(payload) == FRAME_PAYLOAD
     last = final and len(payload) <= FRAME_PAYLOAD and (payload or not index)
     if name != b"frame\0" or index >= MAX_FRAMES or not (last or (whole and not final)):

@@ -13,14 +13,8 @@ from typing import BinaryIO, Final
 
 from files.crypto.errors import Damaged, WrongKey
 from files.crypto.salvage import Trailer, find, read_trailer
-from files.crypto.stream import (
-    CONTEXT_LENGTH,
-    FRAME_LENGTH,
-    FRAME_PAYLOAD,
-    TRAILER_LENGTH,
-    Context,
-    derive_keys,
-)
+from files.crypto.stream.keys import Context, derive_keys
+from files.crypto.stream.layout import CONTEXT_LENGTH, FRAME_LENGTH, FRAME_PAYLOAD, TRAILER_LENGTH
 from files.crypto.tokens import TokenCodec
 
 _MOST_ENDS: Final = 4

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy
 
 from files.crypto.keyring import Custody as KeyCustody
 from files.crypto.keyring import WrappedKey
-from files.crypto.stream import Context
+from files.crypto.stream.keys import Context
 from runtime.statements import NUMBER, TEXT, statement
 
 

@@ -19,7 +19,7 @@ from audit.reading import in_order
 from files.crypto.errors import CryptoError
 from files.crypto.keyring import Custody as KeyCustody
 from files.crypto.keyring import Keyring, KeyState
-from files.crypto.stream import derive_keys
+from files.crypto.stream.keys import derive_keys
 from files.keys import second_factors, wrapping
 from files.keys.master_keys import keyring
 from files.keys.wrapping_history import ids_in

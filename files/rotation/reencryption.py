@@ -29,7 +29,7 @@ from files.crypto.digests import Digests
 from files.crypto.errors import CryptoError, Damaged
 from files.crypto.keyring import Custody as KeyCustody
 from files.crypto.keyring import KeyRecord, KeyState, generate_dek, hold
-from files.crypto.stream import derive_keys
+from files.crypto.stream.keys import derive_keys
 from files.errors import FileDamaged, VaultError
 from files.keys import custody, wrapping
 from files.keys.wrapping_history import was_under

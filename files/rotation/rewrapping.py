@@ -23,7 +23,7 @@ import audit
 from audit import Event
 from files.crypto.errors import CryptoError
 from files.crypto.keyring import Keyring, WrappedKey
-from files.crypto.stream import Context
+from files.crypto.stream.keys import Context
 from files.crypto.tokens import Buffer
 from files.errors import KeysMissing
 from files.keys import custody, second_factors, waiting_mails, wrapping

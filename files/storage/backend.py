@@ -28,7 +28,8 @@ from django.utils.module_loading import import_string
 from storages.backends.s3 import S3Storage
 
 from files.crypto.errors import Damaged
-from files.crypto.stream import TRAILER_LENGTH, Context, derive_keys, object_length
+from files.crypto.stream.keys import Context, derive_keys
+from files.crypto.stream.layout import TRAILER_LENGTH, object_length
 from files.storage.body import send_small_at_once
 from files.storage.errors import (
     ObjectMissing,

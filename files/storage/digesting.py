@@ -10,7 +10,7 @@ from __future__ import annotations
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from files.crypto.digests import ContentChain, Digesting, Digests, open_state, seal_state
-from files.crypto.stream import Context
+from files.crypto.stream.keys import Context
 from files.crypto.tokens import Buffer
 from files.storage.progress import Progress
 

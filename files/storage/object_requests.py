@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING, cast
 
 from files.crypto.errors import Damaged
-from files.crypto.stream import TRAILER_LENGTH
+from files.crypto.stream.layout import TRAILER_LENGTH
 from files.storage.body import BufferBody
 from files.storage.errors import (
     ObjectMissing,

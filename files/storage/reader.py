@@ -18,13 +18,12 @@ from typing import TYPE_CHECKING
 
 from files.crypto import lanes
 from files.crypto.errors import Damaged
-from files.crypto.stream import (
+from files.crypto.stream.decryption import Decryptor
+from files.crypto.stream.keys import Context, StreamKeys
+from files.crypto.stream.layout import (
     FRAME_LENGTH,
     FRAME_PAYLOAD,
     TRAILER_LENGTH,
-    Context,
-    Decryptor,
-    StreamKeys,
     frame_at,
     frame_count,
     frame_offset,

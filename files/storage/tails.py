@@ -12,7 +12,9 @@ from typing import IO, TYPE_CHECKING, cast
 
 from files.crypto import lanes
 from files.crypto.errors import Damaged
-from files.crypto.stream import FRAME_LENGTH, MAX_SIZE, Context, Decryptor, StreamKeys, frame_offset
+from files.crypto.stream.decryption import Decryptor
+from files.crypto.stream.keys import Context, StreamKeys
+from files.crypto.stream.layout import FRAME_LENGTH, MAX_SIZE, frame_offset
 from files.storage.body import BufferBody
 from files.storage.errors import StoreUnavailable, store_errors
 from files.storage.progress import Tail

@@ -19,14 +19,13 @@ from typing import TYPE_CHECKING, Self
 
 from files.crypto.carry import open_carry, seal_carry
 from files.crypto.errors import StreamTooLong
-from files.crypto.stream import (
+from files.crypto.stream.encryption import Encryptor
+from files.crypto.stream.keys import Context, derive_keys
+from files.crypto.stream.layout import (
     FRAME_LENGTH,
     FRAME_PAYLOAD,
     MAX_PARTS,
     PART_FRAMES,
-    Context,
-    Encryptor,
-    derive_keys,
     frames_per_part,
     object_length,
 )

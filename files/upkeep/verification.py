@@ -29,7 +29,7 @@ from files.crypto.errors import (
 )
 from files.crypto.keyring import Custody as KeyCustody
 from files.crypto.keyring import KeyRecord
-from files.crypto.stream import TRAILER_LENGTH, frame_at, frame_offset, object_length
+from files.crypto.stream.layout import TRAILER_LENGTH, frame_at, frame_offset, object_length
 from files.keys.master_keys import keyring
 from files.models import Custody, StoredObject
 from files.storage import ObjectKey, ObjectMissing, StoreError

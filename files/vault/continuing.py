@@ -22,7 +22,8 @@ from django.utils.translation import gettext
 
 from files.crypto.digests import digest_all
 from files.crypto.errors import Damaged
-from files.crypto.stream import derive_keys, object_length
+from files.crypto.stream.keys import derive_keys
+from files.crypto.stream.layout import object_length
 from files.crypto.tokens import Buffer
 from files.errors import (
     OtherContent,

@@ -20,7 +20,7 @@ from accounts.models import User
 from files.crypto.digests import seal_digests
 from files.crypto.keyring import Custody as KeyCustody
 from files.crypto.keyring import KeyRecord, Keyring, KeyState, generate_dek
-from files.crypto.stream import Context, derive_keys
+from files.crypto.stream.keys import Context, derive_keys
 from files.errors import UploadLost
 from files.keys import custody
 from files.keys.master_keys import keyring

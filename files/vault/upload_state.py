@@ -12,7 +12,7 @@ from files.crypto.digests import EMPTY, ContentChain, Digests, open_state
 from files.crypto.errors import Damaged, UnknownMasterKey
 from files.crypto.keyring import Custody as KeyCustody
 from files.crypto.keyring import KeyState
-from files.crypto.stream import frames_per_part
+from files.crypto.stream.layout import frames_per_part
 from files.errors import KeysMissing, UploadLost
 from files.keys.master_keys import keyring
 from files.models import StoredObject, UploadSession

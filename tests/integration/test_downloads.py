@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from files.crypto.stream import FRAME_LENGTH, FRAME_PAYLOAD
+from files.crypto.stream.layout import FRAME_LENGTH, FRAME_PAYLOAD
 from launcher.ports import LOOPBACK
 from tests.conftest import Weed
 from tests.files.multipart import file

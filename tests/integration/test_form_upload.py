@@ -12,7 +12,7 @@ from contextlib import closing
 
 import pytest
 
-from files.crypto.stream import FRAME_PAYLOAD, frames_per_part
+from files.crypto.stream.layout import FRAME_PAYLOAD, frames_per_part
 from tests.conftest import Weed
 from tests.files.multipart import CONTENT_TYPE, file
 from tests.integration.forms import Site, answer, begin, eventually, form, post, reset

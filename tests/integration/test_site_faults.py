@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from files.crypto.stream import FRAME_LENGTH, FRAME_PAYLOAD, frames_per_part
+from files.crypto.stream.layout import FRAME_LENGTH, FRAME_PAYLOAD, frames_per_part
 from tests.conftest import Weed
 from tests.files.multipart import file
 from tests.integration.faulty_store import (

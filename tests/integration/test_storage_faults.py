@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from files.crypto.errors import Damaged
-from files.crypto.stream import FRAME_LENGTH
+from files.crypto.stream.layout import FRAME_LENGTH
 from files.storage import EncryptedS3Storage, StoreError, StoreUnavailable
 from files.storage.backend import random_object_name
 from tests.files.storage.objects import (

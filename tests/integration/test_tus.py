@@ -21,7 +21,7 @@ from tusclient.client import TusClient
 from tusclient.exceptions import TusCommunicationError
 
 from accounts.models import User
-from files.crypto.stream import FRAME_PAYLOAD, frames_per_part
+from files.crypto.stream.layout import FRAME_PAYLOAD, frames_per_part
 from files.models import FileRecord, StoredObject, UploadSession
 from files.upkeep import sweeping
 from files.vault import continuing, opening, resumable, stored_objects

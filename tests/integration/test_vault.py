@@ -10,7 +10,7 @@ from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from accounts.models import User
-from files.crypto.stream import FRAME_PAYLOAD, frames_per_part, object_length
+from files.crypto.stream.layout import FRAME_PAYLOAD, frames_per_part, object_length
 from files.errors import FileDamaged
 from files.models import FileRecord, StoredObject
 from files.storage import StoreError

@@ -31,7 +31,7 @@ TESTS_OF: dict[str, list[str]] = {
     "files/access/rule.py": [
         *("tests/files/access/test_programs.py", "tests/files/access/test_trees.py"),
     ],
-    "files/crypto/stream.py": ["tests/files/crypto/test_tampering.py"],
+    "files/crypto/stream/decryption.py": ["tests/files/crypto/test_tampering.py"],
 }
 PYTEST = [
     *(sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:randomly", "-p", "no:xdist"),

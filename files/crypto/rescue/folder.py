@@ -23,7 +23,7 @@ from files.crypto.rescue.names import Places
 from files.crypto.rescue.outcome import Outcome, Status
 from files.crypto.rescue.restore import Progress, restore
 from files.crypto.salvage import read_trailer
-from files.crypto.stream import Context
+from files.crypto.stream.keys import Context
 
 LIST_NAME: Final = "rescued.jsonl"
 

@@ -17,7 +17,7 @@ from files.crypto.salvage import (
     read_trailer,
     salvage,
 )
-from files.crypto.stream import derive_keys
+from files.crypto.stream.keys import derive_keys
 
 Progress = Callable[[int], object]
 

@@ -22,7 +22,7 @@ from django.utils.translation import gettext
 
 from accounts.models import User
 from files.access.principals import Person
-from files.crypto.stream import FRAME_PAYLOAD
+from files.crypto.stream.layout import FRAME_PAYLOAD
 from files.errors import FileTooLarge, MayNotAdd, NameTaken, TooManyUploads, VaultError
 from files.records.names import BadName
 from files.vault.destinations import Destination

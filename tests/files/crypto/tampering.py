@@ -18,14 +18,13 @@ from cryptography.hazmat.primitives import hashes, hmac, padding
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from files.crypto.errors import CryptoError, Damaged, WrongKey
-from files.crypto.stream import (
+from files.crypto.stream.encryption import encrypt
+from files.crypto.stream.keys import Context, derive_keys
+from files.crypto.stream.layout import (
     COMMITMENT_LENGTH,
     FRAME_LENGTH,
     FRAME_PAYLOAD,
     TRAILER_LENGTH,
-    Context,
-    derive_keys,
-    encrypt,
     object_length,
 )
 

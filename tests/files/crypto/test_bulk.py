@@ -13,7 +13,9 @@ import pytest
 from files.crypto.bulk import BLOCK_FRAMES, Pieces, decrypt_file, encrypt_file, writer
 from files.crypto.errors import Damaged, WrongKey
 from files.crypto.salvage import WholeObject
-from files.crypto.stream import FRAME_PAYLOAD, Context, derive_keys, encrypt
+from files.crypto.stream.encryption import encrypt
+from files.crypto.stream.keys import Context, derive_keys
+from files.crypto.stream.layout import FRAME_PAYLOAD
 from tests.files.crypto.tampering import every_bit, tampered_objects
 
 DEK = bytes(range(32))

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from files.crypto.carry import open_carry, seal_carry
 from files.crypto.errors import Damaged
-from files.crypto.stream import FRAME_PAYLOAD, Context, derive_keys
+from files.crypto.stream.keys import Context, derive_keys
+from files.crypto.stream.layout import FRAME_PAYLOAD
 from files.crypto.tokens import TokenCodec
 
 DEK = bytes(range(32))

@@ -27,7 +27,7 @@ from files.crypto.digests import (
     seal_state,
 )
 from files.crypto.errors import Damaged
-from files.crypto.stream import Context
+from files.crypto.stream.keys import Context
 from files.crypto.tokens import TokenCodec
 
 pytestmark = pytest.mark.usefixtures("each_way")

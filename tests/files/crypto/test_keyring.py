@@ -26,7 +26,7 @@ from files.crypto.keyring import (
     hold,
     release,
 )
-from files.crypto.stream import Context, derive_keys
+from files.crypto.stream.keys import Context, derive_keys
 
 OLD, NEW, USER = (base64.urlsafe_b64encode(bytes([n]) * 32).decode() for n in (1, 2, 3))
 DEK = bytes(range(32))

@@ -21,7 +21,7 @@ from files.crypto.keyring import (
     generate_master_key,
 )
 from files.crypto.kms import KeyDescription, KmsMasterKey, UnwrapCache
-from files.crypto.stream import Context, derive_keys
+from files.crypto.stream.keys import Context, derive_keys
 from files.crypto.tokens import TokenCodec
 
 FIRST = "arn:aws:kms:eu-central-1:123456789012:key/first"

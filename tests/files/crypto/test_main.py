@@ -23,17 +23,17 @@ from files.crypto import lanes
 from files.crypto.__main__ import main
 from files.crypto.pipeline import thread_count
 from files.crypto.rescue.__main__ import main as rescue
-from files.crypto.stream import (
+from files.crypto.stream.encryption import encrypt
+from files.crypto.stream.keys import Context
+from files.crypto.stream.layout import (
     CONTEXT_LENGTH,
     FRAME_LENGTH,
     FRAME_PAYLOAD,
     TRAILER_LENGTH,
-    Context,
-    encrypt,
     object_length,
 )
 from tests.files.crypto.rescue.exports import make
-from tests.files.crypto.test_stream import VECTORS, known_data
+from tests.files.crypto.stream.known import VECTORS, known_data
 from tests.files.crypto.ways import PYTHON, in_c, taken
 
 ROOT = Path(__file__).parents[3]

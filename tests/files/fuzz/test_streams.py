@@ -15,16 +15,10 @@ from hypothesis import strategies as st
 
 from files.crypto.errors import CryptoError, Damaged
 from files.crypto.salvage import Expected, WholeObject, salvage
-from files.crypto.stream import (
-    FRAME_LENGTH,
-    FRAME_PAYLOAD,
-    TRAILER_LENGTH,
-    Context,
-    Decryptor,
-    derive_keys,
-    encrypt,
-    frame_count,
-)
+from files.crypto.stream.decryption import Decryptor
+from files.crypto.stream.encryption import encrypt
+from files.crypto.stream.keys import Context, derive_keys
+from files.crypto.stream.layout import FRAME_LENGTH, FRAME_PAYLOAD, TRAILER_LENGTH, frame_count
 from tests.files.fuzz.amount import examples
 from tests.files.fuzz.edits import Edit, apply, edits
 

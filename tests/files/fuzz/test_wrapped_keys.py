@@ -22,7 +22,7 @@ from files.crypto.keyring import (
     parse_key,
     release,
 )
-from files.crypto.stream import Context
+from files.crypto.stream.keys import Context
 from tests.files.fuzz.amount import examples
 from tests.files.fuzz.edits import Edit, apply, edits
 

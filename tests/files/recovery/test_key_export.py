@@ -21,7 +21,7 @@ from files.crypto.keyexport import (
     write_export,
 )
 from files.crypto.keyring import generate_master_key
-from files.crypto.stream import derive_keys
+from files.crypto.stream.keys import derive_keys
 from files.keys.custody import UserKey
 from files.models import FileRecord, StoredObject
 from files.recovery import key_export

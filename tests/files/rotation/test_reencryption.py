@@ -18,7 +18,8 @@ from files.access import rule
 from files.access.principals import Person
 from files.crypto.keyring import Custody as KeyCustody
 from files.crypto.keyring import KeyRecord, KeyState, generate_master_key, hold
-from files.crypto.stream import FRAME_PAYLOAD, derive_keys
+from files.crypto.stream.keys import derive_keys
+from files.crypto.stream.layout import FRAME_PAYLOAD
 from files.errors import FileDamaged, KeyNeeded, NotAKey, QuotaExceeded, WrongFileKey
 from files.keys import custody
 from files.keys.custody import UserKey

@@ -15,14 +15,13 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from files.crypto.stream import (
+from files.crypto.stream.decryption import Decryptor
+from files.crypto.stream.encryption import encrypt
+from files.crypto.stream.keys import Context, derive_keys
+from files.crypto.stream.layout import (
     FRAME_LENGTH,
     FRAME_PAYLOAD,
     TRAILER_LENGTH,
-    Context,
-    Decryptor,
-    derive_keys,
-    encrypt,
     frame_count,
     frames_per_part,
     object_length,

@@ -16,13 +16,8 @@ from hypothesis import strategies as st
 
 from files.crypto import lanes
 from files.crypto.errors import Damaged, WrongKey
-from files.crypto.stream import (
-    FRAME_LENGTH,
-    TRAILER_LENGTH,
-    derive_keys,
-    frame_count,
-    object_length,
-)
+from files.crypto.stream.keys import derive_keys
+from files.crypto.stream.layout import FRAME_LENGTH, TRAILER_LENGTH, frame_count, object_length
 from files.storage import (
     EncryptedS3Storage,
     ObjectKey,

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from files.crypto.errors import Damaged
-from files.crypto.stream import FRAME_LENGTH, Context
+from files.crypto.stream.keys import Context
+from files.crypto.stream.layout import FRAME_LENGTH
 from files.storage import (
     EncryptedS3Storage,
     ObjectKey,

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from files.crypto.errors import CryptoError, Damaged, StreamTooLong
-from files.crypto.stream import FRAME_LENGTH, frames_per_part, object_length
+from files.crypto.stream.layout import FRAME_LENGTH, frames_per_part, object_length
 from files.storage import (
     EncryptedS3Storage,
     ObjectMissing,

@@ -11,7 +11,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 from accounts.models import User
 from files.crypto.errors import Damaged
 from files.crypto.keyring import generate_master_key
-from files.crypto.stream import FRAME_LENGTH, FRAME_PAYLOAD, TRAILER_LENGTH, object_length
+from files.crypto.stream.layout import FRAME_LENGTH, FRAME_PAYLOAD, TRAILER_LENGTH, object_length
 from files.errors import FileDamaged, KeysMissing
 from files.models import FileRecord, StoredObject
 from files.rotation import reencryption, rewrapping

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from files.crypto.stream import FRAME_PAYLOAD, frames_per_part
+from files.crypto.stream.layout import FRAME_PAYLOAD, frames_per_part
 from files.models import FileRecord
 from files.vault import opening, stored_objects
 

@@ -12,7 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
 from files.crypto.digests import digest_all
-from files.crypto.stream import FRAME_PAYLOAD
+from files.crypto.stream.layout import FRAME_PAYLOAD
 from files.errors import OtherContent, UploadBusy, UploadLost
 from files.models import FileRecord, StoredObject, UploadSession
 from files.storage import StoreUnavailable

@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from audit.models import AuditEvent
-from files.crypto.stream import FRAME_LENGTH, FRAME_PAYLOAD
+from files.crypto.stream.layout import FRAME_LENGTH, FRAME_PAYLOAD
 from files.models import DownloadSession, FileRecord, Grant
 from files.vault import downloading, opening
 from tests.files.conftest import Store

@@ -9,7 +9,7 @@ import pytest
 
 from accounts.models import User
 from files.crypto.keyring import generate_master_key
-from files.crypto.stream import FRAME_LENGTH, FRAME_PAYLOAD
+from files.crypto.stream.layout import FRAME_LENGTH, FRAME_PAYLOAD
 from files.errors import FileDamaged, KeysMissing
 from files.models import FileRecord, StoredObject
 from files.storage import StoreError

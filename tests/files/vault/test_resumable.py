@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import User
-from files.crypto.stream import FRAME_PAYLOAD
+from files.crypto.stream.layout import FRAME_PAYLOAD
 from files.errors import UploadLost
 from files.models import UploadSession
 from files.upkeep import sweeping

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from files.crypto.errors import Damaged
-from files.crypto.stream import FRAME_PAYLOAD, object_length
+from files.crypto.stream.layout import FRAME_PAYLOAD, object_length
 from files.errors import FileTooLarge, UploadLost
 from files.models import FileRecord, StoredObject
 from files.records.names import BadName

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from files.crypto.stream import FRAME_PAYLOAD
+from files.crypto.stream.layout import FRAME_PAYLOAD
 from files.models import FileRecord, UploadSession
 from files.vault import opening
 from files.vault.continuing import Continuation

@@ -155,8 +155,8 @@ def test_under_the_sanitizers(tmp_path: Path, flags: tuple[str, ...], preload: s
         "PYTHONPATH": str(tmp_path),
         "FUZZ_SECONDS": os.environ.get("FUZZ_SECONDS", "60"),
     }
-    names = ["lanes/test_lanes.py", "test_tokens.py", "test_stream.py", "test_bulk.py"]
-    names += ["test_digests.py"]
+    names = ["lanes/test_lanes.py", "test_tokens.py", "test_bulk.py", "test_digests.py"]
+    names += ["stream/test_encryption.py", "stream/test_decryption.py"]
     tests = [f"tests/files/crypto/{name}" for name in names] + ["tests/files/fuzz/test_lanes.py"]
     command = [sys.executable, "-m", "pytest", "-q", "-p", "on_sanitized", "-p", "no:cacheprovider"]
     command += ["-o", "timeout=0", "-o", "faulthandler_timeout=0", "-n", "0"]

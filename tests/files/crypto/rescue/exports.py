@@ -9,7 +9,9 @@ from uuid import UUID, uuid4
 
 from files.crypto.keyexport import Argon2, Entry, Protector, write_export
 from files.crypto.keyring import Custody, hold
-from files.crypto.stream import Context, derive_keys, encrypt, object_length
+from files.crypto.stream.encryption import encrypt
+from files.crypto.stream.keys import Context, derive_keys
+from files.crypto.stream.layout import object_length
 
 PASSPHRASE = "seven green bottles hang on a wall"
 FAST = Argon2(memory=32, iterations=1, lanes=4)

@@ -18,7 +18,7 @@ from files.crypto.passphrase import Derivation
 from files.crypto.rescue.__main__ import main
 from files.crypto.rescue.names import safe_name
 from files.crypto.shares import split
-from files.crypto.stream import FRAME_LENGTH, FRAME_PAYLOAD
+from files.crypto.stream.layout import FRAME_LENGTH, FRAME_PAYLOAD
 from tests.files.crypto.rescue.exports import PASSPHRASE, export, make
 
 ROOT = Path(__file__).parents[4]

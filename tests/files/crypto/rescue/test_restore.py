@@ -14,14 +14,9 @@ from hypothesis import strategies as st
 from files.crypto.rescue.outcome import Outcome, Status
 from files.crypto.rescue.restore import restore
 from files.crypto.salvage import Expected, Span
-from files.crypto.stream import (
-    FRAME_LENGTH,
-    FRAME_PAYLOAD,
-    TRAILER_LENGTH,
-    Context,
-    derive_keys,
-    encrypt,
-)
+from files.crypto.stream.encryption import encrypt
+from files.crypto.stream.keys import Context, derive_keys
+from files.crypto.stream.layout import FRAME_LENGTH, FRAME_PAYLOAD, TRAILER_LENGTH
 from tests.files.crypto.tampering import every_bit, tampered_objects
 
 DEK = bytes(range(32))

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accounts.models import User
-from files.crypto.stream import FRAME_PAYLOAD
+from files.crypto.stream.layout import FRAME_PAYLOAD
 from files.models import Entry, FileRecord
 from files.vault import opening, storing
 from files.web.transfers.forms import BodyTooShort, CountedBody, ReceivedFile, VaultUploadHandler

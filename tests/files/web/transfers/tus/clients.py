@@ -11,7 +11,7 @@ from django.test import Client
 
 from accounts.models import User
 from files.crypto.digests import digest_all
-from files.crypto.stream import FRAME_PAYLOAD, frames_per_part
+from files.crypto.stream.layout import FRAME_PAYLOAD, frames_per_part
 from files.models import FileRecord, StoredObject
 from files.vault import opening
 from files.web.transfers import structured

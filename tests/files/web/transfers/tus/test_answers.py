@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from files.crypto.keyring import generate_master_key
-from files.crypto.stream import FRAME_PAYLOAD
+from files.crypto.stream.layout import FRAME_PAYLOAD
 from files.models import FileRecord, HeldKey, StoredObject
 from files.rotation import rewrapping
 from files.vault import held, opening

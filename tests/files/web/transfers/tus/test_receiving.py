@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from pytest_django import Settings
 
-from files.crypto.stream import FRAME_PAYLOAD
+from files.crypto.stream.layout import FRAME_PAYLOAD
 from files.models import FileRecord, StoredObject, UploadSession
 from files.vault import stored_objects
 from files.web.transfers.tus.protocol import CHAIN, EXPECTED
