@@ -3,7 +3,6 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 from launcher import environment, preflight
@@ -36,18 +35,11 @@ def serve(supervisor: Supervisor, host: str, port: int, data: Path) -> None:
     lock = preflight.claim(data)
     preflight.require_port(host, port)
     configuration = configure(data)
-    wait_for_store = None
     if configuration.embedded_store:
-        wait_for_store = start_store(supervisor, configuration, data, lock)
-    # Meanwhile, what needs no store.
-    migrate = command("migrate", "--noinput", "--verbosity=0")
-    supervisor.run("The database migration", migrate, env=os.environ)
-    collect = command("collectstatic", "--noinput", "--verbosity=0")
-    supervisor.run("Collecting static files", collect, env=os.environ)
-    if wait_for_store:
-        wait_for_store()
+        start_store(supervisor, configuration, data, lock)
+    prepare = [sys.executable, "-m", "launcher.preparation", str(data)]
     # A name and a password perhaps: they come last, and whatever happens before.
-    news = supervisor.ask("Setting up the vault", command("setup_vault"), env=os.environ)
+    news = supervisor.ask("Preparing the site", prepare, env=os.environ)
     try:
         site = start_site(supervisor, host, port, configuration)
     except BaseException:
@@ -61,10 +53,7 @@ def serve(supervisor: Supervisor, host: str, port: int, data: Path) -> None:
 def start_site(
     supervisor: Supervisor, host: str, port: int, configuration: environment.Environment
 ) -> Site:
-    """Check the configuration, start the web server, wait until it answers."""
-    # "No issues" is not worth a line; what is wrong comes on the other channel.
-    check = command("check", "--database=default")
-    supervisor.run("The configuration check", check, env=os.environ, quiet=True)
+    """Start the web server, wait until it answers."""
     site = Site(host, port, preflight.allowed_hosts(configuration.allowed_hosts, host))
     child = supervisor.start(site.name, site.command(), env=site.environment())
     supervisor.wait_until(site.is_ready, child, seconds=60)
@@ -99,8 +88,8 @@ def configure(data: Path) -> environment.Environment:
 
 def start_store(
     supervisor: Supervisor, configuration: environment.Environment, data: Path, lock: int
-) -> Callable[[], None]:
-    """Start the embedded store, and return what waits for it.
+) -> None:
+    """Start the embedded store, and wait for it.
 
     It holds the data folder's lock from then on.
     """
@@ -124,7 +113,7 @@ def start_store(
         keep=[lock],
         grace=store.grace,
     )
-    return lambda: supervisor.wait_until(store.is_ready, child, seconds=60)
+    supervisor.wait_until(store.is_ready, child, seconds=60)
 
 
 def command(*words: str) -> list[str]:

@@ -37,7 +37,7 @@ class Child:
     ) -> None:
         """Start `argv`; what it says goes to `log`, or where this process's own goes.
 
-        `output` is a descriptor, or `subprocess.DEVNULL`, for the standard output alone.
+        `output` is a descriptor for the standard output alone.
 
         `keep` are descriptors that it inherits; `grace` is how long (seconds) it may take to stop
         before it is killed.

@@ -9,7 +9,6 @@ import os
 import select
 import signal
 import socket
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -65,16 +64,6 @@ class Supervisor:
         child = Child(name, argv, env=env, cwd=cwd or self._cwd, log=log, keep=keep, grace=grace)
         self._children.append(child)
         return child
-
-    def run(
-        self, name: str, argv: Sequence[str | Path], *, env: Mapping[str, str], quiet: bool = False
-    ) -> None:
-        """Run a process to its end, `quiet` without its standard output.
-
-        Raises `LaunchError` when it fails.
-        """
-        output = subprocess.DEVNULL if quiet else None
-        self._finish(Child(name, argv, env=env, cwd=self._cwd, output=output))
 
     def ask(self, name: str, argv: Sequence[str | Path], *, env: Mapping[str, str]) -> str:
         """Run a process to its end; return its standard output, 64 KiB at most.

@@ -19,9 +19,16 @@ from typing import Any
 from benchmarks import site
 from benchmarks.site import MeasuredSite
 from launcher import environment
+from launcher.preparation import COLLECTED
 from tests.made_once import made_once
 
 ROOT = Path(__file__).parents[2]
+COLLECT = """
+import sys
+from pathlib import Path
+from launcher import preparation
+preparation.collect(Path(sys.argv[1]))
+"""
 
 
 def database(path: Path) -> None:
@@ -32,8 +39,14 @@ def database(path: Path) -> None:
 
 
 def launched(folder: Path, **options: Any) -> AbstractContextManager[MeasuredSite]:
-    """A site that was launched as users launch it, on such a database."""
-    return site.launched(folder, prepare=lambda data: database(data / "db.sqlite3"), **options)
+    """A site that was launched as users launch it, and finds what an earlier start has left."""
+    return site.launched(folder, prepare=_started_before, **options)
+
+
+def _started_before(data: Path) -> None:
+    database(data / "db.sqlite3")
+    static(data / "static")
+    shutil.copyfile(_made() / COLLECTED, data / COLLECTED)
 
 
 def static(folder: Path) -> None:
@@ -49,8 +62,8 @@ def _made() -> Path:
 def _make(folder: Path) -> None:
     folder.mkdir()
     told = {"STATIC_ROOT": str(folder / "static")}
-    for command in (["migrate", "--verbosity=0"], ["collectstatic", "--noinput", "--verbosity=0"]):
-        _manage(folder, command, told)
+    _manage(folder, ["manage.py", "migrate", "--verbosity=0"], told)
+    _manage(folder, ["-c", COLLECT, str(folder / COLLECTED)], told)
     # All of it is in the one file.
     assert not (folder / "db.sqlite3-wal").exists()
     (folder / "env").unlink()  # Each site has secrets of its own.
@@ -60,16 +73,16 @@ def migrate(database_url: str) -> None:
     """Bring the empty database at that address up."""
     with tempfile.TemporaryDirectory() as folder:
         told = {"DATABASE_URL": database_url}
-        _manage(Path(folder), ["migrate", "--verbosity=0"], told)
+        _manage(Path(folder), ["manage.py", "migrate", "--verbosity=0"], told)
 
 
 def _manage(folder: Path, command: list[str], told: dict[str, str]) -> None:
-    """Run a command of a site that has its secrets and its data there."""
+    """Run Python with that, for a site that has its secrets and its data there."""
     if not (folder / "env").exists():
         environment.create(folder / "env", root=ROOT, data=folder)
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     subprocess.run(
-        [sys.executable, "manage.py", *command],
+        [sys.executable, *command],
         cwd=ROOT,
         env={**kept, "SECURESTORE_ENV_FILE": str(folder / "env"), **told},
         stdin=subprocess.DEVNULL,

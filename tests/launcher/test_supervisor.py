@@ -31,7 +31,7 @@ def test_a_signal_ends_a_step(tmp_path: Path) -> None:
     with pytest.raises(StopRequested), Supervisor(tmp_path) as supervisor:
         # The step itself sends it, so it comes while the step is being waited for.
         signalling = [*ENDS[:2], f"{ENDS[2]}; signal.pause()"]
-        supervisor.run("The step", signalling, env=os.environ)
+        supervisor.ask("The step", signalling, env=os.environ)
 
 
 def test_an_error_ends_the_children_too(tmp_path: Path) -> None:
@@ -54,19 +54,7 @@ def test_a_child_that_ends_during_a_step_ends_the_step(tmp_path: Path) -> None:
     ended = pytest.raises(LaunchError, match=r"^The store has stopped")
     with ended, Supervisor(tmp_path) as supervisor:
         supervisor.start("The store", FAILS, env=os.environ)
-        supervisor.run("The step", FOREVER, env=os.environ)
-
-
-def test_a_step_shows_what_it_says(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    with Supervisor(tmp_path) as supervisor:
-        supervisor.run("The step", WORKS, env=os.environ)
-    assert capfd.readouterr().out == "done\n"
-
-
-def test_a_quiet_step_does_not(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    with Supervisor(tmp_path) as supervisor:
-        supervisor.run("The step", WORKS, env=os.environ, quiet=True)
-    assert capfd.readouterr().out == ""
+        supervisor.ask("The step", FOREVER, env=os.environ)
 
 
 def test_what_a_step_says_can_be_asked_for(
@@ -93,7 +81,7 @@ def test_what_is_said_once_is_shown_whatever_comes_then(
 def test_a_step_that_fails_is_named(tmp_path: Path) -> None:
     failed = pytest.raises(LaunchError, match=r"^The step failed \(exit code 3\)")
     with failed, Supervisor(tmp_path) as supervisor:
-        supervisor.run("The step", FAILS, env=os.environ)
+        supervisor.ask("The step", FAILS, env=os.environ)
 
 
 def test_signals_are_given_back(tmp_path: Path) -> None:
