@@ -164,7 +164,7 @@ def _from_passphrase(options: Namespace) -> DataKey:
         confirm=encrypting,
     )
     if encrypting:
-        from files.crypto.keyexport import WeakPassphrase, check_strength
+        from files.crypto.passphrase import WeakPassphrase, check_strength
 
         try:
             check_strength(passphrase)

@@ -3,7 +3,8 @@
 The parameters are those of RFC 9106, section 4, second recommended option: 64 MiB of memory, three
 passes, four lanes, a salt of 16 random bytes, a tag of 32. The tag is the user's key, in the text
 form of a generated one. Few run at once in a process (`runtime.slots`), so that people who
-type passphrases cannot exhaust its memory.
+type passphrases cannot exhaust its memory. Also the least that is asked of one where no server
+stands between who has the file and their guesses.
 
 Never stores, logs or shows a passphrase or what comes of it.
 """
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from files.crypto import argon2id, unicode14
-from files.crypto.errors import Damaged
+from files.crypto.errors import CryptoError, Damaged
 from files.crypto.tokens import KEY_LENGTH
 
 MEMORY: Final = 64 * 1024
@@ -26,6 +27,11 @@ MEMORY: Final = 64 * 1024
 PASSES: Final = 3
 LANES: Final = 4
 SALT_LENGTH: Final = 16
+
+MIN_LENGTH: Final = 16
+"""Characters, where who has the file can guess for ever, and an export has all keys."""
+
+MIN_DISTINCT: Final = 8
 
 # What a record may ask for: whoever can alter the database must not choose our memory and time.
 _MOST_MEMORY: Final = 4 * MEMORY
@@ -42,6 +48,19 @@ def normalise(passphrase: str) -> str:
     And on any later Python: a key that is derived from it must come out the same for ever.
     """
     return unicode14.nfc(passphrase).strip()
+
+
+class WeakPassphrase(CryptoError, ValueError):
+    """The passphrase is too easy to guess. The message says what is asked for."""
+
+
+def check_strength(passphrase: str) -> None:
+    """The least that is asked of a passphrase. Raises WeakPassphrase."""
+    if len(passphrase) < MIN_LENGTH or len(set(passphrase)) < MIN_DISTINCT:
+        raise WeakPassphrase(
+            f"The passphrase is too easy to guess: take {MIN_LENGTH} characters or more, with "
+            f"{MIN_DISTINCT} different ones among them. Five or six random words are good."
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import Final, Self
 from uuid import UUID
 
 from files.crypto.errors import CryptoError, MalformedKey, WrongKey
-from files.crypto.keyexport import SHARE_SECRET_LENGTH, Header
+from files.crypto.keyexport.header import SHARE_SECRET_LENGTH, Header
 
 MOST_SHARES: Final = 100
 _SCHEME: Final = re.compile(r"(\d{1,3})-of-(\d{1,3})")

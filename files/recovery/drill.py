@@ -21,7 +21,8 @@ from django.db.models import QuerySet
 
 from audit import chain
 from files.crypto.errors import CryptoError, Damaged, KeyServiceError
-from files.crypto.keyexport import Entry, KeyExport
+from files.crypto.keyexport.entries import Entry
+from files.crypto.keyexport.reading import KeyExport
 from files.crypto.keyring import Custody
 from files.errors import VaultError
 from files.keys.master_keys import keyring

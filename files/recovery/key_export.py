@@ -25,14 +25,9 @@ import audit
 from audit import Event
 from audit.reading import in_order
 from files.crypto.errors import CryptoError, Damaged, UnknownMasterKey
-from files.crypto.keyexport import (
-    Above,
-    Entry,
-    Protector,
-    open_export,
-    read_header,
-    write_export,
-)
+from files.crypto.keyexport.entries import Above, Entry
+from files.crypto.keyexport.reading import open_export, read_header
+from files.crypto.keyexport.writing import Protector, write_export
 from files.crypto.keyring import Custody, Keyring
 from files.crypto.output import new_file
 from files.errors import VaultError

@@ -26,7 +26,8 @@ import audit
 from accounts.models import User
 from audit import Event
 from files.crypto.errors import CryptoError, UnknownMasterKey
-from files.crypto.keyexport import Entry, KeyExport
+from files.crypto.keyexport.entries import Entry
+from files.crypto.keyexport.reading import KeyExport
 from files.crypto.keyring import Custody, KeyRecord, Keyring, KeyState, WrappedKey
 from files.keys import wrapping
 from files.keys.master_keys import keyring

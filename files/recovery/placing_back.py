@@ -13,7 +13,7 @@ from typing import Any
 import audit
 from accounts.models import User
 from audit import Event
-from files.crypto.keyexport import Above
+from files.crypto.keyexport.entries import Above
 from files.errors import TooDeep
 from files.models import FileRecord, Folder
 from files.records.names import BadName, clean_folder_name

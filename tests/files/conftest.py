@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import pytest
 
 from audit.models import AuditEvent
-from files.crypto import keyexport
+from files.crypto.keyexport import header, writing
 from files.crypto.passphrase import SALT_LENGTH, Derivation
 from files.keys import custody, master_keys
 from files.keys.custody import UserKey
@@ -39,7 +39,7 @@ class CheapDerivation(Derivation):
         return cls(os.urandom(SALT_LENGTH), memory=32, passes=1)
 
 
-class CheapArgon2(keyexport.Argon2):
+class CheapArgon2(header.Argon2):
     """The same for exports of keys."""
 
     def __init__(self, memory: int = 32, iterations: int = 1, lanes: int = 4) -> None:
@@ -55,7 +55,7 @@ def full_cost() -> None:
 def _cheap_passphrases(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if "full_cost" not in request.fixturenames:
         monkeypatch.setattr(custody, "Derivation", CheapDerivation)
-        monkeypatch.setattr(keyexport, "Argon2", CheapArgon2)
+        monkeypatch.setattr(writing, "Argon2", CheapArgon2)
 
 
 @pytest.fixture

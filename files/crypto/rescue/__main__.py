@@ -11,7 +11,8 @@ from typing import BinaryIO
 
 from files.crypto import lanes
 from files.crypto.errors import CryptoError, Damaged, MalformedKey, WrongKey
-from files.crypto.keyexport import Entry, KeyExport
+from files.crypto.keyexport.entries import Entry
+from files.crypto.keyexport.reading import KeyExport
 from files.crypto.output import new_file
 from files.crypto.progress import Progress
 from files.crypto.rescue.folder import Objects, restore_all

@@ -17,7 +17,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from files.crypto.errors import Damaged, MalformedKey, WrongKey
-from files.crypto.keyexport import Entry, KeyExport
+from files.crypto.keyexport.entries import Entry
+from files.crypto.keyexport.reading import KeyExport
 from files.crypto.rescue.keys import UserKeys
 from files.crypto.rescue.names import Places
 from files.crypto.rescue.outcome import Outcome, Status

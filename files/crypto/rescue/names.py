@@ -15,7 +15,7 @@ from pathlib import Path, PurePath
 from typing import Any, Final
 from uuid import UUID
 
-from files.crypto.keyexport import Above, Entry
+from files.crypto.keyexport.entries import Above, Entry
 from files.crypto.portable import marked, portable_name, same_file, split_ending
 
 _LONGEST: Final = 200

@@ -16,7 +16,9 @@ import audit
 from files import errors
 from files.crypto import shares
 from files.crypto.errors import KeyServiceError, MalformedKey
-from files.crypto.keyexport import SHARE_SECRET_LENGTH, Protector, WeakPassphrase
+from files.crypto.keyexport.header import SHARE_SECRET_LENGTH
+from files.crypto.keyexport.writing import Protector
+from files.crypto.passphrase import WeakPassphrase
 from files.crypto.secretinput import SecretMissing, read_secret
 from files.keys import passphrases
 from files.management.arguments import given_path

@@ -14,7 +14,7 @@ from django.db import OperationalError
 
 import audit
 from files.crypto.errors import CryptoError, Damaged, KeyServiceError
-from files.crypto.keyexport import KeyExport
+from files.crypto.keyexport.reading import KeyExport
 from files.crypto.rescue.keys import open_with
 from files.crypto.secretinput import SecretMissing
 from files.errors import VaultError

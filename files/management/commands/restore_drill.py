@@ -24,7 +24,7 @@ from django.db import DatabaseError, InterfaceError, connection
 
 import audit
 from files.crypto.errors import CryptoError, Damaged
-from files.crypto.keyexport import read_header
+from files.crypto.keyexport.reading import read_header
 from files.crypto.rescue.keys import ask_for_secrets, open_with_secrets
 from files.crypto.secretinput import SecretMissing
 from files.management.arguments import given_path

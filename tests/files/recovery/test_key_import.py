@@ -15,7 +15,9 @@ import pytest
 from files.access.principals import Person
 from files.access.rule import visible_to
 from files.crypto.digests import digest_all
-from files.crypto.keyexport import Argon2, KeyExport, Protector, open_export, read_header
+from files.crypto.keyexport.header import Argon2
+from files.crypto.keyexport.reading import KeyExport, open_export, read_header
+from files.crypto.keyexport.writing import Protector
 from files.crypto.keyring import generate_master_key
 from files.errors import KeyNeeded, KeysMissing
 from files.folders import trash

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-from files.crypto.keyexport import Argon2, Entry, Protector, write_export
+from files.crypto.keyexport.entries import Entry
+from files.crypto.keyexport.header import Argon2
+from files.crypto.keyexport.writing import Protector, write_export
 from files.crypto.keyring import Custody, hold
 from files.crypto.stream.encryption import encrypt
 from files.crypto.stream.keys import Context, derive_keys

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from files.crypto.keyexport import Above, Entry
+from files.crypto.keyexport.entries import Above, Entry
 from files.crypto.portable import same_file
 from files.crypto.rescue.__main__ import main
 from files.crypto.rescue.names import TRASH, Places
