@@ -74,8 +74,8 @@ def _fill() -> list[bytes]:
     """A database with `RECORDS` sealed objects; return their key records."""
     from django.core.management import call_command
 
-    from files.crypto.keyring import Custody, KeyRecord, KeyState, generate_dek
-    from files.crypto.stream.keys import derive_keys
+    from files.crypto.keyrecord import Custody, KeyRecord, KeyState
+    from files.crypto.stream.keys import derive_keys, generate_dek
     from files.keys.master_keys import keyring
     from files.models import StoredObject
 

@@ -23,8 +23,10 @@ from django.views.decorators.debug import sensitive_variables
 from accounts.models import User
 from files.crypto import errors as crypto
 from files.crypto.errors import TooBusy
-from files.crypto.keyring import Custody as KeyCustody
-from files.crypto.keyring import KeyRecord, check_user_key, generate_master_key, hold, release
+from files.crypto.fernetkey import check_user_key, generate_master_key
+from files.crypto.heldkey import hold, release
+from files.crypto.keyrecord import Custody as KeyCustody
+from files.crypto.keyrecord import KeyRecord
 from files.crypto.passphrase import Derivation
 from files.errors import KeyNeeded, NotAKey, WrongFileKey
 from files.errors import TooBusy as VaultTooBusy

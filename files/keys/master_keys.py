@@ -18,7 +18,8 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from files.crypto.errors import KeyServiceError, MalformedKey
-from files.crypto.keyring import Keyring, local_keys
+from files.crypto.keyring import Keyring
+from files.crypto.masterkey import local_keys
 from files.keys import kms
 from runtime.configuration import master_keys_files, optional_secret, read_environment, secret
 

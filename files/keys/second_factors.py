@@ -21,7 +21,7 @@ from django.db import transaction
 
 from accounts import adapter
 from files.crypto.errors import CryptoError, Damaged, UnknownMasterKey
-from files.crypto.keyring import WrappedKey
+from files.crypto.keyrecord import WrappedKey
 from files.errors import KeysMissing
 from files.keys import wrapping
 from files.keys.master_keys import keyring

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from django.db.models import Count, QuerySet
 
 from files.crypto.errors import CryptoError, KeyServiceError, UnknownMasterKey
-from files.crypto.keyring import WrappedKey
+from files.crypto.keyrecord import WrappedKey
 from files.errors import KeyRetired
 from files.keys import wrapping
 from files.keys.master_keys import keyring

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
 from files.crypto.errors import MalformedKey
-from files.crypto.keyring import LocalMasterKey
+from files.crypto.masterkey import LocalMasterKey
 
 OLDEST = timedelta(days=365_000)
 """Further back the calendar ends."""

@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
-from files.crypto.keyring import WrappedKey
+from files.crypto.keyrecord import WrappedKey
 from files.models.stored_objects import StoredObject
 
 

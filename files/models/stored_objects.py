@@ -15,8 +15,8 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
-from files.crypto.keyring import Custody as KeyCustody
-from files.crypto.keyring import WrappedKey
+from files.crypto.keyrecord import Custody as KeyCustody
+from files.crypto.keyrecord import WrappedKey
 from files.crypto.stream.keys import Context
 from runtime.statements import NUMBER, TEXT, statement
 

@@ -23,7 +23,7 @@ from audit import chain
 from files.crypto.errors import CryptoError, Damaged, KeyServiceError
 from files.crypto.keyexport.entries import Entry
 from files.crypto.keyexport.reading import KeyExport
-from files.crypto.keyring import Custody
+from files.crypto.keyrecord import Custody
 from files.errors import VaultError
 from files.keys.master_keys import keyring
 from files.models import StoredObject

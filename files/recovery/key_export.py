@@ -28,7 +28,8 @@ from files.crypto.errors import CryptoError, Damaged, UnknownMasterKey
 from files.crypto.keyexport.entries import Above, Entry
 from files.crypto.keyexport.reading import open_export, read_header
 from files.crypto.keyexport.writing import Protector, write_export
-from files.crypto.keyring import Custody, Keyring
+from files.crypto.keyrecord import Custody
+from files.crypto.keyring import Keyring
 from files.crypto.output import new_file
 from files.errors import VaultError
 from files.keys import custody

@@ -28,7 +28,8 @@ from audit import Event
 from files.crypto.errors import CryptoError, UnknownMasterKey
 from files.crypto.keyexport.entries import Entry
 from files.crypto.keyexport.reading import KeyExport
-from files.crypto.keyring import Custody, KeyRecord, Keyring, KeyState, WrappedKey
+from files.crypto.keyrecord import Custody, KeyRecord, KeyState, WrappedKey
+from files.crypto.keyring import Keyring
 from files.keys import wrapping
 from files.keys.master_keys import keyring
 from files.models import FileRecord, HeldKey, KeptVersion, StoredObject

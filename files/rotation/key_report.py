@@ -17,8 +17,9 @@ from django.db.models import Count, Min, Sum
 
 from audit.reading import in_order
 from files.crypto.errors import CryptoError
-from files.crypto.keyring import Custody as KeyCustody
-from files.crypto.keyring import Keyring, KeyState
+from files.crypto.keyrecord import Custody as KeyCustody
+from files.crypto.keyrecord import KeyState
+from files.crypto.keyring import Keyring
 from files.crypto.stream.keys import derive_keys
 from files.keys import second_factors, wrapping
 from files.keys.master_keys import keyring

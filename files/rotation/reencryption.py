@@ -27,9 +27,10 @@ from accounts.models import User
 from audit import Event
 from files.crypto.digests import Digests
 from files.crypto.errors import CryptoError, Damaged
-from files.crypto.keyring import Custody as KeyCustody
-from files.crypto.keyring import KeyRecord, KeyState, generate_dek, hold
-from files.crypto.stream.keys import derive_keys
+from files.crypto.heldkey import hold
+from files.crypto.keyrecord import Custody as KeyCustody
+from files.crypto.keyrecord import KeyRecord, KeyState
+from files.crypto.stream.keys import derive_keys, generate_dek
 from files.errors import FileDamaged, VaultError
 from files.keys import custody, wrapping
 from files.keys.wrapping_history import was_under

@@ -22,7 +22,8 @@ from django.db.models import QuerySet
 import audit
 from audit import Event
 from files.crypto.errors import CryptoError
-from files.crypto.keyring import Keyring, WrappedKey
+from files.crypto.keyrecord import WrappedKey
+from files.crypto.keyring import Keyring
 from files.crypto.stream.keys import Context
 from files.crypto.tokens import Buffer
 from files.errors import KeysMissing

@@ -27,8 +27,8 @@ from files.crypto.errors import (
     UnknownMasterKey,
     WrongKey,
 )
-from files.crypto.keyring import Custody as KeyCustody
-from files.crypto.keyring import KeyRecord
+from files.crypto.keyrecord import Custody as KeyCustody
+from files.crypto.keyrecord import KeyRecord
 from files.crypto.stream.layout import TRAILER_LENGTH, frame_at, frame_offset, object_length
 from files.keys.master_keys import keyring
 from files.models import Custody, StoredObject

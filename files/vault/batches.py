@@ -17,7 +17,7 @@ from django.db import IntegrityError, transaction
 
 from accounts.models import User
 from files.access.principals import Principal
-from files.crypto.keyring import generate_dek
+from files.crypto.stream.keys import generate_dek
 from files.errors import MayNotAdd, NameTaken
 from files.models import FileRecord, Folder
 from files.records.names import clean_name

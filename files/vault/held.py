@@ -19,7 +19,7 @@ import audit
 from accounts.models import User
 from audit import Event
 from files.crypto.errors import CryptoError, Damaged, UnknownMasterKey
-from files.crypto.keyring import Custody as KeyCustody
+from files.crypto.keyrecord import Custody as KeyCustody
 from files.errors import FileDamaged, KeysMissing, OfferOver, WrongFileKey
 from files.keys import custody
 from files.keys.master_keys import keyring

@@ -14,7 +14,7 @@ from django.db import transaction
 import audit
 from accounts.models import User
 from audit import Event
-from files.crypto.keyring import generate_dek
+from files.crypto.stream.keys import generate_dek
 from files.models import Custody, StoredObject, UploadSession
 from files.records.names import clean_content_type, clean_name
 from files.vault import destinations, outside, removing, stored_objects

@@ -18,9 +18,10 @@ from django.db import transaction
 
 from accounts.models import User
 from files.crypto.digests import seal_digests
-from files.crypto.keyring import Custody as KeyCustody
-from files.crypto.keyring import KeyRecord, Keyring, KeyState, generate_dek
-from files.crypto.stream.keys import Context, derive_keys
+from files.crypto.keyrecord import Custody as KeyCustody
+from files.crypto.keyrecord import KeyRecord, KeyState
+from files.crypto.keyring import Keyring
+from files.crypto.stream.keys import Context, derive_keys, generate_dek
 from files.errors import UploadLost
 from files.keys import custody
 from files.keys.master_keys import keyring

@@ -18,7 +18,8 @@ from django.db import DatabaseError, transaction
 import audit
 from accounts.models import User
 from audit import Event
-from files.crypto.keyring import Keyring, generate_dek
+from files.crypto.keyring import Keyring
+from files.crypto.stream.keys import generate_dek
 from files.crypto.tokens import Buffer
 from files.errors import UploadLost
 from files.keys import custody

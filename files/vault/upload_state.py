@@ -10,8 +10,8 @@ import logging
 from files.crypto.carry import open_carry
 from files.crypto.digests import EMPTY, ContentChain, Digests, open_state
 from files.crypto.errors import Damaged, UnknownMasterKey
-from files.crypto.keyring import Custody as KeyCustody
-from files.crypto.keyring import KeyState
+from files.crypto.keyrecord import Custody as KeyCustody
+from files.crypto.keyrecord import KeyState
 from files.crypto.stream.layout import frames_per_part
 from files.errors import KeysMissing, UploadLost
 from files.keys.master_keys import keyring

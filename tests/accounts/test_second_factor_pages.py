@@ -240,7 +240,7 @@ def test_wrong_codes_are_recorded_counted_and_end_in_a_wait(
 def test_a_missing_master_key_is_an_outage_and_no_wrong_code(
     half_way: Client, seed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from files.crypto.keyring import generate_master_key
+    from files.crypto.fernetkey import generate_master_key
     from files.keys import master_keys
 
     monkeypatch.setenv("MASTER_KEYS", generate_master_key())

@@ -13,7 +13,8 @@ from django.utils import timezone
 
 from files.checks import keys_for_all_files
 from files.crypto import lanes
-from files.crypto.keyring import LocalMasterKey, generate_master_key
+from files.crypto.fernetkey import generate_master_key
+from files.crypto.masterkey import LocalMasterKey
 from files.keys import wrapping
 from files.models import FileRecord, MasterKey
 from tests.files.conftest import UseKeys

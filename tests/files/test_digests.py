@@ -15,7 +15,7 @@ from django.db import connection, connections
 
 from accounts.models import User
 from files.crypto.digests import Digests, digest_all, seal_digests
-from files.crypto.keyring import generate_master_key
+from files.crypto.fernetkey import generate_master_key
 from files.errors import FileDamaged
 from files.keys.custody import UserKey
 from files.models import FileRecord, StoredObject, UploadSession

@@ -22,7 +22,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from accounts.models import User
-from files.crypto.keyring import generate_master_key
+from files.crypto.fernetkey import generate_master_key
 from files.keys import custody
 from files.models import FileRecord
 from files.vault import opening, storing

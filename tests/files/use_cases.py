@@ -47,7 +47,7 @@ from audit import Event, exports
 from audit.models import AuditEvent
 from files.access.principals import Person
 from files.crypto.errors import Damaged
-from files.crypto.keyring import generate_master_key
+from files.crypto.fernetkey import generate_master_key
 from files.errors import WrongFileKey
 from files.folders import making, moving, ownership, purging, trash
 from files.keys.wrapping_history import with_past

@@ -24,7 +24,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from files.crypto.digests import digest_all
-from files.crypto.keyring import generate_master_key
+from files.crypto.fernetkey import generate_master_key
 from tests.conftest import Weed
 from tests.files import multipart
 from tests.files.multipart import CONTENT_TYPE, file

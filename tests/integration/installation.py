@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from files.crypto.keyring import generate_master_key
+from files.crypto.fernetkey import generate_master_key
 from tests.conftest import Weed
 from tests.integration import prepared
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from files.crypto.keyring import generate_master_key
+from files.crypto.fernetkey import generate_master_key
 from launcher.ports import LOOPBACK, free_port
 from launcher.process import Child
 from launcher.site import Site

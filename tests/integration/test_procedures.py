@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from files.crypto.keyring import LocalMasterKey, generate_master_key
+from files.crypto.fernetkey import generate_master_key
+from files.crypto.masterkey import LocalMasterKey
 from tests.conftest import Weed
 from tests.integration.installation import Installation
 from tests.integration.postgresql import server

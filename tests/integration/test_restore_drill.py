@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from files.crypto.keyring import generate_master_key
+from files.crypto.fernetkey import generate_master_key
 from tests.conftest import Weed
 from tests.integration.installation import ROOT, Installation
 from tests.integration.postgresql import server

@@ -17,7 +17,8 @@ from typing import Any
 
 import pytest
 
-from files.crypto.keyring import LocalMasterKey, generate_master_key
+from files.crypto.fernetkey import generate_master_key
+from files.crypto.masterkey import LocalMasterKey
 from tests.conftest import Weed
 from tests.integration.installation import ROOT, Installation
 from tests.integration.postgresql import server
@@ -54,8 +55,8 @@ print(json.dumps({"good": good, "states": states, "files": FileRecord.objects.co
 # Sealed objects without bytes: rewrapping reads none.
 STORE_ROWS = """
 import sys, time, uuid
-from files.crypto.keyring import Custody, KeyRecord, KeyState, generate_dek
-from files.crypto.stream import derive_keys
+from files.crypto.keyrecord import Custody, KeyRecord, KeyState
+from files.crypto.stream.keys import derive_keys, generate_dek
 from files.keys.master_keys import keyring
 from files.models import StoredObject
 

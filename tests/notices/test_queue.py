@@ -15,7 +15,8 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import User
-from files.crypto.keyring import LocalMasterKey, generate_master_key
+from files.crypto.fernetkey import generate_master_key
+from files.crypto.masterkey import LocalMasterKey
 from files.keys import master_keys, waiting_mails
 from files.rotation import retirement, rewrapping
 from notices import mail, queue, sealing

@@ -153,7 +153,7 @@ def test_administrators_hear_of_damage_once_an_hour(
 def test_administrators_hear_of_keys_that_are_gone(
     root: User, record: FileRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from files.crypto.keyring import generate_master_key
+    from files.crypto.fernetkey import generate_master_key
     from files.keys import master_keys
 
     monkeypatch.setenv("MASTER_KEYS", generate_master_key())

@@ -15,7 +15,7 @@ import pytest
 from django.core.checks import Tags, registry, run_checks
 from pytest_django import Settings
 
-from files.crypto.keyring import generate_master_key
+from files.crypto.fernetkey import generate_master_key
 from runtime.configuration import BASE_DIR
 from securestore.checks import is_public
 

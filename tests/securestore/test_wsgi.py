@@ -16,7 +16,7 @@ import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from files.crypto.keyring import generate_master_key
+from files.crypto.fernetkey import generate_master_key
 from files.keys.master_keys import keyring
 from files.models import MasterKey, StoredObject
 from runtime.configuration import BASE_DIR

@@ -11,7 +11,8 @@ from typing import Any, Final, Self
 from uuid import UUID
 
 from files.crypto.errors import Damaged, MalformedKey
-from files.crypto.keyring import HELD_LENGTH, Custody, release
+from files.crypto.heldkey import HELD_LENGTH, release
+from files.crypto.keyrecord import Custody
 from files.crypto.passphrase import Derivation
 from files.crypto.salvage import Expected
 from files.crypto.stream.keys import DEK_LENGTH, Context

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from files.crypto import argon2id
 from files.crypto.errors import Damaged
-from files.crypto.keyring import HELD_LENGTH
+from files.crypto.heldkey import HELD_LENGTH
 from files.crypto.passphrase import normalise
 from files.crypto.stream.keys import Context, StreamKeys
 

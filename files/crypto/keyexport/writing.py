@@ -13,12 +13,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import BinaryIO, Self
 
+from files.crypto.fernetkey import parse_key
 from files.crypto.keyexport.entries import Entry
 from files.crypto.keyexport.header import Argon2, Header, Protection, from_shared_secret
-from files.crypto.keyring import generate_dek, parse_key
 from files.crypto.passphrase import check_strength
 from files.crypto.stream.encryption import encrypt
-from files.crypto.stream.keys import Context
+from files.crypto.stream.keys import Context, generate_dek
 from files.crypto.tokens import TokenCodec
 
 

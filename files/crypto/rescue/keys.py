@@ -10,11 +10,12 @@ from typing import BinaryIO, Final
 
 from files.crypto import shares
 from files.crypto.errors import Damaged, MalformedKey, WrongKey
+from files.crypto.fernetkey import parse_key
 from files.crypto.filekey import parse_data_key
 from files.crypto.keyexport.entries import Entry
 from files.crypto.keyexport.header import Header, Protection, from_shared_secret
 from files.crypto.keyexport.reading import KeyExport, open_export, read_header
-from files.crypto.keyring import Custody, parse_key
+from files.crypto.keyrecord import Custody
 from files.crypto.salvage import read_trailer
 from files.crypto.secretinput import read_secret
 

@@ -7,6 +7,7 @@ in a time that tells of it.
 from __future__ import annotations
 
 import hmac
+import os
 import struct
 from dataclasses import dataclass, field
 from typing import Final, Self
@@ -25,6 +26,11 @@ _VERSION: Final = 1
 _KEY_INFO: Final = b"securestore/1"
 
 DEK_LENGTH: Final = 32
+
+
+def generate_dek() -> bytes:
+    """A new data key: 32 random bytes from the operating system."""
+    return os.urandom(DEK_LENGTH)
 
 
 @dataclass(frozen=True, slots=True)

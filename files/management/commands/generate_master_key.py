@@ -4,7 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from files.crypto.keyring import LocalMasterKey, generate_master_key
+from files.crypto.fernetkey import generate_master_key
+from files.crypto.masterkey import LocalMasterKey
 
 
 class Command(BaseCommand):

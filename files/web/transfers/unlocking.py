@@ -24,7 +24,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from accounts.outside import Door
 from files.crypto.errors import Damaged, UnknownMasterKey
-from files.crypto.keyring import WrappedKey
+from files.crypto.keyrecord import WrappedKey
 from files.keys.master_keys import keyring
 from files.models import FileRecord
 

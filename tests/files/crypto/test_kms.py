@@ -9,19 +9,12 @@ import pytest
 
 from files.crypto import kms
 from files.crypto.errors import Damaged, KeyServiceRefused, KeyServiceUnavailable
-from files.crypto.keyring import (
-    Custody,
-    KeyRecord,
-    Keyring,
-    KeyState,
-    LocalMasterKey,
-    MasterKey,
-    WrappedKey,
-    generate_dek,
-    generate_master_key,
-)
+from files.crypto.fernetkey import generate_master_key
+from files.crypto.keyrecord import Custody, KeyRecord, KeyState, WrappedKey
+from files.crypto.keyring import Keyring
 from files.crypto.kms import KeyDescription, KmsMasterKey, UnwrapCache
-from files.crypto.stream.keys import Context, derive_keys
+from files.crypto.masterkey import LocalMasterKey, MasterKey
+from files.crypto.stream.keys import Context, derive_keys, generate_dek
 from files.crypto.tokens import TokenCodec
 
 FIRST = "arn:aws:kms:eu-central-1:123456789012:key/first"

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from files.crypto.errors import Damaged, TooBusy
-from files.crypto.keyring import check_user_key
+from files.crypto.fernetkey import check_user_key
 from files.crypto.passphrase import Derivation, normalise
 from runtime import slots
 from runtime.slots import SLOTS, Slots

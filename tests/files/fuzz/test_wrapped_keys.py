@@ -10,18 +10,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from files.crypto.errors import CryptoError, Damaged, MalformedKey
-from files.crypto.keyring import (
-    Custody,
-    KeyRecord,
-    Keyring,
-    KeyState,
-    LocalMasterKey,
-    WrappedKey,
-    generate_master_key,
-    hold,
-    parse_key,
-    release,
-)
+from files.crypto.fernetkey import generate_master_key, parse_key
+from files.crypto.heldkey import hold, release
+from files.crypto.keyrecord import Custody, KeyRecord, KeyState, WrappedKey
+from files.crypto.keyring import Keyring
+from files.crypto.masterkey import LocalMasterKey
 from files.crypto.stream.keys import Context
 from tests.files.fuzz.amount import examples
 from tests.files.fuzz.edits import Edit, apply, edits

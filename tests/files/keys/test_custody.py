@@ -14,8 +14,8 @@ from pytest_django import Settings
 
 from accounts.models import User
 from files.crypto.errors import Damaged
-from files.crypto.keyring import Custody as KeyCustody
-from files.crypto.keyring import generate_master_key
+from files.crypto.fernetkey import generate_master_key
+from files.crypto.keyrecord import Custody as KeyCustody
 from files.crypto.passphrase import Derivation
 from files.errors import FileDamaged, KeyNeeded, KeysMissing, NotAKey, WrongFileKey
 from files.keys import custody

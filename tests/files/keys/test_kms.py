@@ -19,7 +19,8 @@ from django.test import Client
 from accounts.models import User
 from files import checks
 from files.crypto.errors import Damaged, KeyServiceRefused, KeyServiceUnavailable
-from files.crypto.keyring import LocalMasterKey, generate_master_key
+from files.crypto.fernetkey import generate_master_key
+from files.crypto.masterkey import LocalMasterKey
 from files.errors import FileDamaged
 from files.keys import kms, master_keys, second_factors, wrapping
 from files.keys.custody import UserKey

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from accounts.models import User
-from files.crypto.keyring import LocalMasterKey, generate_master_key
+from files.crypto.fernetkey import generate_master_key
+from files.crypto.masterkey import LocalMasterKey
 from files.errors import KeysMissing
 from files.keys import wrapping
 from files.models import FileRecord, StoredObject

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from files.crypto.keyring import generate_master_key
+from files.crypto.fernetkey import generate_master_key
 from files.crypto.rescue.__main__ import main as rescue
 from files.models import FileRecord
 from tests.files.conftest import CONTENT

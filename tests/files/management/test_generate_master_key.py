@@ -6,7 +6,8 @@ from io import StringIO
 
 from django.core.management import call_command
 
-from files.crypto.keyring import Keyring, LocalMasterKey
+from files.crypto.keyring import Keyring
+from files.crypto.masterkey import LocalMasterKey
 
 
 def generate() -> tuple[str, str]:

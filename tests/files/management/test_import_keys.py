@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from files.crypto.keyring import generate_master_key
+from files.crypto.fernetkey import generate_master_key
 from files.models import FileRecord, StoredObject
 
 

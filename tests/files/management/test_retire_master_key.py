@@ -10,7 +10,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from accounts.models import User
-from files.crypto.keyring import LocalMasterKey, generate_master_key
+from files.crypto.fernetkey import generate_master_key
+from files.crypto.masterkey import LocalMasterKey
 from files.models import MasterKey
 from files.rotation import rewrapping
 from tests.files.conftest import Store, UseKeys

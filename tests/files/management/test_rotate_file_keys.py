@@ -15,7 +15,7 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError
 
 from accounts.models import User
-from files.crypto.keyring import generate_master_key
+from files.crypto.fernetkey import generate_master_key
 from files.management.arguments import age
 from files.models import FileRecord, StoredObject
 from files.rotation import reencryption

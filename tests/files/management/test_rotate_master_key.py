@@ -12,7 +12,8 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError
 
 from accounts.models import User
-from files.crypto.keyring import LocalMasterKey, generate_master_key
+from files.crypto.fernetkey import generate_master_key
+from files.crypto.masterkey import LocalMasterKey
 from files.models import StoredObject
 from files.rotation import rewrapping
 from tests.files.conftest import Store, UseKeys

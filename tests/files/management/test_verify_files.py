@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError
 
 from accounts.models import User
-from files.crypto.keyring import generate_master_key
+from files.crypto.fernetkey import generate_master_key
 from files.models import FileRecord, StoredObject, VerificationClaim, VerificationRun
 from files.upkeep import bulk_verification, verification, verification_queue
 from runtime.leases import new_lease

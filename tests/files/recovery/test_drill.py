@@ -13,10 +13,10 @@ from django.db import connection
 from hypothesis import given
 from hypothesis import strategies as st
 
+from files.crypto.fernetkey import generate_master_key
 from files.crypto.keyexport.header import Argon2
 from files.crypto.keyexport.reading import KeyExport, open_export, read_header
 from files.crypto.keyexport.writing import Protector
-from files.crypto.keyring import generate_master_key
 from files.models import Conflict, Entry, FileRecord, KeptVersion, StoredObject
 from files.recovery import backups, drill, key_export
 from files.vault import storing

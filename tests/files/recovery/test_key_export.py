@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from files.crypto.errors import MalformedKey, WrongKey
+from files.crypto.fernetkey import generate_master_key
 from files.crypto.keyexport.entries import Entry
 from files.crypto.keyexport.header import Argon2
 from files.crypto.keyexport.reading import open_export, read_header
 from files.crypto.keyexport.writing import Protector
-from files.crypto.keyring import generate_master_key
 from files.crypto.stream.keys import derive_keys
 from files.keys.custody import UserKey
 from files.models import FileRecord, StoredObject

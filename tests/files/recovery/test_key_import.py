@@ -15,10 +15,10 @@ import pytest
 from files.access.principals import Person
 from files.access.rule import visible_to
 from files.crypto.digests import digest_all
+from files.crypto.fernetkey import generate_master_key
 from files.crypto.keyexport.header import Argon2
 from files.crypto.keyexport.reading import KeyExport, open_export, read_header
 from files.crypto.keyexport.writing import Protector
-from files.crypto.keyring import generate_master_key
 from files.errors import KeyNeeded, KeysMissing
 from files.folders import trash
 from files.keys import wrapping

@@ -16,8 +16,10 @@ from django.utils import timezone
 from accounts.models import User
 from files.access import rule
 from files.access.principals import Person
-from files.crypto.keyring import Custody as KeyCustody
-from files.crypto.keyring import KeyRecord, KeyState, generate_master_key, hold
+from files.crypto.fernetkey import generate_master_key
+from files.crypto.heldkey import hold
+from files.crypto.keyrecord import Custody as KeyCustody
+from files.crypto.keyrecord import KeyRecord, KeyState
 from files.crypto.stream.keys import derive_keys
 from files.crypto.stream.layout import FRAME_PAYLOAD
 from files.errors import FileDamaged, KeyNeeded, NotAKey, QuotaExceeded, WrongFileKey

@@ -12,7 +12,8 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.models import User
-from files.crypto.keyring import LocalMasterKey, generate_master_key
+from files.crypto.fernetkey import generate_master_key
+from files.crypto.masterkey import LocalMasterKey
 from files.errors import KeyRetired, KeysMissing
 from files.keys import second_factors, wrapping
 from files.keys.master_keys import keyring

@@ -13,7 +13,7 @@ from django.utils import timezone
 import audit
 from accounts.models import Invitation, User
 from audit.models import LastRun
-from files.crypto.keyring import generate_master_key
+from files.crypto.fernetkey import generate_master_key
 from files.keys.master_keys import keyring
 from files.models import Grant, MasterKey, StoredObject
 from files.upkeep import attention

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from django.utils import timezone
 
 from files.crypto import lanes
-from files.crypto.keyring import generate_master_key
+from files.crypto.fernetkey import generate_master_key
 from files.keys.master_keys import keyring
 from files.models import FileRecord, MasterKey
 from files.upkeep import diagnosis

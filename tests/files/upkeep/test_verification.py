@@ -10,7 +10,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from accounts.models import User
 from files.crypto.errors import Damaged
-from files.crypto.keyring import generate_master_key
+from files.crypto.fernetkey import generate_master_key
 from files.crypto.stream.layout import FRAME_LENGTH, FRAME_PAYLOAD, TRAILER_LENGTH, object_length
 from files.errors import FileDamaged, KeysMissing
 from files.models import FileRecord, StoredObject

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from accounts.models import User
-from files.crypto.keyring import generate_master_key
+from files.crypto.fernetkey import generate_master_key
 from files.crypto.stream.layout import FRAME_LENGTH, FRAME_PAYLOAD
 from files.errors import FileDamaged, KeysMissing
 from files.models import FileRecord, StoredObject

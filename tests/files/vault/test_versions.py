@@ -16,7 +16,7 @@ from pytest_django.fixtures import Settings
 from accounts.models import User
 from files.access.principals import Person
 from files.crypto.errors import Damaged
-from files.crypto.keyring import generate_master_key
+from files.crypto.fernetkey import generate_master_key
 from files.errors import FileDamaged, NoSuchVersion, WrongFileKey
 from files.keys.custody import UserKey
 from files.models import Conflict, FileRecord, KeptVersion, StoredObject, Usage

@@ -17,7 +17,7 @@ from django.utils import timezone
 from accounts.models import User
 from audit.models import AuditEvent
 from files.crypto.digests import Digests, digest_all, seal_digests
-from files.crypto.keyring import generate_master_key
+from files.crypto.fernetkey import generate_master_key
 from files.crypto.stream.layout import FRAME_LENGTH, FRAME_PAYLOAD
 from files.models import FileRecord, Grant, StoredObject
 from files.rotation import reencryption, rewrapping

@@ -18,7 +18,7 @@ from pytest_django import Settings
 from accounts import reauthentication
 from accounts.limits import KEY_ENTRY
 from accounts.models import User
-from files.crypto.keyring import generate_master_key
+from files.crypto.fernetkey import generate_master_key
 from files.errors import KeyNeeded
 from files.keys import custody
 from files.keys.custody import UserKey

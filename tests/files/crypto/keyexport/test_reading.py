@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from files.crypto.errors import CryptoError
+from files.crypto.fernetkey import generate_master_key
 from files.crypto.keyexport.reading import open_export, read_header
 from files.crypto.keyexport.writing import Protector, write_export
-from files.crypto.keyring import generate_master_key
 from tests.files.crypto.rescue.exports import entry_of
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+from files.crypto.heldkey import hold
 from files.crypto.keyexport.entries import Entry
 from files.crypto.keyexport.header import Argon2
 from files.crypto.keyexport.writing import Protector, write_export
-from files.crypto.keyring import Custody, hold
+from files.crypto.keyrecord import Custody
 from files.crypto.stream.encryption import encrypt
 from files.crypto.stream.keys import Context, derive_keys
 from files.crypto.stream.layout import object_length

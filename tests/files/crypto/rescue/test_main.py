@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
+from files.crypto.fernetkey import generate_master_key
 from files.crypto.keyexport.entries import Entry
 from files.crypto.keyexport.writing import Protector, write_export
-from files.crypto.keyring import generate_master_key
 from files.crypto.passphrase import Derivation
 from files.crypto.rescue.__main__ import main
 from files.crypto.rescue.names import safe_name

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from files.crypto.errors import Damaged, WrongKey
-from files.crypto.stream.keys import Context, derive_keys
+from files.crypto.stream.keys import Context, derive_keys, generate_dek
 from tests.files.crypto.stream.known import CONTEXT, DEK, VECTORS
 
 
@@ -79,3 +79,8 @@ def test_keys_are_not_shown() -> None:
 def test_a_data_key_has_32_bytes(length: int) -> None:
     with pytest.raises(ValueError, match="32 bytes"):
         derive_keys(bytes(length), CONTEXT)
+
+
+def test_generated_data_keys() -> None:
+    assert len({generate_dek() for _ in range(8)}) == 8
+    assert len(generate_dek()) == 32

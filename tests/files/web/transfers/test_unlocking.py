@@ -16,7 +16,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import User
-from files.crypto.keyring import generate_master_key
+from files.crypto.fernetkey import generate_master_key
 from files.keys.custody import UserKey
 from files.models import FileRecord, Grant
 from files.rotation import rewrapping

@@ -11,7 +11,7 @@ from django.http import HttpResponse
 from django.utils import timezone
 
 from accounts.models import User
-from files.crypto.keyring import generate_master_key
+from files.crypto.fernetkey import generate_master_key
 from files.crypto.stream.layout import FRAME_PAYLOAD
 from files.models import FileRecord, HeldKey, StoredObject
 from files.rotation import rewrapping

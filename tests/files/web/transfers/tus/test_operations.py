@@ -16,7 +16,7 @@ from pytest_django import Settings
 from accounts.models import User
 from audit import Event
 from audit.models import AuditEvent
-from files.crypto.keyring import generate_master_key
+from files.crypto.fernetkey import generate_master_key
 from files.models import FileRecord, StoredObject, UploadSession
 from files.rotation import rewrapping
 from files.sharing import denials
