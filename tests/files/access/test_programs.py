@@ -21,11 +21,13 @@ ALL = frozenset(Token.Scope.values)
 RULES: dict[str, tuple[Callable[..., Any], set[str]]] = {
     "visible_to": (rule.visible_to, {"read", "share", "manage"}),
     "managed_by": (rule.managed_by, {"share", "manage"}),
+    "former_visible_to": (rule.former_visible_to, {"read", "manage"}),
     "removable_by": (rule.removable_by, {"add", "manage"}),
     "replaceable_by": (rule.replaceable_by, {"add", "manage"}),
     "folders_visible_to": (rule.folders_visible_to, {"read", "add", "share", "manage"}),
     "addable_by": (rule.addable_by, {"add", "manage"}),
     "folders_managed_by": (rule.folders_managed_by, {"share", "manage"}),
+    "folders_accounted_to": (rule.folders_accounted_to, {"read", "manage"}),
     "folders_removable_by": (rule.folders_removable_by, {"manage"}),
     "trashed_files_of": (rule.trashed_files_of, {"read", "manage"}),
     "trashed_folders_of": (rule.trashed_folders_of, {"read", "manage"}),

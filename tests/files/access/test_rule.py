@@ -392,6 +392,40 @@ def test_who_is_outside_has_what_the_maker_manages_and_no_more(alice: User, bob:
     assert not added(alice)
 
 
+def test_who_is_outside_gets_in_until_just_before_the_end(alice: User) -> None:
+    allow(alice)
+    maker = User.objects.get(pk=alice.pk)
+    end = datetime(2030, 1, 1, tzinfo=UTC)
+    case = trees.folder(alice, "Case")
+    link = principals.Link(maker, 1, end, folder=case.pk)
+    request = principals.Request(maker, 1, end, case.pk)
+    for early, let_in in ((timedelta(microseconds=1), True), (timedelta(0), False)):
+        with patch("django.utils.timezone.now", return_value=end - early):
+            assert rule.may_let_in(link) is rule.may_let_in(request) is let_in
+            assert rule.folders_visible_to(link).exists() is let_in
+            assert rule.addable_by(request).exists() is let_in
+
+
+def test_to_move_takes_one_live_grant_to_manage_over_both_ends(alice: User, bob: User) -> None:
+    top, one, other = (trees.folder(alice, "Top", *names) for names in ((), ("a",), ("b",)))
+    team = Group.objects.create(name="team")
+    bob.groups.add(team)
+
+    def covered() -> bool:
+        return rule.covered_by_one_grant(Person(bob), one, other)
+
+    for end in (one, other):
+        Grant.objects.create(folder=end, user=bob, level="manage")
+    assert not covered()
+    assert rule.covered_by_one_grant(Person(bob), one, one)
+    over = Grant.objects.create(folder=top, group=team, level="add")
+    assert not covered()
+    Grant.objects.filter(pk=over.pk).update(level="manage")
+    assert covered()
+    Grant.objects.filter(pk=over.pk).update(revoked_at=timezone.now())
+    assert not covered()
+
+
 def allow(user: User) -> None:
     """Let somebody make links and requests."""
     from django.contrib.auth.models import Permission as Row

@@ -338,9 +338,11 @@ class TheRuleInTrees(TestCase):
 
             assert self.numbered(rule.visible_to(who)) == may(files)
             assert self.numbered(rule.managed_by(who)) == may(files, "manage")
+            assert self.numbered(rule.former_visible_to(who)) == may(files, "manage")
             assert self.numbered(rule.folders_visible_to(who)) == may(every)
             assert self.numbered(rule.addable_by(who)) == may(every, "add")
             assert self.numbered(rule.folders_managed_by(who)) == may(folders, "manage")
+            assert self.numbered(rule.folders_accounted_to(who)) == may(folders, "manage")
             removes = {n for n in files | folders if model.removes(number, n)}
             assert self.numbered(rule.removable_by(who)) == removes & files
             assert self.numbered(rule.folders_removable_by(who)) == removes & folders
