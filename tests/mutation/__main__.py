@@ -25,13 +25,26 @@ from tests.mutation.trials import KILLED, SURVIVED, TIMED_OUT, UNTRIED
 
 ROOT = Path(__file__).parents[2]
 EQUIVALENT = Path(__file__).with_name("equivalent.toml")
-# Beside the one that mirrors the module.
+# Beside the one that mirrors the module, or its package.
 TESTS_OF: dict[str, list[str]] = {
     "audit/chain.py": ["tests/audit/test_triggers.py"],
+    "files/access/explaining.py": [
+        *("tests/files/access/test_rule.py", "tests/files/access/test_programs.py"),
+        "tests/files/access/test_trees.py",
+    ],
     "files/access/rule.py": [
         *("tests/files/access/test_programs.py", "tests/files/access/test_trees.py"),
     ],
     "files/crypto/stream/decryption.py": ["tests/files/crypto/test_tampering.py"],
+    "files/sharing/ending.py": ["tests/notices/test_sources.py"],
+    "files/sharing/requests.py": [
+        *("tests/files/vault/test_outside.py", "tests/files/web/outside/test_asked.py"),
+        *("tests/files/web/test_asking.py", "tests/files/administration/test_requests.py"),
+    ],
+    "files/sharing/senders.py": [
+        *("tests/files/vault/test_outside.py", "tests/files/web/outside/test_asked.py"),
+        "tests/files/web/test_asking.py",
+    ],
 }
 PYTEST = [
     *(sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:randomly", "-p", "no:xdist"),
@@ -101,9 +114,14 @@ def path_of(module: str) -> str:
 
 
 def tests_of(path: str) -> list[str]:
-    """The files of tests that concern the module. Raises CannotTry where there are none."""
-    mirrored = f"tests/{Path(path).parent}/test_{Path(path).name}"
-    found = [mirrored] if (ROOT / mirrored).is_file() else []
+    """The files of tests that concern the module. Raises CannotTry where there are none.
+
+    A package of small modules may have one file for all of them.
+    """
+    folder = Path(path).parent
+    mirrored = f"tests/{folder}/test_{Path(path).name}"
+    of_package = f"tests/{folder.parent}/test_{folder.name}.py"
+    found = next(([one] for one in (mirrored, of_package) if (ROOT / one).is_file()), [])
     found += TESTS_OF.get(path, [])
     if not found:
         raise CannotTry(f"there is no {mirrored}: name tests in {Path(__file__).name}")

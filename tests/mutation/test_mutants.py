@@ -105,6 +105,20 @@ def test_a_module_without_tests_is_refused() -> None:
         command.tests_of("files/migrations/0001_initial.py")
 
 
+def test_the_tests_of_a_module_are_its_own_or_its_packages_and_those_named_beside() -> None:
+    of_package = command.tests_of("files/sharing/read_by/of_file.py")
+    assert of_package == ["tests/files/sharing/test_read_by.py"]
+    assert command.tests_of("audit/chain.py") == [
+        *("tests/audit/test_chain.py", "tests/audit/test_triggers.py"),
+    ]
+
+
+def test_what_is_named_beside_is_there() -> None:
+    """A module or a file of tests that was moved takes its row along."""
+    for path, tests in command.TESTS_OF.items():
+        assert all((command.ROOT / one).is_file() for one in (path, *tests)), path
+
+
 @pytest.mark.integration
 def test_mutants_are_killed_in_a_copy_and_the_tree_stays_as_it_is() -> None:
     path = command.ROOT / "files" / "web" / "transfers" / "byteranges.py"
