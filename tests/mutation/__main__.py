@@ -129,14 +129,18 @@ def tests_of(path: str) -> list[str]:
 
 
 def equivalents() -> dict[str, list[dict[str, str]]]:
-    """Those that are known, by the path of their module: `was`, `becomes`, `why`."""
+    """Those that are known, by the path of their module: `was`, `becomes`, `why`.
+
+    And `above`, where there is more than one such line, and the other one is not equivalent.
+    """
     return tomllib.loads(EQUIVALENT.read_text())
 
 
 def why_equivalent(path: str, mutant: Mutant) -> str | None:
     """Why no test can tell the mutant from the module; None where that is not known."""
     for one in equivalents().get(path, []):
-        if (one["was"], one["becomes"]) == (mutant.was, mutant.becomes):
+        said = one["was"], one["becomes"], one.get("above", mutant.above)
+        if said == (mutant.was, mutant.becomes, mutant.above):
             return one["why"]
     return None
 

@@ -80,6 +80,8 @@ class Mutant:
     was: str
     """The changed lines as they were, without their indentation, joined by blanks."""
     becomes: str
+    above: str
+    """The line above them, without its indentation."""
     line: int
     function: str | None
     """The qualified name of the outermost function around it; None where it is in none's body."""
@@ -135,7 +137,9 @@ def _mutant(source: str, text: str, line: int, functions: dict[str, range], path
     diff = list(difflib.unified_diff(old, new, f"a/{path}", f"b/{path}"))
     changed = diff[2:]
     function = next((name for name, lines in functions.items() if line in lines), None)
-    return Mutant(_side(changed, "-"), _side(changed, "+"), line, function, text, "".join(diff))
+    above = source.splitlines()[line - 2].strip() if line > 1 else ""
+    sides = _side(changed, "-"), _side(changed, "+")
+    return Mutant(*sides, above, line, function, text, "".join(diff))
 
 
 def _side(diff: list[str], sign: str) -> str:

@@ -125,6 +125,21 @@ def test_a_derivation_that_was_altered_is_no_wrong_key(store: Store, alice: User
         custody.typed_key(record, PASSPHRASE)
 
 
+def test_who_waits_for_a_passphrase_keeps_no_connection_from_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[str] = []
+
+    def derive(derivation: Derivation, passphrase: str) -> str:
+        seen.append(passphrase)
+        return KEY
+
+    monkeypatch.setattr("runtime.connections.release", lambda: seen.append("released"))
+    monkeypatch.setattr(Derivation, "derive", derive)
+    assert UserKey.from_passphrase(PASSPHRASE).text == KEY
+    assert seen == ["released", PASSPHRASE]
+
+
 def test_keys_do_not_show_in_representations() -> None:
     assert KEY not in repr(UserKey(KEY))
 
