@@ -18,7 +18,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -74,23 +74,21 @@ def ask(asker: User, kind: str, wanted: UUID, reason: str) -> AccessRequest:
     Who has asked already has asked. Raises TooManyRequests.
     """
     rows = AccessRequest.objects.filter(asker=asker)
-    rows.filter(asked_at__lte=timezone.now() - LASTS).delete()
-    if (there := rows.filter(_NOT_GRANTED, kind=kind, wanted=wanted).first()) is not None:
-        return there
-    if rows.count() >= AT_MOST:
-        raise TooManyRequests
-    model = Folder if kind == AccessRequest.Kind.FOLDER else FileRecord
-    exists = model._default_manager.filter(pk=wanted).exists()
-    try:
-        with transaction.atomic():
-            made = AccessRequest.objects.create(
-                asker=asker, kind=kind, wanted=wanted, reason=clean_line(reason)
-            )
-            # Of what does not exist as well: this is told to readers of the log alone.
-            _record(Event.ACCESS_ASKED, made, asker, exists=exists)
-    except IntegrityError:
-        # The same button twice at once.
-        return rows.get(_NOT_GRANTED, kind=kind, wanted=wanted)
+    with transaction.atomic():
+        # One at a time: two could both be the last that there is room for, or the same.
+        User.objects.select_for_update(no_key=True).get(pk=asker.pk)
+        rows.filter(asked_at__lte=timezone.now() - LASTS).delete()
+        if (there := rows.filter(_NOT_GRANTED, kind=kind, wanted=wanted).first()) is not None:
+            return there
+        if rows.count() >= AT_MOST:
+            raise TooManyRequests
+        model = Folder if kind == AccessRequest.Kind.FOLDER else FileRecord
+        exists = model._default_manager.filter(pk=wanted).exists()
+        made = AccessRequest.objects.create(
+            asker=asker, kind=kind, wanted=wanted, reason=clean_line(reason)
+        )
+        # Of what does not exist as well: this is told to readers of the log alone.
+        _record(Event.ACCESS_ASKED, made, asker, exists=exists)
     return made
 
 

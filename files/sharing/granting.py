@@ -27,7 +27,7 @@ import audit
 from accounts.models import User
 from audit import Event
 from files.access.rule import LEVELS
-from files.models import Ancestry, FileRecord, Folder, Grant, Item
+from files.models import Ancestry, FileRecord, Folder, Grant, Item, Link
 from files.records.names import clean_line
 from files.vault import recent
 from notices import Kind, telling
@@ -54,7 +54,7 @@ def grant(new: Grant, *, actor: User) -> Grant:
     own_groups = set(actor.groups.values_list("pk", flat=True))
     with transaction.atomic():
         # Two at once would make the same grant twice.
-        target = _locked(new)
+        target = locked(new)
         there = Grant.objects.filter(
             file=new.file_id, folder=new.folder_id, user=new.user_id, group=new.group_id
         )
@@ -68,8 +68,8 @@ def grant(new: Grant, *, actor: User) -> Grant:
     return new
 
 
-def _locked(new: Grant) -> Item:
-    """What the grant is for, locked. Raises ValidationError where it is gone."""
+def locked(new: Grant | Link) -> Item:
+    """What the grant or the link is to, locked. Raises ValidationError where it is gone."""
     found: Item | None = None
     if new.folder_id is not None:
         found = Folder.objects.select_for_update(no_key=True).filter(pk=new.folder_id).first()

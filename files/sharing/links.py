@@ -35,7 +35,7 @@ from files.access.principals import Person
 from files.access.rule import folders_visible_to, visible_to
 from files.models import Ancestry, FileRecord, Folder, Item, Link, LinkQuerySet
 from files.records.names import clean_line
-from files.sharing import effective_access
+from files.sharing import effective_access, granting
 from files.vault.counting import told
 from notices import Kind, mail, notify
 from runtime import moments
@@ -127,8 +127,8 @@ def make(item: Item, terms: Terms, *, actor: User) -> Made:
     )
     link.full_clean(exclude=("file", "folder", "maker"))
     with transaction.atomic():
-        # One at a time: two could both be the last that there is room for.
-        User.objects.select_for_update(no_key=True).get(pk=actor.pk)
+        # One at a time, whoever makes them: two could both be the last that there is room for.
+        granting.locked(link)
         if links_of(item).open().count() >= AT_MOST:
             raise ValidationError(
                 _("It has %(most)d links, as many as there may be: end one first.")

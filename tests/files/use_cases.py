@@ -558,6 +558,7 @@ NO_EVENT: dict[str, str] = {
     "files.folders.moving.record_transfer": "is the event",
     "files.sharing.granting.give": "within `grant_many` and `delegating.share`",
     "files.sharing.granting.given_by": READS,
+    "files.sharing.granting.locked": "within `grant` and `links.make`",
     "files.sharing.delegating.may_withdraw": RULES,
     "files.sharing.granting.remaining": READS,
     "files.sharing.asking.answerable_by": READS,
