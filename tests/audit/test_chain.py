@@ -337,6 +337,17 @@ def tampered(how: str, one: int, other: int, changes: dict[str, Any]) -> None:
         rows.filter(id=one).update(**source)
 
 
+@pytest.mark.parametrize(
+    ("waits", "idle", "most"), [(10, 60, 5_000), (10, 2, 2_000), (10, 5, 5_000), (0, 0, 1)]
+)
+def test_who_has_the_turn_and_does_nothing_is_ended_before_others_give_up(
+    settings: Settings, waits: int, idle: int, most: int
+) -> None:
+    settings.DATABASE_TIMEOUT, settings.DATABASE_IDLE_TIMEOUT = waits, idle
+    asked = chain._taking_turn()
+    assert f"set_config('idle_in_transaction_session_timeout', '{most}ms', true)" in asked
+
+
 @pytest.mark.django_db
 @given(tampering=replaced() | moves)
 def test_whatever_is_done_to_the_log_shows(

@@ -36,14 +36,11 @@ TESTS_OF: dict[str, list[str]] = {
         *("tests/files/access/test_programs.py", "tests/files/access/test_trees.py"),
     ],
     "files/crypto/stream/decryption.py": ["tests/files/crypto/test_tampering.py"],
+    "files/crypto/tokens.py": ["tests/files/crypto/lanes/test_lanes.py"],
     "files/sharing/ending.py": ["tests/notices/test_sources.py"],
-    "files/sharing/requests.py": [
-        *("tests/files/vault/test_outside.py", "tests/files/web/outside/test_asked.py"),
-        *("tests/files/web/test_asking.py", "tests/files/administration/test_requests.py"),
-    ],
+    "files/sharing/requests.py": ["tests/files/vault/test_outside.py"],
     "files/sharing/senders.py": [
         *("tests/files/vault/test_outside.py", "tests/files/web/outside/test_asked.py"),
-        "tests/files/web/test_asking.py",
     ],
 }
 PYTEST = [

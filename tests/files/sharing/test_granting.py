@@ -15,10 +15,11 @@ from accounts.models import User
 from audit.models import AuditEvent
 from files.access import rule
 from files.access.principals import Person
-from files.models import FileRecord, Grant
+from files.models import FileRecord, Grant, Item
 from files.sharing import granting
 from files.tree import placing
 from notices.telling import About
+from tests.files import trees
 from tests.files.conftest import give
 from tests.files.test_models import filed
 
@@ -361,6 +362,51 @@ def test_people_are_told_of_what_has_begun_and_not_of_what_begins_later(
     assert told == []
     granting.grant(Grant(file=filed(alice), user=bob, starts_at=before), actor=root)
     assert told == [bob.pk]
+
+
+def test_of_many_at_once_people_are_told_once_of_what_is_new(
+    alice: User, bob: User, root: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[int] = []
+
+    def note(kind: object, abouts: list[About], **of: object) -> None:
+        told.extend(one.person for one in abouts)
+
+    monkeypatch.setattr("files.sharing.granting.telling.notify_each", note)
+    record, terms = filed(alice), granting.Terms("download")
+    for _ in range(2):
+        granting.give([record], [bob], terms, root)
+    assert told == [bob.pk]
+    granting.give([record], [root], terms, alice, tell=False)
+    assert told == [bob.pk]
+
+
+def test_of_files_and_folders_at_once_the_terms_are_right_for_both(
+    alice: User, bob: User, root: User
+) -> None:
+    """To add is for folders: no file slips by because a folder comes after it."""
+    items: list[Item] = [filed(alice), trees.folder(alice, "Case")]
+    with pytest.raises(ValidationError):
+        granting.grant_many(
+            items,
+            [bob],
+            level="add",
+            starts_at=None,
+            expires_at=None,
+            reason="",
+            actor=root,
+        )
+    assert not Grant.objects.exists()
+
+
+def test_of_a_way_that_is_left_the_beginning_is_told_where_it_is_to_come(
+    alice: User, bob: User
+) -> None:
+    past, later = (timezone.now() + timedelta(days=days) for days in (-1, 1))
+    record = filed(alice)
+    begun, coming = give(record, bob, starts_at=past), give(record, bob, starts_at=later)
+    assert " from " not in granting.describe_left([begun], "bob")
+    assert " from " in granting.describe_left([coming], "bob")
 
 
 def test_all_of_a_persons_files_are_not_granted_at_once(alice: User, bob: User, root: User) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from unittest.mock import patch
 
 import pytest
 from django.contrib.auth.models import Permission
@@ -16,7 +17,7 @@ from pytest_django import Settings
 from accounts.models import User
 from accounts.outside import capability, codes
 from audit.models import AuditEvent
-from files.models import Folder, Grant, Link
+from files.models import FileRecord, Folder, Grant, Link
 from files.sharing import links
 from files.sharing.links import Terms, find, make
 from files.tree import placing
@@ -91,6 +92,100 @@ def test_it_goes_no_further_than_its_maker(alice: User, bob: User, settings: Set
     settings.LINK_MAIL_DOMAINS = ["example.org"]
     made = make(record, Terms(password="long enough", addresses="@example.org"), actor=bob)
     assert made.link.addresses == "@example.org"
+
+
+@pytest.mark.parametrize(
+    ("most", "fits"), [(0, False), (1, True), (1_000_000, True), (1_000_001, False)]
+)
+def test_it_has_one_download_at_least_and_a_million_at_most(
+    maker: User, most: int, fits: bool
+) -> None:
+    record = placed(maker)
+    if fits:
+        assert make(record, Terms(most=most), actor=maker).link.most == most
+    else:
+        with pytest.raises(ValidationError, match="Choose a number of downloads"):
+            make(record, Terms(most=most), actor=maker)
+
+
+@pytest.mark.parametrize(
+    ("after", "said"),
+    [
+        (timedelta(0), "That end is over already"),
+        (timedelta(microseconds=1), ""),
+        (timedelta(days=3), ""),
+        (timedelta(days=3, microseconds=1), "A link works for 2 days at most"),
+    ],
+)
+def test_its_end_is_later_than_now_and_within_the_bound(
+    maker: User, settings: Settings, after: timedelta, said: str
+) -> None:
+    """With a day more: where people choose one, it has begun already somewhere."""
+    settings.LINK_MAX_DAYS = 2
+    record, now = placed(maker), datetime(2030, 1, 1, tzinfo=UTC)
+    with patch("django.utils.timezone.now", return_value=now):
+        if said:
+            with pytest.raises(ValidationError, match=said):
+                make(record, Terms(expires_at=now + after), actor=maker)
+        else:
+            made = make(record, Terms(expires_at=now + after), actor=maker)
+            assert made.link.expires_at == now + after
+
+
+def test_its_end_may_be_that_of_its_makers_own_access_and_no_later(alice: User, bob: User) -> None:
+    bob, record = may_link(bob), placed(alice)
+    end = timezone.now() + timedelta(days=3)
+    Grant.objects.create(file=record, user=bob, level="manage", expires_at=end)
+    assert make(record, Terms(expires_at=end), actor=bob).link.expires_at == end
+    with pytest.raises(ValidationError, match="Your own access ends on"):
+        make(record, Terms(expires_at=end + timedelta(microseconds=1)), actor=bob)
+
+
+def test_to_what_is_gone_meanwhile_there_is_no_link(
+    maker: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = placed(maker)
+    # After its maker was found to manage it, and before it is locked.
+    gone = FileRecord.objects.filter(pk=record.pk)
+    monkeypatch.setattr(Link, "full_clean", lambda *_, **__: gone.delete())
+    with pytest.raises(ValidationError, match="This was deleted meanwhile"):
+        make(record, Terms(), actor=maker)
+    assert not Link.objects.exists()
+
+
+def test_where_there_are_no_links_none_works_and_none_goes_on(
+    maker: User, settings: Settings
+) -> None:
+    record = placed(maker)
+    made = make(record, Terms(), actor=maker).link
+    assert links.awake(record, [made]) == {made.pk}
+    assert links.still_works(made.pk, record)
+    assert not links.still_works(made.pk, placed(maker, name="beside"))
+    settings.LINKS = False
+    assert links.awake(record, [made]) == set()
+    assert not links.still_works(made.pk, record)
+    settings.LINKS = True
+    links.revoke(made, actor=maker)
+    assert not links.still_works(made.pk, record)
+
+
+def test_beyond_todays_bounds_are_those_that_work_and_could_not_be_made(
+    maker: User, settings: Settings
+) -> None:
+    record, now = placed(maker), timezone.now()
+    long = make(record, Terms(expires_at=now + timedelta(days=40), password="sesame"), actor=maker)
+    bare = make(record, Terms(expires_at=now + timedelta(days=7)), actor=maker)
+    over = make(record, Terms(expires_at=now + timedelta(days=40)), actor=maker)
+    links.revoke(over.link, actor=maker)
+
+    def beyond() -> set[Link]:
+        return {*links.beyond_bounds(Link.objects.all())}
+
+    assert beyond() == set()
+    settings.LINK_MAX_DAYS = 7
+    assert beyond() == {long.link}
+    settings.LINK_NEEDS_PASSWORD = True
+    assert beyond() == {long.link, bare.link}
 
 
 Change = Callable[[Link], object]
@@ -230,6 +325,7 @@ def test_a_code_goes_to_those_named_alone(maker: User, settings: Settings) -> No
         links.send_code(standing, address, language="de")
     sent = delivered()
     assert [one.to for one in sent] == [["ann@example.org"], ["bob@firm.example"]]
+    assert all(" 10 Minuten" in str(one.body) for one in sent)
     assert [event for event, _ in events()][1:] == [
         "link_refused",
         "link_code_sent",

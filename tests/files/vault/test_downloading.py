@@ -23,6 +23,8 @@ from audit.models import AuditEvent
 from files.crypto.stream.layout import FRAME_LENGTH, FRAME_PAYLOAD
 from files.models import DownloadSession, FileRecord, Grant
 from files.vault import downloading, opening
+from notices import Kind
+from notices.models import Choice, Notice
 from tests.files.conftest import Store
 from tests.files.vault.faults import flip
 from tests.files.web.test_downloads import pattern
@@ -348,6 +350,41 @@ def test_a_failure_is_told_at_once_and_for_all_connections(
     again.end("complete", SIZE, SIZE)
     assert told()[1:] == [whole(1)]
     assert not DownloadSession.objects.filter(settled=False).exists()
+
+
+def test_of_a_failure_nothing_stays_once_nobody_sends(long: FileRecord, alice: User) -> None:
+    half = SIZE // 2
+    first, second = (
+        downloading.begin(long, downloading.Part(*part), user=alice, session="s")
+        for part in ((0, half), (half, SIZE))
+    )
+    first.end("failed", 10, 10)
+    assert DownloadSession.objects.count() == 1
+    second.end("complete", half, half)
+    assert not DownloadSession.objects.exists()
+    downloading.begin(long, downloading.Part(0, SIZE), user=alice, session="s").end("failed", 0, 0)
+    assert not DownloadSession.objects.exists()
+
+
+@pytest.mark.parametrize(("outcome", "told"), [("complete", 1), ("failed", 0), ("revoked", 0)])
+def test_an_owner_who_wishes_hears_of_what_others_have_read_to_its_end(
+    long: FileRecord, alice: User, bob: User, give: Callable[..., Grant], outcome: str, told: int
+) -> None:
+    def heard() -> list[int]:
+        notices = Notice.objects.filter(kind=Kind.FILE_DOWNLOADED, file_id=long.pk)
+        return list(notices.values_list("user", flat=True))
+
+    def read(who: User) -> None:
+        sending = downloading.begin(long, downloading.Part(0, SIZE), user=who, session="s")
+        sending.end(outcome, SIZE, SIZE)
+
+    give(long, bob)
+    read(bob)
+    assert heard() == []
+    Choice.objects.create(user=alice, kind=Kind.FILE_DOWNLOADED, in_app=True)
+    read(bob)
+    read(alice)
+    assert heard() == [alice.pk] * told
 
 
 def test_what_begins_after_a_failure_is_another_download(long: FileRecord, alice: User) -> None:
