@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from client.securestore_client import getting, putting, transport
+from client.securestore_client import transport
 from client.securestore_client.cli import main
+from client.securestore_client.getting import files as getting_files
+from client.securestore_client.getting import pieces, ranges
+from client.securestore_client.putting import files as putting_files
+from client.securestore_client.putting import resumable, stream
 from tests.client.small_site import TOKEN, SmallSite
 
 Run = Callable[..., int]
@@ -17,16 +22,24 @@ Run = Callable[..., int]
 MIB = 2**20
 
 
+def content(size: int, seed: int = 0) -> bytes:
+    """So many bytes; others for each seed."""
+    return random.Random(seed).randbytes(size)  # noqa: S311 - content
+
+
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files are large from 1 MiB on: what happens to them is the same, and takes less long."""
     for module, names in (
-        (putting, ("SMALL", "PART")),
-        (getting, ("SMALL", "PIECE_LEAST", "PIECE_MOST")),
+        (putting_files, ("SMALL",)),
+        (resumable, ("PART",)),
+        (stream, ("PART",)),
+        (getting_files, ("SMALL",)),
+        (pieces, ("PIECE_LEAST", "PIECE_MOST")),
     ):
         for name in names:
             monkeypatch.setattr(module, name, MIB)
-    monkeypatch.setattr(getting, "NOTED_EVERY", MIB // 2)
+    monkeypatch.setattr(ranges, "NOTED_EVERY", MIB // 2)
 
 
 @pytest.fixture(autouse=True)

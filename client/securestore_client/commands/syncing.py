@@ -15,9 +15,10 @@ from ..api import Entry
 from ..at_once import AtOnce
 from ..digests import chain_of
 from ..errors import NOT_FOUND, OF_ONE, USAGE, ClientError
-from ..getting import Getter
+from ..getting.files import Getter
 from ..places import Place, is_there, local_name, parse, sendable
-from ..putting import Putter, Target
+from ..putting.files import Putter
+from ..putting.stored import Target
 from ..session import Session
 from .transfers import get_one
 

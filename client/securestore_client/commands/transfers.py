@@ -11,13 +11,16 @@ from typing import Any, BinaryIO, cast
 
 from ..api import Api, Entry
 from ..at_once import AtOnce
-from ..batching import FEW as MANY
-from ..batching import SMALL, Batcher, Waiting, batches_of
 from ..digests import chain_of
 from ..errors import CONFLICT, NOT_FOUND, OF_ONE, USAGE, ClientError, Unreachable
-from ..getting import Getter
+from ..getting.answers import Answers
+from ..getting.files import Getter
+from ..getting.stream import Stream
 from ..places import Place, local_name, parse, sendable
-from ..putting import Putter, Stored, Target
+from ..putting.batches import FEW as MANY
+from ..putting.batches import SMALL, Batcher, Waiting, batches_of
+from ..putting.files import Putter
+from ..putting.stored import Stored, Target
 from ..session import Session
 
 FEW = 4
@@ -315,12 +318,12 @@ def _make(folder: Path) -> None:
 def cat(session: Session) -> int:
     """Write files to standard output, one after the other."""
     key = _key(session, ask=False)
-    getter = Getter(session.api, session.progress, key)
+    stream = Stream(Answers(session.server, session.progress, key))
     paths = [session.api.content_path(parse(text)) for text in session.options.path]
     sys.stdout.flush()
     with os.fdopen(os.dup(1), "wb", buffering=0) as out:
         for path in paths:
-            getter.stream(path, cast("BinaryIO", out))
+            stream.write(path, cast("BinaryIO", out))
     session.progress.end()
     return 0
 
@@ -332,18 +335,19 @@ def open_locked(session: Session) -> int:
     entry = session.api.entry(place)
     if entry.is_folder:
         raise ClientError(f"{place} is a folder.", USAGE, "is_a_folder")
-    getter = Getter(session.api, session.progress, _key(session, ask=True))
+    key = _key(session, ask=True)
+    stream = Stream(Answers(session.server, session.progress, key))
     path = session.api.content_path(Place((), entry.id))
     if options.output == "-":
         sys.stdout.flush()
         with os.fdopen(os.dup(1), "wb", buffering=0) as out:
-            getter.stream(path, cast("BinaryIO", out))
+            stream.write(path, cast("BinaryIO", out))
         session.progress.end()
         return 0
     local = Path(options.output) if options.output else Path(options.to) / local_name(entry.name)
     if local.exists() and not options.force:
         raise ClientError(f"{local} is there already: --force.", CONFLICT, "name_taken")
-    getter.get(path, local)
+    Getter(session.api, session.progress, key).get(path, local)
     _got(session, entry, local, "fetched")
     return session.end()
 

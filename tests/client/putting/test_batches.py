@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from client.securestore_client.batching import BYTES, MOST, SMALL, Waiting, batches_of
-from tests.client.conftest import Run
+from client.securestore_client.putting.batches import BYTES, MOST, SMALL, Waiting, batches_of
+from tests.client.conftest import Run, content
 from tests.client.small_site import SmallSite
-from tests.client.test_putting import content
 
 MANY = 60
 

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final, cast
 
-from .api import API, Api
-from .digests import ContentChain
-from .errors import Refused, Unreachable
-from .putting import Shape, Stored, moment_of, type_of
+from ..api import API, Api
+from ..digests import ContentChain
+from ..errors import Refused, Unreachable
+from .source import Shape, moment_of, type_of
+from .stored import Stored
 
 FEW: Final = 4
 """Files from which on a batch pays."""

@@ -1,4 +1,4 @@
-"""`links` and `requests`: those of one thing, and all that one made."""
+"""`links`: those of one thing, and all that one made."""
 
 from __future__ import annotations
 
@@ -31,12 +31,3 @@ def test_links_of_one_folder_and_all_that_one_made(
     assert told(capsys.readouterr().out) == [5, 3, 1]
     assert run("links") == 0
     assert "3  live  until 2027-01-01  0 downloads  no. 3" in capsys.readouterr().out
-
-
-def test_all_requests_that_one_made(
-    run: Run, small_site: SmallSite, capsys: pytest.CaptureFixture[str]
-) -> None:
-    terms = {"title": "Papers", "ended_at": None, "expires_at": "2027-01-01", "files": 2}
-    small_site.requests = [{"id": 7, "waiting": 1, **terms}]
-    assert run("requests") == 0
-    assert capsys.readouterr().out == "7  Papers  until 2027-01-01  2 files, 1 waiting\n"
