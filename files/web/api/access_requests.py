@@ -17,7 +17,7 @@ from files.access.rule import folders_visible_to, visible_to
 from files.models import AccessRequest, FileRecord, Folder
 from files.sharing import asking
 from files.sharing.granting import Terms
-from files.web.api.answers import IDEMPOTENT, answers, once
+from files.web.api.answers import IDEMPOTENT, answers, once, once_found
 from files.web.api.entrance import Needs, program_of, require_unbound, user_of
 from files.web.api.problems import Problem
 from files.web.api.shapes.access_requests import (
@@ -126,13 +126,16 @@ def grant_request(request: HttpRequest, number: int, terms: AccessAnswerIn) -> A
     "/{int:number}/decline",
     operation_id="declineAccessRequest",
     auth=SHARE,
-    response=answers({204: None}, 404, 409),
+    response=answers({204: None}, 404, 409, 422),
+    openapi_extra=IDEMPOTENT,
 )
 def decline_request(request: HttpRequest, number: int, said: AccessDeclineIn) -> Any:
     """Answer by nothing: who asked is not told."""
-    row = _request(request, number)
-    asking.decline(row, said.word, by=program_of(request), actor=user_of(request))
-    return Status(204, None)
+
+    def change(row: AccessRequest) -> None:
+        asking.decline(row, said.word, by=program_of(request), actor=user_of(request))
+
+    return once_found(request, 204, lambda: _request(request, number), change)
 
 
 def _request(request: HttpRequest, number: int) -> AccessRequest:

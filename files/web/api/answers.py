@@ -1,6 +1,6 @@
-"""Which answers an operation may give, for the schema; and a creation that is asked for twice.
+"""Which answers an operation may give, for the schema; and a change that is asked for twice.
 
-With `Idempotency-Key`, what was made once is not made again: the answer of the first request is
+With `Idempotency-Key`, what was done once is not done again: the answer of the first request is
 given once more, for a day. Never with a secret: of an answer that had one, status and id are kept.
 
 Which request it was is known by a digest of all of it, its body too. The digest tells nobody what
@@ -13,12 +13,12 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.utils.crypto import salted_hmac
 from ninja import Schema
 from ninja.responses import Status
@@ -35,6 +35,9 @@ HEADER: Final = "Idempotency-Key"
 REPLAYED: Final = "Idempotent-Replay"
 ALWAYS: Final = (400, 401, 403, 429, 503)
 _KEY = re.compile(r"[!-~]{1,255}")
+
+Found = TypeVar("Found")
+"""What is there, and is to be changed."""
 
 
 def answers(ok: dict[int, Any], *refused: int) -> dict[int, Any]:
@@ -75,26 +78,46 @@ def once(
     make: Callable[[], Schema],
     *,
     keeping: set[str] | None = None,
-) -> Status[Schema] | HttpResponseBase:
+) -> Status[Schema | None] | HttpResponseBase:
     """Make something, unless this very request was answered before.
 
     `keeping` are the fields of the answer that are kept, where it has a secret. What it makes and
     what is kept stand together, or neither. Raises Problem, and as `make` does.
     """
+    return once_found(request, status, lambda: None, lambda _nothing: make(), keeping=keeping)
+
+
+def once_found(
+    request: HttpRequest,
+    status: int,
+    find: Callable[[], Found],
+    change: Callable[[Found], Schema | None],
+    *,
+    keeping: set[str] | None = None,
+) -> Status[Schema | None] | HttpResponseBase:
+    """As `once`, of a change to what is there: `change` is given what `find` finds.
+
+    What this very request has put away or renamed may not be found any more: it is looked for only
+    where the request was not answered before. It is looked for before the transaction begins, which
+    would take back with it what the log says of a refusal. `change` gives None where an answer has
+    no body. Raises Problem, and as both do.
+    """
     asked = Asked.of(request)
     if asked is None:
-        return Status(status, make())
+        return Status(status, change(find()))
     asked.update(request.body)
     if (before := replay(request, asked)) is not None:
         return before
     try:
+        found = find()
         with transaction.atomic():
             row = _begin(request, asked, status)
-            made = make()
-            body = made.model_dump(mode="json", include=keeping)
-            KeptAnswer.objects.filter(pk=row.pk).update(body=body)
-    except IntegrityError:
-        # Another one with the same key was faster.
+            made = change(found)
+            if made is not None:
+                body = made.model_dump(mode="json", include=keeping)
+                KeptAnswer.objects.filter(pk=row.pk).update(body=body)
+    except (IntegrityError, Http404, Problem, VaultError):
+        # Another one with the same key was faster: what it has done is in the way now.
         if (before := replay(request, asked)) is not None:
             return before
         raise
@@ -185,7 +208,11 @@ def replay(request: HttpRequest, asked: Asked) -> HttpResponse | None:
         return None
     if found.request != asked.request:
         raise Problem("idempotency_key_reused", "Use another key for another request.")
-    response = JsonResponse(found.body, status=found.status)
+    response: HttpResponse
+    if found.status == 204:
+        response = HttpResponse(status=204)
+    else:
+        response = JsonResponse(found.body, status=found.status)
     response[REPLAYED] = "true"
     return response
 

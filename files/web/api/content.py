@@ -289,7 +289,20 @@ def _put(request: HttpRequest, base: Folder, names: list[str]) -> HttpResponseBa
     # Of a held file the id alone was kept.
     file = told.get("file", told)
     _name(kept, file["id"], file.get("etag"))
+    if "version" in file:
+        _tell_digest(kept, _version(uuid.UUID(file["id"]), uuid.UUID(file["version"])))
     return kept
+
+
+def _version(file_id: uuid.UUID, version: uuid.UUID) -> FileRecord | None:
+    """A file as it was stored by a request before, if it is there; a newer one may be by now."""
+    record = FileRecord.objects.select_related("current").filter(pk=file_id).first()
+    if record is None or record.version == version:
+        return record
+    try:
+        return versions.find(record, version)
+    except NoSuchVersion:
+        return None
 
 
 @sensitive_variables()
@@ -474,7 +487,12 @@ def _told(
     if target.keys:
         response["Securestore-Key"] = target.keys[0].text
         return response
-    found = opening.digests_of(record.current)
+    _tell_digest(response, record)
+    return response
+
+
+def _tell_digest(response: HttpResponse, record: FileRecord | None) -> None:
+    """What the bytes are that were written and read back, where that is known."""
+    found = opening.digests_of(record.current) if record is not None else None
     if found is not None and found.sha256 is not None:
         response["Repr-Digest"] = f"sha-256={byte_sequence(found.sha256)}"
-    return response

@@ -8,7 +8,6 @@ from uuid import UUID
 from django.http import Http404, HttpRequest
 from ninja import Router
 from ninja.params.functions import Query
-from ninja.responses import Status
 
 from files.access.permissions import Permission
 from files.access.principals import Scope
@@ -20,7 +19,7 @@ from files.sharing import denials, history
 from files.sharing.read_by.counting import position_of
 from files.sharing.read_by.of_file import of_file
 from files.vault import opening, versions
-from files.web.api.answers import answers, going_on
+from files.web.api.answers import IDEMPOTENT, answers, going_on, once_found
 from files.web.api.entrance import Needs, program_of, require, user_of
 from files.web.api.keys import key_of
 from files.web.api.problems import Problem
@@ -49,44 +48,59 @@ def get_file(request: HttpRequest, file_id: UUID) -> Any:
     "/{uuid:file_id}",
     operation_id="renameFile",
     auth=MANAGE,
-    response=answers({200: FileOut}, 404, 409),
+    response=answers({200: FileOut}, 404, 409, 422),
+    openapi_extra=IDEMPOTENT,
 )
 def rename_file(request: HttpRequest, file_id: UUID, new: NameIn) -> Any:
     """Rename a file."""
-    record = managed(request, file_id)
     who = program_of(request)
-    making.rename(record, new.name, by=who, actor=user_of(request))
-    return file_out(who, visible(request, file_id))
+
+    def change(record: FileRecord) -> FileOut:
+        making.rename(record, new.name, by=who, actor=user_of(request))
+        return file_out(who, visible(request, file_id))
+
+    return once_found(request, 200, lambda: managed(request, file_id), change)
 
 
 @router.delete(
     "/{uuid:file_id}",
     operation_id="trashFile",
     auth=MANAGE,
-    response=answers({204: None}, 404, 409),
+    response=answers({204: None}, 404, 409, 422),
+    openapi_extra=IDEMPOTENT,
 )
 def put_file_away(request: HttpRequest, file_id: UUID) -> Any:
     """Put a file into the trash."""
-    record = removable(request, file_id)
-    trash.put_away(record, by=program_of(request), actor=user_of(request))
-    return Status(204, None)
+
+    def change(record: FileRecord) -> None:
+        trash.put_away(record, by=program_of(request), actor=user_of(request))
+
+    return once_found(request, 204, lambda: removable(request, file_id), change)
 
 
 @router.post(
     "/{uuid:file_id}/move",
     operation_id="moveFile",
     auth=MANAGE,
-    response=answers({200: FileOut}, 404, 409),
+    response=answers({200: FileOut}, 404, 409, 422),
+    openapi_extra=IDEMPOTENT,
 )
 def move_file(request: HttpRequest, file_id: UUID, where: MoveIn) -> Any:
     """Move a file within its owner's tree."""
-    record = managed(request, file_id)
-    move_item(request, record, where)
-    return file_out(program_of(request), visible(request, file_id))
+
+    def find() -> tuple[FileRecord, Folder]:
+        record = managed(request, file_id)
+        return record, target_of_move(request, record, where)
+
+    def change(found: tuple[FileRecord, Folder]) -> FileOut:
+        move_item(request, *found, where)
+        return file_out(program_of(request), visible(request, file_id))
+
+    return once_found(request, 200, find, change)
 
 
-def move_item(request: HttpRequest, item: Item, where: MoveIn) -> None:
-    """Move a file or a folder that one manages. Raises Problem where a person has to confirm it."""
+def target_of_move(request: HttpRequest, item: Item, where: MoveIn) -> Folder:
+    """The folder that it is to go to. Raises Problem where a person has to confirm it."""
     who = program_of(request)
     target = folders_visible_to(who).select_related("owner").filter(pk=where.to).first()
     if target is None:
@@ -98,21 +112,31 @@ def move_item(request: HttpRequest, item: Item, where: MoveIn) -> None:
             "person_needed",
             "That would give it to another owner: a person does that, in the browser.",
         )
+    return target
+
+
+def move_item(request: HttpRequest, item: Item, target: Folder, where: MoveIn) -> None:
+    """Move a file or a folder that one manages."""
     rename = where.conflict == "rename"
-    moving.move(item, target, by=who, actor=user_of(request), rename=rename)
+    moving.move(item, target, by=program_of(request), actor=user_of(request), rename=rename)
 
 
 @router.post(
     "/{uuid:file_id}/restore",
     operation_id="restoreFile",
     auth=MANAGE,
-    response=answers({200: FileOut}, 404, 409),
+    response=answers({200: FileOut}, 404, 409, 422),
+    openapi_extra=IDEMPOTENT,
 )
 def restore_file(request: HttpRequest, file_id: UUID) -> Any:
     """Bring a file back from the trash, to where it was or to its owner's own files."""
-    record = trashed(request, file_id)
-    trash.restore(record, by=program_of(request), actor=user_of(request))
-    return file_out(program_of(request), _again(FileRecord, file_id))
+    who = program_of(request)
+
+    def change(record: FileRecord) -> FileOut:
+        trash.restore(record, by=who, actor=user_of(request))
+        return file_out(who, _again(FileRecord, file_id))
+
+    return once_found(request, 200, lambda: trashed(request, file_id), change)
 
 
 def _again(kind: type[Any], pk: UUID) -> Any:
@@ -158,14 +182,18 @@ def list_versions(request: HttpRequest, file_id: UUID) -> Any:
     "/{uuid:file_id}/versions/{uuid:version}/restore",
     operation_id="restoreFileVersion",
     auth=MANAGE,
-    response=answers({200: FileOut}, 404, 502),
+    response=answers({200: FileOut}, 404, 422, 502),
+    openapi_extra=IDEMPOTENT,
 )
 def restore_version(request: HttpRequest, file_id: UUID, version: UUID) -> Any:
     """Make a former version the current one again."""
-    record = managed(request, file_id)
     who = program_of(request)
-    versions.restore(record, version, by=who, actor=user_of(request))
-    return file_out(who, visible(request, file_id))
+
+    def change(record: FileRecord) -> FileOut:
+        versions.restore(record, version, by=who, actor=user_of(request))
+        return file_out(who, visible(request, file_id))
+
+    return once_found(request, 200, lambda: managed(request, file_id), change)
 
 
 # --- History ------------------------------------------------------------------------------------

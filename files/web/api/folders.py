@@ -8,7 +8,6 @@ from uuid import UUID
 from django.http import Http404, HttpRequest
 from ninja import Router
 from ninja.params.functions import Query
-from ninja.responses import Status
 
 from files.access.principals import Scope
 from files.access.rule import (
@@ -26,9 +25,17 @@ from files.sharing.read_by.counting import position_of
 from files.sharing.read_by.of_folder import of_folder
 from files.tree import placing
 from files.web.api import paths
-from files.web.api.answers import IDEMPOTENT, answers, going_on, once
+from files.web.api.answers import IDEMPOTENT, answers, going_on, once, once_found
 from files.web.api.entrance import Needs, program_of, user_of
-from files.web.api.files import AFTER, EVENTS, MANAGE, READ, move_item, restored_folder
+from files.web.api.files import (
+    AFTER,
+    EVENTS,
+    MANAGE,
+    READ,
+    move_item,
+    restored_folder,
+    target_of_move,
+)
 from files.web.api.problems import Problem
 from files.web.api.shapes.items import (
     FolderOut,
@@ -211,54 +218,79 @@ def folder_read_by(
     "/{uuid:folder_id}",
     operation_id="renameFolder",
     auth=MANAGE,
-    response=answers({200: FolderOut}, 404, 409),
+    response=answers({200: FolderOut}, 404, 409, 422),
+    openapi_extra=IDEMPOTENT,
 )
 def rename_folder(request: HttpRequest, folder_id: UUID, new: NameIn) -> Any:
     """Rename a folder."""
-    folder = managed_folder(request, folder_id)
     who = program_of(request)
-    making.rename(folder, new.name, by=who, actor=user_of(request))
-    return folder_out(who, visible_folder(request, folder_id))
+
+    def change(folder: Folder) -> FolderOut:
+        making.rename(folder, new.name, by=who, actor=user_of(request))
+        return folder_out(who, visible_folder(request, folder_id))
+
+    return once_found(request, 200, lambda: managed_folder(request, folder_id), change)
 
 
 @router.delete(
     "/{uuid:folder_id}",
     operation_id="trashFolder",
     auth=MANAGE,
-    response=answers({204: None}, 404, 409),
+    response=answers({204: None}, 404, 409, 422),
+    openapi_extra=IDEMPOTENT,
 )
 def put_folder_away(request: HttpRequest, folder_id: UUID) -> Any:
     """Put a folder into the trash, with all that is in it."""
+
+    def change(folder: Folder) -> None:
+        trash.put_away(folder, by=program_of(request), actor=user_of(request))
+
+    return once_found(request, 204, lambda: _removable(request, folder_id), change)
+
+
+def _removable(request: HttpRequest, folder_id: UUID) -> Folder:
+    """The folder, for who may put it away; 404 for who does not see it. Raises Problem."""
     folder = visible_folder(request, folder_id)
-    who = program_of(request)
-    if not folders_removable_by(who).filter(pk=folder.pk).exists():
+    if not folders_removable_by(program_of(request)).filter(pk=folder.pk).exists():
         denied_folder(request, folder.pk, denials.NO_PERMISSION)
         raise Problem("may_not", "This folder is not yours to put away.")
-    trash.put_away(folder, by=who, actor=user_of(request))
-    return Status(204, None)
+    return folder
 
 
 @router.post(
     "/{uuid:folder_id}/move",
     operation_id="moveFolder",
     auth=MANAGE,
-    response=answers({200: FolderOut}, 404, 409),
+    response=answers({200: FolderOut}, 404, 409, 422),
+    openapi_extra=IDEMPOTENT,
 )
 def move_folder(request: HttpRequest, folder_id: UUID, where: MoveIn) -> Any:
     """Move a folder within its owner's tree."""
-    folder = managed_folder(request, folder_id)
-    move_item(request, folder, where)
-    return folder_out(program_of(request), visible_folder(request, folder_id))
+
+    def find() -> tuple[Folder, Folder]:
+        folder = managed_folder(request, folder_id)
+        return folder, target_of_move(request, folder, where)
+
+    def change(found: tuple[Folder, Folder]) -> FolderOut:
+        move_item(request, *found, where)
+        return folder_out(program_of(request), visible_folder(request, folder_id))
+
+    return once_found(request, 200, find, change)
 
 
 @router.post(
     "/{uuid:folder_id}/restore",
     operation_id="restoreFolder",
     auth=MANAGE,
-    response=answers({200: FolderOut}, 404, 409),
+    response=answers({200: FolderOut}, 404, 409, 422),
+    openapi_extra=IDEMPOTENT,
 )
 def restore_folder(request: HttpRequest, folder_id: UUID) -> Any:
     """Bring a folder back from the trash, to where it was or to its owner's own files."""
-    folder = trashed_folder(request, folder_id)
-    trash.restore(folder, by=program_of(request), actor=user_of(request))
-    return folder_out(program_of(request), restored_folder(folder_id))
+    who = program_of(request)
+
+    def change(folder: Folder) -> FolderOut:
+        trash.restore(folder, by=who, actor=user_of(request))
+        return folder_out(who, restored_folder(folder_id))
+
+    return once_found(request, 200, lambda: trashed_folder(request, folder_id), change)

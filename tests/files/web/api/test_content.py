@@ -401,11 +401,25 @@ def test_a_put_that_is_sent_twice_is_done_once(caller: Caller) -> None:
     assert (first.status_code, again.status_code) == (201, 201)
     assert again["Idempotent-Replay"] == "true"
     assert again.json() == first.json()
-    for name in ("ETag", "Securestore-File", "Location"):
+    for name in ("ETag", "Securestore-File", "Location", "Repr-Digest"):
         assert first[name] == again[name], name
     assert not FileRecord.objects.get().versions.exists()
     refused = caller.put("/content/b", b"1", Idempotency_Key="k-1")
     assert problem(refused) == (422, "idempotency_key_reused")
+
+
+def test_a_replay_tells_the_digest_of_what_it_stored_and_not_of_what_came_after(
+    caller: Caller,
+) -> None:
+    first = caller.put("/content/a", b"1", Idempotency_Key="k-1")
+    caller.put("/content/a", b"2")
+    again = caller.put("/content/a", b"1", Idempotency_Key="k-1")
+    assert again["Repr-Digest"] == first["Repr-Digest"]
+    assert whole(caller.get("/content/a")) == b"2"
+    FileRecord.objects.get().versions.get().delete()
+    gone = caller.put("/content/a", b"1", Idempotency_Key="k-1")
+    assert "Repr-Digest" not in gone
+    assert gone.json() == first.json()
 
 
 def test_another_body_with_the_same_key_is_refused_and_stores_nothing(caller: Caller) -> None:
