@@ -11,7 +11,7 @@ from __future__ import annotations
 import io
 import logging
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
@@ -85,11 +85,14 @@ class ObjectReader(io.RawIOBase):
 
     # Ranges, for whoever sends bytes on
 
-    def chunks(self, start: int = 0, stop: int | None = None) -> Generator[bytes]:
+    def chunks(
+        self, start: int = 0, stop: int | None = None, *, joined: Callable[[], bool] | None = None
+    ) -> Generator[bytes]:
         """Yield the plaintext bytes `[start, stop)`, a frame at a time.
 
-        An empty file yields nothing, but its one frame is authenticated all the same. Closing
-        the generator closes the connection to the store.
+        Whenever `joined` says so, the next frames that are opened together, `BATCH` at most, come
+        as one. An empty file yields nothing, but its one frame is authenticated all the same.
+        Closing the generator closes the connection to the store.
         """
         if start < 0:
             raise ValueError("a position is never negative")
@@ -102,13 +105,11 @@ class ObjectReader(io.RawIOBase):
         with closing(self._batches(first, last, length)) as batches:
             index = first
             for batch in batches:
-                for payload in self._open(index, batch):
-                    begin = index * FRAME_PAYLOAD
-                    index += 1
-                    if start > begin or stop < begin + len(payload):
-                        yield payload[max(start - begin, 0) : stop - begin]
-                    elif payload:
+                count = len(batch)
+                for payload in self._open(index, batch, start, stop, joined):
+                    if payload:
                         yield payload
+                index += count
 
     def check_end(self) -> str:
         """Authenticate the last frame and the trailer; return the object's ETag."""
@@ -116,14 +117,36 @@ class ObjectReader(io.RawIOBase):
             pass
         return self._etag
 
-    def _open(self, first: int, batch: list[Buffer]) -> Generator[bytes]:
-        """The payloads of frames as fetched; the last one of all comes with the trailer."""
+    def _open(
+        self,
+        first: int,
+        batch: list[Buffer],
+        start: int,
+        stop: int,
+        joined: Callable[[], bool] | None,
+    ) -> Generator[bytes]:
+        """The payloads of frames as fetched; the last one of all comes with the trailer.
+
+        What lies in the decryptor's memory is copied once, before anything else is opened in it.
+        """
         opened = self._authenticate(first, batch)
         batch.clear()
-        for index in range(first, first + len(opened)):
-            payload = opened[index - first]
-            opened[index - first] = b""
-            yield self._looked_at_again(index, payload) if isinstance(payload, Damaged) else payload
+        places = range(first * FRAME_PAYLOAD, (first + len(opened)) * FRAME_PAYLOAD, FRAME_PAYLOAD)
+        parts: list[memoryview | Damaged] = [
+            one if isinstance(one, Damaged) else one[max(start - begin, 0) : stop - begin]
+            for begin, one in zip(places, opened, strict=True)
+        ]
+        sound = [one for one in parts if not isinstance(one, Damaged)]
+        if joined is not None and len(sound) == len(parts) and joined():
+            yield b"".join(sound)
+            return
+        payloads = [one if isinstance(one, Damaged) else bytes(one) for one in parts]
+        for number, begin in enumerate(places):
+            payload, payloads[number] = payloads[number], b""
+            if isinstance(payload, Damaged):
+                payload = self._looked_at_again(first + number, payload)
+                payload = payload[max(start - begin, 0) : stop - begin]
+            yield payload
 
     def _looked_at_again(self, index: int, damaged: Damaged) -> bytes:
         """Bits also flip on the way. A second look decides whether the store or the wire did."""
@@ -132,15 +155,15 @@ class ObjectReader(io.RawIOBase):
         if isinstance(payload, Damaged):
             raise payload
         log.warning("frame %d of %s arrived damaged once: %s", index, self._name, damaged)
-        return payload
+        return bytes(payload)
 
-    def _authenticate(self, first: int, fetched: Sequence[Buffer]) -> list[bytes | Damaged]:
+    def _authenticate(self, first: int, fetched: Sequence[Buffer]) -> list[memoryview | Damaged]:
         tokens = list(fetched)
         trailer: bytes | None = None
         if first + len(fetched) == self._frames:
             trailer = bytes(fetched[-1][-TRAILER_LENGTH:])
             tokens[-1] = fetched[-1][:-TRAILER_LENGTH]
-        opened = self._decryptor.open_frames(first, tokens)
+        opened = self._decryptor.open_frames_for_now(first, tokens)
         if trailer is not None:
             try:
                 self._decryptor.check_trailer(trailer)

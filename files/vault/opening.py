@@ -7,7 +7,7 @@ once, with an event. Asks nobody who they are: that is `files.access`, and the c
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from typing import Any
 
@@ -54,14 +54,16 @@ class OpenFile:
         """Plaintext bytes."""
         return self._reader.size
 
-    def chunks(self, start: int = 0, stop: int | None = None) -> Generator[bytes]:
-        """Yield the authenticated bytes `[start, stop)`.
+    def chunks(
+        self, start: int = 0, stop: int | None = None, *, joined: Callable[[], bool] | None = None
+    ) -> Generator[bytes]:
+        """Yield the authenticated bytes `[start, stop)`, as `ObjectReader.chunks` does.
 
         Raises FileDamaged, having marked the file so; StoreUnavailable, StoreRefused.
         """
         release()
         try:
-            with closing(self._reader.chunks(start, stop)) as chunks:
+            with closing(self._reader.chunks(start, stop, joined=joined)) as chunks:
                 for chunk in chunks:
                     yield chunk
                     # The rule may have been asked again, and what was sent noted.

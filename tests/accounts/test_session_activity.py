@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from accounts import session_activity, sessions
 from accounts.models import User
 from files.vault import storing
 from tests.files.multipart import CONTENT_TYPE, body, field, file
@@ -38,6 +40,9 @@ class Clock:
         self.passed = timedelta()
         now = timezone.now
         monkeypatch.setattr(timezone, "now", lambda: now() + self.passed)
+        monkeypatch.setattr(
+            session_activity, "monotonic", lambda: monotonic() + self.passed.total_seconds()
+        )
 
 
 @pytest.fixture
@@ -69,6 +74,23 @@ def test_it_is_noted_once_a_minute_at_most(
         assert sum(map(len, answer.streaming_content)) == 4 << 20
     written = [q for q in queries if q["sql"].startswith('UPDATE "usersessions')]
     assert len(written) == 1
+
+
+def test_it_is_looked_at_once_a_second_and_not_for_each_piece(
+    alive: Client, s3: object, alice: User, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = storing.store(alice, [bytes(4 << 20)], name="a")
+    monkeypatch.setattr(session_activity, "monotonic", lambda: clock.passed.total_seconds() + 1e9)
+    looks: list[object] = []
+    monkeypatch.setattr(sessions, "note_again", looks.append)
+    answer: Any = alive.get(f"/files/{record.pk}/download/")
+    chunks: Iterator[bytes] = iter(answer.streaming_content)
+    looks.clear()
+    for fifths in range(12):
+        clock.passed = timedelta(seconds=fifths / 5)
+        next(chunks)
+    assert len(looks) == 3
+    answer.close()
 
 
 class Slow:

@@ -10,7 +10,13 @@ from collections.abc import Sequence
 
 from files.crypto.errors import Damaged
 from files.crypto.stream.keys import Context, StreamKeys
-from files.crypto.stream.layout import FRAME_PAYLOAD, FRAME_PREFIX, frame_count, frame_length
+from files.crypto.stream.layout import (
+    FRAME_LENGTH,
+    FRAME_PAYLOAD,
+    FRAME_PREFIX,
+    frame_count,
+    frame_length,
+)
 from files.crypto.tokens import BLOCK, SLACK, Buffer, Opening, TokenCodec
 
 
@@ -31,6 +37,7 @@ class Decryptor:
         self._keys = keys
         self._context = context
         self._size = size
+        self._last_length = frame_length(self._payload(self._count - 1))
         self._codec = TokenCodec(keys.frame_key)
         self._scratch: list[memoryview] = []
 
@@ -47,11 +54,17 @@ class Decryptor:
         A few at once are faster (`files.crypto.lanes`), and take as many frames of memory. Raises
         ValueError for no such frame.
         """
+        opened = self.open_frames_for_now(first, tokens)
+        return [one if isinstance(one, Damaged) else bytes(one) for one in opened]
+
+    def open_frames_for_now(
+        self, first: int, tokens: Sequence[Buffer]
+    ) -> list[memoryview | Damaged]:
+        """As `open_frames`, in memory of the decryptor's, which the next call writes over."""
         while len(self._scratch) < len(tokens):
             room = bytearray(opening_room(min(self._size, FRAME_PAYLOAD)))
             self._scratch.append(memoryview(room))
-        opened = self.open_frames_into(first, tokens, self._scratch[: len(tokens)])
-        return [one if isinstance(one, Damaged) else bytes(one) for one in opened]
+        return self.open_frames_into(first, tokens, self._scratch[: len(tokens)])
 
     def open_frame_into(self, index: int, token: Buffer, room: memoryview) -> memoryview:
         """Decrypt frame ``index`` into ``room``; return the part of it that is the payload.
@@ -74,7 +87,8 @@ class Decryptor:
             raise ValueError("each frame needs a room of its own")
         frames: dict[int, Opening] = {}
         for index, frame in enumerate(map(Opening, tokens, rooms), start=first):
-            if len(frame.token) == frame_length(self._payload(index)):
+            final = index == self._count - 1
+            if len(frame.token) == (self._last_length if final else FRAME_LENGTH):
                 frames[index] = frame
         ends = self._codec.open_frames([*frames.values()], timestamp=self._context.created_at)
         opened = dict(zip(frames, ends, strict=True))

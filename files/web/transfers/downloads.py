@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import logging
 import re
-import time
 import unicodedata
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from itertools import chain
+from time import monotonic
 from typing import cast
 from urllib.parse import quote
 
@@ -44,6 +44,13 @@ _LOADABLE = re.compile(r"[a-z]+/(?:x-)?(?:java|ecma|j|live)script[0-9.]*|text/cs
 RECHECK_BYTES = 64 * 1024 * 1024
 """A running download asks the access rule again after this many bytes, and after
 `settings.DOWNLOAD_RECHECK`."""
+
+
+QUICK_BYTES = 16 * 1024 * 1024
+"""More than the web server and both systems hold for a client: who has these is one that reads."""
+
+QUICK_WITHIN = 1.0
+"""Seconds in which a client takes them to be quick, and get several frames at once."""
 
 
 def etag_of(record: FileRecord) -> str:
@@ -251,6 +258,32 @@ _LETTERS = str.maketrans(
 _ATTR_CHARS = "!$&+-.^_`|~"
 
 
+class Pace:
+    """Whether a client takes what it is handed as fast as it comes.
+
+    Then it gets the frames that are opened together in one piece, which spares two of three ways to
+    the web server. The server queues some eight pieces, whatever their size: 2 MiB for who reads
+    slowly, and 6 for who was quick until it stood still.
+    """
+
+    def __init__(self) -> None:
+        self._since = monotonic()
+        self._taken = 0
+        self._quick = False
+
+    def taken(self, length: int) -> None:
+        """The server has asked for more than these bytes."""
+        self._taken += length
+        if self._taken >= QUICK_BYTES:
+            now = monotonic()
+            self._quick = now - self._since <= QUICK_WITHIN
+            self._taken, self._since = 0, now
+
+    def is_quick(self) -> bool:
+        """Whether it took the last `QUICK_BYTES` so soon, and has not stood still since."""
+        return self._quick and monotonic() - self._since <= QUICK_WITHIN
+
+
 class Body:
     """The bytes that one request sends of a file, as the iterator that a WSGI server takes.
 
@@ -284,7 +317,8 @@ class Body:
         except BaseException:
             self._free()
             raise
-        self._chunks = opened.chunks(part.start, part.stop)
+        self._pace = Pace()
+        self._chunks = opened.chunks(part.start, part.stop, joined=self._pace.is_quick)
         try:
             first = next(self._chunks, None)
         except BaseException:
@@ -293,10 +327,7 @@ class Body:
         self._all = self._send(chain(() if first is None else (first,), self._chunks))
 
     def __iter__(self) -> Iterator[bytes]:
-        return self
-
-    def __next__(self) -> bytes:
-        return next(self._all)
+        return self._all
 
     def close(self) -> None:
         """Called by the server when the client has everything, or has gone."""
@@ -305,13 +336,13 @@ class Body:
         self._end(downloading.ABORTED)  # Where nobody had begun to iterate.
 
     def _send(self, chunks: Iterator[bytes]) -> Generator[bytes]:
-        outcome, checked, asked = downloading.ABORTED, 0, time.monotonic()
+        outcome, checked, asked = downloading.ABORTED, 0, monotonic()
         try:
             for chunk in chunks:
                 # By bytes, or a fast client has it all; by time, or a slow one goes on for hours.
-                waited = time.monotonic() - asked >= settings.DOWNLOAD_RECHECK.total_seconds()
+                waited = monotonic() - asked >= settings.DOWNLOAD_RECHECK.total_seconds()
                 if waited or self.sent - checked >= RECHECK_BYTES:
-                    checked, asked = self.sent, time.monotonic()
+                    checked, asked = self.sent, monotonic()
                     if not self._may_go_on():
                         outcome = downloading.REVOKED
                         return
@@ -323,6 +354,7 @@ class Body:
                 # The server asks for the next one: this one is on its way.
                 self._taken = self.sent
                 self._sending.sent(self._taken)
+                self._pace.taken(len(chunk))
                 if self._reserved is not None:
                     self._reserved.beat()
             outcome = downloading.COMPLETE

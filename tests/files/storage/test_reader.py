@@ -105,6 +105,34 @@ def test_what_was_given_out_stays_as_it_is_whatever_is_read_beside_it(opened: Op
     assert got[1] + got[3] + rest[1] == content(SIZE)[1:]
 
 
+@pytest.mark.parametrize("at_once", [1, BATCH, BATCH + 1])
+def test_every_range_is_the_same_where_frames_are_joined(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    _, reader = opened
+    monkeypatch.setattr(lanes, "at_once", lambda: at_once)
+    whole = content(SIZE)
+    for start, stop in product(boundaries(SIZE), [*boundaries(SIZE), None]):
+        pieces = list(reader.chunks(start, stop, joined=lambda: True))
+        assert b"".join(pieces) == whole[start:stop], (start, stop)
+        assert all(0 < len(piece) <= min(at_once, BATCH) * F for piece in pieces)
+
+
+def test_frames_are_joined_only_while_that_is_wanted(
+    storage: EncryptedS3Storage, hands: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, key = hands.place(content(LONG))
+    monkeypatch.setattr(lanes, "at_once", lambda: BATCH)
+    said = iter([False, True, False, True, True])
+    with (
+        storage.reader(name, key) as reader,
+        closing(reader.chunks(joined=lambda: next(said))) as chunks,
+    ):
+        lengths = [len(next(chunks)) // F for _ in range(7)]
+    # The first one comes alone, and then by `BATCH`.
+    assert lengths == [1, BATCH, 1, 1, 1, BATCH, BATCH]
+
+
 def test_a_range_fetches_its_frames_and_no_more(opened: Opened, hands: Hands) -> None:
     _, reader = opened
     with hands.calls() as calls:
@@ -313,6 +341,23 @@ def test_a_missing_object_is_missing(storage: EncryptedS3Storage) -> None:
         reader.read()
 
 
+@pytest.mark.parametrize("frame", [1, 2, 3])
+def test_of_joined_frames_none_is_given_out_from_a_damaged_one_on(
+    storage: EncryptedS3Storage, hands: Hands, monkeypatch: pytest.MonkeyPatch, frame: int
+) -> None:
+    monkeypatch.setattr(lanes, "at_once", lambda: BATCH)
+    key = new_key(SIZE)
+    data = bytearray(encrypted(key, content(SIZE)))
+    data[frame * FRAME_LENGTH + 40] ^= 1
+    hands.put("da/maged", bytes(data))
+    with storage.reader("da/maged", key) as reader:
+        chunks, released = reader.chunks(joined=lambda: True), b""
+        with pytest.raises(Damaged):
+            for piece in chunks:
+                released += piece
+        assert released == content(SIZE)[: frame * F]
+
+
 @pytest.mark.parametrize("frame", [0, 1, 3])
 def test_damage_is_never_a_clean_end(storage: EncryptedS3Storage, hands: Hands, frame: int) -> None:
     key = new_key(SIZE)
@@ -368,8 +413,12 @@ def test_a_store_that_ignores_the_pin_is_noticed(
         reader.read(1)
 
 
+@pytest.mark.parametrize("joined", [False, True])
 def test_bits_that_flipped_on_the_way_are_fetched_again(
-    opened: Opened, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    opened: Opened,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    joined: bool,
 ) -> None:
     name, reader = opened
     genuine = RangeAnswer.read_exactly
@@ -387,7 +436,7 @@ def test_bits_that_flipped_on_the_way_are_fetched_again(
         return b"".join(once_damaged(batch[start:end]) for start, end in pairwise(edges))
 
     monkeypatch.setattr(RangeAnswer, "read_exactly", read_exactly)
-    assert b"".join(reader.chunks()) == content(SIZE)
+    assert b"".join(reader.chunks(joined=lambda: joined)) == content(SIZE)
     assert len(seen) == frame_count(SIZE)
     assert f"of {name} arrived damaged once" in caplog.text
 

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from audit.models import AuditEvent
+from files.crypto import lanes
 from files.crypto.digests import Digests, digest_all, seal_digests
 from files.crypto.fernetkey import generate_master_key
 from files.crypto.stream.layout import FRAME_LENGTH, FRAME_PAYLOAD
@@ -423,7 +424,9 @@ def test_a_store_that_goes_down_in_the_middle_ends_the_body_short(
 ) -> None:
     real = opening.OpenFile.chunks
 
-    def failing(self: opening.OpenFile, start: int = 0, stop: int | None = None) -> Any:
+    def failing(
+        self: opening.OpenFile, start: int = 0, stop: int | None = None, **_: object
+    ) -> Any:
         yield from real(self, start, FRAME_PAYLOAD)
         raise StoreError("read an object: the body ended early")
 
@@ -538,6 +541,55 @@ def test_a_running_download_goes_on_while_access_lasts(
     give(long, bob)
     client.force_login(bob)
     assert content(get(client, long)) == pattern(6 * FRAME_PAYLOAD)
+
+
+class Time:
+    """Passes only as it is told."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1000.0
+        monkeypatch.setattr(downloads, "monotonic", lambda: self.now)
+
+
+def test_only_who_takes_much_in_little_time_is_quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    time, pace = Time(monkeypatch), downloads.Pace()
+    half = downloads.QUICK_BYTES // 2
+    pace.taken(downloads.QUICK_BYTES - 1)
+    assert not pace.is_quick()
+    time.now += downloads.QUICK_WITHIN
+    pace.taken(1)
+    assert pace.is_quick()
+    # It stands still.
+    time.now += downloads.QUICK_WITHIN + 0.01
+    assert not pace.is_quick()
+    # And then is slow.
+    pace.taken(half)
+    assert not pace.is_quick()
+    pace.taken(half)
+    assert not pace.is_quick()
+    # And quick again.
+    time.now += downloads.QUICK_WITHIN / 2
+    pace.taken(2 * half)
+    assert pace.is_quick()
+
+
+@pytest.mark.skipif(lanes.lanes() is None, reason="frames are opened one by one here")
+def test_a_quick_client_gets_several_frames_at_once_and_a_slow_one_does_not(
+    reader: Client, long: FileRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(downloads, "QUICK_BYTES", 2 * FRAME_PAYLOAD)
+    time = Time(monkeypatch)
+    got = {}
+    for seconds in (0.0, 1.0):
+        response, got[seconds] = get(reader, long), b""
+        lengths = []
+        for chunk in response.streaming_content:
+            lengths.append(len(chunk) // FRAME_PAYLOAD)
+            got[seconds] += chunk
+            time.now += seconds
+        response.close()
+        assert lengths == ([1, 1, 1, 1, 2] if not seconds else [1] * 6)
+    assert got[0.0] == got[1.0] == pattern(6 * FRAME_PAYLOAD)
 
 
 @pytest.mark.parametrize("taken", [0, 1, 2])

@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from files.crypto import lanes
-from files.crypto.errors import CryptoError
+from files.crypto.errors import CryptoError, Damaged
 from files.crypto.lanes import (
     MOST,
     MOST_MACS,
@@ -100,6 +100,27 @@ def test_each_number_of_frames_of_one_size(number: int, macs: int) -> None:
         tokens = sealed_alike(KEY, some, Widths(number, macs), timestamp=7)
         opened = opened_alike(KEY, tokens, Widths(number, macs), timestamp=7)
         assert opened == [one.prefix + one.payload for one in some]
+
+
+def test_where_two_blocks_fit_no_register_it_is_the_same(tmp_path: Path) -> None:
+    """As on a processor without VAES: sixteen blocks at once, eight, and one are all tried."""
+    native()
+    library = tmp_path / "_lanes.abi3.so"
+    build.build(library, flags=["-DNARROW"])
+    narrow, codec = lanes.load(library), TokenCodec(KEY)
+    for blocks in (*range(1, 50), 4097):
+        some = [frame(16 * blocks - 1 - PREFIX_LENGTH, seed) for seed in range(2)]
+        tokens = sealed_alike(KEY, some, ALL, timestamp=7)
+        opened = opened_alike(KEY, tokens, ALL, timestamp=7)
+        rooms = [memoryview(bytearray(len(token))) for token in tokens]
+        with taken(lanes.Choice(narrow, "without VAES")):
+            openings = [Opening(*one) for one in zip(tokens, rooms, strict=True)]
+            ends = codec.open_frames(openings, timestamp=7)
+        assert opened == [
+            bytes(room[:end])
+            for room, end in zip(rooms, ends, strict=True)
+            if not isinstance(end, Damaged)
+        ]
 
 
 @given(st.lists(frames, min_size=1, max_size=6), widths, st.data())
@@ -555,6 +576,7 @@ from files.crypto import lanes
 
 key = bytes.fromhex("000102030405060708090a0b0c0d0e0f2b7e151628aed2a6abf7158809cf4f3c")
 schedule = bytes.fromhex("a0fafe1788542cb123a339392a6c7605d014f9a8c9ee2589e13f0cc8b6630ca6")
+step = sys.argv[2]
 library = lanes.load(Path(sys.argv[1])).library
 some = tuple((bytearray(73 + 4096), b"frame" + bytes(10), bytes(4096)) for _ in range(4))
 for line in Path("/proc/self/maps").read_text().splitlines():
@@ -564,13 +586,18 @@ stack = bytearray(end - start)
 with open("/proc/self/mem", "rb", buffering=0) as memory:
     memory.seek(start)
     library.seal(key, some, 8, 4)
+    if step == "open":
+        rooms = tuple((bytes(token), bytearray(5000)) for token, _, _ in some)
+        memory.seek(start)
+        assert library.open(key, rooms, 8, 4) == 15
     memory.readinto(stack)
 print("found" if any(schedule[at:at + 16] in stack for at in (0, 16)) else "gone")
 """
 
 
+@pytest.mark.parametrize("step", ["seal", "open"])
 def test_no_schedule_of_a_key_stays_on_the_stack(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     """FIPS 197, A.1. Of a source that wipes nothing it is found, so the search does find it."""
     native()
@@ -584,7 +611,7 @@ def test_no_schedule_of_a_key_stays_on_the_stack(
         monkeypatch.setattr(build, "SOURCE", source)
         library = tmp_path / f"{source.stem}.so"
         build.build(library)
-        command = [sys.executable, "-c", SEEKER, str(library)]
+        command = [sys.executable, "-c", SEEKER, str(library), step]
         ended = subprocess.run(command, capture_output=True, text=True, check=True)
         said.append(ended.stdout.strip())
     assert said == ["gone", "found"]
