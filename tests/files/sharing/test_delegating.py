@@ -204,3 +204,30 @@ def test_a_managers_reach_ends_with_what_it_rests_on(alice: User, bob: User) -> 
 
 
 # --- What remains ------------------------------------------------------------------------------
+
+
+def test_one_step_is_for_so_many_and_no_more(
+    alice: User, bob: User, root: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delegating, "GRANTS_AT_ONCE", 2)
+    alice.user_permissions.add(Permission.objects.get(codename="share_filerecord"))
+    alice = User.objects.get(pk=alice.pk)
+    records, terms = [filed(alice, name=f"{n}") for n in range(3)], Terms("download")
+    delegating.share(records[:1], [bob, root], terms, actor=alice)
+    assert Grant.objects.count() == 2
+    for items, people in ((records, [bob]), (records[:2], [bob, root])):
+        with pytest.raises(ValidationError, match="at most 2 can be done at once"):
+            delegating.share(items, people, terms, actor=alice)
+    assert Grant.objects.count() == 2
+
+
+def test_what_is_in_the_way_is_named_where_it_is_one_of_several(alice: User, bob: User) -> None:
+    records = [filed(alice, name=f"{n}.txt") for n in range(2)]
+    said = "You can no longer share this. Ask its owner or an administrator."
+    for items, expected in (
+        (records[:1], [said]),
+        (records, [f"“0.txt”: {said}", f"“1.txt”: {said}"]),
+    ):
+        with pytest.raises(ValidationError) as refused:
+            delegating.share(items, [bob], Terms("download"), actor=bob)
+        assert refused.value.messages == expected

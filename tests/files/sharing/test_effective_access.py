@@ -11,12 +11,14 @@ from django.utils import timezone
 from accounts.models import User
 from files.access import rule
 from files.access.principals import Person
-from files.models import FileRecord, Folder, Grant
+from files.models import FileRecord, Folder, Grant, Item
 from files.sharing.effective_access import (
     AT_MOST,
     PUT_AWAY,
     explain_files,
     explain_readers,
+    managed_on_the_way,
+    managers,
     readable,
     readers,
     shut_out,
@@ -159,6 +161,47 @@ def test_what_is_found_from_a_persons_side_is_what_the_rule_lets_them_see(
     assert withheld(bob).count() == 2
     User.objects.filter(pk=bob.pk).update(is_active=False)
     assert not readable(User.objects.get(pk=bob.pk)).exists()
+
+
+def test_who_manages_it_and_what_above_is_the_rule_read_backwards(
+    alice: User, bob: User, mallory: User, root: User, django_assert_num_queries: Any
+) -> None:
+    """In person, through a group, at each height; of others nothing, and nothing of what sleeps."""
+    people = [alice, bob, mallory, root]
+    cases, inner = trees.folder(alice, "Cases"), trees.folder(alice, "Cases", "12")
+    record = trees.put(filed(alice), inner)
+    places: list[Item] = [record, inner, cases]
+    team = Group.objects.create(name="Audit")
+    mallory.groups.add(team)
+
+    def agree() -> dict[int, int]:
+        with django_assert_num_queries(3):
+            found = managed_on_the_way(record, people)
+        for user in people:
+            who = Person(User.objects.get(pk=user.pk))
+            seen = {*rule.managed_by(who), *rule.folders_managed_by(who)}
+            assert {one.pk for one in places if one in seen} == found[user.pk] & {
+                one.pk for one in places
+            }
+        for place in places:
+            assert {user.pk for user in managers(place)} == {
+                user.pk for user in people if place.pk in found[user.pk]
+            }
+        return {user.pk: len(found[user.pk] & {one.pk for one in places}) for user in people}
+
+    give(record, root, level="download")
+    give(cases, root, level="add")
+    give(inner, bob, level="manage", revoked_at=NOW())
+    assert agree() == {alice.pk: 3, bob.pk: 0, mallory.pk: 0, root.pk: 0}
+    give(inner, bob, level="manage")
+    give(record, mallory, level="manage")
+    assert agree() == {alice.pk: 3, bob.pk: 2, mallory.pk: 1, root.pk: 0}
+    give(cases, team, level="manage")
+    assert agree() == {alice.pk: 3, bob.pk: 2, mallory.pk: 3, root.pk: 0}
+    Folder.objects.filter(pk=cases.pk).update(trashed_at=NOW())
+    record.refresh_from_db()
+    assert managed_on_the_way(record, people) == {}
+    assert not managers(record).exists()
 
 
 def test_widest_is_what_lets_most_be_done_and_not_what_sorts_last(alice: User, bob: User) -> None:
