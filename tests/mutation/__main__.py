@@ -42,6 +42,12 @@ TESTS_OF: dict[str, list[str]] = {
     "files/sharing/senders.py": [
         *("tests/files/vault/test_outside.py", "tests/files/web/outside/test_asked.py"),
     ],
+    "files/storage/writer.py": ["tests/files/storage/test_suspension.py"],
+    "files/web/transfers/tus/operations.py": ["tests/files/web/outside/test_asked.py"],
+    "files/web/transfers/tus/protocol.py": [
+        "tests/files/web/transfers/tus/test_answers.py",
+        "tests/files/web/transfers/tus/test_operations.py",
+    ],
 }
 PYTEST = [
     *(sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:randomly", "-p", "no:xdist"),

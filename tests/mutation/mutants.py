@@ -40,7 +40,8 @@ class StatementRemoved(Operator):
         if search_ancestor(node, "funcdef") is None:
             return
         statement = node.children[0]
-        if statement.type not in self.KEPT and statement.get_code(include_prefix=False) != "pass":
+        does_something = statement.type not in self.KEPT and not _declares(statement)
+        if does_something and statement.get_code(include_prefix=False) != "pass":
             yield statement.start_pos, statement.end_pos
 
     def mutate(self, node: BaseNode, index: int) -> BaseNode:
@@ -54,6 +55,12 @@ class StatementRemoved(Operator):
     def examples(cls) -> Iterable[Example]:
         """What it does, in small."""
         return (Example("def f():\n    g()\n", "def f():\n    pass\n"),)
+
+
+def _declares(statement: NodeOrLeaf) -> bool:
+    """Whether it names a type and does nothing else: `name: str`."""
+    last = statement.children[-1] if isinstance(statement, BaseNode) else None
+    return isinstance(last, BaseNode) and last.type == "annassign" and len(last.children) == 2
 
 
 def _operators() -> list[type[Operator]]:

@@ -66,21 +66,15 @@ class Decryptor:
             self._scratch.append(memoryview(room))
         return self.open_frames_into(first, tokens, self._scratch[: len(tokens)])
 
-    def open_frame_into(self, index: int, token: Buffer, room: memoryview) -> memoryview:
-        """Decrypt frame ``index`` into ``room``; return the part of it that is the payload.
-
-        ``room`` has at least ``opening_room`` bytes. Threads may share this method. Raises as
-        ``open_frame``; ``room`` then holds nothing that anyone may use.
-        """
-        [opened] = self.open_frames_into(index, [token], [room])
-        if isinstance(opened, Damaged):
-            raise opened
-        return opened
-
     def open_frames_into(
         self, first: int, tokens: Sequence[Buffer], rooms: Sequence[memoryview]
     ) -> list[memoryview | Damaged]:
-        """As `open_frames`, each into a room of its own, as `open_frame_into`."""
+        """As `open_frames`, each into a room of its own; of it the part that is the payload.
+
+        A room has at least ``opening_room`` bytes; where its frame was refused, it holds nothing
+        that anyone may use. Threads may share this method. Raises ValueError, also for another
+        number of rooms.
+        """
         if first < 0 or first + len(tokens) > self._count:
             raise ValueError(f"a stream of {self._size} bytes has no frame {first}")
         if len(tokens) != len(rooms):

@@ -102,6 +102,9 @@ def test_there_are_only_so_many(bob: User, monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(asking.TooManyRequests, match="2 things within 30 days"):
         asking.ask(bob, "file", wanted[2], "why")
     asking.ask(bob, "file", wanted[0], "why")  # That was asked before.
+    monkeypatch.setattr(asking, "AT_MOST", 1)  # More than fit are there from before.
+    with pytest.raises(asking.TooManyRequests):
+        asking.ask(bob, "file", wanted[2], "why")
 
 
 def test_own_requests_tell_nothing_but_what_can_be_seen(
@@ -244,6 +247,22 @@ def test_those_who_may_decide_are_told_once(
     }
     assert asking.tell() == 0
     assert Notice.objects.count() == 2
+
+
+def test_how_many_were_told_of_is_counted_once_each(bob: User, record: FileRecord) -> None:
+    for wanted in (record.pk, uuid4(), uuid4()):
+        asking.ask(bob, "file", wanted, "why")
+    assert (asking.tell(), asking.tell()) == (3, 0)
+
+
+@pytest.mark.parametrize("permission", ["add_grant", "share_filerecord"])
+def test_who_manages_decides_by_either_permission_to_share(
+    alice: User, mallory: User, record: FileRecord, give: Give, permission: str
+) -> None:
+    give(record, mallory, level="manage")
+    assert not asking.deciders(record).exists()
+    mallory.user_permissions.add(Permission.objects.get(codename=permission))
+    assert list(asking.deciders(record)) == [mallory]
 
 
 def test_the_number_of_queries_is_fixed(alice: User, bob: User, record: FileRecord) -> None:

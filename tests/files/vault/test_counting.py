@@ -107,6 +107,58 @@ def test_a_link_without_a_number_notes_nothing_ahead(link: Link) -> None:
     assert link.charged == 300
 
 
+def test_of_a_link_that_is_gone_nothing_is_left(link: Link) -> None:
+    with pytest.raises(UsedUp):
+        reserve(link.pk + 1, whole())
+
+
+def test_who_comes_while_all_are_reserved_is_told_how_long_that_may_last(link: Link) -> None:
+    reserve(link.pk, whole())
+    with pytest.raises(AllReserved) as refused:
+        reserve(link.pk, whole("bob"))
+    longest = counting.idle_time().total_seconds() + 1
+    assert longest - 60 < refused.value.wait <= longest
+
+
+def test_a_download_lasts_while_any_request_of_it_runs(link: Link) -> None:
+    first, second = reserve(link.pk, part(0, 500)), reserve(link.pk, part(500, SIZE))
+    first.end(500, 500)
+    with pytest.raises(AllReserved):
+        reserve(link.pk, whole("bob"))
+    second.end(500, 500)
+    link.refresh_from_db()
+    assert (link.used, link.charged) == (1, SIZE)
+
+
+def test_what_was_cut_is_gone_on_with_even_from_the_beginning(link: Link) -> None:
+    reserve(link.pk, whole()).end(300, 300)
+    again = reserve(link.pk, whole())
+    assert LinkDownload.objects.get().covered == [[0, 300]]
+    again.end(SIZE, SIZE)
+    link.refresh_from_db()
+    assert link.used == 1
+
+
+def test_all_of_it_twice_at_once_is_two_downloads(link: Link) -> None:
+    Link.objects.update(most=2)
+    first, second = reserve(link.pk, whole()), reserve(link.pk, whole())
+    assert LinkDownload.objects.count() == 2
+    part_of_second = reserve(link.pk, part(0, 500))
+    assert LinkDownload.objects.order_by("pk").values_list("running", flat=True)[1] == 2
+    for one, length in ((part_of_second, 500), (second, SIZE), (first, SIZE)):
+        one.end(length, length)
+    link.refresh_from_db()
+    assert link.used == 2
+
+
+def test_a_request_ends_once(link: Link) -> None:
+    one = reserve(link.pk, whole())
+    for _ in range(2):
+        one.end(400, 400)
+    link.refresh_from_db()
+    assert link.charged == 400
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_however_they_are_cut_killed_and_stalled_the_bytes_are_bounded(
     link: Link, seed: int

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from files.crypto.stream.decryption import Decryptor
+from files.crypto.errors import Damaged
+from files.crypto.stream.decryption import Decryptor, opening_room
 from files.crypto.stream.encryption import encrypt
 from files.crypto.stream.keys import derive_keys
 from files.crypto.stream.layout import TRAILER_LENGTH, frame_offset, object_length
@@ -35,3 +36,19 @@ def test_a_stream_has_no_frame_outside_its_count() -> None:
     for index in (-1, 2, 2**32):
         with pytest.raises(ValueError, match="no frame"):
             decryptor.open_frame(index, b"")
+
+
+def test_each_frame_has_a_room_of_its_own_or_none_is_opened() -> None:
+    size = 2 * F
+    data = b"".join(encrypt(DEK, CONTEXT, [NOISE[:size]]))
+    tokens = [data[frame_offset(index) : frame_offset(index + 1)] for index in range(2)]
+    decryptor = Decryptor(derive_keys(DEK, CONTEXT), CONTEXT, size)
+    rooms = [memoryview(bytearray(opening_room(F))) for _ in range(3)]
+    for few_or_many in (1, 3):
+        with pytest.raises(ValueError, match="a room of its own"):
+            decryptor.open_frames_into(0, tokens, rooms[:few_or_many])
+    assert not any(map(any, rooms))
+    opened = decryptor.open_frames_into(0, tokens, rooms[:2])
+    payloads = [one for one in opened if not isinstance(one, Damaged)]
+    assert b"".join(payloads) == NOISE[:size]
+    assert [one.obj for one in payloads] == [room.obj for room in rooms[:2]]

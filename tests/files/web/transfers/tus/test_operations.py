@@ -72,6 +72,13 @@ def test_creation_with_upload(client: Tus) -> None:
     assert content_of(client.patch(partly["Location"], CONTENT[7:], 7)) == CONTENT
 
 
+def test_bytes_of_another_type_are_refused(client: Tus) -> None:
+    answer = client.request(
+        "POST", "/uploads/", b"x", headers={"Upload-Length": "1"}, content_type="text/plain"
+    )
+    assert (answer.status_code, UploadSession.objects.count()) == (415, 0)
+
+
 def test_a_small_file_is_one_request_and_two_calls_of_the_store(client: Tus) -> None:
     """Put, and read back: nothing else could be there to be looked for."""
     events, calls = stored_objects.storage().client.meta.events, []
