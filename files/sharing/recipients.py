@@ -104,7 +104,7 @@ def suggest(principal: Principal, text: str, limit: int = AT_MOST) -> list[Sugge
         label = plain_name(_label(one))
         return not label.startswith(tuple(first)), label, key_of(one)
 
-    chosen = sorted(found, key=order)[: max(limit, 0)]
+    chosen = sorted(found, key=order)[:limit]
     sizes = _sizes([one.pk for one in chosen if isinstance(one, Group)])
     return [_suggestion(one, sizes) for one in chosen]
 

@@ -16,9 +16,11 @@ from django.utils import timezone
 from accounts.models import User
 from audit import Event
 from audit.models import AuditEvent
-from files.models import FileRecord, Grant
+from files.models import FileRecord, Grant, UploadSession
 from files.sharing import denials
+from tests.files import trees
 from tests.files.conftest import Store
+from tests.files.test_models import stored
 
 
 def denied() -> list[dict[str, Any]]:
@@ -160,3 +162,23 @@ def test_what_is_asked_of_the_database_is_the_same(
         assert counts[0] > counts[1]
         counts = counts[1:]
     assert len(set(counts)) == 1
+
+
+@pytest.mark.parametrize("kind", ["folder", "upload"])
+def test_of_folders_and_uploads_as_many_are_recorded_and_the_last_says_so(
+    alice: User, mallory: User, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr(denials, "PER_HOUR", 3)
+    row = stored()
+    there = {
+        "folder": trees.folder(alice, "Case").pk,
+        "upload": UploadSession.objects.create(object=row, owner=alice, length=1).pk,
+    }[kind]
+    for wanted in (there, uuid.uuid4(), there, there):
+        if kind == "folder":
+            denials.note_folder(mallory, wanted, reason=denials.NOT_VISIBLE, door="folders:folder")
+        else:
+            denials.note_upload(mallory, wanted)
+    assert [(event["exists"], event["last_of_this_hour"]) for event in denied()] == [
+        *((True, None), (False, None), (True, True)),
+    ]

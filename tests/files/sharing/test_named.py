@@ -13,7 +13,7 @@ from hypothesis.extra.django import TestCase
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
-from files.sharing.named import AT_MOST, named, written
+from files.sharing.named import AT_MOST, named, named_each, written
 from files.sharing.recipients import describe
 
 
@@ -163,6 +163,15 @@ def test_however_many_are_named_the_queries_are_few(
     with django_assert_max_num_queries(0):
         told = named("a," * (AT_MOST + 1))
     assert told.problems[0].startswith(f"You named {AT_MOST + 1} people and groups")
+
+
+def test_names_that_are_told_apart_already_may_have_commas_and_are_so_many(bob: User) -> None:
+    group = Group.objects.create(name="Law, tax")
+    assert named_each([" bob ", "", "Law, tax"]).recipients == [bob, group]
+    assert named_each([" ", "\0"]).problems == ["Name somebody."]
+    assert named_each(["bob"] * AT_MOST).recipients == [bob]
+    [said] = named_each(["bob"] * (AT_MOST + 1)).problems
+    assert said.startswith(f"You named {AT_MOST + 1} people and groups")
 
 
 NAMES = st.text(

@@ -24,7 +24,7 @@ from files.access.rule import covered_by, folders_accounted_to
 from files.models import DownloadSession, FileRecord, Folder, Grant
 from files.sharing import effective_access, granting
 from files.sharing.read_by import table
-from files.sharing.read_by.answers import Readers
+from files.sharing.read_by.answers import Readers, State
 from files.sharing.read_by.of_file import of_file as readers_of_file
 from files.sharing.read_by.of_folder import files_of, of_folder, person_in
 from files.tree import placing
@@ -38,6 +38,16 @@ def reads(who: User, record: FileRecord, outcome: str = "complete", sent: int = 
     audit.record(
         Event.FILE_DOWNLOADED, actor=who, file_id=record.pk, outcome=outcome, bytes=sent, size=9
     )
+
+
+def begins(who: User, record: FileRecord) -> None:
+    """Four bytes of it have been sent, and more are to come."""
+    now = timezone.now()
+    row = DownloadSession(
+        file_id=record.pk, size=9, actor_id=who.pk, actor_name="", begun_at=now, seen_at=now
+    )
+    row.whole, row.requests, row.running, row.bytes = False, 1, 1, 4
+    row.save()
 
 
 def told(readers: Readers) -> list[tuple[str, str, int]]:
@@ -90,12 +100,7 @@ def test_those_who_have_not_come_first(
 
 def test_what_is_under_way_counts(alice: User, bob: User, record: FileRecord, give: Give) -> None:
     give(record, bob)
-    now = timezone.now()
-    row = DownloadSession(
-        file_id=record.pk, size=9, actor_id=bob.pk, actor_name="bob", begun_at=now, seen_at=now
-    )
-    row.whole, row.requests, row.running, row.bytes = False, 1, 1, 4
-    row.save()
+    begins(bob, record)
     assert told(of_file(record, alice)) == [("alice", "no", 0), ("bob", "part", 1)]
     reads(bob, record)
     assert told(of_file(record, alice))[1] == ("bob", "whole", 2)
@@ -187,6 +192,20 @@ def test_members_of_a_group_are_named_to_who_may_share(
     assert "tina" in "".join(table.export(record, asker=may_share(alice)))
 
 
+def test_who_can_no_longer_read_it_and_who_is_outside_are_on_the_first_page_alone(
+    alice: User, bob: User, mallory: User, record: FileRecord, give: Give
+) -> None:
+    give(record, mallory)
+    reads(bob, record)
+    with context.active(context.Context(link_id=7)):
+        audit.record(Event.FILE_DOWNLOADED, file_id=record.pk, outcome="complete", bytes=9)
+    first = of_file(record, alice, length=1)
+    assert (len(first.former), len(first.outside)) == (1, 1)
+    second = of_file(record, alice, first.next, 1)
+    assert [line.user for line in second.lines] == [mallory]
+    assert (second.former, second.outside) == ([], [])
+
+
 def test_pages_follow_one_another(alice: User, record: FileRecord, give: Give) -> None:
     people = [User.objects.create_user(f"p.{n}", f"p{n}@example.org") for n in range(5)]
     for one in people:
@@ -247,6 +266,21 @@ def test_of_a_folder_files_are_counted(alice: User, bob: User, case: Folder) -> 
     assert seen == [(files[1], 0), (files[2], 1), (files[0], 2)]
     for nonsense in ("x", "0.x", "1.9999999999999999999", "\0"):
         assert files_of(case, bob, after=nonsense, length=1).person == bob
+
+
+def test_of_a_folder_what_is_under_way_counts(alice: User, bob: User, case: Folder) -> None:
+    first, second, _third = covered_by(case).order_by("place")
+    reads(bob, first)
+    for record in (first, second):
+        begins(bob, record)
+    read = of_folder(case, asker=alice, length=10).lines[1].read
+    assert read is not None
+    assert (read.files, read.times, read.state) == (2, 3, State.PART)
+    shown = files_of(case, bob, length=10)
+    told = {line.record: line.read and (line.read.times, line.read.state) for line in shown.lines}
+    assert told[second] == (1, State.PART)
+    assert told[first] == (2, State.PART)
+    assert (len(told), shown.next) == (3, "")
 
 
 def test_of_a_folder_people_outside_are_told_by_their_links(alice: User, case: Folder) -> None:

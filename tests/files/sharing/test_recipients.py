@@ -57,6 +57,18 @@ def test_groups_are_found_beside_people(bob: User) -> None:
     assert find("bob").similar == [bob, bobs]
 
 
+@pytest.mark.parametrize(("number", "are_more"), [(AT_MOST, False), (AT_MOST + 1, True)])
+@pytest.mark.parametrize("kind", ["people", "groups"])
+def test_more_than_are_listed_are_told(db: None, kind: str, number: int, are_more: bool) -> None:
+    for one in range(number):
+        if kind == "people":
+            person(f"team{one}")
+        else:
+            Group.objects.create(name=f"team{one}")
+    found = find("team")
+    assert (len(found.similar), found.are_more) == (AT_MOST, are_more)
+
+
 def test_a_text_that_names_two_names_both(bob: User) -> None:
     other = User.objects.create_user("bob@example.org", "other@example.org")
     assert find("bob@example.org").exact == [bob, other]

@@ -139,6 +139,25 @@ def test_where_others_have_the_shared_buffers_two_are_enough(
         assert (len(buffers), distinct(buffers)) == (5, 2)
 
 
+@pytest.mark.parametrize(("size", "may_share"), [(None, True), (PART, True), (10**12, False)])
+def test_parts_that_are_larger_than_usual_take_no_shared_buffers(
+    moto: EncryptedS3Storage, size: int | None, may_share: bool
+) -> None:
+    with moto.writer("a/b", dek=os.urandom(32), context=new_context(), size=size) as writer:
+        assert writer._parts._may_share is may_share
+
+
+def test_what_is_safe_is_remembered_no_longer(moto: EncryptedS3Storage) -> None:
+    """Of the chain 32 bytes for each frame would stay, of as many as there are."""
+    with moto.writer("a/b", dek=os.urandom(32), context=new_context()) as writer:
+        for _ in range(6):
+            writer.write(content(PART))
+        writer._wait()
+        chain = writer._digests._digesting.chain
+        assert chain is not None
+        assert len(chain._states) <= 2 * frames_per_part(None)
+
+
 def test_an_exact_size_is_kept(storage: EncryptedS3Storage, hands: Hands) -> None:
     name = random_object_name()
     with (

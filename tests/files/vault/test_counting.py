@@ -151,7 +151,9 @@ def test_all_of_it_twice_at_once_is_two_downloads(link: Link) -> None:
     assert link.used == 2
 
 
-def test_a_request_ends_once(link: Link) -> None:
+@pytest.mark.parametrize("most", [1, None])
+def test_a_request_ends_once(link: Link, most: int | None) -> None:
+    Link.objects.update(most=most)
     one = reserve(link.pk, whole())
     for _ in range(2):
         one.end(400, 400)
