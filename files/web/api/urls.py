@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django.urls import path, register_converter
 
-from files.web.api import content, paths, schema
+from files.web.api import paths, schema
+from files.web.api.content import views as content
 
 register_converter(paths.Names, "names")
 

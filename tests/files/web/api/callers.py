@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 from typing import Any
 
@@ -54,3 +56,8 @@ def problem(answer: Any) -> tuple[int, str]:
     assert told["type"] == f"urn:securestore:problem:{told['code']}"
     assert told["status"] == answer.status_code
     return answer.status_code, told["code"]
+
+
+def digest(data: bytes) -> str:
+    """The digest of a body, as `Repr-Digest` says it."""
+    return f"sha-256=:{base64.b64encode(hashlib.sha256(data).digest()).decode()}:"
