@@ -20,7 +20,8 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from accounts import invitations
 from files.models import FileRequest, Link
-from files.sharing import links, requests
+from files.sharing import requests
+from files.sharing.links import listing
 from files.upkeep import attention
 from notices import state as queue
 
@@ -192,7 +193,7 @@ def _mails(now: datetime) -> Iterator[Entry]:
 
 
 def _links(_now: datetime) -> Iterator[Entry]:
-    if count := attention.count(links.beyond_bounds(Link.objects.all())):
+    if count := attention.count(listing.beyond_bounds(Link.objects.all())):
         text = ngettext(
             "%(n)s link goes beyond the bounds of today",
             "%(n)s links go beyond the bounds of today",

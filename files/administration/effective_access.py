@@ -32,7 +32,7 @@ from files.sharing.effective_access import (
     shut_out,
     withheld,
 )
-from files.sharing.links import awake, links_reaching
+from files.sharing.links.listing import awake, links_reaching
 from runtime.administration import MOST_COUNTED, BoundedPaginator
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from django.utils.translation import ngettext
 from files.administration.bounds import BoundsFilter
 from files.administration.grants import actor_of
 from files.models import Link
-from files.sharing import links
+from files.sharing.links import ending, listing
 from runtime.administration import BoundedPaginator, status
 
 STATES = {
@@ -67,7 +67,7 @@ class ProtectedFilter(admin.SimpleListFilter):
 
 class BeyondFilter(BoundsFilter):
     def beyond(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        return links.beyond_bounds(rows)
+        return listing.beyond_bounds(rows)
 
 
 class LinkAdmin(admin.ModelAdmin[Link]):
@@ -95,7 +95,7 @@ class LinkAdmin(admin.ModelAdmin[Link]):
     @admin.action(description=_("End the selected links"), permissions=["change"])
     def end(self, request: HttpRequest, queryset: QuerySet[Link]) -> None:
         actor = actor_of(request)
-        ended = sum(links.revoke(one, actor=actor) for one in queryset)
+        ended = sum(ending.revoke(one, actor=actor) for one in queryset)
         text = ngettext("%(n)d link has ended.", "%(n)d links have ended.", ended)
         messages.success(request, text % {"n": ended})
 

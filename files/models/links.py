@@ -28,7 +28,7 @@ class LinkQuerySet(models.QuerySet["Link"]):
 class Link(models.Model):
     """A way to one file or folder for whoever has its URL. Never deleted: it is history.
 
-    Of the URL only a digest is here. Who may come in is `files.sharing.links`.
+    Of the URL only a digest is here. Who may come in is `files.sharing.links.visiting`.
     """
 
     # None is held by the database: code of the release before deletes what these name.

@@ -25,7 +25,7 @@ from django.views.decorators.http import require_http_methods
 from files.access.explaining import access_of
 from files.access.principals import Person
 from files.models import Item
-from files.sharing import links
+from files.sharing.links import ending, listing, making
 from files.web.forms import LAST_DAY
 from files.web.key_pages import as_it_is
 from files.web.requested import ROW_NUMBER, managed, may_not, user_of, visible_folder
@@ -60,7 +60,7 @@ class LinkForm(forms.Form):
         label=gettext_lazy("Downloads at most"),
         required=False,
         min_value=1,
-        max_value=links.MOST_DOWNLOADS,
+        max_value=making.MOST_DOWNLOADS,
         help_text=gettext_lazy("Empty: any number."),
     )
     label = forms.CharField(
@@ -79,13 +79,13 @@ class LinkForm(forms.Form):
         self._own_end = own_end
         self.fields["password"].required = settings.LINK_NEEDS_PASSWORD
 
-    def terms(self) -> links.Terms:
+    def terms(self) -> making.Terms:
         """What was typed; on the last day of one's own access it ends with that."""
         given = self.cleaned_data
         end = timezone.make_aware(datetime.combine(given["until"], time(23, 59, 59)))
         if self._own_end and timezone.localtime(self._own_end).date() == given["until"]:
             end = min(end, self._own_end)
-        return links.Terms(
+        return making.Terms(
             end, given["label"], given["password"], given["addresses"], given["most"]
         )
 
@@ -120,19 +120,19 @@ def _links(request: HttpRequest, item: Item) -> HttpResponse:
         return _end(request, item)
     form = LinkForm(request.POST if request.method == "POST" else None, own_end=access.until)
     if form.is_valid() and (made := _made(form, item, request)) is not None:
-        url = request.build_absolute_uri(links.path_of(made.text))
+        url = request.build_absolute_uri(making.path_of(made.text))
         told = {"item": item, "made": made.link, "address": url, "back": address_of(item)}
         return as_it_is(render(request, "files/link_made.html", told))
-    page = Paginator(links.links_of(item), settings.GRANTS_PER_PAGE).get_page(
+    page = Paginator(listing.links_of(item), settings.GRANTS_PER_PAGE).get_page(
         request.GET.get("page", "")
     )
-    awake = links.awake(item, page)
+    awake = listing.awake(item, page)
     context = {
         "item": item,
         "kind": item.kind,
         "access": access,
         "form": form,
-        "may_make": links.may_make(user),
+        "may_make": listing.may_make(user),
         "page": page,
         "awake": awake,
         "is_locked": getattr(item, "is_held", False),
@@ -141,9 +141,9 @@ def _links(request: HttpRequest, item: Item) -> HttpResponse:
 
 
 @sensitive_variables()
-def _made(form: LinkForm, item: Item, request: HttpRequest) -> links.Made | None:
+def _made(form: LinkForm, item: Item, request: HttpRequest) -> making.Made | None:
     try:
-        return links.make(item, form.terms(), actor=user_of(request))
+        return making.make(item, form.terms(), actor=user_of(request))
     except ValidationError as error:
         told = error.error_dict if hasattr(error, "error_dict") else {None: [error]}
         for name, errors in told.items():
@@ -156,8 +156,8 @@ def _end(request: HttpRequest, item: Item) -> HttpResponse:
     number = request.POST["end"]
     if not ROW_NUMBER.fullmatch(number):
         raise Http404
-    link = get_object_or_404(links.links_of(item), pk=int(number))
-    ended = links.end(link, actor=user_of(request))
+    link = get_object_or_404(listing.links_of(item), pk=int(number))
+    ended = ending.end(link, actor=user_of(request))
     messages.success(
         request, _("The link is ended.") if ended else _("The link had been ended before.")
     )

@@ -18,7 +18,8 @@ from django.views.decorators.http import require_http_methods
 from files.access.explaining import accesses_of
 from files.access.principals import Person
 from files.models import FileRequest, Folder, Item, Link
-from files.sharing import links, requests
+from files.sharing import requests
+from files.sharing.links import ending, listing
 from files.web.requested import ROW_NUMBER, user_of
 
 
@@ -29,7 +30,7 @@ def own_links(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         return _end(request)
     user = user_of(request)
-    made = Paginator(links.made_by(user), settings.GRANTS_PER_PAGE)
+    made = Paginator(listing.made_by(user), settings.GRANTS_PER_PAGE)
     asked = Paginator(requests.with_numbers(requests.made_by(user)), settings.GRANTS_PER_PAGE)
     shown = made.get_page(request.GET.get("page", ""))
     shown_requests = asked.get_page(request.GET.get("requests", ""))
@@ -42,7 +43,7 @@ def own_links(request: HttpRequest) -> HttpResponse:
         "requests": shown_requests,
         "pages_of_requests": _pages(shown_requests, "requests"),
         "seen": seen,
-        "awake": links.awake_by(user, shown, managed),
+        "awake": listing.awake_by(user, shown, managed),
         "open_folders": managed if requests.may_ask(user) else (),
         "managed": managed,
     }
@@ -75,7 +76,7 @@ def _end(request: HttpRequest) -> HttpResponse:
     if not ROW_NUMBER.fullmatch(number):
         raise Http404
     if kind == "end":
-        ended = links.end(get_object_or_404(links.made_by(user), pk=int(number)), actor=user)
+        ended = ending.end(get_object_or_404(listing.made_by(user), pk=int(number)), actor=user)
         told = _("The link is ended.") if ended else _("The link had been ended before.")
     else:
         one = get_object_or_404(requests.made_by(user), pk=int(number))

@@ -18,8 +18,9 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from files.access.explaining import Access
 from files.models import Folder, Grant, Item, Link
-from files.sharing import delegating, links
+from files.sharing import delegating
 from files.sharing.inheritance import from_above
+from files.sharing.links import listing
 from files.sharing.recipients import describe
 from files.web.words import Words, can
 from runtime.statements import ID, statement
@@ -141,8 +142,8 @@ def readers_of(
 
 def _links_of(item: Item, seen: Collection[UUID]) -> list[LinkLine]:
     """The links that lead to it, its own and those to folders above. Five queries at most."""
-    found = links.links_reaching(item)
-    awake = links.awake(item, found)
+    found = listing.links_reaching(item)
+    awake = listing.awake(item, found)
     return [
         LinkLine(
             link=one,

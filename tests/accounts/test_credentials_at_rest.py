@@ -42,14 +42,14 @@ from accounts.models import User
 from accounts.program_views import BY_CODE
 from files.models import FileRecord
 from files.recovery import backups
-from files.sharing import links as share_by
-from files.sharing.links import Terms
+from files.sharing.links import making
+from files.sharing.links.making import Terms
 from files.web.transfers import unlocking
 from notices import mail as queued
 from tests.files.asked import ask
 from tests.files.multipart import CONTENT_TYPE, body, file
 from tests.files.multipart import field as form_field
-from tests.files.sharing.test_links import may_link
+from tests.files.sharing.links.makers import may_link
 from tests.mails import delivered
 
 LOGIN = "account_login"
@@ -179,14 +179,14 @@ def used(alice: User, bob: User, root: User, password: str, settings: Settings, 
 
     # A link, and one with a password, passed.
     maker = may_link(alice)
-    open_link = share_by.make(held, Terms(), actor=maker).text
-    behind = share_by.make(held, Terms(password=BY_WORD), actor=maker).text
+    open_link = making.make(held, Terms(), actor=maker).text
+    behind = making.make(held, Terms(password=BY_WORD), actor=maker).text
     friend = Client()
     friend.post(f"/l/{behind}/", {"password": BY_WORD})
     [let_in] = [one.value for name, one in friend.cookies.items() if "pass" in name]
 
     # Codes by mail, of a link and of a request, that nobody has typed yet.
-    named = share_by.make(held, Terms(addresses="ann@example.org"), actor=maker).text
+    named = making.make(held, Terms(addresses="ann@example.org"), actor=maker).text
     Client().post(f"/l/{named}/", {"address": "ann@example.org"})
     _request, coded = ask(alice, _request.folder, identify="code", addresses=["ann@example.org"])
     Client().post(f"/r/{coded}/", {"email": "ann@example.org"})

@@ -74,7 +74,8 @@ from files.access.principals import Person
 from files.folders import making, trash
 from files.keys.custody import UserKey
 from files.models import Conflict, FileRecord, Grant, StoredObject
-from files.sharing import asking, granting, links, requests, senders
+from files.sharing import asking, granting, requests, senders
+from files.sharing.links import making as link_making
 from files.tree import placing
 from files.vault import storing, versions
 from files.vault.destinations import Destination
@@ -133,7 +134,7 @@ def ask(word, **terms):
     world[word] = token
     return made
 def link(word, item, **terms):
-    world[word] = links.make(item, links.Terms(**terms), actor=paula).text
+    world[word] = link_making.make(item, link_making.Terms(**terms), actor=paula).text
 link("link", pdf, label="For the auditors", most=3)
 link("link_word", pdf, password="told on the telephone")
 link("link_folder", cases)

@@ -25,7 +25,8 @@ MADE = """
 from django.contrib.auth.models import Permission
 from accounts.models import User
 from files.access.principals import Person
-from files.sharing import links, requests
+from files.sharing import requests
+from files.sharing.links import making
 from files.tree import placing
 from files.vault import storing
 from files.vault.destinations import Destination
@@ -34,8 +35,8 @@ owner.user_permissions.add(*Permission.objects.filter(codename__in=["add_link", 
 owner = User.objects.get(pk=owner.pk)
 case = placing.add_folder(placing.root_of(owner), "Case", added_by=owner)
 storing.store(owner, [b"plan" * 99], name="Plan.txt", destination=Destination(case))
-terms = links.Terms(password="open sesame")
-print(links.path_of(links.make(case, terms, actor=owner).text))
+terms = making.Terms(password="open sesame")
+print(making.path_of(making.make(case, terms, actor=owner).text))
 asked = requests.Terms("Your papers")
 print("/r/" + requests.make(case, asked, by=Person(owner), actor=owner)[1] + "/")
 """

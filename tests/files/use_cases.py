@@ -54,7 +54,9 @@ from files.keys.wrapping_history import with_past
 from files.models import AccessRequest, Conflict, FileRecord, Folder, Grant, Link, StoredObject
 from files.recovery import database_closing
 from files.rotation import reencryption, retirement
-from files.sharing import asking, delegating, denials, granting, links, requests, senders
+from files.sharing import asking, delegating, denials, granting, requests, senders
+from files.sharing.links import ending, visiting
+from files.sharing.links import making as link_making
 from files.sharing.read_by import table
 from files.tree import placing
 from files.upkeep import verification
@@ -269,7 +271,11 @@ MODULES: dict[str, str] = {
     "files.sharing.named": READS,
     "files.sharing.delegating": WALKED,
     "files.sharing.granting": WALKED,
-    "files.sharing.links": WALKED,
+    "files.sharing.links.ending": WALKED,
+    "files.sharing.links.events": "the words of an event; who changes something calls it",
+    "files.sharing.links.listing": WALKED,
+    "files.sharing.links.making": WALKED,
+    "files.sharing.links.visiting": WALKED,
     "files.upkeep.sweeping": SUMMARY,
     "files.records.derived": READS,
     "notices.apps": WIRING,
@@ -516,21 +522,21 @@ NO_EVENT: dict[str, str] = {
     "files.keys.custody.rewrap_offers": STEP,
     "files.keys.custody.typed_key": RULES,
     "files.keys.custody.unlock": RULES,
-    "files.sharing.links.hashed": RULES,
-    "files.sharing.links.may_make": READS,
-    "files.sharing.links.door_of": READS,
-    "files.sharing.links.path_of": READS,
-    "files.sharing.links.may_end": READS,
-    "files.sharing.links.links_of": READS,
-    "files.sharing.links.links_reaching": READS,
-    "files.sharing.links.awake": READS,
-    "files.sharing.links.awake_by": READS,
-    "files.sharing.links.made_by": READS,
-    "files.sharing.links.beyond_bounds": READS,
-    "files.sharing.links.principal_of": READS,
-    "files.sharing.links.find": READS,
-    "files.sharing.links.still_works": READS,
-    "files.sharing.links.Standing.door": READS,
+    "files.sharing.links.making.hashed": RULES,
+    "files.sharing.links.listing.may_make": READS,
+    "files.sharing.links.visiting.door_of": READS,
+    "files.sharing.links.making.path_of": READS,
+    "files.sharing.links.ending.may_end": READS,
+    "files.sharing.links.listing.links_of": READS,
+    "files.sharing.links.listing.links_reaching": READS,
+    "files.sharing.links.listing.awake": READS,
+    "files.sharing.links.listing.awake_by": READS,
+    "files.sharing.links.listing.made_by": READS,
+    "files.sharing.links.listing.beyond_bounds": READS,
+    "files.sharing.links.visiting.principal_of": READS,
+    "files.sharing.links.visiting.find": READS,
+    "files.sharing.links.visiting.still_works": READS,
+    "files.sharing.links.visiting.Standing.door": READS,
     "files.vault.counting.idle_time": READS,
     "files.vault.counting.told": READS,
     "files.vault.counting.Wanted.is_whole": READS,
@@ -565,7 +571,7 @@ NO_EVENT: dict[str, str] = {
     "files.folders.moving.record_transfer": "is the event",
     "files.sharing.granting.give": "within `grant_many` and `delegating.share`",
     "files.sharing.granting.given_by": READS,
-    "files.sharing.granting.locked": "within `grant` and `links.make`",
+    "files.sharing.granting.locked": "within `grant` and `make` of a link",
     "files.sharing.delegating.may_withdraw": RULES,
     "files.sharing.granting.remaining": READS,
     "files.sharing.asking.answerable_by": READS,
@@ -1184,15 +1190,15 @@ def _redeem(world: World) -> Call:
     return partial(program_sign_in.redeem, code, verifier="v" * 43, redirect_uri=uri)
 
 
-def _link(world: World, **terms: Any) -> links.Made:
+def _link(world: World, **terms: Any) -> link_making.Made:
     """A link to Alice's file, of hers."""
     world.alice.user_permissions.add(Permission.objects.get(codename="add_link"))
     alice = User.objects.get(pk=world.alice.pk)
-    return links.make(world.record, links.Terms(**terms), actor=alice)
+    return link_making.make(world.record, link_making.Terms(**terms), actor=alice)
 
 
-def _came(world: World, **terms: Any) -> links.Standing:
-    found = links.find(_link(world, **terms).text)
+def _came(world: World, **terms: Any) -> visiting.Standing:
+    found = visiting.find(_link(world, **terms).text)
     assert found is not None
     return found
 
@@ -1200,7 +1206,7 @@ def _came(world: World, **terms: Any) -> links.Standing:
 def _over_by_time(world: World) -> Callable[[], object]:
     link = _link(world).link
     Link.objects.update(expires_at=timezone.now())
-    return partial(links.note_ended, now=link.expires_at)
+    return partial(ending.note_ended, now=link.expires_at)
 
 
 def _wrong_link_code(world: World) -> Callable[[], object]:
@@ -1208,7 +1214,7 @@ def _wrong_link_code(world: World) -> Callable[[], object]:
 
     def try_it() -> None:
         with suppress(codes.WrongCode):
-            links.take_code(came, "ann@example.org", "1")
+            visiting.take_code(came, "ann@example.org", "1")
 
     return try_it
 
@@ -1220,42 +1226,45 @@ def _last_download(world: World) -> Callable[[], object]:
 
 
 WRITES: dict[str, list[Case]] = {
-    "files.sharing.links.make": [
+    "files.sharing.links.making.make": [
         Case(Event.LINK_CREATED, lambda w: (_link(w), partial(_link, w))[1])
     ],
-    "files.sharing.links.end": [
-        Case(Event.LINK_REVOKED, lambda w: partial(links.end, _link(w).link, actor=w.alice))
+    "files.sharing.links.ending.end": [
+        Case(Event.LINK_REVOKED, lambda w: partial(ending.end, _link(w).link, actor=w.alice))
     ],
-    "files.sharing.links.revoke": [
-        Case(Event.LINK_REVOKED, lambda w: partial(links.revoke, _link(w).link, actor=w.alice))
+    "files.sharing.links.ending.revoke": [
+        Case(Event.LINK_REVOKED, lambda w: partial(ending.revoke, _link(w).link, actor=w.alice))
     ],
-    "files.sharing.links.note_ended": [Case(Event.LINK_ENDED, _over_by_time)],
-    "files.sharing.links.note_opened": [
-        Case(Event.LINK_OPENED, lambda w: partial(links.note_opened, _came(w), address="192.0.2.7"))
+    "files.sharing.links.ending.note_ended": [Case(Event.LINK_ENDED, _over_by_time)],
+    "files.sharing.links.visiting.note_opened": [
+        Case(
+            Event.LINK_OPENED,
+            lambda w: partial(visiting.note_opened, _came(w), address="192.0.2.7"),
+        )
     ],
-    "files.sharing.links.note_refused": [
-        Case(Event.LINK_REFUSED, lambda w: partial(links.note_refused, _link(w).link, "code"))
+    "files.sharing.links.visiting.note_refused": [
+        Case(Event.LINK_REFUSED, lambda w: partial(visiting.note_refused, _link(w).link, "code"))
     ],
-    "files.sharing.links.send_code": [
+    "files.sharing.links.visiting.send_code": [
         Case(
             Event.LINK_CODE_SENT,
             lambda w: partial(
-                links.send_code,
+                visiting.send_code,
                 _came(w, addresses="ann@example.org"),
                 "ann@example.org",
                 language="de",
             ),
         )
     ],
-    "files.sharing.links.take_code": [
+    "files.sharing.links.visiting.take_code": [
         Case(
             Event.LINK_REFUSED, _wrong_link_code, "a try is counted before it is known to be wrong"
         )
     ],
-    "files.sharing.links.take_password": [
+    "files.sharing.links.visiting.take_password": [
         Case(
             Event.LINK_REFUSED,
-            lambda w: partial(links.take_password, _came(w, password="long enough"), "wrong"),
+            lambda w: partial(visiting.take_password, _came(w, password="long enough"), "wrong"),
         )
     ],
     "files.vault.counting.Reservation.end": [Case(Event.LINK_EXHAUSTED, _last_download)],

@@ -14,7 +14,8 @@ from pytest_django import DjangoDbBlocker
 
 from accounts.models import User
 from files.models import AccessRequest, Grant, Link
-from files.sharing import asking, links
+from files.sharing import asking
+from files.sharing.links import making
 from tests.audit.databases import as_default
 from tests.files.test_models import placed
 
@@ -27,7 +28,7 @@ def test_no_more_than_fit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Links to one thing, whoever makes them; what one person asks access to."""
-    for module in (links, asking):
+    for module in (making, asking):
         monkeypatch.setattr(module, "AT_MOST", FIT)
     with django_db_blocker.unblock(), as_default(migrated_database):
         alice, bob = (
@@ -53,7 +54,7 @@ def test_no_more_than_fit(
                 return sum(pool.map(one, range(AT_ONCE)))
 
         def make(number: int) -> object:
-            return links.make(record, links.Terms(), actor=(alice, bob)[number % 2])
+            return making.make(record, making.Terms(), actor=(alice, bob)[number % 2])
 
         assert at_once(make) == Link.objects.count() == FIT
         assert at_once(lambda _: asking.ask(bob, "file", uuid4(), "why")) == FIT

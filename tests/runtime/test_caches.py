@@ -15,12 +15,12 @@ from pytest_django import Settings
 
 from accounts import limits, token_text
 from accounts.models import User
-from files.sharing import links
+from files.sharing.links import making
 from runtime.caches import METHODS, CacheUnavailable, DatabaseCache
 from tests.accounts.test_tokens import made
 from tests.conftest import PASSWORD
 from tests.files.asked import ask
-from tests.files.sharing.test_links import may_link
+from tests.files.sharing.links.makers import may_link
 from tests.files.test_models import placed
 
 RIGHT = "open sesame"
@@ -141,7 +141,7 @@ def test_a_turn_that_does_not_come_says_nothing_of_attempts(
 def test_no_door_takes_a_count_that_failed_for_the_count(cache: BaseCache, alice: User) -> None:
     """Whoever comes there, with a right word or a wrong one, is asked to come again."""
     token = made(alice, scopes=["read"]).text
-    link = links.make(placed(alice), links.Terms(password="open sesame"), actor=may_link(alice))
+    link = making.make(placed(alice), making.Terms(password="open sesame"), actor=may_link(alice))
     _asked, named = ask(alice)
     _asked, coded = ask(alice, _asked.folder, identify="code", addresses=["ann@example.org"])
     wanted = {"file": str(uuid.UUID(int=7)), "reason": "b"}
@@ -150,7 +150,7 @@ def test_no_door_takes_a_count_that_failed_for_the_count(cache: BaseCache, alice
     person, program = Client(), Client(headers={"Authorization": f"Bearer {token}"})
     person.force_login(alice)
     doors: dict[str, Callable[[], Any]] = {
-        "right password": lambda: outsider.post(links.path_of(link.text), {"password": RIGHT}),
+        "right password": lambda: outsider.post(making.path_of(link.text), {"password": RIGHT}),
         "password of nothing": lambda: outsider.post("/l/nothing/", {"password": RIGHT}),
         "no link": lambda: outsider.get("/l/nothing/"),
         "no request": lambda: outsider.get("/r/nothing/"),

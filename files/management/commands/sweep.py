@@ -12,7 +12,8 @@ from django.utils import timezone
 
 import audit
 from files.management.failures import told_to_the_operator
-from files.sharing import ending, links
+from files.sharing import ending
+from files.sharing.links import ending as link_ending
 from files.upkeep.reconciliation import LISTED, Reconciled, reconcile
 from files.upkeep.sweeping import Act, Step, Swept, due, sweep
 from files.vault import downloading, stored_objects
@@ -80,7 +81,7 @@ class Command(BaseCommand):
             )
             settled = _settle_downloads(dry_run=self._dry_run)
             if not self._dry_run:
-                links.note_ended(now=now)
+                link_ending.note_ended(now=now)
             told = 0 if self._dry_run else ending.tell_ends(now) + ending.tell_begun(now)
             mails, notices = tidying.sweep(now, dry_run=self._dry_run)
             run.tell(

@@ -17,7 +17,7 @@ from files.access.explaining import accesses_of
 from files.access.principals import Person, Scope
 from files.access.rule import folders_managed_by, managed_by
 from files.models import Item, Link
-from files.sharing import links
+from files.sharing.links import ending, listing, making
 from files.web.api.answers import IDEMPOTENT, answers, once
 from files.web.api.entrance import Needs, program_of, require_unbound, token_of, user_of
 from files.web.api.folders import managed_folder
@@ -57,8 +57,8 @@ def list_folder_links(request: HttpRequest, folder_id: UUID, after: int = AFTER)
 
 
 def _links(item: Item, after: int) -> LinksOut:
-    shown, more = _page(links.links_of(item).order_by("-pk"), after)
-    awake = links.awake(item, shown)
+    shown, more = _page(listing.links_of(item).order_by("-pk"), after)
+    awake = listing.awake(item, shown)
     return LinksOut(
         links=[_out(one, awake=one.pk in awake) for one in shown],
         next=shown[-1].pk if more else None,
@@ -91,17 +91,17 @@ def make_folder_link(request: HttpRequest, folder_id: UUID, new: LinkIn) -> Any:
 
 @sensitive_variables()
 def _make(request: HttpRequest, item: Item, new: LinkIn) -> Any:
-    if not links.may_make(user_of(request)):
+    if not listing.may_make(user_of(request)):
         raise Problem("no_permission", "Your account may not make links: an administrator decides.")
     if new.expires_at is not None and timezone.is_naive(new.expires_at):
         raise Problem("invalid", "A moment needs its offset, as in 2026-01-31T12:00:00Z.")
-    terms = links.hashed(
-        links.Terms(new.expires_at, new.label, new.password, "\n".join(new.addresses), new.count)
+    terms = making.hashed(
+        making.Terms(new.expires_at, new.label, new.password, "\n".join(new.addresses), new.count)
     )
 
     def make() -> LinkMadeOut:
-        made = links.make(item, terms, actor=user_of(request))
-        url = request.build_absolute_uri(links.path_of(made.text))
+        made = making.make(item, terms, actor=user_of(request))
+        url = request.build_absolute_uri(making.path_of(made.text))
         return LinkMadeOut(**_out(made.link, awake=True).model_dump(), url=url)
 
     return once(request, 201, make, keeping={"id", "status"})
@@ -112,12 +112,12 @@ def list_own_links(request: HttpRequest, after: int = AFTER) -> Any:
     """All links that one made, wherever they lead, the newest first."""
     require_unbound(request)
     user = user_of(request)
-    made = links.made_by(user).select_related("maker").order_by("-pk")
+    made = listing.made_by(user).select_related("maker").order_by("-pk")
     shown, more = _page(made, after)
     items = {one.target.pk: one.target for one in shown if one.target is not None}
     seen = accesses_of(Person(user), list(items.values()))
     managed = {pk for pk, access in seen.items() if access.may_manage}
-    awake = links.awake_by(user, shown, managed)
+    awake = listing.awake_by(user, shown, managed)
     return LinksOut(
         links=[_out(one, awake=one.pk in awake) for one in shown],
         next=shown[-1].pk if more else None,
@@ -138,7 +138,7 @@ def end_link(request: HttpRequest, number: int) -> Any:
     link = Link.objects.select_related("file", "folder").filter(pk=min(number, 2**62)).first()
     if link is None or not _is_own(request, link):
         raise Http404
-    links.end(link, actor=user_of(request))
+    ending.end(link, actor=user_of(request))
     return Status(204, None)
 
 

@@ -16,7 +16,7 @@ from files.access.rule import folders_visible_to
 from files.models import FileRecord, Folder, Grant, Item
 from files.sharing import delegating, effective_access, granting
 from files.sharing.inheritance import from_above, lasting_on
-from files.sharing.links import awake, links_reaching
+from files.sharing.links.listing import awake, links_reaching
 from files.sharing.named import named_each
 from files.web.api.answers import IDEMPOTENT, answers, once
 from files.web.api.entrance import Needs, program_of, require, require_unbound, user_of

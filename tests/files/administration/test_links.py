@@ -13,9 +13,9 @@ from pytest_django import Settings
 
 from accounts.models import User
 from files.models import Link
-from files.sharing import links
-from files.sharing.links import Terms
-from tests.files.sharing.test_links import may_link
+from files.sharing.links import ending, making
+from files.sharing.links.making import Terms
+from tests.files.sharing.links.makers import may_link
 from tests.files.test_models import placed
 
 pytestmark = pytest.mark.django_db
@@ -25,9 +25,9 @@ LIST = "admin:files_link_changelist"
 def test_administrators_filter_and_end_them(client: Client, root: User, alice: User) -> None:
     alice = may_link(alice)
     record = placed(alice)
-    one = links.make(record, Terms(label="Open one", password="long enough"), actor=alice)
-    other = links.make(record, Terms(label="Ended one"), actor=alice)
-    links.revoke(other.link, actor=alice)
+    one = making.make(record, Terms(label="Open one", password="long enough"), actor=alice)
+    other = making.make(record, Terms(label="Ended one"), actor=alice)
+    ending.revoke(other.link, actor=alice)
     client.force_login(root)
     queries = {"": 2, "?state=live": 1, "?state=revoked": 1, "?state=expired": 0}
     for query, number in {**queries, "?state=exhausted": 0, "?takes=password": 1}.items():
@@ -51,7 +51,7 @@ def test_administrators_filter_and_end_them(client: Client, root: User, alice: U
 
 def test_who_only_looks_ends_none(client: Client, mallory: User, alice: User) -> None:
     alice = may_link(alice)
-    one = links.make(placed(alice), Terms(), actor=alice).link
+    one = making.make(placed(alice), Terms(), actor=alice).link
     User.objects.filter(pk=mallory.pk).update(is_staff=True)
     mallory.user_permissions.add(Permission.objects.get(codename="view_link"))
     client.force_login(mallory)
@@ -69,8 +69,8 @@ def test_what_came_before_a_bound_is_shown_and_ended(
 ) -> None:
     alice = may_link(alice)
     record, later = placed(alice), timezone.now() + timedelta(days=200)
-    open_one = links.make(record, Terms(label="No word", expires_at=later), actor=alice).link
-    kept = links.make(record, Terms(label="Kept", password="long enough"), actor=alice).link
+    open_one = making.make(record, Terms(label="No word", expires_at=later), actor=alice).link
+    kept = making.make(record, Terms(label="Kept", password="long enough"), actor=alice).link
     client.force_login(root)
     front, beyond = reverse("admin:index"), reverse(LIST) + "?bounds=beyond"
     assert beyond not in client.get(front).content.decode()

@@ -12,11 +12,12 @@ from django.utils import timezone
 from accounts import tokens
 from accounts.models import Token, User
 from files.models import FileRequest, Link
-from files.sharing import links, requests
+from files.sharing import requests
+from files.sharing.links import ending, making
 from files.upkeep import given_out
 from tests.accounts.test_tokens import made
 from tests.files.asked import ask
-from tests.files.sharing.test_links import may_link
+from tests.files.sharing.links.makers import may_link
 from tests.files.test_models import placed
 
 
@@ -28,7 +29,7 @@ def found() -> list[str]:
 def given(alice: User, root: User) -> User:
     """A token, a link and a request of Alice's, as the use cases make them."""
     made(alice, scopes=["read", "add"], networks="192.0.2.0/24, 2001:db8::/32")
-    links.make(placed(alice), links.Terms(password="open sesame", most=3), actor=may_link(alice))
+    making.make(placed(alice), making.Terms(password="open sesame", most=3), actor=may_link(alice))
     ask(alice, most_files=5)
     return alice
 
@@ -36,7 +37,7 @@ def given(alice: User, root: User) -> User:
 def test_everything_that_use_cases_do_is_accounted_for(given: User) -> None:
     assert found() == []
     tokens.revoke(Token.objects.get(), actor=given)
-    links.revoke(Link.objects.get(), actor=given)
+    ending.revoke(Link.objects.get(), actor=given)
     requests.end(FileRequest.objects.get(), actor=given)
     made(given)
     assert found() == []
@@ -91,7 +92,7 @@ def test_another_one_and_one_that_works_again_are_found(given: User, model: Any)
     if model is Token:
         tokens.revoke(first, actor=given)
     elif model is Link:
-        links.revoke(first, actor=given)
+        ending.revoke(first, actor=given)
     else:
         requests.end(first, actor=given)
     assert found() == []

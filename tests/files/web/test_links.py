@@ -18,10 +18,11 @@ from accounts import tokens
 from accounts.models import User
 from files.access.principals import Person
 from files.models import Grant, KeptAnswer, Link
-from files.sharing import links, requests
+from files.sharing import requests
+from files.sharing.links import ending, making, visiting
 from files.tree import placing
 from tests.files.conftest import give
-from tests.files.sharing.test_links import may_link
+from tests.files.sharing.links.makers import may_link
 from tests.files.test_models import placed
 from tests.files.web.api.callers import Caller
 
@@ -68,7 +69,7 @@ def test_the_api_makes_lists_and_ends_them(alice: User) -> None:
     first = client.post(at, new, content_type="application/json")
     assert first.status_code == 201
     told = first.json()
-    assert links.find(told["url"].split("/")[-2]) is not None
+    assert visiting.find(told["url"].split("/")[-2]) is not None
     assert (told["status"], told["left"], told["has_password"]) == ("live", 2, True)
     # Once more: its id and its status alone, for its URL was told.
     again = client.post(at, new, content_type="application/json")
@@ -122,11 +123,11 @@ def test_all_that_one_made_is_on_one_page_and_ended_there(
         placing.add_folder(placing.root_of(bob), "Cases", added_by=bob),
     )
     give(record, bob, level="manage")
-    theirs = links.make(record, links.Terms(), actor=alice).link
-    over = links.make(folder, links.Terms(label="For nobody"), actor=bob).link
-    links.end(over, actor=bob)
-    first = links.make(folder, links.Terms(), actor=bob).link
-    second = links.make(record, links.Terms(), actor=bob).link
+    theirs = making.make(record, making.Terms(), actor=alice).link
+    over = making.make(folder, making.Terms(label="For nobody"), actor=bob).link
+    ending.end(over, actor=bob)
+    first = making.make(folder, making.Terms(), actor=bob).link
+    second = making.make(record, making.Terms(), actor=bob).link
     asked, _ = requests.make(folder, requests.Terms("Papers"), by=Person(bob), actor=bob)
     listed = client.get("/links/").content.decode()
     assert _numbers(listed, "end") == [second.pk, first.pk]
@@ -158,7 +159,7 @@ def test_the_page_of_all_asks_as_much_for_many(
     def more() -> None:
         folder = placing.add_folder(placing.root_of(alice), secrets.token_hex(4), added_by=alice)
         for item in (folder, placed(alice, name=secrets.token_hex(4))):
-            links.make(item, links.Terms(), actor=alice)
+            making.make(item, making.Terms(), actor=alice)
 
     more()
     with CaptureQueriesContext(connection) as queries:
@@ -176,8 +177,8 @@ def test_who_manages_it_sees_the_links_that_lead_to_it(
     alice = may_link(alice)
     folder = placing.add_folder(placing.root_of(alice), "Cases", added_by=alice)
     record = placed(alice, folder, name="Plan")
-    above = links.make(folder, links.Terms(label="Of the case"), actor=alice).link
-    links.make(record, links.Terms(label="Of the plan"), actor=alice)
+    above = making.make(folder, making.Terms(label="Of the case"), actor=alice).link
+    making.make(record, making.Terms(label="Of the plan"), actor=alice)
     give(record, bob, level="manage")
     client.force_login(bob)
     page = client.get(record.get_absolute_url()).content.decode()

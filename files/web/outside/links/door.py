@@ -18,7 +18,7 @@ from accounts import limits
 from accounts.outside import Door, codes, guesses, passes
 from audit.client_addresses import client_address
 from files.models import Folder
-from files.sharing import links
+from files.sharing.links import visiting as link_visiting
 from files.web.outside.links.pages import file_page, folder_page
 from files.web.outside.links.visits import PATH, Visit, WrongGuess, stamp_of, visiting
 
@@ -34,7 +34,7 @@ def door(request: HttpRequest, visit: Visit) -> HttpResponseBase:
     if request.method == "POST":
         return redirect(visit.address)
     if request.method == "GET":
-        links.note_opened(visit.standing, address=client_address(request))
+        link_visiting.note_opened(visit.standing, address=client_address(request))
     item = visit.standing.item
     if isinstance(item, Folder):
         return folder_page(request, visit, item)
@@ -69,7 +69,7 @@ def _between(visit: Visit) -> Door:
 def _password(request: HttpRequest, visit: Visit, between: Door, text: str) -> HttpResponse:
     try:
         with guesses.counting(request, visit.standing.door.digest, WrongGuess):
-            if not links.take_password(visit.standing, text):
+            if not link_visiting.take_password(visit.standing, text):
                 raise WrongGuess
     except WrongGuess:
         problem = gettext("That is not the password. Ask whoever sent you the link.")
@@ -92,7 +92,7 @@ def _send_code(request: HttpRequest, visit: Visit, address: str) -> HttpResponse
     except limits.LimitReached as reached:
         return _wait(request, "address", reached, address=address)
     language = get_language() or settings.LANGUAGE_CODE
-    links.send_code(visit.standing, address, language=language)
+    link_visiting.send_code(visit.standing, address, language=language)
     return _door_page(request, "code", address=address)
 
 
@@ -100,7 +100,7 @@ def _send_code(request: HttpRequest, visit: Visit, address: str) -> HttpResponse
 def _code(request: HttpRequest, visit: Visit, address: str, code: str) -> HttpResponse:
     try:
         with guesses.counting(request, visit.standing.door.digest, codes.WrongCode):
-            links.take_code(visit.standing, address, code)
+            link_visiting.take_code(visit.standing, address, code)
     except codes.WrongCode:
         problem = gettext("That code is not taken. It may be mistyped or over: ask for another.")
         return _door_page(request, "code", address=address, problem=problem, status=403)

@@ -20,7 +20,7 @@ from files.errors import AccessEnded, FileDamaged, KeyNeeded, WrongFileKey
 from files.lists.trees import AT_MOST, tree_of
 from files.models import FileRecord, Folder
 from files.records.names import shortened
-from files.sharing import links
+from files.sharing.links import visiting
 from files.vault import counting
 from files.web.outside import over
 from files.web.outside.links.pages import common_context, damaged_page, file_page, find_file
@@ -68,7 +68,7 @@ def _send(request: HttpRequest, visit: Visit, record: FileRecord) -> HttpRespons
         return counting.reserve(visit.standing.link.pk, wanted)
 
     outside = downloads.Outside(visit.standing.who, visit.whose, reserve)
-    allowed = partial(links.still_works, visit.standing.link.pk, record)
+    allowed = partial(visiting.still_works, visit.standing.link.pk, record)
     try:
         return downloads.answer(request, record, allowed, key, outside=outside)
     except (KeyNeeded, WrongFileKey):
@@ -119,7 +119,7 @@ def download_all(request: HttpRequest, visit: Visit) -> HttpResponseBase:
         reserved = counting.reserve(link.pk, wanted)
         return archive.answer(
             archive.members_of_tree(tree),
-            partial(links.still_works, link.pk),
+            partial(visiting.still_works, link.pk),
             user=link.maker,
             name=shortened(item.name, ".zip"),
             link=visit.standing.who,

@@ -1,7 +1,7 @@
 """Who comes by a link that works, and whether anything still stands before it.
 
-Every way in begins with `links.find`, and what leads nowhere is one page. Never tells a link that
-is there from one that is not: neither by what is said nor by what a try costs.
+Every way in begins with `find` of `files.sharing.links.visiting`; what leads nowhere is one page.
+Never tells a link that is there from one that is not: neither by words nor by what a try costs.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from accounts.outside import capability, guesses, passes, passwords
 from audit.client_addresses import client_address
-from files.sharing import links
+from files.sharing.links import visiting as link_visiting
 from files.web.outside import over
 
 P = ParamSpec("P")
@@ -36,7 +36,7 @@ class Visit:
     """Somebody at the door of a link that works; `passed` is what lets them through, if needed."""
 
     token: str
-    standing: links.Standing
+    standing: link_visiting.Standing
     passed: passes.Pass | None
     whose: str
     """What tells this client from others, as far as can be known."""
@@ -63,7 +63,7 @@ def visiting(
     def answered(
         request: HttpRequest, /, token: str, *args: P.args, **kwargs: P.kwargs
     ) -> HttpResponseBase:
-        standing = links.find(token)
+        standing = link_visiting.find(token)
         if standing is None:
             _try_nothing(request, token)
             return over(request)
@@ -92,7 +92,7 @@ def through(
     return visiting(answered)
 
 
-def stamp_of(standing: links.Standing) -> str:
+def stamp_of(standing: link_visiting.Standing) -> str:
     return f"{standing.link.password}\0{standing.link.addresses}"
 
 

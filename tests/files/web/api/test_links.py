@@ -7,7 +7,7 @@ from django.contrib.auth.models import Permission
 
 from accounts.models import User
 from files.models import Folder, Link
-from files.sharing import links
+from files.sharing.links import making
 from files.tree import placing
 from files.web.api import links as module
 from tests.files.conftest import give
@@ -36,9 +36,9 @@ def test_all_that_one_made_and_nobody_elses(alice: User, bob: User, cases: Folde
     alice, bob = may_link(alice), may_link(bob)
     grant = give(cases, bob, level="manage")
     own = placing.add_folder(placing.root_of(bob), "Own", added_by=bob)
-    links.make(cases, links.Terms(), actor=alice)
-    first = links.make(cases, links.Terms(label="one"), actor=bob).link
-    second = links.make(own, links.Terms(), actor=bob).link
+    making.make(cases, making.Terms(), actor=alice)
+    first = making.make(cases, making.Terms(label="one"), actor=bob).link
+    second = making.make(own, making.Terms(), actor=bob).link
     caller = Caller(bob, "share")
     assert listed(caller) == {second.pk: "live", first.pk: "live"}
     [told, _] = reversed(caller.get("/links").json()["links"])
@@ -57,7 +57,7 @@ def test_nobody_ends_what_another_made_of_what_is_not_theirs(
     alice: User, bob: User, mallory: User, cases: Folder
 ) -> None:
     give(cases, bob, level="download")
-    made = links.make(cases, links.Terms(), actor=may_link(alice)).link
+    made = making.make(cases, making.Terms(), actor=may_link(alice)).link
     for stranger in (bob, mallory):
         caller = Caller(stranger)
         assert listed(caller) == {}
@@ -69,7 +69,7 @@ def test_nobody_ends_what_another_made_of_what_is_not_theirs(
 def test_a_token_of_one_folder_knows_no_others(alice: User, cases: Folder) -> None:
     alice = may_link(alice)
     other = placing.add_folder(placing.root_of(alice), "Other", added_by=alice)
-    within, beyond = (links.make(one, links.Terms(), actor=alice).link for one in (cases, other))
+    within, beyond = (making.make(one, making.Terms(), actor=alice).link for one in (cases, other))
     caller = Caller(alice, folder_id=cases.pk)
     assert problem(caller.get("/links")) == (403, "may_not")
     assert problem(caller.ask("DELETE", f"/links/{beyond.pk}")) == (404, "not_found")
@@ -79,7 +79,7 @@ def test_a_token_of_one_folder_knows_no_others(alice: User, cases: Folder) -> No
 def test_they_come_by_pages(alice: User, cases: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PAGE", 2)
     alice = may_link(alice)
-    made = [links.make(cases, links.Terms(), actor=alice).link.pk for _ in range(5)]
+    made = [making.make(cases, making.Terms(), actor=alice).link.pk for _ in range(5)]
     caller, found, after = Caller(alice), list[int](), 0
     while True:
         page = caller.get(f"/links?after={after}").json()

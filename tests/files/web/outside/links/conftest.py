@@ -9,7 +9,7 @@ from files.models import FileRecord, Folder
 from files.tree import placing
 from files.vault import storing
 from files.vault.destinations import Destination
-from tests.files.sharing.test_links import may_link
+from tests.files.sharing.links.makers import may_link
 from tests.files.web.outside.links.following import CONTENT
 
 

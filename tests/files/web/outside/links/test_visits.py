@@ -16,16 +16,16 @@ from pytest_django import Settings
 from accounts.models import User
 from accounts.outside import capability
 from files.models import FileRecord, Folder, Link
-from files.sharing import links
+from files.sharing.links import ending, making
 from files.vault import storing
 from files.vault.destinations import Destination
 from tests.files.doors import OUTSIDERS
-from tests.files.sharing.test_links import may_link
+from tests.files.sharing.links.makers import may_link
 from tests.files.web.outside.links.following import body, linked
 
 ENDINGS: dict[str, Callable[[Link], object]] = {
     "ended": lambda link: Link.objects.filter(pk=link.pk).update(expires_at=timezone.now()),
-    "revoked": lambda link: links.revoke(link, actor=link.maker),
+    "revoked": lambda link: ending.revoke(link, actor=link.maker),
     "exhausted": lambda link: Link.objects.filter(pk=link.pk).update(most=1, used=1),
     "asleep": lambda link: link.maker.user_permissions.clear(),
     "put away": lambda link: Folder.objects.exclude(parent=None).update(trashed_at=timezone.now()),
@@ -47,7 +47,7 @@ def test_who_is_let_in_where(
         )
         path, link = linked(item, password="long enough" if kind == "with a password" else "")
         if kind == "unknown":
-            path = links.path_of(capability.generate())
+            path = making.path_of(capability.generate())
         settings.LINKS = kind != "off"
         if kind in ENDINGS:
             ENDINGS[kind](link)
@@ -86,7 +86,7 @@ def test_a_try_costs_one_hash_whatever_there_is(
             continue
         path, link = linked(record, password="open sesame")
         if over is None:
-            path = links.path_of(capability.generate())
+            path = making.path_of(capability.generate())
         else:
             over(link)
         monkeypatch.setattr(hasher, "encode", counted)

@@ -1,0 +1,38 @@
+"""Who ends a link, and that its end is told once."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+
+from accounts.models import User
+from files.models import Grant, Link
+from files.sharing.links import ending, listing
+from files.sharing.links.making import Terms, make
+from tests.files.sharing.links.makers import events, may_link
+from tests.files.test_models import placed
+
+
+def test_an_end_is_told_once(maker: User) -> None:
+    made = make(placed(maker), Terms(), actor=maker)
+    now = timezone.now()
+    assert ending.note_ended(now=now) == 0
+    Link.objects.update(expires_at=now)
+    assert [ending.note_ended(now=now), ending.note_ended(now=now)] == [1, 0]
+    assert events()[-1] == ("link_ended", made.link.pk)
+    assert ending.revoke(made.link, actor=maker)
+    assert not ending.revoke(made.link, actor=maker)
+
+
+def test_who_manages_it_ends_it_and_nobody_else(alice: User, bob: User, mallory: User) -> None:
+    bob = may_link(bob)
+    record = placed(alice)
+    Grant.objects.create(file=record, user=bob, level="manage")
+    made = make(record, Terms(), actor=bob)
+    with pytest.raises(ValidationError):
+        ending.end(made.link, actor=mallory)
+    Grant.objects.update(revoked_at=timezone.now())
+    assert listing.awake(record, [made.link]) == set()
+    assert ending.end(made.link, actor=bob)
+    assert not ending.end(made.link, actor=alice)
