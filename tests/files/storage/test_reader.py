@@ -118,6 +118,42 @@ def test_every_range_is_the_same_where_frames_are_joined(
         assert all(0 < len(piece) <= min(at_once, BATCH) * F for piece in pieces)
 
 
+@pytest.mark.parametrize("at_once", [1, BATCH, BATCH + 1])
+@pytest.mark.parametrize("size", SIZES)
+def test_every_frame_is_authenticated_without_being_given_out(
+    storage: EncryptedS3Storage,
+    hands: Hands,
+    monkeypatch: pytest.MonkeyPatch,
+    size: int,
+    at_once: int,
+) -> None:
+    monkeypatch.setattr(lanes, "at_once", lambda: at_once)
+    name, key = hands.place(content(size))
+    with storage.reader(name, key) as reader, hands.calls() as calls:
+        lengths = list(reader.lengths())
+    assert sum(lengths) == size
+    assert len(lengths) == frame_count(size)
+    assert [call.parameters["Range"] for call in calls] == [f"bytes=0-{object_length(size) - 1}"]
+
+
+@pytest.mark.parametrize("at", [0, 30, -1, -TRAILER_LENGTH, -TRAILER_LENGTH - 1])
+@pytest.mark.parametrize("frame", range(4))
+def test_a_flipped_bit_anywhere_is_found_without_giving_anything_out(
+    storage: EncryptedS3Storage, hands: Hands, frame: int, at: int
+) -> None:
+    key = new_key(SIZE)
+    data = bytearray(encrypted(key, content(SIZE)))
+    if at < 0:
+        frame = 3
+    data[at if at < 0 else frame * FRAME_LENGTH + at] ^= 1
+    hands.put("da/maged", bytes(data))
+    lengths = []
+    with storage.reader("da/maged", key) as reader, pytest.raises(Damaged):
+        for length in reader.lengths():
+            lengths.append(length)
+    assert lengths == [F] * frame
+
+
 def test_frames_are_joined_only_while_that_is_wanted(
     storage: EncryptedS3Storage, hands: Hands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -413,12 +449,12 @@ def test_a_store_that_ignores_the_pin_is_noticed(
         reader.read(1)
 
 
-@pytest.mark.parametrize("joined", [False, True])
+@pytest.mark.parametrize("way", ["chunks", "joined", "lengths"])
 def test_bits_that_flipped_on_the_way_are_fetched_again(
     opened: Opened,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
-    joined: bool,
+    way: str,
 ) -> None:
     name, reader = opened
     genuine = RangeAnswer.read_exactly
@@ -436,7 +472,10 @@ def test_bits_that_flipped_on_the_way_are_fetched_again(
         return b"".join(once_damaged(batch[start:end]) for start, end in pairwise(edges))
 
     monkeypatch.setattr(RangeAnswer, "read_exactly", read_exactly)
-    assert b"".join(reader.chunks(joined=lambda: joined)) == content(SIZE)
+    if way == "lengths":
+        assert sum(reader.lengths()) == SIZE
+    else:
+        assert b"".join(reader.chunks(joined=lambda: way == "joined")) == content(SIZE)
     assert len(seen) == frame_count(SIZE)
     assert f"of {name} arrived damaged once" in caplog.text
 

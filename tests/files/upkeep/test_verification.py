@@ -6,9 +6,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from accounts.models import User
+from files.crypto.digests import Digesting
 from files.crypto.errors import Damaged
 from files.crypto.fernetkey import generate_master_key
 from files.crypto.stream.layout import FRAME_LENGTH, FRAME_PAYLOAD, TRAILER_LENGTH, object_length
@@ -78,9 +80,59 @@ def test_held_files_are_checked_without_content(record: FileRecord) -> None:
     assert told == []
 
 
+def digested(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The lengths of what verifications digest from here on."""
+    lengths: list[int] = []
+    genuine = Digesting.update
+
+    def update(self: Digesting, data: bytes) -> None:
+        lengths.append(len(data))
+        genuine(self, data)
+
+    monkeypatch.setattr(Digesting, "update", update)
+    return lengths
+
+
+def verified_before(record: FileRecord) -> None:
+    StoredObject.objects.filter(pk=record.current.pk).update(verified_at=timezone.now())
+
+
+def test_digests_are_compared_until_that_has_been_done_once(
+    three: FileRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lengths, told = digested(monkeypatch), list[int]()
+    assert checked(three).outcome == Outcome.OK
+    assert sum(lengths) == SIZE
+    verified_before(three)
+    lengths.clear()
+    assert checked(three, each=told.append).outcome == Outcome.OK
+    assert (lengths, sum(told)) == ([], SIZE)
+    # Where none are on record, or none that open, they are made, whenever it was verified.
+    for token in (b"", bytes(100)):
+        StoredObject.objects.filter(pk=three.current.pk).update(digest=token)
+        lengths.clear()
+        assert checked(three).outcome == Outcome.OK
+        assert sum(lengths) == SIZE
+        assert bytes(StoredObject.objects.get(pk=three.current.pk).digest or b"") not in {
+            b"",
+            token,
+        }
+
+
+def test_of_what_is_marked_the_digests_are_compared_again(
+    three: FileRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verified_before(three)
+    StoredObject.objects.filter(pk=three.current.pk).update(state=State.DAMAGED)
+    lengths = digested(monkeypatch)
+    assert checked(three).outcome == Outcome.STILL_MARKED
+    assert sum(lengths) == SIZE
+
+
 # --- Damage --------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("before", [False, True], ids=["first", "again"])
 @pytest.mark.parametrize(
     ("how", "outcome", "offset"),
     [
@@ -118,7 +170,10 @@ def test_damage_is_told_apart_placed_and_marked(
     how: Callable[[bytes], bytes],
     outcome: Outcome,
     offset: int,
+    before: bool,
 ) -> None:
+    if before:
+        verified_before(three)
     raw(three, how)
     finding = checked(three)
     assert (finding.outcome, finding.offset, finding.marked) == (outcome, offset, True)
