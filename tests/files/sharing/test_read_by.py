@@ -113,6 +113,16 @@ def test_what_is_under_way_counts(alice: User, bob: User, record: FileRecord, gi
     assert told(of_file(record, alice))[1] == ("bob", "whole", 1)
 
 
+@pytest.mark.parametrize(("sent", "state"), [(0, "no"), (1, "part")])
+def test_what_is_under_way_counts_from_its_first_byte(
+    alice: User, bob: User, record: FileRecord, give: Give, sent: int, state: str
+) -> None:
+    give(record, bob)
+    begins(bob, record)
+    DownloadSession.objects.update(bytes=sent)
+    assert told(of_file(record, alice))[1][1] == state
+
+
 def test_a_download_by_the_door_is_what_is_counted(
     client: Client, alice: User, bob: User, record: FileRecord, give: Give
 ) -> None:
@@ -187,6 +197,13 @@ def test_members_of_a_group_are_named_to_who_may_share(
     reads(User.objects.get(username="tim"), record)
     page = of_file(record, alice)
     assert [line.user.username for line in page.lines] == ["alice", "bob", "tim"]
+    assert (page.unnamed, page.next) == (1, "")
+    assert of_file(record, alice, length=3).next == ""
+    # And of an earlier version as well.
+    FileRecord.objects.filter(pk=record.pk).update(uploaded_at=timezone.now())
+    record.refresh_from_db()
+    page = of_file(record, alice)
+    assert told(page)[-1] == ("tim", "earlier", 1)
     assert page.unnamed == 1
     assert "tina" not in "".join(table.export(record, asker=alice))
     assert "tina" in "".join(table.export(record, asker=may_share(alice)))

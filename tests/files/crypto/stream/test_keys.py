@@ -7,7 +7,7 @@ from dataclasses import replace
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from files.crypto.errors import Damaged, WrongKey
@@ -22,6 +22,7 @@ def test_known_context_and_keys() -> None:
     assert keys.commitment.hex() == VECTORS["commitment_hex"]
 
 
+@example(CONTEXT.file_id, CONTEXT.stream_id, 2**64 - 1)
 @given(st.uuids(), st.uuids(), st.integers(0, 2**64 - 1))
 def test_context_round_trip(file_id: UUID, stream_id: UUID, created_at: int) -> None:
     context = Context(file_id, stream_id, created_at)

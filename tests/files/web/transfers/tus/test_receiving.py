@@ -11,7 +11,10 @@ from pytest_django import Settings
 from files.crypto.stream.layout import FRAME_PAYLOAD
 from files.models import FileRecord, StoredObject, UploadSession
 from files.vault import stored_objects
+from files.web.transfers.tus import receiving
 from files.web.transfers.tus.protocol import CHAIN, EXPECTED
+from runtime import slowness
+from runtime.slowness import TooSlow
 from tests.files.vault.faults import store_fails
 from tests.files.web.transfers.tus.clients import (
     BIG,
@@ -173,3 +176,15 @@ def test_a_store_that_is_away_at_a_creation_keeps_nothing(
     assert answer.status_code == 503
     assert b"Nothing was stored" in answer.content
     assert not UploadSession.objects.exists()
+
+
+@pytest.mark.parametrize(("came", "status"), [(b"", 408), (CONTENT[:3], 204)])
+def test_of_whom_nothing_came_because_they_are_slow_is_told_so(
+    client: Tus, monkeypatch: pytest.MonkeyPatch, came: bytes, status: int
+) -> None:
+    """What came is safe, and they go on from there. Real slow clients are in `integration`."""
+    url, pieces = client.begin(), iter([came, b""])
+    monkeypatch.setattr(receiving, "_read", lambda request, size: next(pieces))
+    monkeypatch.setattr(slowness, "slowness_of", lambda request: TooSlow(60, 1000))
+    answer = client.patch(url, CONTENT)
+    assert (answer.status_code, answer["Upload-Offset"]) == (status, str(len(came)))
