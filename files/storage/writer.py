@@ -66,7 +66,7 @@ class ObjectWriter:
         on_multipart: Callable[[str], None] | None = None,
         on_progress: Callable[[Progress], None] | None = None,
         resume: Progress | None = None,
-        whole: bool = True,
+        whole: bool,
     ) -> None:
         self._client = client
         self._bucket = bucket

@@ -4,11 +4,13 @@ import ast
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
 
 from tests.mutation import __main__ as command
 from tests.mutation.mutants import Mutant, sample
+from tests.mutation.trials import outermost
 
 SOURCE = '''\
 """Of a module."""
@@ -70,6 +72,16 @@ def test_a_mutant_names_the_function_whose_body_it_is_in() -> None:
         ("LIMIT = 10", None),
         ("return True", "Door.lets_in"),
     }
+
+
+def test_a_test_that_enters_what_a_decorator_made_concerns_the_decorator() -> None:
+    def decorator() -> Callable[[], None]:
+        def made() -> None: ...
+
+        return made
+
+    assert outermost(decorator().__qualname__.partition(".<locals>.")[2]) == "decorator"
+    assert outermost("Door.lets_in") == "Door.lets_in"
 
 
 def test_a_sample_is_the_same_for_the_same_seed_and_in_the_order_of_lines() -> None:

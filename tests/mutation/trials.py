@@ -84,7 +84,7 @@ def _first_run(
 
     def note(frame: FrameType, event: str, argument: object) -> None:
         if frame.f_code.co_filename == path:
-            names.add(frame.f_code.co_qualname)
+            names.add(outermost(frame.f_code.co_qualname))
 
     for item in session.items:
         names.clear()
@@ -102,6 +102,14 @@ def _first_run(
         if session.testsfailed:
             raise pytest.UsageError(f"{item.nodeid} fails without any mutant.")
     return entered, seconds
+
+
+def outermost(qualified: str) -> str:
+    """The function that one is made in, or itself: a decorator runs once, what it made each time.
+
+    Where only the inner one is entered, the tests that do concern both.
+    """
+    return qualified.partition(".<locals>")[0]
 
 
 def _run(session: pytest.Session, items: list[pytest.Item]) -> bool:

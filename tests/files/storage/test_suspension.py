@@ -24,6 +24,7 @@ from files.storage.backend import random_object_name
 from files.storage.parts import AT_ONCE
 from files.storage.ranges import RangeAnswer
 from files.storage.writer import ObjectWriter
+from tests.files.storage.failures import Point, failing
 from tests.files.storage.objects import PART, F, Hands, content, decrypted, new_context
 
 
@@ -98,6 +99,17 @@ def test_any_number_of_writers_make_one_object(
         assert parts["ContentLength"] == PART // F * FRAME_LENGTH
     assert storage.discard(relay.name)
     assert hands.traces(relay.name) == []
+
+
+def test_parts_that_travel_are_told_to_be_safe_though_the_rest_cannot_wait(
+    relay: Relay, hands: Hands
+) -> None:
+    with relay.writer() as writer:
+        writer.write(content(2 * PART + F + 1))
+        with failing(hands, Point("PutObject"), after=False), pytest.raises(StoreUnavailable):
+            writer.suspend()
+        writer.release()
+    assert relay.told[-1].offset == 2 * PART
 
 
 def test_whole_parts_of_a_known_size_wait_nowhere(

@@ -27,6 +27,11 @@ def test_full_frame() -> None:
     assert frame_length(F) == FRAME_LENGTH == F + 73
 
 
+def test_bounds_are_the_formats_and_those_of_s3() -> None:
+    assert MAX_FRAMES * F == MAX_SIZE == 2**50  # A PiB.
+    assert MAX_PARTS == 10_000
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_lengths_follow_the_specification(size: int) -> None:
     frames = max(1, (size + F - 1) // F)
