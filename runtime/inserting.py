@@ -8,10 +8,10 @@ of it, but that nobody is told: a model with receivers of `pre_save` or `post_sa
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
-from django.db.models import Field, ForeignKey, Model
+from django.db.models import BooleanField, CharField, Field, ForeignKey, Model, TextField
 from django.db.models.constants import OnConflict
 from django.db.models.signals import post_save, pre_save
 from django.db.models.sql import InsertQuery
@@ -30,6 +30,9 @@ class _Written:
     returns: bool
     """Whether the database says what number the row got."""
 
+
+_STAYS: Final[dict[type, type]] = {CharField: str, TextField: str, BooleanField: bool}
+"""Kinds of field, and the values that each of our databases takes from them as they are."""
 
 _written: dict[tuple[object, ...], _Written] = {}
 
@@ -78,7 +81,7 @@ def _insert(
         if getattr(row, field.attname) is None and field.is_cached(row):
             _tell_number(row, field)
     values = [
-        field.get_db_prep_save(field.pre_save(row, add=True), connection)
+        _for_the_database(field, field.pre_save(row, add=True), connection)
         for field in written.fields
     ]
     if any(hasattr(value, "as_sql") for value in values):
@@ -93,6 +96,13 @@ def _insert(
     if count:
         row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
     return count
+
+
+def _for_the_database(field: Field[Any, Any], value: Any, connection: Any) -> Any:
+    """The value as the database takes it; Django takes ten calls for what stays as it is."""
+    if value is None or _STAYS.get(type(field)) is type(value):
+        return value
+    return field.get_db_prep_save(value, connection)
 
 
 def _tell_number(row: Model, field: ForeignKey[Any, Any]) -> None:

@@ -27,6 +27,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
@@ -42,6 +43,7 @@ from django.db.models import (
     Value,
 )
 from django.db.models.sql import UpdateQuery
+from django.db.models.sql.compiler import SQLCompiler
 from django.utils import timezone
 
 NUMBER: Final = BigIntegerField()
@@ -60,6 +62,8 @@ class Many:
 IDS: Final = Many(ID)
 NUMBERS: Final = Many(NUMBER)
 _NOW: Final = "now"
+_CONVERTERS: Final = "converters_of_statements"
+"""Of a connection: where it keeps them. They refer to it, and end with it."""
 _writing: ContextVar[bool] = ContextVar("writing", default=False)
 _PERSONAL: Final = re.compile(
     r"\d{4}-\d\d-\d\d.*|[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-.*", re.I
@@ -108,7 +112,7 @@ def statement(
     return lambda write: Statement(write, given)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Written:
     """A query as the database takes it, and what makes rows of its answer."""
 
@@ -119,6 +123,8 @@ class _Written:
     model: Any
     locks: bool
     """Whether it locks its rows, which only a transaction can."""
+    plain: bool
+    """Whether each value is one column's."""
 
 
 @dataclass(frozen=True)
@@ -237,6 +243,10 @@ class Statement(Generic[Row]):
                 raise NotConstant(f"{self._write.__qualname__}: {type(one).__name__}")
         # Not the connection of whoever came first.
         compiler.connection = None
+        columns = [one for one, *_ in compiler.select or ()]
+        if plain := not compiler.has_composite_fields(columns):
+            # Else it looks through its columns for each answer.
+            compiler.has_composite_fields = lambda _: False
         return _Written(
             sql,
             tuple(parameters),
@@ -244,6 +254,7 @@ class Statement(Generic[Row]):
             queryset._iterable_class,
             queryset.model,
             query.select_for_update,
+            plain,
         )
 
 
@@ -273,6 +284,8 @@ def _asked(written: _Written, parameters: tuple[Any, ...]) -> Any:
         compiler = copy.copy(written.compiler)
         compiler.connection = connections[using]
         compiler.as_sql = lambda *_args, **_options: (written.sql, parameters)
+        if written.plain:
+            compiler.get_converters = partial(_converters, written, compiler.connection)
         return compiler
 
     return SimpleNamespace(
@@ -282,3 +295,13 @@ def _asked(written: _Written, parameters: tuple[Any, ...]) -> Any:
         _known_related_objects={},
         _fields=None,
     )
+
+
+def _converters(written: _Written, connection: Any, columns: Sequence[Any]) -> Any:
+    """What makes values of the columns: the same each time, but each connection's own."""
+    kept: dict[_Written, Any] = connection.__dict__.setdefault(_CONVERTERS, {})
+    found = kept.get(written)
+    if found is None:
+        of: Any = SQLCompiler.get_converters
+        found = kept[written] = of(SimpleNamespace(connection=connection), columns)
+    return found

@@ -20,9 +20,11 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, Protocol, cast
 from urllib.parse import urlsplit
 
+import boto3
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from botocore.session import get_session
 from django.core.files import File
 from django.utils.module_loading import import_string
 from storages.backends.s3 import S3Storage
@@ -42,6 +44,7 @@ from files.storage.object_requests import discard
 from files.storage.progress import Progress, SealedObject
 from files.storage.ranges import get_range
 from files.storage.reader import ObjectReader
+from files.storage.shortcuts import AnswerParsers, shorten
 from files.storage.writer import ObjectWriter
 from runtime.aws_errors import has_no_words
 
@@ -189,7 +192,24 @@ class EncryptedS3Storage(S3Storage):
         )
         # After botocore's own, which add what this takes away.
         client.meta.events.register_last("before-call.s3", send_small_at_once)
-        return cast("S3Client", client)
+        if self.endpoint_url is not None:
+            shorten(client)
+        return client
+
+    def _create_session(self) -> boto3.Session:
+        """As its base class's, of a session whose clients read answers by `AnswerParsers`."""
+        botocore_session = get_session()
+        botocore_session.register_component("response_parser_factory", AnswerParsers())
+        if self.session_profile:
+            return boto3.Session(
+                profile_name=self.session_profile, botocore_session=botocore_session
+            )
+        return boto3.Session(
+            aws_access_key_id=self.access_key,
+            aws_secret_access_key=self.secret_key,
+            aws_session_token=self.security_token,
+            botocore_session=botocore_session,
+        )
 
     # What the vault uses: keys come with the call
 

@@ -6,7 +6,9 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, connection, connections, transaction
+from django.db.backends.postgresql.base import DatabaseWrapper as PostgreSQL
+from django.db.models import BooleanField, CharField, EmailField, Field, IntegerField, TextField
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -14,7 +16,13 @@ from django.utils import timezone
 from accounts.models import User
 from files.models import Entry, FileRecord, RecentFile, StoredObject
 from files.tree import placing
-from runtime.inserting import NotPlain, insert, insert_or_change, insert_unless_taken
+from runtime.inserting import (
+    NotPlain,
+    _for_the_database,
+    insert,
+    insert_or_change,
+    insert_unless_taken,
+)
 from tests.files.test_models import filed
 
 if TYPE_CHECKING:
@@ -69,6 +77,50 @@ def test_what_follows_from_a_row_is_set_before(alice: User) -> None:
     assert there.place == record.place
     assert there.place is not None
     assert there.updated_at == record.updated_at
+
+
+class Spelt(str):
+    """Text that Django turns into plain text on its way in."""
+
+    __slots__ = ()
+
+
+@pytest.mark.parametrize("kind", [CharField, TextField, BooleanField])
+@pytest.mark.parametrize("vendor", ["sqlite", "postgresql"])
+def test_values_that_stay_as_they_are_would_have_come_out_so(
+    kind: type[Field[Any, Any]], vendor: str
+) -> None:
+    """What is handed to the database unasked is what Django would have handed to it."""
+    database: Any = connection
+    if vendor == "postgresql":
+        database = PostgreSQL({**connections.settings["default"], "NAME": "nowhere"})
+    values: list[Any] = [None, True, False] if kind is BooleanField else [None, "", "a%s", "é"]
+    asked: list[Any] = []
+    field = kind()
+    former = kind.get_db_prep_save
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kind, "get_db_prep_save", lambda *given, **_: asked.append(given[1]))
+        ours = [_for_the_database(field, value, database) for value in values]
+    assert asked == []
+    theirs = [former(field, value, database) for value in values]
+    assert ours == theirs
+    assert [type(one) for one in ours] == [type(one) for one in theirs]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "prepared"),
+    [
+        (CharField(), 7, "7"),
+        (CharField(), Spelt("a"), "a"),
+        (BooleanField(), 1, True),
+        (IntegerField(), "7", 7),
+        (EmailField(), "a@example.org", "a@example.org"),
+    ],
+)
+def test_all_others_are_made_ready_by_django(
+    field: Field[Any, Any], value: object, prepared: object
+) -> None:
+    assert _for_the_database(field, value, connection) == prepared
 
 
 def test_it_refers_to_no_row_that_is_none(alice: User) -> None:

@@ -10,12 +10,13 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
+from django.db.models.sql.compiler import SQLCompiler
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import User
 from files.models import StoredObject
-from runtime.statements import NUMBER, NUMBERS, TEXT, NotConstant, now, statement
+from runtime.statements import NUMBER, NUMBERS, TEXT, NotConstant, _converters, now, statement
 
 pytestmark = pytest.mark.django_db
 
@@ -88,6 +89,25 @@ def test_a_moment_or_an_id_that_would_be_kept_is_refused() -> None:
         frozen(name="alice")
     with pytest.raises(NotConstant):
         of_one_file(number=1)
+
+
+def test_what_makes_values_is_found_once_for_each_connection(
+    alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection's own, and no other's: a moment without a zone is read by its settings."""
+    assert called(name="alice") == [alice]
+    with monkeypatch.context() as patch:
+        patch.setattr(SQLCompiler, "get_converters", None)
+        [again] = called(name="alice")
+    assert (again.date_joined, again.is_active) == (alice.date_joined, True)
+    written: Any = next(iter(called._written.values()))
+    other = connection.copy()
+    kept = _converters(written, other, [one for one, *_ in written.compiler.select])
+    assert kept is _converters(written, other, [])
+    assert kept is not _converters(written, connection, [])
+    makers = [maker for some, _ in kept.values() for maker in some]
+    assert makers or connection.vendor == "postgresql"
+    assert all(maker.__self__ is other.ops for maker in makers)
 
 
 # --- Changes ----------------------------------------------------------------------------------
