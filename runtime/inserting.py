@@ -25,13 +25,15 @@ class NotPlain(Exception):
 class _Written:
     sql: str
     fields: tuple[Field[Any, Any], ...]
+    stay: tuple[type | None, ...]
+    """Of each field the kind of value that the database takes as it is."""
     related: tuple[ForeignKey[Any, Any], ...]
     """Those that refer to another row."""
     returns: bool
     """Whether the database says what number the row got."""
 
 
-_STAYS: Final[dict[type, type]] = {CharField: str, TextField: str, BooleanField: bool}
+STAYS: Final[dict[type, type]] = {CharField: str, TextField: str, BooleanField: bool}
 """Kinds of field, and the values that each of our databases takes from them as they are."""
 
 _written: dict[tuple[object, ...], _Written] = {}
@@ -80,10 +82,13 @@ def _insert(
         # Of another row that had no number yet when this one was told of it.
         if getattr(row, field.attname) is None and field.is_cached(row):
             _tell_number(row, field)
-    values = [
-        _for_the_database(field, field.pre_save(row, add=True), connection)
-        for field in written.fields
-    ]
+    values = []
+    for column, stays in zip(written.fields, written.stay, strict=True):
+        value = column.pre_save(row, add=True)
+        # Django takes ten calls to find out that it stays as it is.
+        if value is not None and type(value) is not stays:
+            value = column.get_db_prep_save(value, connection)
+        values.append(value)
     if any(hasattr(value, "as_sql") for value in values):
         raise NotPlain(model._meta.label)
     # What the database refuses must not be committed by halves.
@@ -96,13 +101,6 @@ def _insert(
     if count:
         row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
     return count
-
-
-def _for_the_database(field: Field[Any, Any], value: Any, connection: Any) -> Any:
-    """The value as the database takes it; Django takes ten calls for what stays as it is."""
-    if value is None or _STAYS.get(type(field)) is type(value):
-        return value
-    return field.get_db_prep_save(value, connection)
 
 
 def _tell_number(row: Model, field: ForeignKey[Any, Any]) -> None:
@@ -142,4 +140,5 @@ def _write(
     if len(parameters) != len(fields):
         raise NotPlain(meta.label)
     related = tuple(field for field in fields if isinstance(field, ForeignKey))
-    return _Written(sql, fields, related, returns)
+    stay = tuple(STAYS.get(type(field)) for field in fields)
+    return _Written(sql, fields, stay, related, returns)

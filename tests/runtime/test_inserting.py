@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.db import IntegrityError, connection, connections, transaction
 from django.db.backends.postgresql.base import DatabaseWrapper as PostgreSQL
-from django.db.models import BooleanField, CharField, EmailField, Field, IntegerField, TextField
+from django.db.backends.sqlite3.base import DatabaseWrapper as SQLite
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import User
-from files.models import Entry, FileRecord, RecentFile, StoredObject
+from files.models import Entry, FileRecord, RecentFile, StoredObject, UploadSession
 from files.tree import placing
 from runtime.inserting import (
+    STAYS,
     NotPlain,
-    _for_the_database,
     insert,
     insert_or_change,
     insert_unless_taken,
@@ -26,7 +26,7 @@ from runtime.inserting import (
 from tests.files.test_models import filed
 
 if TYPE_CHECKING:
-    from django.db.models import Model
+    from django.db.models import Field, Model
 
 pytestmark = pytest.mark.django_db
 
@@ -85,42 +85,32 @@ class Spelt(str):
     __slots__ = ()
 
 
-@pytest.mark.parametrize("kind", [CharField, TextField, BooleanField])
-@pytest.mark.parametrize("vendor", ["sqlite", "postgresql"])
-def test_values_that_stay_as_they_are_would_have_come_out_so(
-    kind: type[Field[Any, Any]], vendor: str
-) -> None:
-    """What is handed to the database unasked is what Django would have handed to it."""
-    database: Any = connection
-    if vendor == "postgresql":
-        database = PostgreSQL({**connections.settings["default"], "NAME": "nowhere"})
-    values: list[Any] = [None, True, False] if kind is BooleanField else [None, "", "a%s", "é"]
-    asked: list[Any] = []
-    field = kind()
-    former = kind.get_db_prep_save
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kind, "get_db_prep_save", lambda *given, **_: asked.append(given[1]))
-        ours = [_for_the_database(field, value, database) for value in values]
-    assert asked == []
-    theirs = [former(field, value, database) for value in values]
-    assert ours == theirs
-    assert [type(one) for one in ours] == [type(one) for one in theirs]
+def _databases() -> list[Any]:
+    elsewhere = {**connections.settings["default"], "NAME": "nowhere"}
+    return [SQLite(elsewhere), PostgreSQL(elsewhere)]
 
 
-@pytest.mark.parametrize(
-    ("field", "value", "prepared"),
-    [
-        (CharField(), 7, "7"),
-        (CharField(), Spelt("a"), "a"),
-        (BooleanField(), 1, True),
-        (IntegerField(), "7", 7),
-        (EmailField(), "a@example.org", "a@example.org"),
-    ],
-)
-def test_all_others_are_made_ready_by_django(
-    field: Field[Any, Any], value: object, prepared: object
-) -> None:
-    assert _for_the_database(field, value, connection) == prepared
+@pytest.mark.parametrize("kind", STAYS)
+def test_values_that_stay_as_they_are_would_have_come_out_so(kind: type[Field[Any, Any]]) -> None:
+    values: dict[type, list[Any]] = {bool: [True, False], str: ["", "a%s", "é", "x" * 300]}
+    for database in _databases():
+        for value in values[STAYS[kind]]:
+            made = kind().get_db_prep_save(value, database)
+            assert (made, type(made)) == (value, STAYS[kind])
+
+
+@pytest.mark.parametrize("model", [StoredObject, UploadSession, FileRecord, Entry, RecentFile])
+def test_nothing_is_nothing_in_every_kind_of_field(model: type[Model]) -> None:
+    for database in _databases():
+        fields = model._meta.local_concrete_fields
+        assert {field.get_db_prep_save(None, database) for field in fields} == {None}
+
+
+def test_all_other_values_are_made_ready_by_django(alice: User) -> None:
+    row = _object(alice, reserved="7", multipart_id=Spelt("id"))
+    insert(row)
+    there = StoredObject.objects.get(pk=row.pk)
+    assert (there.reserved, there.multipart_id) == (7, "id")
 
 
 def test_it_refers_to_no_row_that_is_none(alice: User) -> None:
