@@ -39,6 +39,20 @@ def test_beyond_todays_bounds_are_those_that_work_and_could_not_be_made(
     assert beyond() == {long.link, bare.link}
 
 
+def test_ones_own_are_awake_by_what_one_manages_while_one_may_make_them(
+    maker: User, settings: Settings
+) -> None:
+    kept, lost = (make(placed(maker, name=name), Terms(), actor=maker).link for name in "ab")
+    assert kept.file_id is not None
+    managed = {kept.file_id}
+    assert listing.awake_by(maker, [kept, lost], managed) == {kept.pk}
+    settings.LINKS = False
+    assert listing.awake_by(maker, [kept, lost], managed) == set()
+    settings.LINKS = True
+    maker.user_permissions.clear()
+    assert listing.awake_by(User.objects.get(pk=maker.pk), [kept, lost], managed) == set()
+
+
 def test_which_are_awake_is_found_at_once_as_each_is_by_itself(alice: User, bob: User) -> None:
     """Of those that lead to a file, by whoever, at any height: four queries, however many."""
     bob = may_link(bob)
