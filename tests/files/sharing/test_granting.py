@@ -374,9 +374,9 @@ def test_of_many_at_once_people_are_told_once_of_what_is_new(
 
     monkeypatch.setattr("files.sharing.granting.telling.notify_each", note)
     record, terms = filed(alice), granting.Terms("download")
-    for _ in range(2):
+    for _ in range(2):  # The second time they have it already.
         granting.give([record], [bob], terms, root)
-    assert told == [bob.pk]
+        assert told == [bob.pk]
     granting.give([record], [root], terms, alice, tell=False)
     assert told == [bob.pk]
 
