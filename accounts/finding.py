@@ -19,7 +19,8 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.signals import post_save
 from django.dispatch import receiver
 
-from accounts.models import LONGEST_WORD, NameWord, User
+from accounts.models import NameWord, User
+from accounts.models.names import LONGEST_WORD
 from files.crypto.portable import plain
 
 OF_PERSON: Final = ("username", "first_name", "last_name")

@@ -29,7 +29,13 @@ SCRIPTS = sorted(
 MODULES = sorted(
     path
     for pattern in (
-        *("accounts/*.py", "files/errors.py", "files/folders/*.py", "files/lists/*.py"),
+        *(
+            "accounts/*.py",
+            "accounts/models/*.py",
+            "files/errors.py",
+            "files/folders/*.py",
+            "files/lists/*.py",
+        ),
         *("files/records/*.py", "files/sharing/**/*.py", "files/vault/*.py", "files/web/*.py"),
         *("files/web/transfers/*.py", "securestore/error_pages.py", "securestore/middleware.py"),
     )

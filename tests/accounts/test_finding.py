@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 
 from accounts import finding
-from accounts.models import LONGEST_WORD, NameWord, User
+from accounts.models import NameWord, User
+from accounts.models.names import LONGEST_WORD
 from files.crypto.portable import plain
 
 pytestmark = pytest.mark.django_db
