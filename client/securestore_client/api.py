@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlencode
 
 from .digests import parse_field, parse_sha256
-from .errors import NOT_FOUND, USAGE, ClientError, Refused
+from .errors import NOT_FOUND, USAGE, ClientError, Refused, Unreachable
 from .places import Place
 from .transport import Answer, Server
 
@@ -20,6 +20,9 @@ API: Final = "/api/v1"
 PAGE: Final = 200
 BATCH: Final = 100
 """Files whose digests are asked for at once."""
+
+TRIES: Final = 3
+"""How often something is made whose address was not told."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,12 @@ class Api:
 
     def end_token(self) -> None:
         """End the token that is presented."""
-        self.server.ask("DELETE", f"{API}/me/token")
+        try:
+            self.server.ask("DELETE", f"{API}/me/token", key=False)
+        except Refused as refused:
+            # It opens nothing any more: its end was not told, and was made.
+            if refused.status != 401 or not refused.after_cut:
+                raise
 
     def base_of(self, place: Place) -> str:
         """The id of the folder that a place is below."""
@@ -166,7 +174,7 @@ class Api:
         found = {}
         for start in range(0, len(ids), BATCH):
             asked = {"files": list(ids[start : start + BATCH])}
-            answer = self.server.ask("POST", f"{API}/digests", body=asked, repeatable=True)
+            answer = self.server.ask("POST", f"{API}/digests", body=asked, key=False)
             for raw in answer.json()["digests"]:
                 sha256 = raw.get("sha256")
                 found[str(raw["id"])] = Digests(
@@ -194,8 +202,7 @@ class Api:
         if not place.names:
             return base
         asked = {"path": "/".join(place.names)}
-        # Twice is once: what is there already is the folder.
-        answer = self.server.ask("POST", f"{API}/folders/{base}/paths", body=asked, repeatable=True)
+        answer = self.server.ask("POST", f"{API}/folders/{base}/paths", body=asked)
         return str(answer.json()["id"])
 
     def rename(self, entry: Entry, name: str) -> Entry:
@@ -239,7 +246,7 @@ class Api:
             "expires_at": until.isoformat() if until else None,
             "reason": reason,
         }
-        answer = self.server.ask("POST", f"{path_of(entry)}/grants", body=asked, creates=True)
+        answer = self.server.ask("POST", f"{path_of(entry)}/grants", body=asked)
         made: list[dict[str, Any]] = answer.json()["outcomes"]
         return made
 
@@ -249,15 +256,13 @@ class Api:
 
     def stop_sharing(self, entry: Entry, number: int) -> int:
         """End a share; by how many others whose it was can read it still."""
-        answer = self.server.ask("DELETE", f"{path_of(entry)}/grants/{number}")
+        answer = self.server.ask("DELETE", f"{path_of(entry)}/grants/{number}", key=False)
         told = answer.headers.get("Securestore-Remaining", "")
         return int(told) if told.isdecimal() else 0
 
     def ask_for_files(self, entry: Entry, terms: dict[str, Any]) -> dict[str, Any]:
         """Ask people outside for files; the answer has the address, once."""
-        answer = self.server.ask("POST", f"{path_of(entry)}/requests", body=terms, creates=True)
-        made: dict[str, Any] = answer.json()
-        return made
+        return self._told_once(f"{path_of(entry)}/requests", terms, "address", self.end_request)
 
     def requests(self, entry: Entry | None) -> Iterator[dict[str, Any]]:
         """The requests for a folder; without one, all that one made."""
@@ -265,9 +270,21 @@ class Api:
 
     def make_link(self, entry: Entry, terms: dict[str, Any]) -> dict[str, Any]:
         """Make a link to a file or folder; its address is in the answer, this once."""
-        answer = self.server.ask("POST", f"{path_of(entry)}/links", body=terms, creates=True)
-        found: dict[str, Any] = answer.json()
-        return found
+        return self._told_once(f"{path_of(entry)}/links", terms, "url", self.end_link)
+
+    def _told_once(
+        self, path: str, terms: dict[str, Any], address: str, end: Callable[[int], None]
+    ) -> dict[str, Any]:
+        """Make something that has an address, which is in its first answer and in no other.
+
+        Where that was lost nobody knows the address: what was made is ended, and another one made.
+        """
+        for _ in range(TRIES):
+            made: dict[str, Any] = self.server.ask("POST", path, body=terms).json()
+            if made.get(address):
+                return made
+            end(int(made["id"]))
+        raise Unreachable("The answer is lost again and again. What was made was ended.")
 
     def links(self, entry: Entry | None) -> Iterator[dict[str, Any]]:
         """The links to a file or folder, or all that one made; the newest first."""
@@ -275,11 +292,11 @@ class Api:
 
     def end_link(self, number: int) -> None:
         """End a link."""
-        self.server.ask("DELETE", f"{API}/links/{number}")
+        self.server.ask("DELETE", f"{API}/links/{number}", key=False)
 
     def end_request(self, number: int) -> None:
         """End a request."""
-        self.server.ask("DELETE", f"{API}/requests/{number}")
+        self.server.ask("DELETE", f"{API}/requests/{number}", key=False)
 
     def access(self, entry: Entry) -> Iterator[dict[str, Any]]:
         """Who can read it, and why, as administrators see it."""

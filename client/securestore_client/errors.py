@@ -49,6 +49,8 @@ class Refused(ClientError):
         super().__init__(message, _exit_code_of(status), code)
         self.status = status
         self.wait = wait
+        self.after_cut = False
+        """Whether the same request was sent before, and its answer lost if there was one."""
 
 
 class Unreachable(ClientError):

@@ -20,8 +20,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any, Final
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from .errors import NOT_ALLOWED, NOT_SIGNED_IN, ClientError, Refused
-from .transport import AGAIN, Answer, Server, refusal
+from .errors import NOT_ALLOWED, NOT_SIGNED_IN, ClientError, Refused, Unreachable
+from .transport import AGAIN, BROKEN, Answer, Server, refusal
 
 AUTHORIZE: Final = "/accounts/programs/authorize/"
 BEGIN: Final = "/accounts/programs/begin/"
@@ -123,7 +123,11 @@ def by_code(
 def _ask(server: Server, path: str, **fields: str) -> Answer:
     body = urlencode(fields).encode()
     while True:
-        answer = server.exchange("POST", path, FORM, [body], len(body))
+        try:
+            answer = server.exchange("POST", path, FORM, [body], len(body))
+        except BROKEN as error:
+            # Not again: a code is good for one token, which may have been in the answer.
+            raise Unreachable(server.told(error)) from error
         if answer.status not in AGAIN:
             return answer
         refused = refusal(answer)

@@ -104,34 +104,36 @@ class Server:
         *,
         body: Any = None,
         headers: Mapping[str, str] | None = None,
-        creates: bool = False,
-        repeatable: bool = False,
+        key: bool = True,
+        again: bool = True,
     ) -> Answer:
-        """Ask for JSON, once more where the connection broke. Raises Refused and Unreachable.
+        """Ask for JSON, again where the connection broke. Raises Refused and Unreachable.
 
-        With `creates`, the request carries a key by which the site knows it again: twice is once.
-        A `repeatable` one is the same twice by itself.
+        Whatever may change something carries a key by which the site knows it again: twice is once,
+        and the second answer is as the first one was. Without a `key` go what changes nothing, and
+        what is the same twice by itself. What goes once only, not `again`, is not waited for.
         """
         said = dict(headers or {})
         data = b""
         if body is not None:
             data = json.dumps(body).encode()
             said["Content-Type"] = "application/json"
-        if creates:
-            said["Idempotency-Key"] = os.urandom(24).hex()
-        repeatable = repeatable or creates or method in {"GET", "HEAD", "PATCH"}
-        trying = Trying(self.patience)
+        if key and method not in {"GET", "HEAD"}:
+            said |= key_of_request()
+        trying, cut = Trying(self.patience), False
         while True:
             try:
                 answer = self.exchange(method, path, said, [data] if data else [], len(data))
             except BROKEN as error:
-                if not repeatable:
+                if not again:
                     raise Unreachable(self.told(error)) from error
+                cut = True
                 trying.again(error, self)
                 continue
             if answer.status < 400:
                 return answer
             refused = refusal(answer)
+            refused.after_cut = cut
             if answer.status in AGAIN:
                 trying.again(refused, self)
                 continue
@@ -249,6 +251,11 @@ class Server:
         """What a broken connection is called."""
         reason = str(error) or type(error).__name__
         return f"{self.url} cannot be reached: {reason}"
+
+
+def key_of_request() -> dict[str, str]:
+    """The header by which the site knows a request again, of a request that was not made yet."""
+    return {"Idempotency-Key": os.urandom(24).hex()}
 
 
 class Trying:

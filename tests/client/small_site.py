@@ -90,12 +90,17 @@ class SmallSite:
         """Requests after which it answers none any more."""
         self.spoil = False
         self.knows_no_batches = False
-        self.answered: dict[str, tuple[str, dict[str, Any]]] = {}
-        """By their `Idempotency-Key`: what was asked for, and how it was answered."""
+        self.tells_addresses = True
+        self.forgets_digests = False
+        """Whether replays have none: what was stored is no version any more."""
+        self.answered: dict[str, tuple[str, int, Any, dict[str, str]]] = {}
+        """By their `Idempotency-Key`: what was asked for, and how it is answered again."""
         self.links: list[dict[str, Any]] = []
         self.requests: list[dict[str, Any]] = []
         self.former: dict[str, list[str]] = {}
         """Versions of files, by their ids."""
+        self.token = TOKEN
+        """The only one that is taken."""
         self.lock = threading.RLock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(self))
         self._server.daemon_threads = True
@@ -197,16 +202,18 @@ class _Handler(BaseHTTPRequestHandler):
         site = self.site
         site.asked.append((self.command, self.path))
         site.tokens.append(self.headers.get("Authorization", ""))
-        self.arrived = 0
+        self.arrived, self.sent = 0, b""
         if site.gone_after is not None and len(site.asked) > site.gone_after:
             raise _Cut
         if site.refuse:
             status, headers = site.refuse.pop(0)
             self._read()
             return self._problem(status, "busy", **headers)
-        if self.headers.get("Authorization") != f"Bearer {TOKEN}":
+        if self.headers.get("Authorization") != f"Bearer {site.token}":
             self._read()
             return self._problem(401, "token_refused")
+        if self._key in site.answered:
+            return self._replay(*site.answered[self._key])
         parts = urlsplit(self.path)
         self.query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         for method, pattern, act in _ROUTES:
@@ -238,9 +245,26 @@ class _Handler(BaseHTTPRequestHandler):
             self.arrived += len(data)
             if limit is not None and self.arrived >= limit:
                 raise _Cut
-        return bytes(found)
+        self.sent = bytes(found)
+        return self.sent
+
+    @property
+    def _key(self) -> str:
+        return str(self.headers.get("Idempotency-Key", ""))
+
+    def _replay(self, asked: str, status: int, body: Any, headers: dict[str, str]) -> None:
+        sent = self._read()
+        assert asked == f"{self.command} {self.path} {hashlib.sha256(sent).hexdigest()}"
+        if body and "url" in body:
+            body = {"id": body["id"]}
+        if self.site.forgets_digests:
+            headers = {name: said for name, said in headers.items() if name != "Repr_Digest"}
+        self._answer(status, body, **{**headers, "Idempotent_Replay": "true"})
 
     def _answer(self, status: int, body: Any = None, **headers: str) -> None:
+        if self._key and status < 400 and self._key not in self.site.answered:
+            asked = f"{self.command} {self.path} {hashlib.sha256(self.sent).hexdigest()}"
+            self.site.answered[self._key] = asked, status, body, headers
         data = b"" if body is None else json.dumps(body).encode()
         changes = self.command not in {"GET", "HEAD"}
         if self.site.lose_answers and changes and self.path.endswith(self.site.lose_answers_to):
@@ -336,22 +360,23 @@ class _Handler(BaseHTTPRequestHandler):
 
     def put_away(self, kind: str, entry_id: str) -> None:
         self._read()
+        if self.site.kept[entry_id].trashed:
+            return self._problem(404, "not_found")
         self.site.kept[entry_id].trashed = True
-        self._answer(204)
+        return self._answer(204)
 
     def restore(self, kind: str, entry_id: str) -> None:
         self._read()
+        if not self.site.kept[entry_id].trashed:
+            return self._problem(404, "not_found")
         self.site.kept[entry_id].trashed = False
-        self._answer(200, self.site.kept[entry_id].described())
+        return self._answer(200, self.site.kept[entry_id].described())
 
     def store_files(self, folder_id: str) -> None:
         files = self._json()["files"]
         if self.site.knows_no_batches:
             return self._problem(404, "not_found")
-        key, asked = self.headers["Idempotency-Key"], f"{folder_id} {files}"
-        if key in self.site.answered:
-            assert self.site.answered[key][0] == asked
-            return self._answer(201, self.site.answered[key][1])
+        assert self._key
         names = [one["name"].casefold() for one in files]
         if len(set(names)) < len(names) or any(self.site.child(folder_id, n) for n in names):
             return self._problem(409, "name_taken")
@@ -362,7 +387,6 @@ class _Handler(BaseHTTPRequestHandler):
             made = self.site.add_to(folder_id, one["name"], data)
             sha256 = "0" * 64 if self.site.spoil else one["sha256"]
             told.append({"id": made.id, "name": made.name, "size": len(data), "sha256": sha256})
-        self.site.answered[key] = asked, {"files": told}
         return self._answer(201, {"files": told})
 
     def links(self, of: str = "") -> None:
@@ -370,6 +394,23 @@ class _Handler(BaseHTTPRequestHandler):
         after = int(self.query.get("after", "0")) or 2**62
         left = [one for one in reversed(found) if one["id"] < after]
         self._answer(200, {"links": left[:2], "next": left[1]["id"] if left[2:] else None})
+
+    def make_link(self, folder_id: str) -> None:
+        self._read()
+        number = len(self.site.links) + 1
+        told = {"id": number, "status": "live", "folder_id": folder_id, "url": f"/l/{number}"}
+        self.site.links.append(told)
+        self._answer(201, told if self.site.tells_addresses else {"id": number})
+
+    def end_link(self, number: str) -> None:
+        self._read()
+        self.site.links[int(number) - 1]["status"] = "revoked"
+        self._answer(204)
+
+    def end_token(self) -> None:
+        self._read()
+        self.site.token = ""
+        self._answer(204)
 
     def requests(self) -> None:
         self._answer(200, {"requests": self.site.requests, "next": None})
@@ -452,11 +493,11 @@ class _Handler(BaseHTTPRequestHandler):
         told = {name: base64.b64decode(value).decode() for name, value in pairs}
         length = self.headers.get("Upload-Length")
         upload_id = str(uuid.uuid4())
-        self.site.uploads[upload_id] = Upload(
-            told["filename"],
-            told.get("folder", self.site.root.id),
-            int(length) if length else None,
-        )
+        folder = told.get("folder", self.site.root.id)
+        upload = Upload(told["filename"], folder, int(length) if length else None)
+        self.site.uploads[upload_id] = upload
+        if upload.length == 0:
+            upload.file = self.site.add_to(folder, upload.name, b"").id
         self._answer(201, Location=f"/uploads/{upload_id}")
 
     def stands(self, upload_id: str) -> None:
@@ -511,6 +552,9 @@ _ROUTES: list[tuple[str, str, Any]] = [
     ("POST", f"{_API}/digests", _Handler.digests),
     ("GET", f"{_API}/links", _Handler.links),
     ("GET", f"{_API}/folders/([^/]+)/links", _Handler.links),
+    ("POST", f"{_API}/folders/([^/]+)/links", _Handler.make_link),
+    ("DELETE", f"{_API}/links/([^/]+)", _Handler.end_link),
+    ("DELETE", f"{_API}/me/token", _Handler.end_token),
     ("GET", f"{_API}/requests", _Handler.requests),
     ("GET", f"{_API}/files/([^/]+)/versions", _Handler.versions),
     ("POST", f"{_API}/files/([^/]+)/versions/([^/]+)/restore", _Handler.restore_version),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
+from typing import Any
 
 from .. import credentials, signing_in
 from ..api import Api
@@ -14,9 +16,17 @@ from ..transport import Server
 
 def login(session: Session) -> int:
     """Sign in, and keep the token."""
+    address = (session.options.site or credentials.server_of(session.asked)).rstrip("/")
+    with closing(Server(address)) as server:
+        me, where = _signed_in(session, server, address)
+    session.output.line(f"Signed in to {address} as {me.get('username')}. The token is {where}.")
+    session.output.document({"server": address, **me})
+    return 0
+
+
+def _signed_in(session: Session, server: Server, address: str) -> tuple[dict[str, Any], str]:
+    """Who it is, and where their token is kept."""
     options = session.options
-    address = (options.site or credentials.server_of(session.asked)).rstrip("/")
-    server = Server(address)
     scopes = [scope for scope in options.scopes.replace(",", " ").split() if scope]
     if not scopes:
         raise ClientError("Name what the token may do: --scopes read,add", USAGE, "no_scopes")
@@ -25,15 +35,11 @@ def login(session: Session) -> int:
         server.token = credentials.token_of(session.asked, address)
         me = Api(server).me
         credentials.keep_command(address, options.token_command)
-        where = "said by your command"
-    else:
-        way = signing_in.by_code if options.no_browser else signing_in.by_browser
-        server.token = credentials.checked(way(server, scopes, name, say=_say), "The answer")
-        me = Api(server).me
-        where = f"kept in {credentials.keep(address, server.token)}"
-    session.output.line(f"Signed in to {address} as {me.get('username')}. The token is {where}.")
-    session.output.document({"server": address, **me})
-    return 0
+        return me, "said by your command"
+    way = signing_in.by_code if options.no_browser else signing_in.by_browser
+    server.token = credentials.checked(way(server, scopes, name, say=_say), "The answer")
+    me = Api(server).me
+    return me, f"kept in {credentials.keep(address, server.token)}"
 
 
 def _say(text: str) -> None:
@@ -46,9 +52,9 @@ def logout(session: Session) -> int:
     address = credentials.server_of(session.asked)
     ended = False
     try:
-        server = Server(address)
-        server.token = credentials.token_of(session.asked, address)
-        Api(server).end_token()
+        with closing(Server(address)) as server:
+            server.token = credentials.token_of(session.asked, address)
+            Api(server).end_token()
         ended = True
     except ClientError as error:
         _say(f"The token was not ended there: {error}")

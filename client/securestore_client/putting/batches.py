@@ -80,9 +80,7 @@ class Batcher:
     def _ask(self, folder_id: str, sent: list[_Read]) -> list[dict[str, Any]] | None:
         body = {"files": [one.said for one in sent]}
         try:
-            answer = self._api.server.ask(
-                "POST", f"{API}/folders/{folder_id}/files", body=body, creates=True
-            )
+            answer = self._api.server.ask("POST", f"{API}/folders/{folder_id}/files", body=body)
         except Refused as refused:
             if refused.status in NEVER:
                 self._is_known = False

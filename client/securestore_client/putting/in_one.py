@@ -1,4 +1,8 @@
-"""A small file in one request: what a cut costs is sent again whole."""
+"""A small file in one request: what a cut costs is sent again whole.
+
+It goes with a key by which the site knows it again: where only the answer was lost, the same bytes
+become no second version, and the answer is given once more.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +12,9 @@ from typing import BinaryIO, Final
 
 from ..api import Api
 from ..digests import Buffer, parse_sha256, sha256_field
-from ..errors import ClientError, Different
+from ..errors import Different
 from ..progress import Progress
-from ..transport import AGAIN, BROKEN, Answer, Blocks, Trying, refusal
+from ..transport import AGAIN, BROKEN, Answer, Blocks, Trying, key_of_request, refusal
 from .source import Digested, Shape, blocks, digested, moment_of, type_of
 from .stored import Stored, Target
 
@@ -55,7 +59,9 @@ class InOne:
         said = {
             "Content-Type": type_of(target.place.name),
             "Repr-Digest": sha256_field(read.sha256),
-        } | ({"Securestore-Modified": modified} if modified else {})
+        } | key_of_request()
+        if modified:
+            said["Securestore-Modified"] = modified
         if self._conflict == "refuse":
             said["If-None-Match"] = "*"
         path = self._api.content_path(target.here)
@@ -65,9 +71,6 @@ class InOne:
                 answer = self._server.exchange("PUT", path, said, body(), read.size)
             except BROKEN as error:
                 trying.again(error, self._server)
-                # The answer alone may have been lost.
-                if stored := self._is_there(read, target):
-                    return stored
                 continue
             if answer.status in {200, 201}:
                 return _checked(answer, read, target)
@@ -76,21 +79,13 @@ class InOne:
                 raise refused
             trying.again(refused, self._server)
 
-    def _is_there(self, read: Digested, target: Target) -> Stored | None:
-        try:
-            there = self._api.entry(target.here)
-        except ClientError:
-            return None
-        known = self._api.digests([there.id]).get(there.id) if not there.is_folder else None
-        if known is None or known.chain != read.chain:
-            return None
-        return Stored(there.id, there.name, read.size, True, read.chain)
-
 
 def _checked(answer: Answer, read: Digested, target: Target) -> Stored:
     """What was stored, once it is known to be what was sent."""
     told = answer.json()["file"]
     sha256 = parse_sha256(answer.headers.get("Repr-Digest"))
-    if sha256 != read.sha256:
+    # A replay is of these very bytes, or it is none; of what is gone meanwhile it has no digest.
+    is_known = sha256 is not None or "Idempotent-Replay" not in answer.headers
+    if is_known and sha256 != read.sha256:
         raise Different(f"{target.place}: what is stored is not what was sent.")
     return Stored(str(told["id"]), str(told["name"]), read.size, True, read.chain)

@@ -80,7 +80,9 @@ class Resumable:
         return upload
 
     def _begin(self, left: Left, shape: Shape, target: Target) -> Upload:
-        said = {"Upload-Length": str(shape.size)}
+        # What is said to be empty is a file as soon as it is begun: two of them, where the answer
+        # was lost and it is begun again.
+        said = {"Upload-Length": str(shape.size)} if shape.size else {"Upload-Defer-Length": "1"}
         upload = self._uploads.begin(said, target, moment_of(shape.mtime_ns))
         left.note(path=upload.path, shape=[shape.size, shape.mtime_ns, shape.inode])
         return upload
@@ -121,6 +123,8 @@ class Resumable:
             "Upload-Offset": str(upload.offset),
             "Upload-Content-Chain": field(upload.sent.value),
         }
+        if not end:
+            headers["Upload-Length"] = "0"
         body: Iterator[Buffer]
         if is_last:
             # Read once for its digest, and once more to be sent.

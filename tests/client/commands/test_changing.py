@@ -43,3 +43,30 @@ def test_the_trash_and_back(
     capsys.readouterr()
     assert run("ls", "--trash", "--json") == 0
     assert json.loads(capsys.readouterr().out) == {"items": []}
+
+
+@pytest.mark.parametrize(
+    ("words", "lost", "there"),
+    [
+        (("mkdir", "Cases/New"), "/paths", "Cases/New"),
+        (("mv", "a.txt", "c.txt"), "", "c.txt"),
+        (("mv", "a.txt", "Cases"), "/move", "Cases/a.txt"),
+        (("rm", "a.txt"), "", None),
+        (("rm", "-r", "Cases"), "", None),
+        (("restore", "gone.txt"), "/restore", "gone.txt"),
+    ],
+)
+def test_what_was_done_and_not_told_is_no_failure(
+    run: Run, small_site: SmallSite, words: tuple[str, ...], lost: str, there: str | None
+) -> None:
+    """It is asked for again, and answered as the first time: not that nothing is there."""
+    small_site.add("a.txt", b"a")
+    small_site.add("Cases", None)
+    small_site.add("gone.txt", b"g", trashed=True)
+    small_site.lose_answers, small_site.lose_answers_to = 1, lost
+    assert run(*words) == 0
+    assert small_site.lose_answers == 0
+    if there is None:
+        assert small_site.at(words[-1]) is None
+    else:
+        assert small_site.at(there) is not None

@@ -104,3 +104,16 @@ def test_two_at_the_same_upload_do_not_meet(
     with Left(small_site.url, "a.bin", str(at_home / "a.bin")).held():
         assert run("put", "a.bin") == 6
     assert "Another process" in capsys.readouterr().err
+
+
+def test_an_empty_one_that_takes_a_number_is_stored_once(
+    run: Run, small_site: SmallSite, at_home: Path
+) -> None:
+    """It is no file before its beginning was told: begun again it would be two of them."""
+    (at_home / "a.bin").write_bytes(b"")
+    small_site.lose_answers, small_site.lose_answers_to = 1, "/uploads/"
+    assert run("put", "a.bin", "--conflict", "rename") == 0
+    found = small_site.at("a.bin")
+    assert found is not None
+    assert (found.data, found.version) == (b"", 1)
+    assert small_site.lose_answers == 0
