@@ -42,7 +42,7 @@ class Line:
 
     user: User
     read: Read | None
-    is_owner: bool = False
+    is_owner: bool
     has_uploaded: bool = False
     """Whether the present version is their own: who puts something there need not fetch it."""
 
@@ -79,7 +79,7 @@ class Readers:
     """Everybody who can read it."""
     have_read: int
     """Of these, who has been sent anything of it: of a file, of its present version."""
-    unnamed: int = 0
+    unnamed: int
     """Of these, who has read nothing and is not named to who asks."""
     files: int = 0
     """How many there are in it, where it is a folder."""

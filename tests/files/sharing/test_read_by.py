@@ -300,6 +300,20 @@ def test_of_a_folder_what_is_under_way_counts(alice: User, bob: User, case: Fold
     assert (len(told), shown.next) == (3, "")
 
 
+def test_of_a_file_there_is_one_and_a_folder_is_nobodys_upload(
+    alice: User, bob: User, case: Folder
+) -> None:
+    record = covered_by(case).order_by("place")[0]
+    FileRecord.objects.filter(pk=record.pk).update(uploaded_by=alice)
+    record.refresh_from_db()
+    reads(bob, record)
+    of_one, of_all = of_file(record, alice), of_folder(case, asker=alice, length=10)
+    read = of_one.lines[1].read
+    assert (of_one.files, read.files, of_all.files) == (0, 1, 3)
+    assert {line.user: line.has_uploaded for line in of_one.lines} == {alice: True, bob: False}
+    assert {line.user: line.has_uploaded for line in of_all.lines} == {alice: False, bob: False}
+
+
 def test_of_a_folder_people_outside_are_told_by_their_links(alice: User, case: Folder) -> None:
     files = list(covered_by(case).order_by("place"))
     for number, record in ((7, files[0]), (7, files[0]), (7, files[1]), (8, files[0])):
