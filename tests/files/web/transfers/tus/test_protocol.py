@@ -5,11 +5,14 @@ from __future__ import annotations
 import uuid
 
 import pytest
-from django.test import Client
+from django.http import Http404, HttpRequest, HttpResponse
+from django.test import Client, RequestFactory
 from pytest_django import Settings
 
 from accounts.models import User
+from files.errors import NoSuchFolder, OtherContent, RequestOver
 from files.models import UploadSession
+from files.web.transfers.tus.protocol import Refusal, answering
 from tests.files.web.transfers.tus.clients import BYTES, Tus
 
 
@@ -75,3 +78,36 @@ def test_the_method_may_come_in_a_header(client: Tus) -> None:
     answer = client.request("POST", url, headers={"X-HTTP-Method-Override": "DELETE"})
     assert answer.status_code == 204
     assert client.head(url).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "said"),
+    [
+        (Refusal(415, "Not so."), 415, "Not so."),
+        (OtherContent(7, bytes(32), at_once=True), 409, ""),
+        (OtherContent(7, bytes(32), at_once=False), 460, ""),
+        (RequestOver(), 404, ""),
+        (NoSuchFolder(), 404, ""),
+        (Http404(), 404, "There is no such upload."),
+    ],
+)
+def test_each_refusal_has_its_status_and_its_words(
+    error: Exception, status: int, said: str
+) -> None:
+    def refuse(request: HttpRequest) -> HttpResponse:
+        raise error
+
+    asked = RequestFactory().post("/uploads/", headers={"Tus-Resumable": "1.0.0"})
+    answer = answering(refuse)(asked)
+    assert (answer.status_code, answer["Tus-Resumable"]) == (status, "1.0.0")
+    assert answer.text.strip() == (said or str(error))
+
+
+@pytest.mark.parametrize(("header", "status"), [("Upload-Odd", 501), ("Upload-Offset", 400)])
+def test_a_header_that_means_nothing_here_stores_nothing(
+    client: Tus, header: str, status: int
+) -> None:
+    answer = client.request("POST", "/uploads/", headers={"Upload-Length": "1", header: "0"})
+    assert answer.status_code == status
+    assert header in answer.text
+    assert not UploadSession.objects.exists()
