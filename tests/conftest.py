@@ -79,9 +79,10 @@ LONGEST = [
     *("integration/test_crashes.py", "integration/test_procedures.py"),
     *("integration/test_pooling.py", "integration/test_verification.py"),
     *("launcher/test_launcher.py", "integration/test_move_database.py"),
-    *("integration/test_site_faults.py", "browser/test_upload_contents.py"),
-    *("browser/test_administration.py", "browser/test_upload.py", "browser/test_upload_lists.py"),
-    *("browser/test_every_page.py", "browser/test_viewer.py", "browser/test_viewer_hostile.py"),
+    *("integration/test_site_faults.py", "browser/test_every_page.py"),
+    *("browser/test_administration.py", "browser/test_every_page_of_others.py"),
+    *("browser/test_upload_contents.py", "browser/test_upload_lists.py", "browser/test_upload.py"),
+    *("browser/test_viewer.py", "browser/test_sharing.py", "browser/test_viewer_hostile.py"),
 ]
 """Files that take minutes. Several run at once, and one that is begun last is waited for alone."""
 

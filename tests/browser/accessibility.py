@@ -28,8 +28,8 @@ SMALLEST = 24
 Theme = Literal["light", "dark", "forced"]
 WIDE, NARROW = 1280, 390
 WIDTHS: Final = (WIDE, NARROW)
-LOOKS: Final[tuple[tuple[int, Theme], ...]] = ((WIDE, "light"), (NARROW, "dark"), (WIDE, "forced"))
-"""Each theme once, and each width: colours are the same at both."""
+LOOKS: Final[tuple[tuple[int, Theme], ...]] = ((WIDE, "light"), (WIDE, "forced"), (NARROW, "dark"))
+"""Each theme once, and each width: colours are the same at both. The width changes once."""
 
 COLOURS: Final = ("color-contrast", "link-in-text-block")
 """The rules of axe that colours can break; a theme changes nothing else."""
@@ -192,8 +192,8 @@ def misplaced(page: Page) -> list[str]:
     ]
 
 
-def show(page: Page, width: int, theme: Theme) -> None:
-    """Have the page seen at that width, in that theme."""
+def make_ready(page: Page, width: int, theme: Theme) -> None:
+    """Have whatever comes next seen at that width, in that theme."""
     if page.viewport_size != {"width": width, "height": 800}:
         page.set_viewport_size({"width": width, "height": 800})
     page.emulate_media(
@@ -201,6 +201,11 @@ def show(page: Page, width: int, theme: Theme) -> None:
         forced_colors="active" if theme == "forced" else "none",
         reduced_motion="reduce",
     )
+
+
+def show(page: Page, width: int, theme: Theme) -> None:
+    """Have the page seen at that width, in that theme, and as it is in the end."""
+    make_ready(page, width, theme)
     page.evaluate(_UNCOVER)
     painted(page)
     page.evaluate(_SETTLE)

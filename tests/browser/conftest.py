@@ -7,9 +7,13 @@ People and grants are made as an administrator makes them, with `site.manage` or
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
+from urllib.parse import urljoin
+from urllib.request import Request, urlopen
 
 import pytest
 from playwright.sync_api import (
@@ -22,7 +26,7 @@ from playwright.sync_api import (
 )
 
 from launcher import environment
-from launcher.ports import free_port
+from launcher.ports import LOOPBACK, free_port
 from launcher.process import Child
 from launcher.site import Site
 from tests.browser.measuring import table
@@ -32,6 +36,18 @@ from tests.integration import prepared
 ROOT = Path(__file__).parents[2]
 PASSWORD = "correct horse battery staple"
 
+OFF = [
+    # What its driver switches off. Chromium heeds the last list alone, so they are here as well.
+    *("AimEnabled", "AutoDeElevate", "AvoidCorsURLLoaderRestartOnRedirect"),
+    *("AvoidUnnecessaryBeforeUnloadCheckSync", "BlockOriginHeaderModificationOnRedirect"),
+    *("DestroyProfileOnBrowserClose", "DialMediaRouteProvider", "GlobalMediaControls"),
+    *("HttpsUpgrades", "LensOverlay", "MediaRouter", "NetworkTimeServiceQuerying"),
+    *("OptimizationHints", "PaintHolding", "ThirdPartyStoragePartitioning", "Translate"),
+    # What drops down below the address: two pages of the window's own in a process of theirs, with
+    # each tab. Nobody sees them, and they cost what the tab does.
+    *("WebUIOmniboxPopup", "WebUIOmniboxAimPopup"),
+]
+
 # Chromium asks the internet for nothing: no updates, no field trials, no sync.
 FLAGS = [
     "--disable-gpu",
@@ -40,6 +56,7 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    f"--disable-features={','.join(OFF)}",
 ]
 
 
@@ -166,12 +183,42 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
     browser.close()
 
 
-@pytest.fixture
-def context(browser: Browser, site: RunningSite) -> Iterator[BrowserContext]:
-    """A fresh profile at the site. A script or style that the policy blocks fails the test."""
-    context = browser.new_context(base_url=site.url, locale="en-GB", timezone_id="UTC")
-    context.set_default_timeout(15_000)
-    complaints: list[str] = []
+class Profile:
+    """A browser's profile at the site, which tests use one after another.
+
+    What it loaded of the site it still has, as that of anybody who was there before: to load and
+    compile all of it again costs more than most tests. Tabs, cookies, what pages stored, and what
+    they were allowed go with each test. What cannot be undone (scripts that every page begins with,
+    bindings) is for a fresh profile: `context`.
+    """
+
+    def __init__(self, context: BrowserContext, site: RunningSite) -> None:
+        self.context = context
+        self.complaints: list[str] = []
+        self._origins = (site.url, site.url.replace(LOOPBACK, "localhost"))
+
+    def begin(self) -> Page:
+        """A tab that finds nothing of what was before."""
+        page = self.context.new_page()
+        storage = self.context.new_cdp_session(page)
+        for origin in self._origins:
+            told = {"origin": origin.rstrip("/"), "storageTypes": "all"}
+            storage.send("Storage.clearDataForOrigin", told)
+        storage.detach()
+        self.complaints.clear()
+        return page
+
+    def end(self) -> None:
+        """Leave nothing, and tell of what the browser complained."""
+        for page in self.context.pages:
+            page.close()
+        self.context.clear_cookies()
+        self.context.clear_permissions()
+        assert not self.complaints, self.complaints
+
+
+def note_complaints(context: BrowserContext, complaints: list[str]) -> None:
+    """Note each script or style that the policy blocks, and each error in a script."""
     context.on(
         "console",
         lambda message: (
@@ -179,30 +226,70 @@ def context(browser: Browser, site: RunningSite) -> Iterator[BrowserContext]:
         ),
     )
     context.on("weberror", lambda error: complaints.append(str(error.error)))
+
+
+@pytest.fixture
+def context(browser: Browser, site: RunningSite) -> Iterator[BrowserContext]:
+    """A fresh profile at the site. A script or style that the policy blocks fails the test."""
+    context = browser.new_context(base_url=site.url, locale="en-GB", timezone_id="UTC")
+    context.set_default_timeout(15_000)
+    complaints: list[str] = []
+    note_complaints(context, complaints)
     yield context
     context.close()
     assert not complaints, complaints
 
 
-@pytest.fixture
-def page(context: BrowserContext) -> Page:
-    """A tab of nobody's: not signed in."""
-    return context.new_page()
+@pytest.fixture(scope="session")
+def page_profile(browser: Browser, site: RunningSite) -> Iterator[Profile]:
+    """The profile of `page`."""
+    with browser.new_context(base_url=site.url, locale="en-GB", timezone_id="UTC") as context:
+        context.set_default_timeout(15_000)
+        profile = Profile(context, site)
+        note_complaints(context, profile.complaints)
+        yield profile
 
 
 @pytest.fixture
-def plain(browser: Browser, site: RunningSite) -> Iterator[Page]:
-    """A tab in which no script runs. Whatever the browser complains about fails the test."""
-    complaints: list[str] = []
+def page(page_profile: Profile) -> Iterator[Page]:
+    """A tab of nobody's: not signed in. What the policy blocks fails the test."""
+    yield page_profile.begin()
+    page_profile.end()
 
-    def note(message: ConsoleMessage) -> None:
-        if message.type == "error":
-            complaints.append(message.text)
 
+@pytest.fixture(scope="session")
+def plain_profile(browser: Browser, site: RunningSite) -> Iterator[Profile]:
+    """The profile of `plain`."""
     with browser.new_context(base_url=site.url, java_script_enabled=False) as context:
+        profile = Profile(context, site)
+
+        def note(message: ConsoleMessage) -> None:
+            if message.type == "error":
+                profile.complaints.append(message.text)
+
         context.on("console", note)
-        yield context.new_page()
-    assert complaints == []
+        yield profile
+
+
+@pytest.fixture
+def plain(plain_profile: Profile) -> Iterator[Page]:
+    """A tab in which no script runs. Whatever the browser complains about fails the test."""
+    yield plain_profile.begin()
+    plain_profile.end()
+
+
+@pytest.fixture(scope="session")
+def unwatched_profile(browser: Browser, site: RunningSite) -> Iterator[Profile]:
+    """The profile of `unwatched`."""
+    with browser.new_context(base_url=site.url) as context:
+        yield Profile(context, site)
+
+
+@pytest.fixture
+def unwatched(unwatched_profile: Profile) -> Iterator[Page]:
+    """A tab that may try what the policy blocks."""
+    yield unwatched_profile.begin()
+    unwatched_profile.end()
 
 
 def plug_in_a_passkey(page: Page) -> None:
@@ -220,15 +307,90 @@ def plug_in_a_passkey(page: Page) -> None:
     devices.send("WebAuthn.addVirtualAuthenticator", {"options": options})
 
 
-@pytest.fixture
-def sign_in() -> Callable[[Page, str], None]:
-    """Sign a person of the cast in, through the page."""
+def through_the_page(page: Page, name: str) -> None:
+    """Sign a person of the cast in, as people do."""
+    page.goto("/accounts/login/")
+    page.fill("input[name=login]", name)
+    page.fill("input[name=password]", PASSWORD)
+    page.click("main button[type=submit]")
+    page.wait_for_url("**/files/**")
 
-    def through_the_page(page: Page, name: str) -> None:
-        page.goto("/accounts/login/")
-        page.fill("input[name=login]", name)
-        page.fill("input[name=password]", PASSWORD)
-        page.click("main button[type=submit]")
-        page.wait_for_url("**/files/**")
 
-    return through_the_page
+SESSIONS_OF = """
+from importlib import import_module
+from django.conf import settings
+from django.contrib.auth import login
+from django.http import HttpRequest
+from accounts.models import User
+
+user = User.objects.get(username={name!r})
+for _ in range({count}):
+    request = HttpRequest()
+    request.META = {{"REMOTE_ADDR": {address!r}, "HTTP_USER_AGENT": {agent!r}}}
+    request.session = import_module(settings.SESSION_ENGINE).SessionStore()
+    login(request, user, settings.AUTHENTICATION_BACKENDS[0])
+    request.session.save()
+    print("session", request.session.session_key)
+"""
+"""Signs in as the page does once the password was right, and prints what the cookies hold."""
+
+AT_ONCE = 4
+FRESH = 60
+"""Seconds for which a session counts as just begun, which some pages ask for."""
+
+
+class SignIn(Protocol):
+    def __call__(self, page: Page, name: str, *, to: str = "/files/") -> None:
+        """Have that person signed in in the page's browser, and go there; nowhere for ``""``."""
+
+
+class Sessions:
+    """Sessions of people who have signed in, each for one test: a few are begun at once."""
+
+    def __init__(self, site: RunningSite) -> None:
+        self._site = site
+        self._waiting: dict[str, list[tuple[str, float]]] = {}
+
+    def of(self, name: str, agent: str) -> str:
+        """The cookie of a session of that person's, in a browser that calls itself `agent`."""
+        now = time.monotonic()
+        waiting = self._waiting.setdefault(f"{name} {agent}", [])
+        waiting[:] = [(cookie, at) for cookie, at in waiting if now - at < FRESH]
+        if not waiting:
+            told = {"name": name, "count": AT_ONCE, "address": LOOPBACK, "agent": agent}
+            printed = self._site.run(SESSIONS_OF.format(**told)).splitlines()
+            begun = [line.split()[1] for line in printed if line.startswith("session ")]
+            waiting += [(cookie, now) for cookie in begun]
+        return waiting.pop()[0]
+
+
+@pytest.fixture(scope="session")
+def sessions_of(site: RunningSite) -> Sessions:
+    """The sessions of everybody."""
+    return Sessions(site)
+
+
+@pytest.fixture(scope="session")
+def sign_in(site: RunningSite, sessions_of: Sessions) -> SignIn:
+    """Sign a person of the cast in, who did so before the test; see `through_the_page`."""
+
+    def signed_in(page: Page, name: str, *, to: str = "/files/") -> None:
+        cookie = sessions_of.of(name, page.evaluate("navigator.userAgent"))
+        page.context.add_cookies([{"name": "sessionid", "value": cookie, "url": site.url}])
+        if to:
+            page.goto(to)
+
+    return signed_in
+
+
+def downloaded(page: Page, address: str) -> bytes:
+    """What the site sends to whoever is signed in there.
+
+    Not through the browser: what drives it takes a second of a processor for every eight megabytes.
+    """
+    where = str(urljoin(page.url, address))
+    cookies = page.context.cookies(where)
+    told = "; ".join(f"{one['name']}={one['value']}" for one in cookies)
+    with urlopen(Request(where, headers={"Cookie": told})) as answer:  # noqa: S310 - the test's own site
+        content: bytes = answer.read()
+    return content

@@ -12,7 +12,9 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from playwright.sync_api import BrowserContext, Page, expect
 
@@ -201,8 +203,9 @@ print("world", json.dumps(world))
 """
 
 
-def make_world(site: RunningSite, folder: Path) -> World:
-    """Make all that the states need, with people of their own."""
+@cache
+def world_of(site: RunningSite) -> World:
+    """All that the states need, with people of their own: made once at each site."""
     texts = [f"Quarterly report 2026, page {n}" for n in range(1, 9)]
     contents = {
         "pdf": documents.pdf(texts),
@@ -210,11 +213,12 @@ def make_world(site: RunningSite, folder: Path) -> World:
         "text": b"# Notes\n\n- call the architect\n- send the plan\n" * 6,
         "audio": documents.wav(2.0),
     }
-    for name, content in contents.items():
-        (folder / name).write_bytes(content)
     site.members(*PEOPLE)
     site.let_members_share()
-    printed = site.run(MAKE.format(folder=str(folder), people=PEOPLE, long=LONG))
+    with TemporaryDirectory() as folder:
+        for name, content in contents.items():
+            (Path(folder) / name).write_bytes(content)
+        printed = site.run(MAKE.format(folder=folder, people=PEOPLE, long=LONG))
     world: dict[str, str] = json.loads(printed.split("world ", 1)[1])
     return world
 

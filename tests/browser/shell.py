@@ -1,7 +1,8 @@
 """Code that is run in the site's own installation, without loading the site for each few lines.
 
 One process loads it. For each piece of code it makes a copy of itself, which runs that as
-`manage.py shell` does and is gone: nothing that one piece leaves behind reaches another.
+`manage.py shell` does and is gone: nothing that one piece leaves behind reaches another. What most
+pieces begin with is loaded already.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ COPIES = """
 import json, os, sys, traceback
 import django
 django.setup()
+import files.sharing.granting, files.vault.storing
 from audit import context
+from django.core.files.storage import default_storage
+default_storage.client
 
 def run(code, output):
     into = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

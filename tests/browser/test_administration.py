@@ -5,7 +5,7 @@ The pages are walked over as they are registered, so that a new model is looked 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -18,6 +18,7 @@ from tests.browser.accessibility import (
     STEADY,
     WIDE,
     beside_the_window,
+    make_ready,
     moved,
     moves,
     note_shifts,
@@ -25,9 +26,7 @@ from tests.browser.accessibility import (
     small_targets,
     violations,
 )
-from tests.browser.conftest import RunningSite
-
-SignIn = Callable[[Page, str], None]
+from tests.browser.conftest import RunningSite, SignIn, through_the_page
 
 THINGS = """
 from datetime import timedelta
@@ -127,7 +126,7 @@ def staff(browser: Browser, site: RunningSite, sign_in: SignIn) -> Iterator[Page
     with browser.new_context(base_url=site.url, locale="en-GB") as context:
         note_shifts(context)
         page = context.new_page()
-        sign_in(page, "root")
+        sign_in(page, "root", to="/admin/")
         yield page
 
 
@@ -147,8 +146,7 @@ def looked_at(page: Page, address: str) -> Iterator[str]:
         yield from (f"{width} {theme}: is too small: {one}" for one in small_targets(page))
         told = violations(page, COLOURS if theme == "forced" else ())
         yield from (f"{width} {theme}: {one}" for one in told)
-    show(page, NARROW, "light")
-    page.reload()
+    page.reload()  # Narrow, as it was seen last.
     yield from (f"{NARROW}: {one}" for one in moves(page))
 
 
@@ -156,7 +154,7 @@ def looked_at(page: Page, address: str) -> Iterator[str]:
 def test_every_page_fits_stays_and_is_clean(staff: Page, pages: list[str]) -> None:
     seen, wrong = 0, []
     for address in pages:
-        show(staff, WIDE, "light")
+        make_ready(staff, WIDE, "light")
         response = staff.goto(address)
         assert response is not None
         if response.status in CLOSED:
@@ -185,8 +183,7 @@ def test_what_moves_or_is_wrong_is_noticed(staff: Page) -> None:
 
 
 def test_menus_of_filters_close_and_say_what_is_chosen(page: Page, sign_in: SignIn) -> None:
-    sign_in(page, "root")
-    page.goto("/admin/files/grant/?status=live")
+    sign_in(page, "root", to="/admin/files/grant/?status=live")
     menu = page.locator("details.filter").first
     expect(menu.locator("summary")).to_contain_text("active")
     menu.locator("summary").press("Enter")
@@ -202,8 +199,7 @@ def test_menus_of_filters_close_and_say_what_is_chosen(page: Page, sign_in: Sign
 def test_the_front_page_leads_to_what_needs_attention(
     page: Page, sign_in: SignIn, pages: list[str]
 ) -> None:
-    sign_in(page, "root")
-    page.goto("/admin/")
+    sign_in(page, "root", to="/admin/")
     page.get_by_role("link", name="damaged file").click()
     expect(page.locator("#result_list .status.ill").first).to_have_text("damaged")
     page.goto("/admin/")
@@ -211,16 +207,13 @@ def test_the_front_page_leads_to_what_needs_attention(
     expect(page.locator("#result_list .status").first).to_have_text("ends soon")
 
 
-def test_the_administration_works_without_a_script(
-    browser: Browser, site: RunningSite, sign_in: SignIn, pages: list[str]
-) -> None:
-    with browser.new_context(base_url=site.url, java_script_enabled=False) as context:
-        page = context.new_page()
-        sign_in(page, "root")
-        page.goto("/admin/files/grant/")
-        page.locator("details.filter summary").first.click()
-        page.get_by_role("link", name="ends within 7 days").click()
-        page.locator("#result_list tbody th a").first.click()
-        page.locator("#id_expires_at").fill("2031-02-03T04:05")
-        page.get_by_role("button", name="Save", exact=True).click()
-        expect(page.locator(".messagelist .success")).to_be_visible()
+def test_the_administration_works_without_a_script(plain: Page, pages: list[str]) -> None:
+    page = plain
+    through_the_page(page, "root")
+    page.goto("/admin/files/grant/")
+    page.locator("details.filter summary").first.click()
+    page.get_by_role("link", name="ends within 7 days").click()
+    page.locator("#result_list tbody th a").first.click()
+    page.locator("#id_expires_at").fill("2031-02-03T04:05")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator(".messagelist .success")).to_be_visible()

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.accessibility import wrong
-from tests.browser.conftest import RunningSite
+from tests.browser.conftest import RunningSite, SignIn
 
-SignIn = Callable[[Page, str], None]
 OWNER, ASKER = "ottilie", "askan"
 NOT_THERE = "/files/00000000-0000-4000-8000-00000000a5c0/"
 
@@ -32,11 +30,9 @@ def file(site: RunningSite) -> str:
 
 
 @pytest.fixture
-def other(browser: Browser, context: BrowserContext, site: RunningSite) -> Iterator[Page]:
+def other(unwatched: Page) -> Page:
     """A tab of another browser, for another person."""
-    found = browser.new_context(base_url=site.url)
-    yield found.new_page()
-    found.close()
+    return unwatched
 
 
 def ask(page: Page, address: str) -> None:
@@ -52,7 +48,7 @@ def ask(page: Page, address: str) -> None:
 
 
 def test_a_request_is_answered(page: Page, other: Page, sign_in: SignIn, file: str) -> None:
-    sign_in(page, ASKER)
+    sign_in(page, ASKER, to="")
     ask(page, NOT_THERE)
     ask(page, file)
     asked = page.locator("main li.live")
@@ -60,8 +56,7 @@ def test_a_request_is_answered(page: Page, other: Page, sign_in: SignIn, file: s
     assert asked.nth(0).inner_text().replace(file, "") == asked.nth(1).inner_text().replace(
         NOT_THERE, ""
     )
-    sign_in(other, OWNER)
-    other.goto("/asked/")
+    sign_in(other, OWNER, to="/asked/")
     other.get_by_role("link", name=re.compile("^Look at it and answer")).click()
     expect(other.get_by_role("heading", level=1)).to_have_text(f"{ASKER} asks for Minutes.txt")
     expect(other.get_by_text("I write the report.")).to_be_visible()

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import RunningSite
+from tests.browser.conftest import RunningSite, SignIn
 from tests.browser.test_folders import heading, make_folder, open_
-from tests.browser.test_pages import SignIn, written
+from tests.browser.test_pages import written
 
 
 def filled(page: Page, folder: str, files: int, tmp_path: Path) -> None:
@@ -29,7 +29,7 @@ def filled(page: Page, folder: str, files: int, tmp_path: Path) -> None:
 def test_several_are_deleted_and_brought_back_by_keyboard_alone(
     page: Page, sign_in: SignIn, tmp_path: Path
 ) -> None:
-    sign_in(page, "alice")
+    sign_in(page, "alice", to="")
     filled(page, "Chosen by keyboard", 5, tmp_path)
     boxes = page.locator("td.pick input")
     acts = page.get_by_role("group", name="With what is chosen")
@@ -61,7 +61,7 @@ def test_several_are_deleted_and_brought_back_by_keyboard_alone(
 def test_a_range_and_all_are_chosen_with_the_pointer(
     page: Page, sign_in: SignIn, tmp_path: Path
 ) -> None:
-    sign_in(page, "alice")
+    sign_in(page, "alice", to="")
     filled(page, "Chosen by pointer", 4, tmp_path)
     boxes = page.locator("td.pick input")
     boxes.nth(0).click()
@@ -94,8 +94,7 @@ def test_several_are_moved_without_a_script_and_the_search_keeps_its_place(
         "for n in range(3):\n"
         "    storing.store(alice, [b'x'], name=f'unscripted {n}.txt')\n"
     )
-    sign_in(plain, "alice")
-    plain.goto("/files/?q=unscripted+txt")
+    sign_in(plain, "alice", to="/files/?q=unscripted+txt")
     for number in (0, 2):
         plain.get_by_label(f"Choose unscripted {number}.txt").check()
     plain.get_by_role("button", name="Move").click()

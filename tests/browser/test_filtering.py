@@ -8,9 +8,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser import accessibility
-from tests.browser.conftest import PASSWORD, RunningSite
+from tests.browser.conftest import PASSWORD, RunningSite, SignIn
 from tests.browser.test_folders import make_folder, open_
-from tests.browser.test_pages import SignIn, written
+from tests.browser.test_pages import written
 
 FOLDER = "Filtered"
 
@@ -47,7 +47,7 @@ def rows(page: Page) -> list[str]:
 def test_a_list_is_filtered_and_keeps_it_after_an_act(
     page: Page, sign_in: SignIn, somebody: str, tmp_path: Path
 ) -> None:
-    sign_in(page, somebody)
+    sign_in(page, somebody, to="")
     filled(page, tmp_path)
     page.get_by_text("Filter", exact=True).click()
     page.get_by_label("Kind").select_option("PDF")
@@ -68,10 +68,9 @@ def test_a_list_is_filtered_and_keeps_it_after_an_act(
 def test_a_filter_works_without_a_script(
     plain: Page, page: Page, sign_in: SignIn, somebody: str, tmp_path: Path
 ) -> None:
-    sign_in(page, somebody)
+    sign_in(page, somebody, to="")
     filled(page, tmp_path)
-    sign_in(plain, somebody)
-    plain.goto(page.url)
+    sign_in(plain, somebody, to=page.url)
     plain.get_by_text("Filter", exact=True).click()
     plain.get_by_label("Locked files only").check()
     plain.get_by_role("button", name="Show these").click()
@@ -91,7 +90,7 @@ def test_a_filter_works_without_a_script(
 def test_escape_closes_a_menu_and_brings_the_focus_back(
     page: Page, sign_in: SignIn, somebody: str, tmp_path: Path, address: str, menu: str
 ) -> None:
-    sign_in(page, somebody)
+    sign_in(page, somebody, to="")
     filled(page, tmp_path)
     page.set_viewport_size({"width": 1280, "height": 800})
     page.goto(address)
@@ -120,7 +119,7 @@ def test_escape_closes_a_menu_and_brings_the_focus_back(
 def test_the_open_filter_is_accessible_and_fits(
     page: Page, sign_in: SignIn, somebody: str, tmp_path: Path, width: int
 ) -> None:
-    sign_in(page, somebody)
+    sign_in(page, somebody, to="")
     filled(page, tmp_path)
     page.set_viewport_size({"width": width, "height": 800})
     page.get_by_text("Filter", exact=True).click()

@@ -17,11 +17,10 @@ from playwright.sync_api import Browser, BrowserContext, Frame, Page, Playwright
 
 from tests import documents
 from tests.browser.accessibility import beside_the_window, violations
-from tests.browser.conftest import PASSWORD, RunningSite
+from tests.browser.conftest import PASSWORD, RunningSite, SignIn
 from tests.browser.test_pages import file_link, upload, written
 from tests.browser.test_viewer import COLOURS, STAGE, problem, view
 
-SignIn = Callable[[Page, str], None]
 Give = Callable[..., str]
 
 WAIT = 30_000
@@ -51,17 +50,31 @@ def people(site: RunningSite) -> tuple[str, str]:
     return "fiona", "felix"
 
 
-@pytest.fixture
-def profile(firefox: Browser, site: RunningSite) -> Iterator[BrowserContext]:
-    """A fresh profile. A script or style that the policy blocks, or an error, fails the test."""
+@pytest.fixture(scope="module")
+def lasting(firefox: Browser, site: RunningSite) -> Iterator[tuple[BrowserContext, list[str]]]:
+    """The profile that tests use one after another, and what was complained of in it."""
     complaints: list[str] = []
-    context = firefox.new_context(base_url=site.url, locale="en-GB", timezone_id="UTC")
-    context.set_default_timeout(WAIT)
-    context.expose_binding("refused", lambda _source, what: complaints.append(what))
-    context.add_init_script(REFUSED)
-    context.on("weberror", lambda error: complaints.append(str(error.error)))
+    with firefox.new_context(base_url=site.url, locale="en-GB", timezone_id="UTC") as context:
+        context.set_default_timeout(WAIT)
+        context.expose_binding("refused", lambda _source, what: complaints.append(what))
+        context.add_init_script(REFUSED)
+        context.on("weberror", lambda error: complaints.append(str(error.error)))
+        yield context, complaints
+
+
+@pytest.fixture
+def profile(lasting: tuple[BrowserContext, list[str]]) -> Iterator[BrowserContext]:
+    """Nobody's profile: no tabs, no cookies, nothing that pages stored.
+
+    A script or style that the policy blocks, or an error, fails the test.
+    """
+    context, complaints = lasting
+    complaints.clear()
     yield context
-    context.close()
+    for page in context.pages:
+        page.evaluate("try { localStorage.clear(); } catch {}")
+        page.close()
+    context.clear_cookies()
     assert not complaints, complaints
 
 
@@ -69,7 +82,7 @@ def profile(firefox: Browser, site: RunningSite) -> Iterator[BrowserContext]:
 def tab(profile: BrowserContext, people: tuple[str, str], sign_in: SignIn) -> Page:
     """A tab of Fiona's, who has signed in."""
     page = profile.new_page()
-    sign_in(page, people[0])
+    sign_in(page, people[0], to="")
     return page
 
 

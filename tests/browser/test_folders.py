@@ -10,8 +10,8 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import RunningSite
-from tests.browser.test_pages import LOW_CONTRAST, NARROWEST, SignIn, upload, written
+from tests.browser.conftest import RunningSite, SignIn
+from tests.browser.test_pages import LOW_CONTRAST, NARROWEST, upload, written
 
 UNNAMED = """() => [...document.querySelectorAll("main :is(a, button, input:not([type=hidden]))")]
   .filter((one) => one.checkVisibility() && !one.textContent.trim() && !one.labels?.length

@@ -9,12 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Error, Page, Route, expect
+from playwright.sync_api import Error, Page, Route, expect
 
-from tests.browser.conftest import RunningSite
+from tests.browser.conftest import SignIn
 from tests.browser.test_pages import submit
-
-SignIn = Callable[[Page, str], None]
 
 PASSPHRASE = "violet tractor mumbles sixteen"
 KEY = re.compile(r"[A-Za-z0-9_-]{43}=")
@@ -62,7 +60,7 @@ def fetched(page: Page) -> bytes:
 def remembered(page: Page) -> Callable[[], str]:
     """What scripts of the site could find in this browser, and the addresses that it was at."""
     seen: list[str] = []
-    page.context.on("request", lambda request: seen.append(request.url))
+    page.on("request", lambda request: seen.append(request.url))
 
     def everything() -> str:
         stores = page.evaluate(
@@ -80,7 +78,7 @@ def test_search_enter_the_key_download(
     """The walk that the first design described, with all that was added."""
     original = written(tmp_path, "walk-report.pdf")
     page.context.grant_permissions(["clipboard-write"])
-    sign_in(page, "alice")
+    sign_in(page, "alice", to="")
     send_held(page, original)
     [key] = shown_keys(page)
 
@@ -130,12 +128,11 @@ def inputs(page: Page) -> list[str]:
 
 @pytest.mark.parametrize("javascript", [True, False])
 def test_the_file_of_a_key_is_named_by_the_rule_of_names(
-    browser: Browser, site: RunningSite, sign_in: SignIn, tmp_path: Path, *, javascript: bool
+    request: pytest.FixtureRequest, sign_in: SignIn, tmp_path: Path, *, javascript: bool
 ) -> None:
     """Saved by the script or by the server, it has the same name, on any system."""
-    context = browser.new_context(base_url=site.url, java_script_enabled=javascript)
-    page = context.new_page()
-    sign_in(page, "alice")
+    page: Page = request.getfixturevalue("page" if javascript else "plain")
+    sign_in(page, "alice", to="")
     files = [written(tmp_path, 'con "50%" a*b?.txt'), written(tmp_path, "é" * 127)]
     send_held(page, *files, scripted=javascript)
     page.locator("[data-key]").nth(1).wait_for(timeout=30_000)
@@ -147,7 +144,6 @@ def test_the_file_of_a_key_is_named_by_the_rule_of_names(
         saved.add(re.sub(r" \(\d+\)", "", started.value.suggested_filename))
     # With a number the long one is cut for it, too.
     assert saved in [{"con _50%_ a_b_.txt.key", "é" * n + ".key"} for n in (125, 123)]
-    context.close()
 
 
 def test_the_keys_of_several_files_are_saved_in_one_go(
@@ -155,7 +151,7 @@ def test_the_keys_of_several_files_are_saved_in_one_go(
 ) -> None:
     files = [written(tmp_path, f"one-go-{number}.bin") for number in range(3)]
     page.context.grant_permissions(["clipboard-write"])
-    sign_in(page, "alice")
+    sign_in(page, "alice", to="")
     send_held(page, *files)
     page.locator("[data-key]").nth(2).wait_for(timeout=30_000)
     with page.expect_download() as started:
@@ -180,7 +176,7 @@ def test_the_keys_of_several_files_are_saved_in_one_go(
 
 def test_a_lost_answer_costs_no_key(page: Page, sign_in: SignIn, tmp_path: Path) -> None:
     original = written(tmp_path, "lost-answer.bin")
-    sign_in(page, "alice")
+    sign_in(page, "alice", to="")
     lost: list[str] = []
 
     def lose_the_first(route: Route) -> None:
@@ -197,7 +193,7 @@ def test_a_lost_answer_costs_no_key(page: Page, sign_in: SignIn, tmp_path: Path)
 
 def test_a_passphrase_instead_of_a_key(page: Page, sign_in: SignIn, tmp_path: Path) -> None:
     original = written(tmp_path, "passphrase.bin")
-    sign_in(page, "bob")
+    sign_in(page, "bob", to="")
     keep_the_key(page)
     first = page.get_by_label("Passphrase instead of a key")
     again = page.get_by_label("The same passphrase again")
@@ -226,13 +222,10 @@ def test_a_passphrase_instead_of_a_key(page: Page, sign_in: SignIn, tmp_path: Pa
     assert fetched(page) == original.read_bytes()
 
 
-def test_without_javascript(
-    browser: Browser, site: RunningSite, sign_in: SignIn, tmp_path: Path
-) -> None:
+def test_without_javascript(plain: Page, sign_in: SignIn, tmp_path: Path) -> None:
     originals = [written(tmp_path, f"plain-{number}.bin") for number in range(2)]
-    context = browser.new_context(base_url=site.url, java_script_enabled=False)
-    page = context.new_page()
-    sign_in(page, "alice")
+    page = plain
+    sign_in(page, "alice", to="")
     send_held(page, *originals, scripted=False)
     expect(page.get_by_role("heading", name="Your files are stored")).to_be_visible()
     keys = shown_keys(page)
@@ -255,13 +248,12 @@ def test_without_javascript(
     page.get_by_label("Key of this file").fill(keys[1])
     page.get_by_role("button", name="Unlock").click()
     assert fetched(page) == originals[1].read_bytes()
-    context.close()
 
 
 def test_a_download_that_asked_for_the_key_goes_on_with_it(
     page: Page, sign_in: SignIn, tmp_path: Path
 ) -> None:
-    sign_in(page, "bob")
+    sign_in(page, "bob", to="")
     path = written(tmp_path, "Asked on the way.bin")
     send_held(page, path)
     [key] = shown_keys(page)

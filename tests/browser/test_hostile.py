@@ -1,17 +1,14 @@
 """What somebody uploads to harm the next reader: pages with scripts in them, and names."""
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Error, FilePayload, Page, expect
+from playwright.sync_api import Error, FilePayload, Page, expect
 
-from tests.browser.conftest import RunningSite
+from tests.browser.conftest import RunningSite, SignIn
 from tests.browser.test_folders import make_folder, open_
-
-SignIn = Callable[[Page, str], None]
 
 RAN = "window.top.document.title = 'it ran'; window.name = 'it ran'; top.ran = 'it ran'"
 PAYLOADS = {
@@ -118,29 +115,26 @@ EMBED = """async ([tag, attribute, url, extra]) => {
 
 
 def test_an_upload_embedded_in_a_page_of_the_site_does_not_run(
-    browser: Browser, site: RunningSite, sign_in: SignIn, stored: dict[str, str]
+    unwatched: Page, sign_in: SignIn, stored: dict[str, str]
 ) -> None:
-    # The policy itself complains here, as it should: a context of its own, that nobody watches.
-    with browser.new_context(base_url=site.url) as context:
-        page = context.new_page()
-        sign_in(page, "alice")
-        url = {name: f"/files/{file_id}/download/" for name, file_id in stored.items()}
-        for name in ("page.html", "picture.svg", "page.xhtml"):
-            for tag, attribute in (("iframe", "src"), ("object", "data"), ("embed", "src")):
-                page.evaluate(EMBED, [tag, attribute, url[name], {}])
-        for extra in ({}, {"type": "module"}):
-            ended = page.evaluate(EMBED, ["script", "src", url["script.js"], extra])
-            assert ended == "error"
-        sheet = {"rel": "stylesheet"}
-        assert page.evaluate(EMBED, ["link", "href", url["style.css"], sheet]) == "error"
-        assert page.evaluate(EMBED, ["img", "src", url["picture.svg"], {}]) == "error"
-        assert "it ran" not in ran(page)
-        assert page.locator("main").is_visible()
-        # Each was asked for as what it is; a program of ours that fetches it gets it all the same.
-        fetched = page.evaluate(
-            "url => fetch(url).then((answer) => answer.status)", url["page.html"]
-        )
-        assert fetched == 200
+    # The policy itself complains here, as it should.
+    page = unwatched
+    sign_in(page, "alice")
+    url = {name: f"/files/{file_id}/download/" for name, file_id in stored.items()}
+    for name in ("page.html", "picture.svg", "page.xhtml"):
+        for tag, attribute in (("iframe", "src"), ("object", "data"), ("embed", "src")):
+            page.evaluate(EMBED, [tag, attribute, url[name], {}])
+    for extra in ({}, {"type": "module"}):
+        ended = page.evaluate(EMBED, ["script", "src", url["script.js"], extra])
+        assert ended == "error"
+    sheet = {"rel": "stylesheet"}
+    assert page.evaluate(EMBED, ["link", "href", url["style.css"], sheet]) == "error"
+    assert page.evaluate(EMBED, ["img", "src", url["picture.svg"], {}]) == "error"
+    assert "it ran" not in ran(page)
+    assert page.locator("main").is_visible()
+    # Each was asked for as what it is; a program of ours that fetches it gets it all the same.
+    fetched = page.evaluate("url => fetch(url).then((answer) => answer.status)", url["page.html"])
+    assert fetched == 200
 
 
 def test_hostile_names_are_text_wherever_they_are_shown(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from html import escape
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, Request
 
 from tests.browser import gallery
 from tests.browser.accessibility import NARROW, WIDE
@@ -22,18 +22,28 @@ pre {{ border: 1px solid; padding: .5rem; white-space: pre-wrap }}
 <pre>{text}</pre>"""
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def tab(browser: Browser) -> Iterator[Page]:
-    """A tab without a site, which notes whatever it asks for."""
-    context = browser.new_context()
-    yield context.new_page()
-    context.close()
+    """A tab without a site, in which one mail after another is shown."""
+    with browser.new_context() as context:
+        yield context.new_page()
+
+
+@pytest.fixture
+def asked(tab: Page) -> Iterator[list[str]]:
+    """The addresses that the tab asks for from now on."""
+    asked: list[str] = []
+
+    def note(request: Request) -> None:
+        asked.append(request.url)
+
+    tab.on("request", note)
+    yield asked
+    tab.remove_listener("request", note)
 
 
 @pytest.mark.parametrize("letter", [*letters()], ids=lambda letter: letter.name)
-def test_a_mail_fits_and_fetches_nothing(tab: Page, letter: Letter) -> None:
-    asked: list[str] = []
-    tab.on("request", lambda request: asked.append(request.url))
+def test_a_mail_fits_and_fetches_nothing(tab: Page, asked: list[str], letter: Letter) -> None:
     told = {name: escape(getattr(letter, name)) for name in ("subject", "html", "text")}
     tab.set_content(FRAME.format(**told))
     mail = tab.frame_locator("iframe").locator("body")

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.accessibility import wrong
-from tests.browser.conftest import RunningSite
+from tests.browser.conftest import RunningSite, SignIn
 from tests.browser.test_pages import upload, written
-
-SignIn = Callable[[Page, str], None]
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,10 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import RunningSite
+from tests.browser.conftest import RunningSite, SignIn
 from tests.browser.measuring import PAGE, Actions, Weight, table
 from tests.browser.test_pages import file_link, upload, written
 
-SignIn = Callable[[Page, str], None]
 Record = Callable[[str, object], None]
 
 

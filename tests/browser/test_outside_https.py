@@ -15,6 +15,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Playwright, Request, expect
 
 from launcher.ports import LOOPBACK
+from tests.browser.conftest import FLAGS
 from tests.browser.test_pages import written
 from tests.conftest import Weed
 from tests.integration.deployment import HOST, Address, Deployment, Visitor, people, token_in
@@ -60,7 +61,7 @@ def addresses(deployment: Deployment) -> tuple[str, str]:
 @pytest.fixture(scope="module")
 def chromium(playwright: Playwright) -> Iterator[Browser]:
     """One that finds the site by its name, as the proxy wants to be asked."""
-    flags = [f"--host-resolver-rules=MAP {HOST} {LOOPBACK}", "--no-sandbox"]
+    flags = [*FLAGS, f"--host-resolver-rules=MAP {HOST} {LOOPBACK}", "--no-sandbox"]
     path = os.environ.get("CHROMIUM", "/usr/bin/chromium")
     browser = playwright.chromium.launch(executable_path=path, args=flags)
     yield browser

@@ -5,14 +5,13 @@ The site is one for all tests, so every test names its files for itself.
 
 import os
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
 import pytest
 from playwright.sync_api import Page, expect
 
-SignIn = Callable[[Page, str], None]
+from tests.browser.conftest import SignIn, through_the_page
 
 NARROWEST = 320
 """Width in CSS pixels at which nothing may scroll sideways (WCAG 2.2, 1.4.10)."""
@@ -74,12 +73,10 @@ def file_link(page: Page, path: Path) -> str:
     return address
 
 
-def test_a_file_goes_in_and_comes_back_without_javascript(
-    plain: Page, sign_in: SignIn, tmp_path: Path
-) -> None:
+def test_a_file_goes_in_and_comes_back_without_javascript(plain: Page, tmp_path: Path) -> None:
     report = written(tmp_path, "Quarterly Report, there and back.pdf", 700_001)
     hostile = written(tmp_path, "<b>Ünïcödé & “quotes” 100%.bin", 0)
-    sign_in(plain, "alice")
+    through_the_page(plain, "alice")
 
     choose(plain, report, hostile)
     submit(plain)
@@ -121,8 +118,7 @@ def test_a_refused_file_is_said_and_the_others_are_kept(
     kept = written(tmp_path, "Kept beside a refused one.txt", 10)
     # Nothing is left of this name once it is cleaned.
     refused = written(tmp_path, "\N{RIGHT-TO-LEFT OVERRIDE}", 10)
-    sign_in(page, "alice")
-    page.goto("/files/upload/")
+    sign_in(page, "alice", to="/files/upload/")
     page.get_by_label("Files", exact=True).set_input_files([kept, refused])
     expect(page.locator(".transfer .problem:not([hidden])")).to_contain_text(
         "rename it and try again"

@@ -5,14 +5,12 @@ script; also where nobody would have noticed, as in a style that is not applied.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Response, expect
 
-from tests.browser.conftest import RunningSite
-
-SignIn = Callable[[Page, str], None]
+from tests.browser.conftest import RunningSite, SignIn, through_the_page
 
 WATCH = """addEventListener("securitypolicyviolation", (event) => violated(
   `${event.effectiveDirective} refused ${event.blockedURI || "inline"} on ${location.pathname}: `
@@ -72,10 +70,10 @@ def test_what_a_page_must_not_do_is_noticed(browser: Browser, site: RunningSite)
     assert [text for text in seen if text.startswith("style-src-attr refused inline")]
 
 
-def test_the_sites_pages_keep_to_the_policy(watched: Page, sign_in: SignIn, file_id: str) -> None:
+def test_the_sites_pages_keep_to_the_policy(watched: Page, file_id: str) -> None:
     for path in ("/accounts/login/", "/accounts/signup/", "/accounts/password/reset/"):
         visit(watched, path)
-    sign_in(watched, "alice")
+    through_the_page(watched, "alice")
     for path in (
         "/files/",
         "/files/upload/",
@@ -93,11 +91,9 @@ def test_the_sites_pages_keep_to_the_policy(watched: Page, sign_in: SignIn, file
         watched.get_by_role("link", name="Download").click()
 
 
-def test_the_administrations_lists_keep_to_the_policy(
-    watched: Page, sign_in: SignIn, file_id: str
-) -> None:
+def test_the_administrations_lists_keep_to_the_policy(watched: Page, file_id: str) -> None:
     visit(watched, "/admin/login/")
-    sign_in(watched, "root")
+    through_the_page(watched, "root")
     visit(watched, "/admin/")
     watched.locator("button.theme-toggle").first.click()
     visit(watched, "/admin/files/filerecord/?state=live&custody=managed")
@@ -120,7 +116,7 @@ def test_the_administrations_lists_keep_to_the_policy(
 def test_the_administrations_forms_keep_to_the_policy(
     watched: Page, sign_in: SignIn, file_id: str
 ) -> None:
-    sign_in(watched, "root")
+    sign_in(watched, "root", to="")
     change = f"/admin/files/filerecord/{file_id}/change/"
     visit(watched, change)
     watched.locator("#grants-group .add-row a").click()
@@ -140,7 +136,7 @@ def test_the_administrations_forms_keep_to_the_policy(
 
 
 def test_the_administration_of_people_keeps_to_the_policy(watched: Page, sign_in: SignIn) -> None:
-    sign_in(watched, "root")
+    sign_in(watched, "root", to="")
     visit(watched, "/admin/accounts/user/?q=mallory")
     watched.locator("#result_list tbody th a").first.click()
     # Groups and permissions have two lists and arrows between them.

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.accessibility import wrong
-from tests.browser.conftest import RunningSite
-
-SignIn = Callable[[Page, str], None]
+from tests.browser.conftest import RunningSite, SignIn
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +35,7 @@ def rhea(site: RunningSite) -> str:
 def test_asked_sent_and_accepted(
     page: Page, plain: Page, sign_in: SignIn, rhea: str, tmp_path: Path
 ) -> None:
-    sign_in(page, "rhea")
-    page.goto(f"/folders/{rhea}/")
+    sign_in(page, "rhea", to=f"/folders/{rhea}/")
     page.get_by_role("link", name="Ask for files").click()
     page.get_by_label("What do you ask for?").fill("Your papers")
     page.get_by_label("Hold back what is sent until I accept it").check()

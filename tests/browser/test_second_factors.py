@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import PASSWORD, RunningSite, plug_in_a_passkey
+from tests.browser.conftest import PASSWORD, RunningSite, SignIn, plug_in_a_passkey
 
 
 def _code(seed: str) -> str:
     return str(format_hotp_value(hotp_value(seed, int(time.time()) // 30)))
 
 
-def test_an_authenticator_app(
-    page: Page, site: RunningSite, sign_in: Callable[[Page, str], None]
-) -> None:
+def test_an_authenticator_app(page: Page, site: RunningSite, sign_in: SignIn) -> None:
     site.members("carol")
-    sign_in(page, "carol")
-    page.goto("/accounts/2fa/")
+    sign_in(page, "carol", to="/accounts/2fa/")
     page.get_by_role("link", name="Set up an app").click()
     expect(page.get_by_alt_text("The secret below, to be scanned")).to_be_visible()
     seed = page.locator("#authenticator_secret").text_content() or ""

@@ -1,17 +1,14 @@
 """Sharing as a person does it: from the page of a file, with several, by keyboard, narrow."""
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.accessibility import wrong
-from tests.browser.conftest import RunningSite
-from tests.browser.test_pages import LOW_CONTRAST, NARROWEST, file_link, upload, written
-
-SignIn = Callable[[Page, str], None]
+from tests.browser.conftest import RunningSite, SignIn
+from tests.browser.test_pages import LOW_CONTRAST, NARROWEST
 
 
 @pytest.fixture(scope="module")
@@ -37,12 +34,16 @@ def the_field(page: Page) -> Locator:
 
 
 @pytest.fixture
-def shared_file(page: Page, sign_in: SignIn, tmp_path: Path, team: str) -> str:
+def shared_file(page: Page, site: RunningSite, sign_in: SignIn, tmp_path: Path, team: str) -> str:
     """The address of a file of Alice's, who has signed in."""
-    path = written(tmp_path, f"To be shared {tmp_path.name}.txt", 10)
-    sign_in(page, "alice")
-    upload(page, path)
-    return file_link(page, path)
+    name = f"To be shared {tmp_path.name}.txt"
+    printed = site.run(
+        "from accounts.models import User\nfrom files.vault import storing\n"
+        "alice = User.objects.get(username='alice')\n"
+        f"print('made', storing.store(alice, [b'x' * 10], name={name!r}).get_absolute_url())\n"
+    )
+    sign_in(page, "alice", to="")
+    return printed.split("made ", 1)[1].strip()
 
 
 def test_sharing_takes_three_actions(page: Page, shared_file: str, team: str) -> None:
@@ -202,19 +203,16 @@ def test_after_sharing_a_locked_file_one_is_told_how_to_hand_over_its_key(
 
 
 def test_without_javascript(
-    browser: Browser, site: RunningSite, sign_in: SignIn, page: Page, shared_file: str, team: str
+    plain: Page, sign_in: SignIn, page: Page, shared_file: str, team: str
 ) -> None:
-    with browser.new_context(base_url=site.url, java_script_enabled=False) as context:
-        plain = context.new_page()
-        sign_in(plain, "alice")
-        plain.goto(shared_file)
-        plain.get_by_role("link", name="Share", exact=True).click()
-        expect(plain.get_by_text("One a line, or with commas between them.")).to_be_visible()
-        plain.get_by_label("Share with", exact=True).fill(f"bob, mallory\n{team}")
-        plain.get_by_label("Until", exact=True).select_option("on a date…")
-        plain.get_by_label("Last day").fill("2099-05-01")
-        plain.get_by_role("button", name="Share", exact=True).click()
-        expect(plain.get_by_text(re.compile("^Shared with bob, mallory, group"))).to_be_visible()
+    sign_in(plain, "alice", to=shared_file)
+    plain.get_by_role("link", name="Share", exact=True).click()
+    expect(plain.get_by_text("One a line, or with commas between them.")).to_be_visible()
+    plain.get_by_label("Share with", exact=True).fill(f"bob, mallory\n{team}")
+    plain.get_by_label("Until", exact=True).select_option("on a date…")
+    plain.get_by_label("Last day").fill("2099-05-01")
+    plain.get_by_role("button", name="Share", exact=True).click()
+    expect(plain.get_by_text(re.compile("^Shared with bob, mallory, group"))).to_be_visible()
 
 
 UNFOLD = "() => document.querySelectorAll('main details').forEach((one) => (one.open = true))"

@@ -1,8 +1,8 @@
 """The site as a person first meets it: served by `make run`, styled, and shut."""
 
-from collections.abc import Callable
-
 from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import SignIn
 
 
 def test_a_stranger_is_asked_to_sign_in(page: Page) -> None:
@@ -23,7 +23,7 @@ def test_pages_are_styled_and_scripted_by_the_site_alone(page: Page) -> None:
 
 
 def test_a_member_finds_an_empty_list_that_says_what_to_do_next(
-    page: Page, sign_in: Callable[[Page, str], None]
+    page: Page, sign_in: SignIn
 ) -> None:
     sign_in(page, "newcomer")
     expect(page.get_by_role("heading", name="No files yet")).to_be_visible()

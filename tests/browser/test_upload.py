@@ -7,15 +7,13 @@ slow is what gives a test the time to act in the middle of an upload.
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, CDPSession, Locator, Page, expect
+from playwright.sync_api import CDPSession, Locator, Page, expect
 
-from tests.browser.conftest import RunningSite
-
-SignIn = Callable[[Page, str], None]
+from tests.browser.conftest import RunningSite, SignIn, downloaded, through_the_page
 
 MIB = 1 << 20
 WAIT = 30_000
@@ -26,8 +24,7 @@ WAIT = 30_000
 def form(page: Page, sign_in: SignIn) -> Iterator[Page]:
     """The upload page of bob. Questions whether to leave it are answered with yes."""
     page.on("dialog", lambda dialog: dialog.accept())
-    sign_in(page, "bob")
-    page.goto("/files/upload/")
+    sign_in(page, "bob", to="/files/upload/")
     yield page
     # Nothing that a test left running may hold the closing up.
     page.goto("about:blank")
@@ -52,8 +49,8 @@ class Line:
 
 
 @pytest.fixture
-def line(form: Page, context: BrowserContext) -> Line:
-    return Line(context.new_cdp_session(form))
+def line(form: Page) -> Line:
+    return Line(form.context.new_cdp_session(form))
 
 
 def written(folder: Path, name: str, size: int) -> Path:
@@ -106,9 +103,7 @@ def expect_stored_whole(page: Page, path: Path) -> None:
     expect(stored(page, path)).to_be_visible(timeout=WAIT)
     address = stored(page, path).get_attribute("href")
     assert address is not None
-    answer = page.request.get(f"{address}download/")
-    assert answer.ok
-    assert answer.body() == path.read_bytes()
+    assert downloaded(page, f"{address}download/") == path.read_bytes()
 
 
 def wait_for_progress(page: Page, path: Path, share: float = 0.05) -> None:
@@ -173,7 +168,7 @@ def test_files_are_taken_by_drag_and_drop(form: Page) -> None:
     link = form.locator("#stored").get_by_role("link", name="Dropped on the page.txt")
     expect(link).to_be_visible()
     address = link.get_attribute("href")
-    assert form.request.get(f"{address}download/").body() == b"dropped"
+    assert downloaded(form, f"{address}download/") == b"dropped"
 
 
 def test_a_paused_upload_stands_still_until_it_is_resumed(
@@ -249,13 +244,12 @@ def test_an_unfinished_upload_is_offered_to_nobody_else(
     form.goto("about:blank")
     line.limit(0)
     form.context.clear_cookies()
-    sign_in(form, "mallory")
+    sign_in(form, "mallory", to="")
     form.goto("/files/upload/", wait_until="networkidle")
     assert len(remembered(form)) == 1
     assert path.name not in form.content()
     form.context.clear_cookies()
-    sign_in(form, "bob")
-    form.goto("/files/upload/")
+    sign_in(form, "bob", to="/files/upload/")
     press(form, "Cancel", path)
     expect(said(form)).to_contain_text("was cancelled")
     assert remembered(form) == []
@@ -287,7 +281,7 @@ def test_a_passing_trouble_is_tried_again(form: Page, tmp_path: Path, status: in
 
 
 def test_an_ended_session_is_said_and_renewed_in_another_tab(
-    form: Page, line: Line, sign_in: SignIn, tmp_path: Path
+    form: Page, line: Line, tmp_path: Path
 ) -> None:
     path = written(tmp_path, "Signed out.bin", 12 * MIB)
     line.limit(2 * MIB)
@@ -304,7 +298,7 @@ def test_an_ended_session_is_said_and_renewed_in_another_tab(
     with form.expect_response(lambda answer: "/accounts/login/" in answer.url):
         press(form, "Resume", path)
     expect(problem(form)).to_contain_text("Sign in again in another tab")
-    sign_in(form.context.new_page(), "bob")
+    through_the_page(form.context.new_page(), "bob")
     press(form, "Resume", path)
     expect_stored_whole(form, path)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import RunningSite
+from tests.browser.conftest import RunningSite, downloaded
 from tests.browser.test_upload import (
     MIB,
     WAIT,
@@ -52,9 +52,7 @@ def contents(page: Page, path: Path, count: int = 1) -> list[bytes]:
     expect(stored(page, path)).to_have_count(count, timeout=2 * WAIT)
     found = []
     for link in stored(page, path).all():
-        answer = page.request.get(f"{link.get_attribute('href')}download/")
-        assert answer.ok
-        found.append(answer.body())
+        found.append(downloaded(page, f"{link.get_attribute('href')}download/"))
     return found
 
 
@@ -255,7 +253,7 @@ def test_without_webcrypto_an_upload_goes_on_within_one_choice_alone(
     form: Page, line: Line, twins: Twins
 ) -> None:
     one, _ = twins
-    form.context.add_init_script("Object.defineProperty(Crypto.prototype, 'subtle', {value: null})")
+    form.add_init_script("Object.defineProperty(Crypto.prototype, 'subtle', {value: null})")
     form.reload()
     sent = offsets_of(form)
     interrupt(form, line, one)

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.accessibility import wrong
-from tests.browser.conftest import RunningSite
+from tests.browser.conftest import RunningSite, SignIn
 from tests.browser.test_upload import (
     MIB,
     Line,
@@ -32,7 +32,6 @@ from tests.browser.test_upload import (
 )
 
 __all__ = ["form", "line"]
-SignIn = Callable[[Page, str], None]
 WAIT = 60_000
 
 

@@ -7,12 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Frame, Page, expect
+from playwright.sync_api import Frame, Page, expect
 
 from tests import documents
-from tests.browser.conftest import RunningSite
+from tests.browser.conftest import RunningSite, SignIn
 
-SignIn = Callable[[Page, str], None]
 Store = Callable[..., str]
 
 STAGE = "[data-viewer]"
@@ -61,7 +60,7 @@ def problem(page: Page, file_id: str) -> str:
 def test_a_pdf(page: Page, sign_in: SignIn, store: Store) -> None:
     texts = [f"This is page {n} of the report" for n in range(1, 13)]
     file_id = store("Report for the viewer.pdf", documents.pdf(texts), "application/pdf")
-    sign_in(page, "alice")
+    sign_in(page, "alice", to="")
     frame = view(page, file_id)
     expect(frame.locator(".page")).to_have_count(12)
     # Its text is there to be read out, selected and searched.
@@ -86,7 +85,7 @@ def test_a_pdf(page: Page, sign_in: SignIn, store: Store) -> None:
 def test_getting_about_by_keyboard(page: Page, sign_in: SignIn, store: Store) -> None:
     texts = [f"Page {n}" for n in range(1, 6)]
     file_id = store("Keyboard.pdf", documents.pdf(texts), "application/pdf")
-    sign_in(page, "alice")
+    sign_in(page, "alice", to="")
     frame = view(page, file_id)
     number = page.get_by_label("Page", exact=True)
     page.get_by_role("button", name="Fit").focus()
@@ -106,7 +105,7 @@ def test_getting_about_by_keyboard(page: Page, sign_in: SignIn, store: Store) ->
 def test_text_is_text(page: Page, sign_in: SignIn, store: Store, name: str) -> None:
     text = "# A heading\n<script>top.ran = 1</script><b>bold</b> \u00fc\u4e2d\u0627 \U0001f600\n"
     file_id = store(name, text.encode() + b"\xff\xfe end", "text/plain")
-    sign_in(page, "alice")
+    sign_in(page, "alice", to="")
     frame = view(page, file_id)
     assert frame.locator("pre").inner_text() == text + "\ufffd\ufffd end"
     assert frame.locator("pre *").count() == 0
@@ -118,7 +117,7 @@ def test_long_text_comes_piece_by_piece(page: Page, sign_in: SignIn, store: Stor
     # A character is cut by every border of a piece.
     text = "a" + "\u00fc" * 700_000
     file_id = store("Long.txt", text.encode(), "text/plain")
-    sign_in(page, "alice")
+    sign_in(page, "alice", to="")
     frame = view(page, file_id)
     more = page.get_by_role("button", name="Show more")
     expect(more).to_be_visible()
@@ -131,7 +130,7 @@ def test_long_text_comes_piece_by_piece(page: Page, sign_in: SignIn, store: Stor
 
 def test_an_empty_file(page: Page, sign_in: SignIn, store: Store) -> None:
     file_id = store("Empty.txt", b"", "text/plain")
-    sign_in(page, "alice")
+    sign_in(page, "alice", to="")
     assert view(page, file_id).locator("pre").text_content() == ""
 
 
@@ -144,7 +143,7 @@ COLOURS = """canvas => {
 
 def test_a_picture(page: Page, sign_in: SignIn, store: Store) -> None:
     file_id = store("Picture.png", documents.png(60, 40), "image/png")
-    sign_in(page, "alice")
+    sign_in(page, "alice", to="")
     frame = view(page, file_id)
     canvas = frame.get_by_role("img", name=re.compile("^Content of Picture"))
     assert canvas.evaluate(COLOURS) == [[255, 0, 0], [0, 0, 255], 60, 40]
@@ -176,7 +175,7 @@ def test_what_cannot_be_shown_is_said(
     page: Page, sign_in: SignIn, store: Store, name: str, kind: str, content: bytes, words: str
 ) -> None:
     file_id = store(name, content, kind)
-    sign_in(page, "alice")
+    sign_in(page, "alice", to="")
     assert words in problem(page, file_id)
     assert page.get_by_role("link", name=re.compile("^Download")).is_visible()
     assert page.evaluate("window.ran") is None
@@ -190,7 +189,7 @@ def test_sound_is_played_in_the_page(
     page: Page, sign_in: SignIn, store: Store, name: str, kind: str
 ) -> None:
     file_id = store(name, documents.wav(2.0), kind)
-    sign_in(page, "alice")
+    sign_in(page, "alice", to="")
     page.goto(f"/files/{file_id}/view/")
     player = page.locator("audio")
     expect(page.locator(STAGE)).to_have_attribute("data-state", "shown")
@@ -208,7 +207,7 @@ def test_a_large_pdf_costs_what_its_first_page_needs(
     texts = [f"Page {n}" for n in range(1, 101)]
     content = documents.pdf(texts, weight=200_000, scattered=scattered)
     file_id = store("Large.pdf", content, "application/pdf")
-    sign_in(page, "alice")
+    sign_in(page, "alice", to="")
     fetched: list[int] = []
     page.on(
         "response",
@@ -239,7 +238,7 @@ def test_a_locked_file_is_shown_once_its_key_was_entered(
         "record = storing.store(alice, [b'under its own key'], name='Held to view.txt',\n"
         "    content_type='text/plain', key=UserKey(key))\nprint('id', record.pk, key)\n"
     ).split()[-2:]
-    sign_in(page, "alice")
+    sign_in(page, "alice", to="")
     page.goto(f"/files/{file_id}/")
     page.get_by_role("link", name="View", exact=True).click()
     page.locator("#key").fill(key)
@@ -256,7 +255,7 @@ def test_a_file_that_changed_is_not_mixed_with_what_it_was(
     page: Page, sign_in: SignIn, store: Store, site: RunningSite
 ) -> None:
     file_id = store("Changes.txt", b"a" * 1_500_000, "text/plain")
-    sign_in(page, "alice")
+    sign_in(page, "alice", to="")
     view(page, file_id)
     site.run(
         "from accounts.models import User\nfrom files.models import FileRecord\nimport uuid\n"
@@ -266,39 +265,23 @@ def test_a_file_that_changed_is_not_mixed_with_what_it_was(
     expect(page.locator("[data-problem]")).to_contain_text("has changed meanwhile")
 
 
-def test_without_scripts_there_are_words(
-    browser: Browser, site: RunningSite, sign_in: SignIn, store: Store
-) -> None:
+def test_without_scripts_there_are_words(plain: Page, sign_in: SignIn, store: Store) -> None:
     file_id = store("No scripts.pdf", documents.pdf(["x"]), "application/pdf")
-    with browser.new_context(base_url=site.url, java_script_enabled=False) as context:
-        page = context.new_page()
-        sign_in(page, "alice")
-        page.goto(f"/files/{file_id}/view/")
-        assert "takes JavaScript" in page.locator("main").inner_text()
-        expect(page.get_by_role("button", name="Larger")).to_be_hidden()
-        expect(page.get_by_role("link", name=re.compile("^Download"))).to_be_visible()
+    sign_in(plain, "alice", to=f"/files/{file_id}/view/")
+    assert "takes JavaScript" in plain.locator("main").inner_text()
+    expect(plain.get_by_role("button", name="Larger")).to_be_hidden()
+    expect(plain.get_by_role("link", name=re.compile("^Download"))).to_be_visible()
 
 
 @pytest.mark.parametrize("look", ["dark", "forced"])
-def test_narrow_and_dark(
-    browser: Browser,
-    site: RunningSite,
-    sign_in: SignIn,
-    store: Store,
-    look: str,
-) -> None:
+def test_narrow_and_dark(page: Page, sign_in: SignIn, store: Store, look: str) -> None:
     file_id = store("Narrow.pdf", documents.pdf(["A page", "Another"]), "application/pdf")
-    with browser.new_context(
-        base_url=site.url,
-        viewport={"width": 390, "height": 844},
-        color_scheme="dark",
-        forced_colors="active" if look == "forced" else "none",
-    ) as context:
-        page = context.new_page()
-        sign_in(page, "alice")
-        frame = view(page, file_id)
-        assert page.evaluate("document.documentElement.scrollWidth") <= 390
-        assert frame.evaluate("document.querySelector('main').scrollWidth") <= 390
-        for control in page.locator("[data-controls] :is(button, input)").all():
-            box = control.bounding_box()
-            assert box is None or min(box["width"], box["height"]) >= 24
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.emulate_media(color_scheme="dark", forced_colors="active" if look == "forced" else "none")
+    sign_in(page, "alice", to="")
+    frame = view(page, file_id)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert frame.evaluate("document.querySelector('main').scrollWidth") <= 390
+    for control in page.locator("[data-controls] :is(button, input)").all():
+        box = control.bounding_box()
+        assert box is None or min(box["width"], box["height"]) >= 24

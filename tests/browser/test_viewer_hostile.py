@@ -13,7 +13,7 @@ import shutil
 import socket
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,7 @@ import pytest
 from playwright.sync_api import Browser, Error, Frame, Page, expect
 
 from tests import documents
-from tests.browser.conftest import FLAGS, RunningSite
-
-SignIn = Callable[[Page, str], None]
+from tests.browser.conftest import FLAGS, Profile, RunningSite, SignIn
 
 LINK = """(where) => {{
   const link = document.createElement("link");
@@ -198,18 +196,45 @@ def shown(site: RunningSite) -> str:
     return f"/files/{file_id}/view/"
 
 
+@pytest.fixture(scope="module")
+def viewer(unwatched_profile: Profile, sign_in: SignIn) -> Iterator[Page]:
+    """Alice's tab."""
+    tab = unwatched_profile.begin()
+    sign_in(tab, "alice", to="")
+    yield tab
+    unwatched_profile.end()
+
+
 @pytest.fixture
-def taken(
-    browser: Browser, site: RunningSite, sign_in: SignIn, shown: str
-) -> Iterator[tuple[Page, Frame]]:
-    """The page, and its frame, in which the test's script runs."""
-    with browser.new_context(base_url=site.url) as context:
-        page = context.new_page()
-        sign_in(page, "alice")
-        page.goto(shown)
-        expect(page.locator("[data-viewer]")).to_have_attribute("data-state", "shown")
-        [frame] = [frame for frame in page.frames if frame.url.endswith("/files/viewer/")]
-        yield page, frame
+def taken(viewer: Page, shown: str) -> Iterator[tuple[Page, Frame]]:
+    """The viewer, opened anew, and its frame, in which the test's script runs."""
+    viewer.goto(shown)
+    expect(viewer.locator("[data-viewer]")).to_have_attribute("data-state", "shown")
+    [frame] = [frame for frame in viewer.frames if frame.url.endswith("/files/viewer/")]
+    yield viewer, frame
+    close_popups(viewer)
+
+
+@pytest.fixture(scope="module")
+def elsewhere(browser: Browser) -> Iterator[Page]:
+    """A tab that was never at the site."""
+    with browser.new_context() as context:
+        yield context.new_page()
+
+
+@pytest.fixture
+def undefended(elsewhere: Page, bare: str) -> Iterator[Page]:
+    """The page that forbids nothing."""
+    elsewhere.goto(bare)
+    yield elsewhere
+    close_popups(elsewhere)
+
+
+def close_popups(page: Page) -> None:
+    """Leave the page as the only one of its profile."""
+    for other in page.context.pages:
+        if other is not page:
+            other.close()
 
 
 def attempt(frame: Frame | Page, script: str, to: str | int) -> None:
@@ -229,28 +254,25 @@ def done_with(page: Page) -> None:
 @pytest.mark.parametrize("way", WAYS_OUT)
 def test_nothing_gets_out(
     taken: tuple[Page, Frame],
-    page: Page,
-    bare: str,
+    undefended: Page,
     listener: Listener,
     afterwards: Listener,
     way: str,
 ) -> None:
     here, frame = taken
     before = here.url
-    page.goto(bare)
     attempt(frame, WAYS_OUT[way], listener.where)
     done_with(here)
-    attempt(page, WAYS_OUT[way], afterwards.where)
+    attempt(undefended, WAYS_OUT[way], afterwards.where)
     assert afterwards.heard.wait(10), "the test itself hears nothing"
     assert not listener.heard.is_set(), way
     assert here.url == before
 
 
 def test_webrtc_sends_nothing(
-    taken: tuple[Page, Frame], page: Page, bare: str, listener: Listener, afterwards: Listener
+    taken: tuple[Page, Frame], undefended: Page, listener: Listener, afterwards: Listener
 ) -> None:
     here, frame = taken
-    page.goto(bare)
     assert frame.evaluate("[typeof RTCPeerConnection, typeof webkitRTCPeerConnection]") == [
         "undefined",
         "undefined",
@@ -265,23 +287,21 @@ def test_webrtc_sends_nothing(
             " return typeof f.contentWindow.RTCPeerConnection; }"
         )
     done_with(here)
-    page.evaluate(WEBRTC, afterwards.stun)
+    undefended.evaluate(WEBRTC, afterwards.stun)
     assert afterwards.heard.wait(10), "the test itself hears nothing"
     assert not listener.heard.is_set()
 
 
 def test_webrtc_is_closed_by_the_header_as_well(
-    page: Page, bare: str, listener: Listener, afterwards: Listener
+    page: Page, undefended: Page, listener: Listener, afterwards: Listener
 ) -> None:
     """In a document whose scripts did not run: Chromium's own."""
-    other = page.context.new_page()
-    other.goto(bare)
     page.route("**/static/viewer/**", lambda route: route.abort())
     page.goto("/files/viewer/")
     assert page.evaluate("typeof RTCPeerConnection") == "function"
     # Once it has asked everybody whom it may ask, it says so.
     page.evaluate(GATHERED, listener.stun)
-    other.evaluate(WEBRTC, afterwards.stun)
+    undefended.evaluate(WEBRTC, afterwards.stun)
     assert afterwards.heard.wait(10), "the test itself hears nothing"
     assert not listener.heard.is_set()
 
