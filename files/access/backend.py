@@ -5,6 +5,7 @@ Must never answer otherwise than the querysets of `rule`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib.auth.backends import BaseBackend
@@ -21,6 +22,7 @@ from files.access.rule import (
     managed_by,
     visible_to,
 )
+from files.access.statements import reaches
 from files.models import FileRecord, Folder
 
 _TO_MANAGE = {
@@ -42,26 +44,26 @@ class FileBackend(BaseBackend):
         self, user_obj: AbstractBaseUser | AnonymousUser, perm: str, obj: Any = None
     ) -> bool:
         user: Any = user_obj
-        reachable = _reachable_for(perm, Person(user), obj)
-        if reachable is None:
+        part = _part_for(perm, obj)
+        if part is None:
             return False
         if perm in set(Permission) and not user.has_perm(perm):
             return False
-        return reachable.filter(pk=obj.pk).exists()
+        return reaches(part, Person(user), obj.pk)
 
 
-def _reachable_for(perm: str, who: Principal, obj: Any) -> QuerySet[Any] | None:
-    """What the permission may be used on, of the kind that `obj` is; None where that is nothing."""
+def _part_for(perm: str, obj: Any) -> Callable[[Principal], QuerySet[Any]] | None:
+    """The part of the rule for that permission and what `obj` is; None where there is none."""
     if isinstance(obj, FileRecord):
         if perm in {Permission.DOWNLOAD, "files.view_filerecord"}:
-            return visible_to(who)
-        return managed_by(who) if perm in _TO_MANAGE else None
+            return visible_to
+        return managed_by if perm in _TO_MANAGE else None
     if isinstance(obj, Folder):
         if perm in {Permission.DOWNLOAD, "files.view_folder"}:
-            return folders_visible_to(who)
+            return folders_visible_to
         if perm in {Permission.UPLOAD, "files.add_folder"}:
-            return addable_by(who)
+            return addable_by
         may_manage = {"files.change_folder", "files.delete_folder"}
         if perm in {Permission.SHARE, Permission.SHARE_OWN, *may_manage}:
-            return folders_managed_by(who)
+            return folders_managed_by
     return None

@@ -10,6 +10,7 @@ from accounts.models import User
 from audit import Event
 from files.access.principals import Principal
 from files.access.rule import addable_by, folders_managed_by, managed_by
+from files.access.statements import reaches
 from files.errors import ItemGone, MayNotAdd, NameTaken, NotAFolder, TooDeep
 from files.folders.events import note
 from files.folders.standing import as_it_stands
@@ -56,7 +57,7 @@ def make_path(parent: Folder, names: Sequence[str], *, by: Principal, actor: Use
 
 def _require_addable(folder: Folder, by: Principal) -> None:
     """Raise MayNotAdd; who may add to a folder may add to all below it."""
-    if not addable_by(by).filter(pk=folder.pk).exists():
+    if not reaches(addable_by, by, folder.pk):
         raise MayNotAdd
 
 
@@ -97,7 +98,7 @@ def rename(item: Item, name: str, *, by: Principal, actor: User) -> None:
     name = clean_folder_name(name) if is_folder else clean_name(in_one_piece(name))
     with transaction.atomic():
         placing.lock_tree(item.owner)
-        found = as_it_stands(item, files=managed_by(by), folders=folders_managed_by(by))
+        found = as_it_stands(item, by, files=managed_by, folders=folders_managed_by)
         parent = found.container if found is not None else None
         if found is None or parent is None:
             raise ItemGone

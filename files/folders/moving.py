@@ -19,6 +19,7 @@ from accounts.models import User
 from audit import Event
 from files.access.principals import Principal
 from files.access.rule import addable_by, covered_by_one_grant, folders_visible_to, visible_to
+from files.access.statements import reaches
 from files.errors import ItemGone, MayNotAdd, MayNotMove, NameTaken, QuotaExceeded
 from files.folders.events import note
 from files.folders.standing import as_it_stands
@@ -50,7 +51,7 @@ def move(item: Item, target: Folder, *, by: Principal, actor: User, rename: bool
     with transaction.atomic():
         placing.lock_tree(item.owner, target.owner)
         target = placing.lock_folder(target)
-        found = as_it_stands(item, files=visible_to(by), folders=folders_visible_to(by))
+        found = as_it_stands(item, by, files=visible_to, folders=folders_visible_to)
         source = found.container if found is not None else None
         if found is None or source is None:  # Gone, or a root.
             raise ItemGone
@@ -75,7 +76,7 @@ def move(item: Item, target: Folder, *, by: Principal, actor: User, rename: bool
 
 def _may_move(item: Item, source: Folder, target: Folder, by: Principal) -> None:
     if item.owner_id == by.user.pk:
-        if not addable_by(by).filter(pk=target.pk).exists():
+        if not reaches(addable_by, by, target.pk):
             raise MayNotAdd
     elif not covered_by_one_grant(by, source, target):
         raise MayNotMove

@@ -44,7 +44,7 @@ def put_away(item: Item, *, by: Principal, actor: User) -> bool:
     """
     with transaction.atomic():
         placing.lock_tree(item.owner)
-        found = as_it_stands(item, files=removable_by(by), folders=folders_removable_by(by))
+        found = as_it_stands(item, by, files=removable_by, folders=folders_removable_by)
         if found is None:
             if type(item).objects.filter(pk=item.pk, trashed_at=None).exists():
                 raise ItemGone
@@ -63,7 +63,7 @@ def restore(item: Item, *, by: Principal, actor: User) -> Restored:
     """
     with transaction.atomic():
         placing.lock_tree(item.owner)
-        found = as_it_stands(item, files=trashed_files_of(by), folders=trashed_folders_of(by))
+        found = as_it_stands(item, by, files=trashed_files_of, folders=trashed_folders_of)
         if found is None:
             raise ItemGone
         parent = found.container

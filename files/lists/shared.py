@@ -46,6 +46,8 @@ def page_of(
     begin = position_of(cursor, down=down)
     window = GRANTS_LOOKED_AT if keep.is_set else AHEAD * length
     proposed = _positions(who, begin, down=down, at_most=window + 1)
+    if not proposed:
+        return Page()
     rows, last = _rows(who, proposed[:window], length, keep)
     if last is None or last == proposed[-1]:
         return Page(rows)

@@ -8,10 +8,11 @@ log. Of one person's attempts only so many an hour are recorded: no script fills
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import timedelta
-from typing import Final
+from datetime import datetime, timedelta
+from typing import Any, Final
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 import audit
@@ -19,6 +20,7 @@ from accounts.models import User
 from audit import Event
 from audit.models import AuditEvent
 from files.models import FileRecord, Folder, UploadSession
+from runtime.statements import ID, IDS, NUMBER, statement
 
 NOT_VISIBLE: Final = "not visible"
 NO_PERMISSION: Final = "no permission"
@@ -43,7 +45,7 @@ def note(user: User, wanted: Collection[UUID], *, reason: str, door: str) -> Non
     event = Event.DOWNLOAD_DENIED if door in DOWNLOADS else Event.ACCESS_DENIED
     left = _left(user)
     chosen = sorted(wanted)[:AT_ONCE]
-    existing = set(FileRecord.objects.filter(pk__in=chosen).values_list("pk", flat=True))
+    existing = set(_existing_files(ids=chosen)) if chosen else set()
     for file_id in chosen[: max(left, 0)]:
         left -= 1
         audit.record(
@@ -62,7 +64,7 @@ def note(user: User, wanted: Collection[UUID], *, reason: str, door: str) -> Non
 def note_folder(user: User, folder_id: UUID, *, reason: str, door: str) -> None:
     """Record that the user was refused that folder at that door."""
     left = _left(user)
-    exists = Folder.objects.filter(pk=folder_id).exists()
+    exists = bool(_existing_folders(folder=folder_id))
     if left > 0:
         audit.record(
             Event.DOWNLOAD_DENIED if door in DOWNLOADS else Event.ACCESS_DENIED,
@@ -94,6 +96,21 @@ def note_upload(user: User, upload_id: UUID) -> None:
 def _left(user: User) -> int:
     """How many more may be recorded within the hour. Looks at the user's last events alone."""
     since = timezone.now() - timedelta(hours=1)
-    last = AuditEvent.objects.filter(actor_id=user.pk).order_by("-id")
-    rows = last.values_list("event", "at")[: 2 * PER_HOUR]
+    rows = _last_events(user=user.pk, at_most=2 * PER_HOUR)
     return PER_HOUR - sum(event in DENIED and at > since for event, at in rows)
+
+
+@statement(user=NUMBER)
+def _last_events(user: Any, at_most: int) -> QuerySet[Any, tuple[str, datetime]]:
+    last = AuditEvent.objects.filter(actor_id=user).order_by("-id")
+    return last.values_list("event", "at")[:at_most]
+
+
+@statement(ids=IDS)
+def _existing_files(ids: Any) -> QuerySet[Any, UUID]:
+    return FileRecord.objects.order_by().filter(pk__in=ids).values_list("pk", flat=True)
+
+
+@statement(folder=ID)
+def _existing_folders(folder: Any) -> QuerySet[Any, UUID]:
+    return Folder.objects.order_by().filter(pk=folder).values_list("pk", flat=True)

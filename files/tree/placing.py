@@ -18,8 +18,8 @@ from files.errors import IntoItself, NameTaken, NoSuchFolder, TooDeep
 from files.models import Ancestry, Entry, FileRecord, Folder, Item
 from files.models.folders import DEEPEST
 from files.records.names import entry_key, fold_name, numbered, plain_name
-from runtime.inserting import insert_unless_taken
-from runtime.statements import ID, NUMBERS, TEXT, statement
+from runtime.inserting import insert, insert_unless_taken
+from runtime.statements import ID, NUMBER, NUMBERS, TEXT, statement
 
 TRIED_AT_ONCE = 200
 """Numbered names that are looked for in one query."""
@@ -27,16 +27,26 @@ TRIED_AT_ONCE = 200
 
 def root_of(owner: User) -> Folder:
     """The owner's root; made when it is first asked for. At most three queries."""
-    found = Folder.objects.filter(owner=owner, parent=None).first()
-    if found is not None:
+    if (found := root_if_made(owner)) is not None:
         return found
     try:
         with transaction.atomic():
-            root = Folder.objects.create(owner=owner)
-            Ancestry.objects.create(ancestor=root, descendant=root, distance=0)
+            root = Folder(owner=owner, plain_name=plain_name(""))
+            insert(root)
+            insert(Ancestry(ancestor=root, descendant=root, distance=0))
     except IntegrityError:
         return Folder.objects.get(owner=owner, parent=None)
     return root
+
+
+def root_if_made(owner: User) -> Folder | None:
+    """The owner's root, where anything was ever put into it. One query."""
+    return _root.first(owner=owner.pk)
+
+
+@statement(owner=NUMBER)
+def _root(owner: Any) -> QuerySet[Folder]:
+    return Folder.objects.filter(owner=owner, parent=None)[:1]
 
 
 def lock_tree(*owners: User) -> list[Folder]:
@@ -118,16 +128,16 @@ def add_folder(
     depth = _depth_of(parent)
     if depth + 1 > DEEPEST:
         raise TooDeep(DEEPEST)
-    folder.save(force_insert=True)
-    Ancestry.objects.bulk_create(
-        [
-            Ancestry(ancestor_id=above, descendant=folder, distance=distance + 1)
-            for above, distance in Ancestry.objects.filter(descendant=parent.pk).values_list(
-                "ancestor", "distance"
-            )
-        ]
-        + [Ancestry(ancestor=folder, descendant=folder, distance=0)]
-    )
+    folder.plain_name = plain_name(name)
+    insert(folder)
+    table = connection.ops.quote_name(Ancestry._meta.db_table)
+    with transaction.mark_for_rollback_on_error(), connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {table} (ancestor_id, descendant_id, distance)"  # noqa: S608
+            f" SELECT ancestor_id, %s, distance + 1 FROM {table} WHERE descendant_id = %s"
+            " UNION ALL SELECT %s, %s, 0",
+            [_key(folder), _key(parent), _key(folder), _key(folder)],
+        )
     if asleep_since is None:
         enter(folder, parent)
     return folder
@@ -138,8 +148,13 @@ def add_folder(
 
 def taken(parent: Folder, name: str) -> Entry | None:
     """What has that name in the folder."""
-    found = Entry.objects.filter(parent=parent, key=entry_key(name))
-    return found.select_related("file", "folder").first()
+    return _taker.first(parent=parent.pk, key=entry_key(name))
+
+
+@statement(parent=ID, key=TEXT)
+def _taker(parent: Any, key: Any) -> QuerySet[Entry]:
+    found = Entry.objects.order_by().filter(parent=parent, key=key)
+    return found.select_related("file", "folder")[:1]
 
 
 @statement(parent=ID, key=TEXT)
@@ -304,5 +319,11 @@ def is_within(folder: Folder, above: Folder) -> bool:
 
 def _depth_of(folder: Folder) -> int:
     """How many folders stand above it."""
-    deepest = Ancestry.objects.filter(descendant=folder.pk).aggregate(n=Max("distance"))["n"]
-    return int(deepest or 0)
+    return next(iter(_distances(folder=folder.pk)), 0)
+
+
+@statement(folder=ID)
+def _distances(folder: Any) -> QuerySet[Any, int]:
+    """How far the highest folder above it is."""
+    above = Ancestry.objects.order_by("-distance").filter(descendant=folder)
+    return above.values_list("distance", flat=True)[:1]

@@ -22,6 +22,7 @@ from accounts.models import User
 from audit import Event
 from files.access.principals import Principal
 from files.access.rule import managed_by
+from files.access.statements import reaches
 from files.errors import FileDamaged, NoSuchVersion
 from files.models import FileRecord, KeptVersion, StoredObject
 from files.vault.purging import Ending, backups_until, may_purge, newer_than, outlived
@@ -175,7 +176,7 @@ def delete(record: FileRecord, version: UUID, *, by: Principal, actor: User) -> 
 
 def _locked(record: FileRecord, version: UUID, by: Principal) -> tuple[FileRecord, KeptVersion]:
     file = lock(record.pk)
-    if file is None or not managed_by(by).filter(pk=file.pk).exists():
+    if file is None or not reaches(managed_by, by, file.pk):
         raise NoSuchVersion
     kept = file.versions.select_related("object", "file").filter(version=version).first()
     if kept is None:

@@ -21,6 +21,7 @@ from accounts.reauthentication import ask, is_recent
 from files.access.explaining import access_of
 from files.access.principals import Person
 from files.access.rule import addable_by, folders_managed_by, folders_visible_to, managed_by
+from files.access.statements import reaches
 from files.errors import NameTaken, NoSuchFolder
 from files.folders import making, moving, several
 from files.lists import paging, places
@@ -210,7 +211,7 @@ def _move_page(
         cursor = request.GET.get("after", "")
         context["folders"], context["more"] = places.folders_in(who, at, cursor=cursor)
         context["way"] = places.way_to(who, at.pk)
-        context["may_add"] = addable_by(who).filter(pk=at.pk).exists()
+        context["may_add"] = reaches(addable_by, who, at.pk)
         context["is_there"] = at.pk == what.container_id
         context["gives_to"] = at.owner if _gives(what, at) else None
     status = status_of(why) if why else 200

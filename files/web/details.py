@@ -16,6 +16,7 @@ from files.access.explaining import Access, access_of
 from files.access.permissions import Permission, may_share
 from files.access.principals import Person
 from files.access.rule import removable_by
+from files.access.statements import reaches
 from files.lists import places
 from files.models import FileRecord
 from files.records.kinds import kind_of
@@ -79,7 +80,7 @@ def _for_managers(
 
 def _is_own_addition(user: User, record: FileRecord) -> bool:
     own = record.uploaded_by_id == user.pk
-    return own and removable_by(Person(user)).filter(pk=record.pk).exists()
+    return own and reaches(removable_by, Person(user), record.pk)
 
 
 def _digests(request: HttpRequest, record: FileRecord) -> dict[str, str] | None:

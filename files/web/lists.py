@@ -22,6 +22,7 @@ from files.lists.contents import Order
 from files.lists.filters import EVERYTHING, MINE, SHARED, Filter
 from files.lists.rows import Page, Row
 from files.models import Folder
+from files.tree import placing
 from files.vault.quota import taken_by
 from files.web import filtering
 from files.web.filtering import FilterMenu
@@ -51,7 +52,7 @@ def file_list(request: HttpRequest) -> HttpResponse:
     if keep.whose == SHARED:
         return _other_list("shared", keep)
     # Made when something is first put into it.
-    root = Folder.objects.filter(owner=user, parent=None).first()
+    root = placing.root_if_made(user)
     # All that is in it is one's own, whoever added it.
     keep = replace(keep, whose="")
     context = contents_of(request, root, keep, filtering.OWN)

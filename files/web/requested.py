@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, TypeVar, cast
 
 from django.db.models import QuerySet
@@ -78,27 +78,33 @@ def _rereadable(who: Principal, file: Any) -> QuerySet[Any, uuid.UUID]:
 
 def managed(request: HttpRequest, file_id: uuid.UUID) -> FileRecord:
     """The file, if the user may share and delete it; 404 otherwise."""
-    files = managed_by(principal_of(request))
-    files = files.select_related("owner", "current", "received__sender__request")
-    return _found(request, files, file_id)
+    return _first(request, FileRecord, _managed(principal_of(request), file=file_id), file_id)
+
+
+@asked(file=ID)
+def _managed(who: Principal, file: Any) -> QuerySet[FileRecord]:
+    files = managed_by(who).filter(pk=file)
+    return files.select_related("owner", "current", "received__sender__request")
 
 
 def rereadable(request: HttpRequest, file_id: uuid.UUID) -> FileRecord:
     """The file, if the user may read its former versions and history; 404 otherwise."""
-    files = former_visible_to(principal_of(request)).select_related("owner", "current")
-    return _found(request, files, file_id)
+    return _in_part(request, former_visible_to, file_id)
 
 
 def removable(request: HttpRequest, file_id: uuid.UUID) -> FileRecord:
     """The file, if the user may put it away; 404 otherwise."""
-    files = removable_by(principal_of(request)).select_related("owner", "current")
-    return _found(request, files, file_id)
+    return _in_part(request, removable_by, file_id)
 
 
 def trashed(request: HttpRequest, file_id: uuid.UUID) -> FileRecord:
     """The file, if it was put away and the user may bring it back; 404 otherwise."""
-    files = trashed_files_of(principal_of(request)).select_related("owner", "folder")
-    return _found(request, files, file_id)
+    return _first(request, FileRecord, _trashed(principal_of(request), file=file_id), file_id)
+
+
+@asked(file=ID)
+def _trashed(who: Principal, file: Any) -> QuerySet[FileRecord]:
+    return trashed_files_of(who).select_related("owner", "folder").filter(pk=file)
 
 
 def visible_folder(request: HttpRequest, folder_id: uuid.UUID) -> Folder:
@@ -114,8 +120,13 @@ def _visible_folder(who: Principal, folder: Any) -> QuerySet[Folder]:
 
 def trashed_folder(request: HttpRequest, folder_id: uuid.UUID) -> Folder:
     """The folder, if it was put away and the user may bring it back; 404 otherwise."""
-    folders = trashed_folders_of(principal_of(request)).select_related("owner", "parent")
-    return _found(request, folders, folder_id)
+    seen = _trashed_folder(principal_of(request), folder=folder_id)
+    return _first(request, Folder, seen, folder_id)
+
+
+@asked(folder=ID)
+def _trashed_folder(who: Principal, folder: Any) -> QuerySet[Folder]:
+    return trashed_folders_of(who).select_related("owner", "parent").filter(pk=folder)
 
 
 def denied_folder(request: HttpRequest, folder_id: uuid.UUID, reason: str) -> None:
@@ -133,8 +144,18 @@ def may_not(request: HttpRequest, folder: Folder, told: str) -> HttpResponse:
     return render(request, "folders/may_not.html", context, status=403)
 
 
-def _found(request: HttpRequest, rows: QuerySet[Row], wanted: uuid.UUID) -> Row:
-    return _first(request, rows.model, rows.filter(pk=wanted), wanted)
+def _in_part(
+    request: HttpRequest, part: Callable[[Principal], QuerySet[FileRecord]], file_id: uuid.UUID
+) -> FileRecord:
+    found = _file_in_part(principal_of(request), part=part, file=file_id)
+    return _first(request, FileRecord, found, file_id)
+
+
+@asked(file=ID)
+def _file_in_part(
+    who: Principal, part: Callable[[Principal], QuerySet[FileRecord]], file: Any
+) -> QuerySet[FileRecord]:
+    return part(who).select_related("owner", "current").filter(pk=file)
 
 
 def _first(request: HttpRequest, kind: type[Row], rows: Iterable[Row], wanted: uuid.UUID) -> Row:

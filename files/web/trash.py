@@ -25,6 +25,7 @@ from files.access.rule import (
     trashed_files_of,
     trashed_folders_of,
 )
+from files.access.statements import reaches
 from files.errors import NoSuchFolder, TooDeep
 from files.folders import purging, several, trash
 from files.models import Item
@@ -154,7 +155,7 @@ def _put_away(request: HttpRequest, item: Item) -> HttpResponse:
     text = _("“{}” is in the <a href='{}'>trash</a>, and can be brought back from there.")
     undoable = undoing.offer_put_away(request, [item])
     messages.success(request, format_html(text, item.name, reverse("trash")), extra_tags=undoable)
-    if parent is not None and folders_visible_to(Person(user)).filter(pk=parent.pk).exists():
+    if parent is not None and reaches(folders_visible_to, Person(user), parent.pk):
         return redirect(parent)
     return redirect("files:list")
 

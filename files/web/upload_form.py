@@ -23,6 +23,7 @@ from django.views.decorators.http import require_http_methods
 from files.access.permissions import Permission
 from files.access.principals import Person
 from files.access.rule import addable_by
+from files.access.statements import reaches
 from files.errors import FileTooLarge, MayNotAdd, NameTaken, UploadLost
 from files.keys import custody
 from files.models import Conflict, FileRecord, Folder
@@ -111,7 +112,7 @@ def _page_for(request: HttpRequest) -> HttpResponse:
     if text:
         [folder_id] = ids_of([text])
         folder = visible_folder(request, folder_id)
-        if not addable_by(Person(user_of(request))).filter(pk=folder.pk).exists():
+        if not reaches(addable_by, Person(user_of(request)), folder.pk):
             return may_not(request, folder, _("You may not put anything into it"))
     return upload_page(request)
 

@@ -16,6 +16,7 @@ from files.access.rule import (
     folders_managed_by,
     folders_removable_by,
 )
+from files.access.statements import reaches
 from files.errors import MayNotAdd
 from files.folders import making, trash
 from files.lists import contents
@@ -169,7 +170,7 @@ def _seen(folder: Folder) -> Folder:
 def addable_folder(request: HttpRequest, folder_id: UUID) -> Folder:
     """The folder, for who may add to it; 404 for who does not see it. Raises MayNotAdd."""
     folder = visible_folder(request, folder_id)
-    if not addable_by(program_of(request)).filter(pk=folder.pk).exists():
+    if not reaches(addable_by, program_of(request), folder.pk):
         denied_folder(request, folder.pk, denials.NO_PERMISSION)
         raise MayNotAdd
     return folder
@@ -178,7 +179,7 @@ def addable_folder(request: HttpRequest, folder_id: UUID) -> Folder:
 def managed_folder(request: HttpRequest, folder_id: UUID) -> Folder:
     """The folder, for who manages it; 404 for who does not see it. Raises Problem."""
     folder = visible_folder(request, folder_id)
-    if not folders_managed_by(program_of(request)).filter(pk=folder.pk).exists():
+    if not reaches(folders_managed_by, program_of(request), folder.pk):
         denied_folder(request, folder.pk, denials.NO_PERMISSION)
         raise Problem("may_not", "This folder is not yours to change.")
     return folder
@@ -251,7 +252,7 @@ def put_folder_away(request: HttpRequest, folder_id: UUID) -> Any:
 def _removable(request: HttpRequest, folder_id: UUID) -> Folder:
     """The folder, for who may put it away; 404 for who does not see it. Raises Problem."""
     folder = visible_folder(request, folder_id)
-    if not folders_removable_by(program_of(request)).filter(pk=folder.pk).exists():
+    if not reaches(folders_removable_by, program_of(request), folder.pk):
         denied_folder(request, folder.pk, denials.NO_PERMISSION)
         raise Problem("may_not", "This folder is not yours to put away.")
     return folder

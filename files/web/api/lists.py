@@ -12,6 +12,7 @@ from ninja.responses import Status
 
 from accounts import tokens
 from files.access.rule import folders_visible_to
+from files.access.statements import reaches
 from files.lists import paging, recent, shared, trash
 from files.models import Folder
 from files.tree import placing
@@ -36,7 +37,7 @@ def get_me(request: HttpRequest) -> Any:
     """Who asks, with which token, and how much is stored."""
     user, token = user_of(request), token_of(request)
     root = placing.root_of(user)
-    reached = folders_visible_to(program_of(request)).filter(pk=root.pk).exists()
+    reached = reaches(folders_visible_to, program_of(request), root.pk)
     taken = taken_by(user)
     return MeOut(
         username=user.username,

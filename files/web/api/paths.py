@@ -15,6 +15,7 @@ from typing import Final
 from django.http import Http404, HttpRequest
 
 from files.access.rule import folders_visible_to
+from files.access.statements import reaches
 from files.models import Entry, Folder
 from files.models.folders import DEEPEST
 from files.records.names import BadName, clean_folder_name, clean_name
@@ -110,7 +111,7 @@ def follow(request: HttpRequest, base: Folder, names: Sequence[str]) -> Reached:
             break
         entry.folder.owner = folder.owner
         folder, missing, entry = entry.folder, missing[1:], None
-    if not folders_visible_to(program_of(request)).filter(pk=folder.pk).exists():
+    if not reaches(folders_visible_to, program_of(request), folder.pk):
         denied_folder(request, folder.pk, denials.NOT_VISIBLE)
         raise Http404
     return Reached(folder, missing, entry)

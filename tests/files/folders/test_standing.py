@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db.models import QuerySet
 
 from accounts.models import User
-from files.access.principals import Person
+from files.access.principals import Person, Principal
 from files.errors import ItemGone
 from files.folders import making, moving, ownership, trash
 from files.folders.standing import as_it_stands
@@ -19,8 +20,24 @@ from tests.files.folders.test_moving import file, folder
 pytestmark = pytest.mark.django_db
 
 
+def all_files(_: Principal) -> QuerySet[FileRecord]:
+    return FileRecord.objects.all()
+
+
+def all_folders(_: Principal) -> QuerySet[Folder]:
+    return Folder.objects.all()
+
+
+def no_files(_: Principal) -> QuerySet[FileRecord]:
+    return FileRecord.objects.none()
+
+
+def no_folders(_: Principal) -> QuerySet[Folder]:
+    return Folder.objects.none()
+
+
 def found(item: Item) -> Item | None:
-    return as_it_stands(item, files=FileRecord.objects.all(), folders=Folder.objects.all())
+    return as_it_stands(item, Person(item.owner), files=all_files, folders=all_folders)
 
 
 def test_it_is_the_row_of_now_with_what_it_stands_in(alice: User) -> None:
@@ -34,8 +51,8 @@ def test_it_is_the_row_of_now_with_what_it_stands_in(alice: User) -> None:
 
 def test_what_is_not_among_them_is_none(alice: User) -> None:
     item = file(folder(alice, "case"))
-    files, folders = FileRecord.objects.none(), Folder.objects.none()
-    assert as_it_stands(item, files=files, folders=folders) is None
+    assert as_it_stands(item, Person(alice), files=all_files, folders=no_folders) == item
+    assert as_it_stands(item, Person(alice), files=no_files, folders=all_folders) is None
 
 
 @pytest.mark.parametrize("what", ["rename", "move", "put_away"])

@@ -16,6 +16,7 @@ from django.utils.http import parse_etags
 from files.access.permissions import Permission
 from files.access.principals import Program
 from files.access.rule import addable_by, replaceable_by
+from files.access.statements import reaches
 from files.errors import MayNotAdd
 from files.keys.custody import UserKey
 from files.models import Conflict, FileRecord, Folder
@@ -64,7 +65,7 @@ def find_target(request: HttpRequest, who: Program, base: Folder, names: list[st
     entry = reached.entry
     *missing, name = reached.missing
     target = Target(who, reached.folder, missing, name)
-    if not addable_by(who).filter(pk=reached.folder.pk).exists():
+    if not reaches(addable_by, who, reached.folder.pk):
         denied_folder(request, reached.folder.pk, denials.NO_PERMISSION)
         raise MayNotAdd
     if missing and entry is not None:
