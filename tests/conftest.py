@@ -19,7 +19,6 @@ from _pytest import runner
 from botocore.config import Config
 from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import make_password
-from django.contrib.auth.models import Group
 from django.core.cache import cache
 from django.db import connection
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -31,10 +30,12 @@ from pytest_django import DjangoDbBlocker
 
 from accounts.members import NAME as MEMBERS
 from accounts.members import PERMISSIONS
+from accounts.models import NameWord
 from launcher.ports import LOOPBACK, free_port
 from launcher.preflight import is_loopback
 from launcher.process import Child
 from launcher.store import EmbeddedStore
+from runtime.inserting import insert
 from securestore import health
 
 if TYPE_CHECKING:
@@ -233,28 +234,37 @@ def _nothing_stays() -> Iterator[None]:
 
 def person(name: str) -> "User":
     """Somebody who has been a member for a while: what made them one is not in the log."""
-    people = get_user_model()
-    user = people(username=name, email=f"{name}@example.org", password=make_password(PASSWORD))
-    people.objects.bulk_create([user])
-    joined = people.groups.through
-    joined.objects.bulk_create([joined(user=user, group=_members())])
-    user.name_words.create(word=name)  # As saving an account does.
+    user = _account(name)
+    joined = get_user_model().groups.through
+    insert(joined(user_id=user.pk, group_id=_members()))
     return user
 
 
-def _members() -> Group:
+def _account(name: str, **fields: Any) -> "User":
+    """An account and its word, as saving one makes them."""
+    people = get_user_model()
+    hashed = make_password(PASSWORD)
+    user = people(username=name, email=f"{name}@example.org", password=hashed, **fields)
+    people.objects.bulk_create([user])
+    insert(NameWord(user=user, word=name))
+    return user
+
+
+def _members() -> int:
     """The group of members, in as few queries as can be: most tests begin with it."""
-    if found := Group.objects.filter(name=MEMBERS).first():
-        return found
-    [group] = Group.objects.bulk_create([Group(name=MEMBERS)])
-    places = ", ".join(["%s"] * len(PERMISSIONS))
     with connection.cursor() as cursor:
+        cursor.execute("SELECT id FROM auth_group WHERE name = %s", [MEMBERS])
+        if found := cursor.fetchone():
+            return int(found[0])
+        cursor.execute("INSERT INTO auth_group (name) VALUES (%s) RETURNING id", [MEMBERS])
+        [number] = cursor.fetchone()
+        places = ", ".join(["%s"] * len(PERMISSIONS))
         cursor.execute(
             "INSERT INTO auth_group_permissions (group_id, permission_id)"  # noqa: S608 - places alone
             f" SELECT %s, id FROM auth_permission WHERE codename IN ({places})",
-            [group.pk, *PERMISSIONS],
+            [number, *PERMISSIONS],
         )
-    return group
+    return int(number)
 
 
 @pytest.fixture
@@ -284,10 +294,7 @@ def mallory(db: None) -> "User":
 @pytest.fixture
 def root(db: None) -> "User":
     """A superuser. That alone opens no file."""
-    user = get_user_model().objects.create_user("root", "root@example.org", PASSWORD)
-    get_user_model().objects.filter(pk=user.pk).update(is_staff=True, is_superuser=True)
-    user.refresh_from_db()
-    return user
+    return _account("root", is_staff=True, is_superuser=True)
 
 
 # --- The real store, for integration tests ----------------------------------------------------

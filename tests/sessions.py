@@ -14,7 +14,6 @@ import pytest
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib import auth
-from django.contrib.sessions.models import Session
 from django.http import HttpRequest
 from django.test import Client
 from django.utils import timezone
@@ -23,6 +22,7 @@ from django.utils.crypto import get_random_string
 from accounts import reauthentication, sessions
 from accounts.models import User
 from accounts.session_store import SessionStore
+from runtime.inserting import insert
 
 _sign_in = Client.force_login
 
@@ -37,7 +37,7 @@ def _signed_in(client: Client, user: User) -> None:
     }
     request.session, request.user = store, user
     reauthentication.note_sign_in(request, user)
-    Session.objects.bulk_create([store.create_model_instance(store._session)])
+    insert(store.create_model_instance(store._session))
     row = UserSession(
         session_key=sessions._key(request),
         user=user,
@@ -46,7 +46,7 @@ def _signed_in(client: Client, user: User) -> None:
         ip="127.0.0.1",
         data={sessions._PASSWORD: sessions._password_of(user)},
     )
-    UserSession.objects.bulk_create([row])
+    insert(row)
     client.cookies[settings.SESSION_COOKIE_NAME] = store.session_key
 
 

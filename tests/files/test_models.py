@@ -19,6 +19,7 @@ from accounts.models import User
 from files.models import FileRecord, Folder, Grant, StoredObject
 from files.records.names import MAX_NAME_BYTES, fold_name
 from files.tree import placing
+from runtime.inserting import insert
 
 State = StoredObject.State
 NOW = timezone.now()
@@ -37,15 +38,20 @@ def stored(**fields: Any) -> StoredObject:
         "wrapped_key": b"wrapped",
         "stream_created_at": 1_700_000_000,
     }
-    return StoredObject.objects.create(**{**defaults, **fields})
+    row = StoredObject(**{**defaults, **fields})
+    insert(row)
+    return row
 
 
 def filed(owner: User, **fields: Any) -> FileRecord:
     """A file's record over a row of its own; there is nothing in any store."""
     row = fields.pop("current", None) or stored()
-    return FileRecord.objects.create(
+    record = FileRecord(
         **{"id": row.file_id, "name": "a.txt", "size": 1, "owner": owner, "current": row, **fields}
     )
+    record.derive_names()
+    insert(record)
+    return record
 
 
 def placed(owner: User, folder: Folder | None = None, **fields: Any) -> FileRecord:

@@ -238,12 +238,15 @@ def sent_to_sign_in(door: Door) -> int:
 
 
 def test_an_anonymous_visitor_is_sent_to_sign_in(client: Client, alice: User, s3: object) -> None:
+    name, door = THEIRS[0]
+    knock(client, name, door, unknown(door)).close()  # What is done once is done.
     for doors in by_thing(some(), itemgetter(1)):
         with undone():
             behind = thing(doors[0][1], alice)
             for name, door in doors:
                 with undone():
-                    assert indistinguishable(client, name, door, behind.id) == sent_to_sign_in(door)
+                    status = indistinguishable(client, name, door, behind.id, came_before=True)
+                    assert status == sent_to_sign_in(door)
                     response = knock(client, name, door, behind.id)
                     if door.takes != UPLOAD:
                         assert response["Location"].split("?")[0] in SIGN_IN, (name, door)
@@ -440,7 +443,8 @@ def answered_as_narrow(client: Client, name: str, door: Door, behind: Thing, lev
         if (door.takes == FOLDER and not door.trashed) or door.several:
             assert knock(client, name, door, behind.id).status_code == 403, (name, door)
         else:
-            assert indistinguishable(client, name, door, behind.id) == 404, (name, door)
+            status = indistinguishable(client, name, door, behind.id, came_before=True)
+            assert status == 404, (name, door)
         assert behind.is_there, (name, door)
         return
     response = knock(client, name, door, behind.id)
@@ -450,10 +454,17 @@ def answered_as_narrow(client: Client, name: str, door: Door, behind: Thing, lev
 
 @pytest.mark.parametrize("level", ["download", "add"])
 def test_a_narrower_grant_does_not_manage(
-    client: Client, record: FileRecord, bob: User, level: str
+    client: Client,
+    record: FileRecord,
+    bob: User,
+    level: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Who sees a folder is told so; of a file, and in the trash, all that is hidden is alike."""
+    what_is_noted_stays_the_same(monkeypatch)
     client.force_login(bob)
+    name, door = THEIRS[0]
+    knock(client, name, door, unknown(door)).close()  # What is done once is done.
     for doors in by_thing(some(takes={FILE, FOLDER}, admin={False}), itemgetter(1)):
         with undone():
             behind = Thing(doors[0][1], record.owner, record)

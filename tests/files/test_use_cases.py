@@ -199,6 +199,8 @@ def test_without_the_event_nothing_happens(
         call()
     after = state()
     for label, rows in before.items():
+        if rows == after[label]:
+            continue
         ours = [row for row in after[label] if row not in rows]
         assert not [row for row in rows if row not in after[label]], f"{label} has lost rows"
         assert not ours, f"{label} has new rows"

@@ -17,7 +17,6 @@ from django.utils import timezone
 
 from accounts.models import Token, User
 from files.models import FileRecord, Folder
-from files.sharing import denials
 from files.tree import placing
 from files.web.api import schema
 from tests.files.conftest import give
@@ -75,9 +74,12 @@ def asked_for(caller: Caller, door: Operation, known: object) -> tuple[Any, list
     return told(response, known), asked
 
 
-def indistinguishable(caller: Caller, door: Operation, wanted: object) -> int:
+def indistinguishable(
+    caller: Caller, door: Operation, wanted: object, *, came_before: bool = False
+) -> int:
     """The status, which is that of an id that nothing has, as is all else of the answer."""
-    knock(caller, door, unknown(door)).close()  # What is done once is done.
+    if not came_before:
+        knock(caller, door, unknown(door)).close()  # What is done once is done.
     answer, queries = asked_for(caller, door, wanted)
     nothing, as_many = asked_for(caller, door, unknown(door))
     assert answer == nothing, door
@@ -132,17 +134,20 @@ def test_without_a_token_that_is_taken_there_is_one_answer(
         caller.client.force_login(alice)
     else:
         caller.headers = {}
-    for door in OPERATIONS:
-        cache.clear()  # There are more doors than guesses.
-        behind = Thing(door, alice, record) if door.takes else None
-        answer = knock(caller, door, behind.id if behind else "")
-        code = "token_missing" if kind in {"none", "a cookie"} else "token_invalid"
-        if door.method == "HEAD":
-            assert answer.status_code == 401
-        else:
-            assert problem(answer) == (401, code), door
-        assert answer["WWW-Authenticate"].startswith("Bearer")
-        assert behind is None or behind.is_there, door
+    for doors in by_thing(OPERATIONS, lambda door: door):
+        with transaction.atomic():
+            behind = Thing(doors[0], alice, record) if doors[0].takes else None
+            for door in doors:
+                cache.clear()  # There are more doors than guesses.
+                answer = knock(caller, door, behind.id if behind else "")
+                code = "token_missing" if kind in {"none", "a cookie"} else "token_invalid"
+                if door.method == "HEAD":
+                    assert answer.status_code == 401
+                else:
+                    assert problem(answer) == (401, code), door
+                assert answer["WWW-Authenticate"].startswith("Bearer")
+                assert behind is None or behind.is_there, door
+            transaction.set_rollback(True)
 
 
 # --- What a token takes away --------------------------------------------------------------------
@@ -150,66 +155,80 @@ def test_without_a_token_that_is_taken_there_is_one_answer(
 
 def test_every_other_scope_does_not_help(alice: User, record: FileRecord) -> None:
     """The scope is named before anything else is looked at, and nothing has changed."""
-    for door in OPERATIONS:
-        if not door.scope:
-            continue
-        caller = Caller(alice, *(one for one in ALL if one != door.scope))
+    callers = {
+        scope: Caller(alice, *(one for one in ALL if one != scope))
+        for scope in {door.scope for door in OPERATIONS if door.scope}
+    }
+    for doors in by_thing([door for door in OPERATIONS if door.scope], lambda door: door):
         with undone():
-            behind = Thing(door, alice, record) if door.takes else None
-            answer = knock(caller, door, behind.id if behind else "")
-            assert answer.status_code == 403, door
-            assert f'scope="{door.scope}"' in answer["WWW-Authenticate"]
-            if door.method != "HEAD":
-                assert problem(answer) == (403, "scope_missing"), door
-                assert answer.json()["scope"] == door.scope
-            assert behind is None or behind.is_there, door
-        Token.objects.filter(pk=caller.made.token.pk).delete()
+            behind = Thing(doors[0], alice, record) if doors[0].takes else None
+            for door in doors:
+                with undone():
+                    answer = knock(callers[door.scope], door, behind.id if behind else "")
+                    assert answer.status_code == 403, door
+                    assert f'scope="{door.scope}"' in answer["WWW-Authenticate"]
+                    if door.method != "HEAD":
+                        assert problem(answer) == (403, "scope_missing"), door
+                        assert answer.json()["scope"] == door.scope
+                    assert behind is None or behind.is_there, door
 
 
 def test_its_own_scope_is_enough(alice: User, record: FileRecord) -> None:
-    for door in OPERATIONS:
-        caller = Caller(alice, door.scope or "audit")
+    scopes = {door.scope or "audit" for door in OPERATIONS}
+    callers = {scope: Caller(alice, scope) for scope in scopes}
+    for doors in by_thing(OPERATIONS, lambda door: door):
         with undone():
-            behind = Thing(door, alice, record) if door.takes else None
-            answer = knock(caller, door, behind.id if behind else "")
-            answer.close()
-            assert answer.status_code == door.ok, (door, answer.content)
-        Token.objects.filter(pk=caller.made.token.pk).delete()
+            behind = Thing(doors[0], alice, record) if doors[0].takes else None
+            for door in doors:
+                with undone():
+                    caller = callers[door.scope or "audit"]
+                    answer = knock(caller, door, behind.id if behind else "")
+                    answer.close()
+                    assert answer.status_code == door.ok, (door, answer.content)
 
 
 def test_a_token_of_another_folder_reaches_none_of_it(
     alice: User, record: FileRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(denials, "PER_HOUR", 1000)
+    what_is_noted_stays_the_same(monkeypatch)
     other = placing.add_folder(placing.root_of(alice), "other", added_by=None)
     caller = Caller(alice, folder_id=other.pk)
-    for door in OURS:
+    knock(caller, OURS[0], unknown(OURS[0])).close()  # What is done once is done.
+    for doors in by_thing(OURS, lambda door: door):
         with undone():
-            behind = Thing(door, alice, record)
-            assert indistinguishable(caller, door, behind.id) == 404, door
-            assert behind.is_there, door
+            behind = Thing(doors[0], alice, record)
+            for door in doors:
+                with undone():
+                    status = indistinguishable(caller, door, behind.id, came_before=True)
+                    assert status == 404, door
+                    assert behind.is_there, door
+
+
+def moved_to(case: Folder, item: FileRecord | Folder) -> None:
+    """It goes into that folder, of the same owner's."""
+    placing.leave(item)
+    if isinstance(item, Folder):
+        placing.graft(item, case)
+    else:
+        FileRecord.objects.filter(pk=item.pk).update(folder=case)
+    placing.enter(item, case)
 
 
 def test_a_token_of_its_folder_reaches_it(alice: User, record: FileRecord) -> None:
-    for door in OURS:
+    for doors in by_thing(OURS, lambda door: door):
         with undone():
-            case = placing.add_folder(placing.root_of(alice), "case", added_by=None)
-            behind = Thing(door, alice, record)
-            item = behind.record if door.takes == FILE else Folder.objects.get(pk=str(behind.id))
-            item.refresh_from_db()
-            if door.trashed:
-                caller = Caller(alice, folder_id=behind.granted.pk)
-            else:
-                placing.leave(item)
-                if isinstance(item, Folder):
-                    placing.graft(item, case)
-                else:
-                    FileRecord.objects.filter(pk=item.pk).update(folder=case)
-                placing.enter(item, case)
-                caller = Caller(alice, folder_id=case.pk)
-            answer = knock(caller, door, behind.id)
-            answer.close()
-            assert answer.status_code == door.ok, (door, answer.content)
+            behind = Thing(doors[0], alice, record)
+            where = behind.granted
+            if not doors[0].trashed:
+                where = placing.add_folder(placing.root_of(alice), "case", added_by=None)
+                behind.granted.refresh_from_db()
+                moved_to(where, behind.granted)
+            caller = Caller(alice, folder_id=where.pk)
+            for door in doors:
+                with undone():
+                    answer = knock(caller, door, behind.id)
+                    answer.close()
+                    assert answer.status_code == door.ok, (door, answer.content)
 
 
 # --- Whom the person is -------------------------------------------------------------------------
@@ -260,34 +279,48 @@ def test_to_the_powerful_it_does_not_exist(
 @pytest.mark.parametrize("who", one_by_one(GUESTS))
 def test_guests_are_let_in(record: FileRecord, bob: User, who: str) -> None:
     caller = Caller(bob)
-    for door in OURS:
+    for doors in by_thing(OURS, lambda door: door):
         with undone():
-            behind = Thing(door, record.owner, record)
+            behind = Thing(doors[0], record.owner, record)
             GUESTS[who](behind.granted, bob, "manage")
-            answer = knock(caller, door, behind.id)
-            answer.close()
-            assert answer.status_code == door.ok, (door, answer.content)
+            for door in doors:
+                with undone():
+                    answer = knock(caller, door, behind.id)
+                    answer.close()
+                    assert answer.status_code == door.ok, (door, answer.content)
 
 
 @pytest.mark.parametrize("level", ["download", "add"])
-def test_a_narrower_grant_does_not_manage(record: FileRecord, bob: User, level: str) -> None:
+def test_a_narrower_grant_does_not_manage(
+    record: FileRecord, bob: User, level: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    what_is_noted_stays_the_same(monkeypatch)
     caller = Caller(bob)
-    for door in OURS:
+    knock(caller, OURS[0], unknown(OURS[0])).close()  # What is done once is done.
+    for doors in by_thing(OURS, lambda door: door):
         with undone():
-            behind = Thing(door, record.owner, record)
+            behind = Thing(doors[0], record.owner, record)
             narrow = level if isinstance(behind.granted, Folder) else "download"
             give(behind.granted, bob, level=narrow)
             behind.remember()
-            if door.manage or (door.add and narrow == "download"):
-                if door.takes == FOLDER and not door.trashed:
-                    assert knock(caller, door, behind.id).status_code == 403, door
-                else:
-                    assert indistinguishable(caller, door, behind.id) == 404, door
-                assert behind.is_there, door
-                continue
-            answer = knock(caller, door, behind.id)
-            answer.close()
-            assert answer.status_code == door.ok, (door, answer.content)
+            for door in doors:
+                with undone():
+                    answered_as_narrow(caller, door, behind, narrow)
+
+
+def answered_as_narrow(caller: Caller, door: Operation, behind: Thing, level: str) -> None:
+    """As somebody is who may read it, or add to it, and no more."""
+    if door.manage or (door.add and level == "download"):
+        if door.takes == FOLDER and not door.trashed:
+            assert knock(caller, door, behind.id).status_code == 403, door
+        else:
+            status = indistinguishable(caller, door, behind.id, came_before=True)
+            assert status == 404, door
+        assert behind.is_there, door
+        return
+    answer = knock(caller, door, behind.id)
+    answer.close()
+    assert answer.status_code == door.ok, (door, answer.content)
 
 
 def test_oversight_is_for_staff_whatever_is_there(alice: User, record: FileRecord) -> None:
