@@ -126,24 +126,25 @@ def _recipients(events: Iterable[AuditEvent]) -> Mapping[tuple[str, int], str]:
 
 
 def _entry(event: AuditEvent, names: Mapping[tuple[str, int], str], *, reads_log: bool) -> Entry:
-    who = event.actor_name
+    who, token = event.actor_name, str(event.data.get("by_token", ""))
     if event.event in DENIED and not reads_log:
-        who = str(SOMEBODY)
+        # What they call their token may say who they are.
+        who, token = str(SOMEBODY), ""
     elif who.startswith(_COMMAND):
         who = _("the command %(name)s") % {"name": who.removeprefix(_COMMAND)}
     return Entry(
         at=event.at,
         what=str(_WORDS.get(event.event) or label(event.event)),
         who=who,
-        details=_details(event, names),
+        details=_details(event, names, token),
         address=event.address if reads_log else "",
         number=event.id,
         event=event.event,
-        token=str(event.data.get("by_token", "")) if event.event not in DENIED or reads_log else "",
+        token=token,
     )
 
 
-def _details(event: AuditEvent, names: Mapping[tuple[str, int], str]) -> str:
+def _details(event: AuditEvent, names: Mapping[tuple[str, int], str], token: str) -> str:
     data: Mapping[str, Any] = event.data
     said = []
     for key in ("user_id", "group_id"):
@@ -162,6 +163,6 @@ def _details(event: AuditEvent, names: Mapping[tuple[str, int], str]) -> str:
         said.append(str(reason))
     if (sender := data.get("sender")) and event.event not in DENIED:
         said.append(_("from outside: %(name)s") % {"name": sender})
-    if token := data.get("by_token"):
+    if token:
         said.append(_("by the token “%(name)s”") % {"name": token})
     return ", ".join(said)

@@ -112,6 +112,12 @@ def test_of_a_link_that_is_gone_nothing_is_left(link: Link) -> None:
         reserve(link.pk + 1, whole())
 
 
+def test_of_a_link_that_is_used_up_nothing_is_left(link: Link) -> None:
+    reserve(link.pk, whole()).end(SIZE, SIZE)
+    with pytest.raises(UsedUp):
+        reserve(link.pk, whole("bob"))
+
+
 def test_who_comes_while_all_are_reserved_is_told_how_long_that_may_last(link: Link) -> None:
     reserve(link.pk, whole())
     with pytest.raises(AllReserved) as refused:
