@@ -31,6 +31,7 @@ MODULES = sorted(
     for pattern in (
         *(
             "accounts/*.py",
+            "accounts/admin/*.py",
             "accounts/models/*.py",
             "files/errors.py",
             "files/folders/*.py",
@@ -42,7 +43,12 @@ MODULES = sorted(
     for path in ROOT.glob(pattern)
 )
 OF_THE_ADMINISTRATION = {
-    "accounts/admin.py",
+    "accounts/admin/changes.py",
+    "accounts/admin/entrance.py",
+    "accounts/admin/invitations.py",
+    "accounts/admin/people.py",
+    "accounts/admin/sign_in.py",
+    "accounts/admin/tokens.py",
     "accounts/administration.py",
     "accounts/authority.py",
     "files/sharing/effective_access.py",

@@ -19,7 +19,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from accounts.admin import GroupAdmin, UserAdmin
+from accounts.admin.people import GroupAdmin, UserAdmin
 from accounts.models import User
 from files.administration import bulk_actions, effective_access
 from files.models import FileRecord, Folder, Grant

@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_variables
 
 from accounts import tokens
-from accounts.admin import TokenAdmin
+from accounts.admin.tokens import TokenAdmin
 from accounts.models import User
 from files.web.key_pages import as_it_is
 from files.web.tokens import TokenForm, made_from
