@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import struct
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -75,7 +75,7 @@ class ContentChain:
         self._native = lanes.lanes()
         self._slice: lanes.Sha256Twice | _Sha256 = _Sha256()
         self._filled = 0
-        self._waiting: list[bytes] = []
+        self._waiting: list[Buffer] = []
         self._most = 0 if self._native is None else lanes.MOST_MACS
 
     def with_sha256(self) -> lanes.Sha256Twice | None:
@@ -106,6 +106,17 @@ class ContentChain:
                 self._link(self._slice.since())
                 self._slice.begin()
                 self._filled = 0
+
+    def update_all(self, pieces: Iterable[Buffer]) -> None:
+        """Take the next bytes in pieces that may change once this returns, whole slices at best."""
+        for data in pieces:
+            if self._most and not self._filled and len(data) == SLICE:
+                self._waiting.append(data)
+                if len(self._waiting) == self._most:
+                    self._catch_up()
+            else:
+                self.update(data)
+        self._catch_up()
 
     def _catch_up(self) -> None:
         """Digest the slices that wait."""
@@ -174,6 +185,14 @@ class Digesting:
             self.chain.update(data)
         if self._sha256 is not None:
             self._sha256.update(data)
+
+    def update_all(self, pieces: Sequence[Buffer]) -> None:
+        """Take the next bytes in pieces that may change once this returns."""
+        if self.chain is not None:
+            self.chain.update_all(pieces)
+        if self._sha256 is not None:
+            for data in pieces:
+                self._sha256.update(data)
 
     def digests(self) -> Digests | None:
         """The digests of all that was taken, where they are known."""

@@ -111,25 +111,27 @@ class ObjectReader(io.RawIOBase):
                         yield payload
                 index += count
 
-    def lengths(self) -> Generator[int]:
-        """Authenticate every frame and the trailer; yield the plaintext bytes of each frame.
+    def frames_for_now(self) -> Generator[list[Buffer]]:
+        """Yield the payloads of all frames, those that are opened together at a time.
 
-        For who wants to know whether all of it is there, and nothing of what it is: no payload is
-        copied, nor given out. Closing the generator closes the connection to the store.
+        They lie in memory of the reader's, which the next ones are written over: for who looks at
+        all of it and keeps nothing. Closing the generator closes the connection to the store.
         """
         index = 0
         with closing(self._batches(0, self._frames - 1, min(BATCH, lanes.at_once()))) as batches:
             for batch in batches:
                 opened = self._authenticate(index, batch)
                 batch.clear()
-                # Before a second look is opened in the same memory.
-                found = [one if isinstance(one, Damaged) else len(one) for one in opened]
-                for one in found:
+                sound: list[Buffer] = []
+                for one in opened:
                     if isinstance(one, Damaged):
-                        yield len(self._looked_at_again(index, one))
+                        # The second look is opened in the same memory, where those before it lie.
+                        yield sound
+                        sound = [self._looked_at_again(index, one)]
                     else:
-                        yield one
+                        sound.append(one)
                     index += 1
+                yield sound
 
     def check_end(self) -> str:
         """Authenticate the last frame and the trailer; return the object's ETag."""

@@ -1,15 +1,15 @@
 """Verification of one object: read to its last byte, or told apart by what is wrong with it.
 
-Every frame is authenticated, each time, and nothing is kept of what was read; digests are compared
-once. Of a held object the server has no key: what shows from outside is checked, and the outcome
-says so. An outage is never taken for damage, nor is a key that does not fit; and what was deleted
-or replaced meanwhile is neither.
+Every frame is authenticated and digested, each time, and nothing is kept of what was read. Of a
+held object the server has no key: what shows from outside is checked, and the outcome says so. An
+outage is never taken for damage, nor is a key that does not fit; and what was deleted or replaced
+meanwhile is neither.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Generator
+from collections.abc import Callable, Collection
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from enum import StrEnum, auto
@@ -33,7 +33,7 @@ from files.crypto.keyrecord import KeyRecord
 from files.crypto.stream.layout import TRAILER_LENGTH, frame_at, frame_offset, object_length
 from files.keys.master_keys import keyring
 from files.models import Custody, StoredObject
-from files.storage import ObjectKey, ObjectMissing, ObjectReader, StoreError
+from files.storage import ObjectKey, ObjectMissing, StoreError
 from files.vault import opening, stored_objects
 from runtime.clock import Now
 
@@ -104,11 +104,13 @@ def examine(row: StoredObject, *, each: Callable[[int], object] = lambda count: 
             stored_objects.storage().reader(
                 row.object_name, ObjectKey(key.material, row.context, key.size, key.commitment)
             ) as reader,
-            closing(digesting.read(reader)) as lengths,
+            closing(reader.frames_for_now()) as batches,
         ):
-            for length in lengths:
-                read += length
-                each(length)
+            for payloads in batches:
+                digesting.update_all(payloads)
+                for length in map(len, payloads):
+                    read += length
+                    each(length)
         new = digesting.finish()
     except (WrongKey, _Unopened) as error:
         return found(Outcome.WRONG_KEY, error)
@@ -134,8 +136,8 @@ class _OtherDigests(Damaged):
 class _Digesting:
     """The digests of what is read: held against those on record, or to be recorded.
 
-    Once, and never again: what an object holds never changes under its key. Frames that
-    authenticate are those of which the digests were compared when it was verified before.
+    Each time: a store may keep two frames of one index, where a client sent a part twice and other
+    bytes the second time. Each of them authenticates, at any time, and one alone was digested.
     """
 
     def __init__(self, row: StoredObject, dek: bytes) -> None:
@@ -149,22 +151,10 @@ class _Digesting:
         # Where both are on record already, one of them is enough to compare.
         complete = self._known is not None and self._known.sha256 is not None
         self._digests = Digesting(ContentChain(), from_the_start=not complete)
-        self._compared = complete and row.verified_at is not None and row.state in row.SOUND
-
-    def read(self, reader: ObjectReader) -> Generator[int]:
-        """Authenticate every frame; yield the plaintext bytes of each."""
-        if self._compared:
-            yield from reader.lengths()
-            return
-        with closing(reader.chunks()) as chunks:
-            for chunk in chunks:
-                self._digests.update(chunk)
-                yield len(chunk)
+        self.update_all = self._digests.update_all
 
     def finish(self) -> bytes:
         """The token to be recorded, if any. Raises Damaged where others are on record."""
-        if self._compared:
-            return b""
         digests = self._digests.digests()
         if digests is None:
             return b""

@@ -126,6 +126,24 @@ def test_memory_that_changes_afterwards_was_digested_before() -> None:
     assert chain.value == by_definition(CONTENT[:SLICE])
 
 
+@given(st.integers(0, 9), st.integers(0, SLICE), st.integers(1, 5), st.booleans())
+def test_pieces_that_change_afterwards_are_digested_at_once(
+    slices: int, rest: int, together: int, whole: bool
+) -> None:
+    """As frames are that lie where the next ones are opened."""
+    size = slices * SLICE + rest
+    data = (bytes(range(251)) * (size // 251 + 1))[:size]
+    digesting = Digesting(ContentChain(), from_the_start=whole)
+    pieces = [data[at : at + SLICE] for at in range(0, size, SLICE)]
+    for at in range(0, len(pieces), together):
+        rooms = [bytearray(piece) for piece in pieces[at : at + together]]
+        digesting.update_all([memoryview(room) for room in rooms])
+        for room in rooms:
+            room[:] = bytes(len(room))
+    both = digest_all([data])
+    assert digesting.digests() == (both if whole else Digests(both.chain))
+
+
 def test_what_is_forgotten_is_only_what_was_before() -> None:
     chain = ContentChain()
     chain.update(CONTENT)

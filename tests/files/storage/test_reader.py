@@ -120,7 +120,7 @@ def test_every_range_is_the_same_where_frames_are_joined(
 
 @pytest.mark.parametrize("at_once", [1, BATCH, BATCH + 1])
 @pytest.mark.parametrize("size", SIZES)
-def test_every_frame_is_authenticated_without_being_given_out(
+def test_all_frames_are_seen_where_they_were_opened(
     storage: EncryptedS3Storage,
     hands: Hands,
     monkeypatch: pytest.MonkeyPatch,
@@ -130,15 +130,16 @@ def test_every_frame_is_authenticated_without_being_given_out(
     monkeypatch.setattr(lanes, "at_once", lambda: at_once)
     name, key = hands.place(content(size))
     with storage.reader(name, key) as reader, hands.calls() as calls:
-        lengths = list(reader.lengths())
-    assert sum(lengths) == size
-    assert len(lengths) == frame_count(size)
+        seen = [[bytes(one) for one in payloads] for payloads in reader.frames_for_now()]
+    assert b"".join(b"".join(payloads) for payloads in seen) == content(size)
+    assert sum(map(len, seen)) == frame_count(size)
+    assert max(map(len, seen)) <= min(at_once, BATCH)
     assert [call.parameters["Range"] for call in calls] == [f"bytes=0-{object_length(size) - 1}"]
 
 
 @pytest.mark.parametrize("at", [0, 30, -1, -TRAILER_LENGTH, -TRAILER_LENGTH - 1])
 @pytest.mark.parametrize("frame", range(4))
-def test_a_flipped_bit_anywhere_is_found_without_giving_anything_out(
+def test_a_flipped_bit_anywhere_is_found_where_frames_are_opened(
     storage: EncryptedS3Storage, hands: Hands, frame: int, at: int
 ) -> None:
     key = new_key(SIZE)
@@ -147,11 +148,11 @@ def test_a_flipped_bit_anywhere_is_found_without_giving_anything_out(
         frame = 3
     data[at if at < 0 else frame * FRAME_LENGTH + at] ^= 1
     hands.put("da/maged", bytes(data))
-    lengths = []
+    seen = b""
     with storage.reader("da/maged", key) as reader, pytest.raises(Damaged):
-        for length in reader.lengths():
-            lengths.append(length)
-    assert lengths == [F] * frame
+        for payloads in reader.frames_for_now():
+            seen += b"".join(payloads)
+    assert seen == content(SIZE)[: frame * F]
 
 
 def test_frames_are_joined_only_while_that_is_wanted(
@@ -449,7 +450,7 @@ def test_a_store_that_ignores_the_pin_is_noticed(
         reader.read(1)
 
 
-@pytest.mark.parametrize("way", ["chunks", "joined", "lengths"])
+@pytest.mark.parametrize("way", ["chunks", "joined", "for_now"])
 def test_bits_that_flipped_on_the_way_are_fetched_again(
     opened: Opened,
     monkeypatch: pytest.MonkeyPatch,
@@ -472,8 +473,9 @@ def test_bits_that_flipped_on_the_way_are_fetched_again(
         return b"".join(once_damaged(batch[start:end]) for start, end in pairwise(edges))
 
     monkeypatch.setattr(RangeAnswer, "read_exactly", read_exactly)
-    if way == "lengths":
-        assert sum(reader.lengths()) == SIZE
+    if way == "for_now":
+        seen_for_now = [b"".join(payloads) for payloads in reader.frames_for_now()]
+        assert b"".join(seen_for_now) == content(SIZE)
     else:
         assert b"".join(reader.chunks(joined=lambda: way == "joined")) == content(SIZE)
     assert len(seen) == frame_count(SIZE)

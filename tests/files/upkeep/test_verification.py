@@ -10,11 +10,13 @@ from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from accounts.models import User
-from files.crypto.digests import Digesting
 from files.crypto.errors import Damaged
 from files.crypto.fernetkey import generate_master_key
+from files.crypto.keyrecord import Custody as KeyCustody
+from files.crypto.stream.encryption import Sealer
 from files.crypto.stream.layout import FRAME_LENGTH, FRAME_PAYLOAD, TRAILER_LENGTH, object_length
 from files.errors import FileDamaged, KeysMissing
+from files.keys.master_keys import keyring
 from files.models import FileRecord, StoredObject
 from files.rotation import reencryption, rewrapping
 from files.upkeep.verification import Finding, Outcome, clear_damage, mark, verify
@@ -80,53 +82,28 @@ def test_held_files_are_checked_without_content(record: FileRecord) -> None:
     assert told == []
 
 
-def digested(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The lengths of what verifications digest from here on."""
-    lengths: list[int] = []
-    genuine = Digesting.update
-
-    def update(self: Digesting, data: bytes) -> None:
-        lengths.append(len(data))
-        genuine(self, data)
-
-    monkeypatch.setattr(Digesting, "update", update)
-    return lengths
-
-
 def verified_before(record: FileRecord) -> None:
     StoredObject.objects.filter(pk=record.current.pk).update(verified_at=timezone.now())
 
 
-def test_digests_are_compared_until_that_has_been_done_once(
-    three: FileRecord, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("before", [False, True], ids=["first", "again"])
+def test_a_frame_that_is_the_streams_and_was_not_digested_is_found(
+    raw: Callable[..., None], three: FileRecord, before: bool
 ) -> None:
-    lengths, told = digested(monkeypatch), list[int]()
-    assert checked(three).outcome == Outcome.OK
-    assert sum(lengths) == SIZE
-    verified_before(three)
-    lengths.clear()
-    assert checked(three, each=told.append).outcome == Outcome.OK
-    assert (lengths, sum(told)) == ([], SIZE)
-    # Where none are on record, or none that open, they are made, whenever it was verified.
-    for token in (b"", bytes(100)):
-        StoredObject.objects.filter(pk=three.current.pk).update(digest=token)
-        lengths.clear()
-        assert checked(three).outcome == Outcome.OK
-        assert sum(lengths) == SIZE
-        assert bytes(StoredObject.objects.get(pk=three.current.pk).digest or b"") not in {
-            b"",
-            token,
-        }
-
-
-def test_of_what_is_marked_the_digests_are_compared_again(
-    three: FileRecord, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    verified_before(three)
-    StoredObject.objects.filter(pk=three.current.pk).update(state=State.DAMAGED)
-    lengths = digested(monkeypatch)
-    assert checked(three).outcome == Outcome.STILL_MARKED
-    assert sum(lengths) == SIZE
+    """A store may keep both, where a client sent a part twice and other bytes the second time."""
+    if before:
+        verified_before(three)
+    row = three.current
+    key = keyring().unwrap(
+        row.wrapped, context=row.context, size=row.size, custody=KeyCustody(row.custody)
+    )
+    frame = bytearray(FRAME_LENGTH)
+    payload = b"o" * FRAME_PAYLOAD
+    Sealer(key.material, row.context).seal_into(memoryview(frame), 1, payload, final=False)
+    raw(three, lambda data: data[:FRAME_LENGTH] + bytes(frame) + data[2 * FRAME_LENGTH :])
+    finding = checked(three)
+    assert (finding.outcome, finding.marked) == (Outcome.DAMAGED, True)
+    assert "digests" in finding.reason
 
 
 # --- Damage --------------------------------------------------------------------------------------
