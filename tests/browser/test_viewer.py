@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Frame, Page, expect
+from playwright.sync_api import Frame, Page, Route, expect
 
 from tests import documents
 from tests.browser.conftest import RunningSite, SignIn
@@ -198,6 +198,24 @@ def test_sound_is_played_in_the_page(
     player.evaluate("e => new Promise(done => { e.onseeked = done; e.currentTime = 1.5; })")
     assert player.evaluate("e => e.currentTime") == pytest.approx(1.5, abs=0.05)
     assert page.locator("iframe").count() == 0
+
+
+def test_sound_that_is_there_before_the_script_is_shown(
+    page: Page, sign_in: SignIn, store: Store
+) -> None:
+    file_id = store("Early.wav", documents.wav(2.0), "audio/wav")
+    sign_in(page, "alice", to="")
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/viewer/page.*js", hold)
+    page.goto(f"/files/{file_id}/view/", wait_until="commit")
+    page.wait_for_function("() => document.querySelector('audio')?.readyState >= 2")
+    expect(page.locator(STAGE)).not_to_have_attribute("data-state", "shown")
+    held.pop().continue_()
+    expect(page.locator(STAGE)).to_have_attribute("data-state", "shown")
 
 
 @pytest.mark.parametrize("scattered", [False, True])

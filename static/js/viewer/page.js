@@ -85,7 +85,9 @@ const played = stage.querySelector("video, audio");
 if (played) {
   played.addEventListener("error", () => fail("broken"));
   played.addEventListener("loadeddata", () => (stage.dataset.state = "shown"));
+  // Either may have happened before this script came.
   if (played.error) fail("broken");
+  else if (played.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA) stage.dataset.state = "shown";
 } else {
   frame = drawn();
 }
