@@ -29,7 +29,7 @@ Act = Callable[[Page, World], object]
 PASSPHRASE = "violet tractor mumbles sixteen"
 LONG = "Minutes of the meeting of the committee for buildings and grounds, second reading"
 
-NOBODY, OWNER, NEWCOMER, READER = "nobody", "paula", "quinn", "rita"
+NOBODY, OWNER, NEWCOMER, READER = "nobody", "paula", "nadia", "rita"
 FACTORS, LIMITED = "sam", "tom"
 PEOPLE = (OWNER, NEWCOMER, READER, FACTORS, LIMITED)
 
@@ -158,13 +158,13 @@ for n in range(4):
     file(f"done{{n}}", f"To be tidied away {{n}}.txt", "text/plain", b"x", to=inside)
 
 team = Group.objects.create(name="Editorial team")
-team.user_set.add(rita, people["quinn"])
+team.user_set.add(rita, people["nadia"])
 def share(item, level="download", **to):
     where = "file" if hasattr(item, "current_id") else "folder"
     until = now + timedelta(days=30)
     return granting.grant(Grant(**{{where: item}}, **to, level=level, expires_at=until,
         reason="for the audit"), actor=paula)
-team.user_set.remove(people["quinn"])
+team.user_set.remove(people["nadia"])
 share(named, user=rita)
 share(named, group=team)
 share(pdf, user=rita)
