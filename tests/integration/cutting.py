@@ -12,20 +12,14 @@ import random
 import select
 import socket
 import struct
-import threading
-from collections.abc import Callable
-from contextlib import suppress
-from types import TracebackType
-from typing import Self
 
-from launcher.ports import LOOPBACK
+from tests.integration.passing import CHUNK, Proxy
 
-CHUNK = 64 * 1024
 _RESET = struct.pack("ii", 1, 0)
 """SO_LINGER with no time to linger: the connection ends by RST (socket(7))."""
 
 
-class CuttingProxy:
+class CuttingProxy(Proxy):
     """Passes bytes on to the server at `target`, and cuts until `cuts` connections were cut.
 
     `least` and `most` bound the bytes that pass from the client (in `both` directions) before a
@@ -42,55 +36,17 @@ class CuttingProxy:
         most: int,
         both: bool = False,
     ) -> None:
-        self._target = target
+        super().__init__(target)
         self._chance = chance
         self._bounds = (least, most)
         self._both = both
         self._left = cuts
-        self._lock = threading.Lock()
-        self._listener = socket.create_server((LOOPBACK, 0))
         self.cuts = 0
-        self.port: int = self._listener.getsockname()[1]
-
-    def __enter__(self) -> Self:
-        self._start(self._accept)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        # Closing alone would not wake the thread that waits in accept().
-        with suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
 
     def allow(self, cuts: int) -> None:
         """Let so many more connections be cut."""
         with self._lock:
             self._left = cuts
-
-    @staticmethod
-    def _start(work: Callable[..., None], *arguments: socket.socket) -> None:
-        threading.Thread(target=work, args=arguments, daemon=True).start()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            self._start(self._serve, client)
-
-    def _serve(self, client: socket.socket) -> None:
-        with (
-            client,
-            suppress(OSError),
-            socket.create_connection((LOOPBACK, self._target)) as server,
-        ):
-            self._pass(client, server)
 
     def _pass(self, client: socket.socket, server: socket.socket) -> None:
         with self._lock:

@@ -10,50 +10,26 @@ from __future__ import annotations
 import re
 import select
 import socket
-import threading
-from collections.abc import Callable
-from contextlib import suppress
-from types import TracebackType
-from typing import Self
 
-from launcher.ports import LOOPBACK
+from tests.integration.passing import CHUNK, Proxy
 
-CHUNK = 64 * 1024
 GAVE_UP = b"HTTP/1.1 504 Gateway Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 """What a proxy says that waited no longer: of the work it knows nothing."""
 
 
-class LosingProxy:
+class LosingProxy(Proxy):
     """Passes everything on to the server at `target`, but the answers that it is told to lose.
 
     Use as a context manager.
     """
 
     def __init__(self, target: int) -> None:
-        self._target = target
-        self._lock = threading.Lock()
+        super().__init__(target)
         self._wanted: re.Pattern[str] | None = None
         self._left = 0
         self._says = b""
         self.lost: list[str] = []
         """The first lines of the requests whose answers were lost."""
-        self._listener = socket.create_server((LOOPBACK, 0))
-        self.port: int = self._listener.getsockname()[1]
-
-    def __enter__(self) -> Self:
-        self._start(self._accept)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        # Closing alone would not wake the thread that waits in accept().
-        with suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
 
     def lose(self, wanted: str, times: int = 1, *, says: bytes = b"") -> None:
         """Lose the next answers to requests whose first line has this in it, a pattern.
@@ -63,26 +39,6 @@ class LosingProxy:
         with self._lock:
             self._wanted, self._left, self.lost = re.compile(wanted), times, []
             self._says = says
-
-    @staticmethod
-    def _start(work: Callable[..., None], *arguments: socket.socket) -> None:
-        threading.Thread(target=work, args=arguments, daemon=True).start()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            self._start(self._serve, client)
-
-    def _serve(self, client: socket.socket) -> None:
-        with (
-            client,
-            suppress(OSError),
-            socket.create_connection((LOOPBACK, self._target)) as server,
-        ):
-            self._pass(client, server)
 
     def _pass(self, client: socket.socket, server: socket.socket) -> None:
         line, is_answered = "", True
