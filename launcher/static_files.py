@@ -6,14 +6,17 @@ collected, or what collects.
 """
 
 import hashlib
+import inspect
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
+from django.utils.module_loading import import_string
 
 MOST = 200
-"""Bytes of a note, at most: it is a version and a digest."""
+"""Characters of a note that are read: it is a digest."""
 
 
 def collect(note: Path, run: Callable[[], None]) -> None:
@@ -37,12 +40,19 @@ def _noted(note: Path) -> str | None:
 
 
 def _state() -> str:
-    """A digest of the sources' and the collected files' names, sizes and times, and of settings."""
+    """A digest of settings, and of names, sizes and times of code, sources and collected files."""
     digest = hashlib.sha256(repr((settings.STATIC_URL, settings.STORAGES["staticfiles"])).encode())
-    for name, path in [*_sources(), *_collected()]:
+    for name, path in [*_code(), *_sources(), *_collected()]:
         status = path.stat()
         digest.update(repr((name, status.st_size, status.st_mtime_ns)).encode())
     return digest.hexdigest()
+
+
+def _code() -> Iterator[tuple[str, Path]]:
+    """The modules of what collects, a release's and a package's: another one may do otherwise."""
+    storage: Any = settings.STORAGES["staticfiles"]
+    for kind in import_string(storage["BACKEND"]).__mro__[:-1]:
+        yield kind.__qualname__, Path(inspect.getfile(kind))
 
 
 def _sources() -> Iterator[tuple[str, Path]]:

@@ -89,6 +89,17 @@ def test_other_ways_to_store_them_collect_again(collected: Collected) -> None:
         assert collected.again()
 
 
+def test_another_release_of_what_collects_collects_again(
+    collected: Collected, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    module = tmp_path / "storage.py"
+    module.write_text("of this release")
+    monkeypatch.setattr("inspect.getfile", lambda kind: str(module))
+    assert [collected.again(), collected.again()] == [True, False]
+    module.write_text("of the next release")
+    assert [collected.again(), collected.again()] == [True, False]
+
+
 def test_what_failed_is_tried_again(collected: Collected) -> None:
     assert collected.again()
     (collected.source / "page.css").write_text("changed since")
