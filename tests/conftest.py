@@ -43,7 +43,9 @@ if TYPE_CHECKING:
 
     from accounts.models import User
 
-pytest_plugins = ["tests.audit.flush", "tests.aws", "tests.databases", "tests.sessions"]
+pytest_plugins = [
+    *("tests.audit.flush", "tests.aws", "tests.databases", "tests.sessions", "tests.stages"),
+]
 
 # The same examples in every run, so that a red run can be had again; more of them in `make soak`.
 # `--hypothesis-profile=search` looks for new ones.
