@@ -61,7 +61,7 @@ lanes: $(VENV)/created.stamp ## Build what seals and opens frames faster (others
 client: $(CLIENT)/about.json ## Build the command securestore, which the site offers (static/client)
 
 .PHONY: test
-test: packages lint types contracts migrations unit integration browser ## Everything that a change must pass
+test: packages lint types contracts migrations unit functional integration browser ## Everything that a change must pass
 
 .PHONY: lint
 lint: $(VENV)/dev.stamp ## Style: ruff check and ruff format --check
@@ -90,17 +90,25 @@ BROWSERS_AT_ONCE ?= 3
 ALONE := --last-failed --last-failed-no-failures all -p no:xdist
 
 # Each process of a run reads all tests that it is given, also those that it then leaves out.
-NO_UNITS := --ignore=tests/browser --ignore=tests/integration --ignore=tests/soak
+IN_PROCESS := --ignore=tests/browser --ignore=tests/integration --ignore=tests/soak
+UNIT := $(IN_PROCESS) -m "not functional and not integration and not browser and not soak"
+FUNCTIONAL := $(IN_PROCESS) -m "functional and not integration and not browser and not soak"
 
 .PHONY: unit
 unit: $(VENV)/dev.stamp lanes ## Unit tests, on every core
-	$(PYTEST) -n auto $(NO_UNITS) || $(PYTEST) $(NO_UNITS) $(ALONE)
+	$(PYTEST) -n auto $(UNIT) || $(PYTEST) $(UNIT) $(ALONE)
+
+.PHONY: functional
+functional: $(VENV)/dev.stamp lanes ## Pages and the API, asked by Django's client without a server
+	$(PYTEST) -n auto $(FUNCTIONAL) || $(PYTEST) $(FUNCTIONAL) $(ALONE)
+
+TOGETHER := --ignore=tests/browser --ignore=tests/soak -m "integration and not alone and not soak"
+BY_THE_CLOCK := --ignore=tests/browser --ignore=tests/soak -m "integration and alone and not soak"
 
 .PHONY: integration
 integration: packages $(VENV)/dev.stamp $(VENDOR)/stamp lanes client ## Tests against the real object store
-	$(PYTEST) -m "integration and not alone" -n $(SITES_AT_ONCE) $(BY_FILE) || \
-	    $(PYTEST) -m "integration and not alone" $(ALONE)
-	$(PYTEST) -m "integration and alone" || $(PYTEST) -m "integration and alone" $(ALONE)
+	$(PYTEST) $(TOGETHER) -n $(SITES_AT_ONCE) $(BY_FILE) || $(PYTEST) $(TOGETHER) $(ALONE)
+	$(PYTEST) $(BY_THE_CLOCK) || $(PYTEST) $(BY_THE_CLOCK) $(ALONE)
 
 BROWSERS := CHROMIUM="$(CHROMIUM)" FIREFOX="$(FIREFOX)"
 
@@ -113,7 +121,7 @@ NO_LIMIT := -o timeout=0 -o faulthandler_timeout=0
 
 .PHONY: soak
 soak: packages $(VENV)/dev.stamp $(VENDOR)/stamp lanes client ## Long and memory-hungry tests
-	$(BROWSERS) $(PYTEST) $(NO_LIMIT) -m soak
+	$(BROWSERS) $(PYTEST) $(NO_LIMIT) -m "soak"
 	$(PYTEST) $(NO_LIMIT) -n auto -m "hypothesis and not integration and not browser and not soak" \
 	    --hypothesis-profile=soak
 	@$(MAKE) --no-print-directory fuzz

@@ -1,11 +1,14 @@
 #!/usr/bin/env python
 """Django's command line for Securestore."""
 
+import gc
 import os
 import sys
 
 
 def main() -> None:
+    # Nothing of what is loaded is garbage: to look for some took a tenth of a command's start.
+    gc.disable()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "securestore.settings")
     import django
     from django.core.exceptions import ImproperlyConfigured
@@ -18,6 +21,8 @@ def main() -> None:
     name = sys.argv[1] if len(sys.argv) > 1 else ""
     try:
         django.setup()
+        gc.freeze()
+        gc.enable()
         # No command works on a database that was moved, or is being moved.
         database_state.refuse_command(sys.argv)
         # Whatever a command changes, `createsuperuser` and `shell` too, the log says that it did.

@@ -1,12 +1,14 @@
 """What `make install` puts on a server: what requirements.txt pins, and no more."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from _pytest.mark.expression import Expression
 
 from tests.conftest import LONGEST
 
@@ -89,6 +91,40 @@ def test_the_python_that_is_named_is_the_one_that_is_used(tree: Path) -> None:
 def test_what_takes_longest_is_there() -> None:
     """It is begun first: a file of another name would be begun last."""
     assert [name for name in LONGEST if not (ROOT / "tests" / name).exists()] == []
+
+
+@pytest.mark.parametrize(
+    ("marks", "stage"),
+    [
+        (set(), "unit"),
+        ({"functional"}, "functional"),
+        ({"integration"}, "integration"),
+        ({"integration", "alone"}, "integration"),
+        ({"browser"}, "browser"),
+        ({"soak"}, "soak"),
+        ({"integration", "soak"}, "soak"),
+        ({"integration", "alone", "soak"}, "soak"),
+        ({"browser", "soak"}, "soak"),
+    ],
+)
+def test_each_test_runs_in_one_stage_once(tree: Path, marks: set[str], stage: str) -> None:
+    """What is long, above all, not in each run because it needs the store as well."""
+    for name in ("lanes", "client"):
+        (tree / name).touch()
+    for target in ("unit", "functional", "integration", "browser", "soak"):
+        would = make(tree, "-n", target, NAMED).replace("\\\n", " ").splitlines()
+        # What failed is tried once more, and `make soak` tries properties with more examples.
+        once = {line.split("||")[0] for line in would if "-m pytest" in line}
+        asked = [expression for line in once for expression in re.findall(r'-m "(.*?)"', line)]
+        run = [one for one in asked if _runs(one, marks) and "hypothesis" not in one]
+        assert len(run) == (target == stage), (target, run)
+
+
+def _runs(expression: str, marks: set[str]) -> bool:
+    def has(name: str, /, **_arguments: object) -> bool:
+        return name in marks
+
+    return Expression.compile(expression).evaluate(has)
 
 
 @pytest.mark.integration

@@ -46,6 +46,9 @@ from tests.files.use_cases import (
     use_cases,
 )
 
+# It goes through every use case of the site.
+pytestmark = pytest.mark.functional
+
 CASES = [(name, case) for name, cases in WRITES.items() for case in cases]
 
 

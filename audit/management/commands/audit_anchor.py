@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, InterfaceError
 
 from audit import chain
+from runtime.commands import CHECKED
 
 
 class Command(BaseCommand):
@@ -15,6 +16,7 @@ class Command(BaseCommand):
         "Print the number and MAC of the last event. Keep it on another machine: verify_audit "
         "--anchor then shows whether events were cut off the end."
     )
+    requires_system_checks = CHECKED
 
     def handle(self, **options: Any) -> None:
         try:

@@ -14,6 +14,7 @@ from django.db import DatabaseError
 import audit
 from files.management.arguments import given_path
 from files.recovery import backups
+from runtime.commands import CHECKED
 from runtime.progress import Progress
 
 
@@ -23,6 +24,7 @@ class Command(BaseCommand):
         "0600 and a manifest. The copy holds no key that opens a file. It does not hold the "
         "objects: copy the bucket after it. `restore_drill` tries it."
     )
+    requires_system_checks = CHECKED
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--to", type=given_path, metavar="FOLDER", help="instead of BACKUP_DIR")

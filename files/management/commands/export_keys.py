@@ -23,6 +23,7 @@ from files.crypto.secretinput import SecretMissing, read_secret
 from files.keys import passphrases
 from files.management.arguments import given_path
 from files.recovery import key_export
+from runtime.commands import CHECKED
 from runtime.progress import Progress
 
 
@@ -33,6 +34,7 @@ class Command(BaseCommand):
         "and master keys are lost. A held file still needs its owner's key. Keep the export and "
         "what opens it apart, and neither with the bucket."
     )
+    requires_system_checks = CHECKED
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("output", type=given_path, help="the file to write; it must not exist")

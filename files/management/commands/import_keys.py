@@ -22,6 +22,7 @@ from files.management.arguments import given_path
 from files.recovery import key_import
 from files.storage import StoreError
 from files.vault import stored_objects
+from runtime.commands import CHECKED
 from runtime.progress import Progress
 
 
@@ -32,6 +33,7 @@ class Command(BaseCommand):
         "that no longer open are wrapped by the first key of MASTER_KEYS. Nothing that works is "
         "changed. Owners who have no account get one that is not active. Safe to repeat."
     )
+    requires_system_checks = CHECKED
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("export", type=given_path, help="what export_keys wrote")

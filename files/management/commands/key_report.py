@@ -15,6 +15,7 @@ from files.management.failures import told_to_the_operator
 from files.rotation import key_report
 from files.rotation.key_report import KeyLine
 from notices import Kind, notify
+from runtime.commands import CHECKED
 from runtime.progress import Progress
 
 _COLUMNS = {
@@ -38,6 +39,7 @@ class Command(BaseCommand):
         "Tell for each master key how much it wraps, of what age, and whether it is configured. "
         "Ends with 1 where a needed key is missing or, with --check, a wrapped key does not open."
     )
+    requires_system_checks = CHECKED
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--check", action="store_true", help="unwrap every key, to see it open")

@@ -13,6 +13,7 @@ from django.db import DatabaseError
 
 from audit import context
 from files.recovery import database_closing, database_move, other_database
+from runtime.commands import CHECKED
 from runtime.configuration import is_exposed
 from runtime.progress import Progress
 
@@ -26,6 +27,7 @@ class Command(BaseCommand):
         "nothing. This one is closed to writers first, and marked as moved for good once every row "
         "has been compared: never are both in service. Safe to stop and to run again: it goes on."
     )
+    requires_system_checks = CHECKED
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         what = parser.add_mutually_exclusive_group(required=True)

@@ -9,6 +9,7 @@ import audit
 from files.management.arguments import key_id
 from files.management.failures import told_to_the_operator
 from files.rotation import retirement
+from runtime.commands import CHECKED
 
 
 class Command(BaseCommand):
@@ -16,6 +17,7 @@ class Command(BaseCommand):
         "Mark a master key as retired. Refused while a file, an upload in progress or a second "
         "factor needs it. From then on nothing starts with it as the first key of MASTER_KEYS."
     )
+    requires_system_checks = CHECKED
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("id", type=key_id, help="the key's id, as key_report shows it")

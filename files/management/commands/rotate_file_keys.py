@@ -12,6 +12,7 @@ import audit
 from files.management.arguments import age, file_id, key_id, workers
 from files.management.failures import AGAIN, told_to_the_operator
 from files.rotation.bulk_reencryption import Done, Run, Selection, TooManyFailures, Work, survey
+from runtime.commands import CHECKED
 from runtime.progress import Progress
 
 
@@ -22,6 +23,7 @@ class Command(BaseCommand):
         "removes the old object after DOOMED_GRACE_MINUTES. Safe to stop at any time: run it again "
         "and it goes on. Several may run at once. Held files are left to their owners."
     )
+    requires_system_checks = CHECKED
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(

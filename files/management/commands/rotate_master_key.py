@@ -11,6 +11,7 @@ import audit
 from files.management.arguments import at_least_one
 from files.management.failures import told_to_the_operator
 from files.rotation import rewrapping
+from runtime.commands import CHECKED
 from runtime.progress import Progress
 
 COUNT_AGAIN = 5.0
@@ -25,6 +26,7 @@ class Command(BaseCommand):
         "goes on. Several may run at once. When one says that nothing is left, the other keys can "
         "be retired."
     )
+    requires_system_checks = CHECKED
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(

@@ -17,6 +17,7 @@ from accounts.models import User
 from files.management.failures import told_to_the_operator
 from files.storage import StoreError, StoreRefused
 from files.vault import stored_objects
+from runtime.commands import CHECKED
 
 
 class Command(BaseCommand):
@@ -25,6 +26,7 @@ class Command(BaseCommand):
         "administrator (DJANGO_SUPERUSER_USERNAME, _EMAIL, _PASSWORD; without a password, a "
         "random one is printed once). Safe to run again."
     )
+    requires_system_checks = CHECKED
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:

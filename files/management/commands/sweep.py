@@ -19,6 +19,7 @@ from files.upkeep.sweeping import Act, Step, Swept, due, sweep
 from files.vault import downloading, stored_objects
 from notices import sweeping as tidying
 from runtime import clock
+from runtime.commands import CHECKED
 from runtime.progress import Progress
 
 DOES = {
@@ -46,6 +47,7 @@ class Command(BaseCommand):
         "Downloads that stand still get their event of the log. Exit code 1: something could not "
         "be removed, or is missing."
     )
+    requires_system_checks = CHECKED
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(

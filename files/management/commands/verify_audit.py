@@ -18,6 +18,7 @@ from accounts import accounting as powers
 from audit import anchors, chain, triggers
 from files.management.arguments import given_path
 from files.upkeep import accounting
+from runtime.commands import CHECKED
 from runtime.progress import Progress
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ class Command(BaseCommand):
         "writes to the database leaves no event. Exits 0 when all of it holds, 1 when something "
         "does not, 2 when nothing could be checked. Reads the log in constant memory."
     )
+    requires_system_checks = CHECKED
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(

@@ -13,6 +13,7 @@ from files.management.failures import told_to_the_operator
 from files.upkeep.bulk_verification import Done, Run, Selection
 from files.upkeep.verification import WELL, Finding, Outcome
 from runtime import clock
+from runtime.commands import CHECKED
 from runtime.progress import Progress
 
 UNREACHABLE = 3
@@ -41,6 +42,7 @@ class Command(BaseCommand):
         "Exit code 0: all is well. 1: something is not. 3: nothing is known to be wrong, but the "
         "store did not answer for everything."
     )
+    requires_system_checks = CHECKED
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         which = parser.add_mutually_exclusive_group()

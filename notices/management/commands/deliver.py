@@ -17,6 +17,7 @@ import audit
 from notices import queue
 from notices.models import Mail
 from notices.queue import Delivered, Outcome
+from runtime.commands import CHECKED
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ class Command(BaseCommand):
         "is kept with its words. Any number may run at once. Run it every minute, or all the time "
         "with --watch. Exit code 1: the mail server, or the key service, is away."
     )
+    requires_system_checks = CHECKED
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
