@@ -91,7 +91,7 @@ ALONE := --last-failed --last-failed-no-failures all -p no:xdist
 
 # Each process of a run reads all tests that it is given, also those that it then leaves out.
 IN_PROCESS := --ignore=tests/browser --ignore=tests/integration --ignore=tests/soak
-UNIT := $(IN_PROCESS) -m "not functional and not integration and not browser and not soak"
+UNIT := $(IN_PROCESS) --ignore=tests/files/web -m "not functional and not integration and not browser and not soak"
 FUNCTIONAL := $(IN_PROCESS) -m "functional and not integration and not browser and not soak"
 
 .PHONY: unit
