@@ -99,7 +99,7 @@ unit: $(VENV)/dev.stamp lanes ## Unit tests, on every core
 	$(PYTEST) -n auto $(UNIT) || $(PYTEST) $(UNIT) $(ALONE)
 
 .PHONY: functional
-functional: $(VENV)/dev.stamp lanes ## Pages and the API, asked by Django's client without a server
+functional: $(VENV)/dev.stamp lanes ## Whole requests, and files into a store in memory, without a server
 	$(PYTEST) -n auto $(FUNCTIONAL) || $(PYTEST) $(FUNCTIONAL) $(ALONE)
 
 TOGETHER := --ignore=tests/browser --ignore=tests/soak -m "integration and not alone and not soak"
