@@ -93,6 +93,15 @@ def test_what_takes_longest_is_there() -> None:
     assert [name for name in LONGEST if not (ROOT / "tests" / name).exists()] == []
 
 
+@pytest.fixture(scope="module")
+def would_run() -> dict[str, list[str]]:
+    """The lines of each stage, as make would run them."""
+    stages = ("unit", "functional", "integration", "browser", "soak")
+    return {
+        stage: make(ROOT, "-n", stage, NAMED).replace("\\\n", " ").splitlines() for stage in stages
+    }
+
+
 @pytest.mark.parametrize(
     ("marks", "stage"),
     [
@@ -107,12 +116,11 @@ def test_what_takes_longest_is_there() -> None:
         ({"browser", "soak"}, "soak"),
     ],
 )
-def test_each_test_runs_in_one_stage_once(tree: Path, marks: set[str], stage: str) -> None:
+def test_each_test_runs_in_one_stage_once(
+    would_run: dict[str, list[str]], marks: set[str], stage: str
+) -> None:
     """What is long, above all, not in each run because it needs the store as well."""
-    for name in ("lanes", "client"):
-        (tree / name).touch()
-    for target in ("unit", "functional", "integration", "browser", "soak"):
-        would = make(tree, "-n", target, NAMED).replace("\\\n", " ").splitlines()
+    for target, would in would_run.items():
         # What failed is tried once more, and `make soak` tries properties with more examples.
         once = {line.split("||")[0] for line in would if "-m pytest" in line}
         asked = [expression for line in once for expression in re.findall(r'-m "(.*?)"', line)]

@@ -107,7 +107,7 @@ def test_the_writer_goes_on_where_the_system_stopped(monkeypatch: pytest.MonkeyP
 def test_tampered_objects_are_refused(file: Path) -> None:
     plaintext = os.urandom(3 * FRAME_PAYLOAD)
     names = set()
-    for tampered in tampered_objects(DEK, CONTEXT, plaintext):
+    for tampered in tampered_objects(DEK, CONTEXT, plaintext, bits=[2]):
         names.add(tampered.name)
         file.write_bytes(tampered.object)
         collected = Collected()
