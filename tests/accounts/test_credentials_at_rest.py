@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
+from random import Random
 from typing import Any
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
@@ -331,7 +332,8 @@ def test_no_secret_that_people_were_given_is_in_it(used: Used, tmp_path: Path, w
 
 
 @pytest.mark.integration
-def test_nothing_in_it_opens_a_door(used: Used) -> None:
+@pytest.mark.parametrize("one_in", [3, pytest.param(1, marks=pytest.mark.soak)])
+def test_nothing_in_it_opens_a_door(used: Used, one_in: int) -> None:
     """Of the database itself: a backup has nothing that it has not."""
     values = {meaning for _, value in tables(database()) for meaning in meanings(value)}
     values -= used.empty
@@ -339,9 +341,8 @@ def test_nothing_in_it_opens_a_door(used: Used) -> None:
     texts = {text for text in texts if text.isprintable()}
     assert len(texts) > 100
     addresses = (f"2001:db8:{number:x}::1" for number in count(1))  # Each has limits of its own.
-    opened = {
-        f"{door}: {text}" for text in sorted(texts) for door in doors(used, text, next(addresses))
-    }
+    some = Random(12).sample(sorted(texts), len(texts) // one_in)  # noqa: S311 - the same in each run
+    opened = {f"{door}: {text}" for text in some for door in doors(used, text, next(addresses))}
     assert not opened
     # The doors are real: what people were given opens them.
     secrets = used.secrets

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Weed
-from tests.integration.installation import Installation
+from tests.integration.installation import STORE, Installation
 
 pytestmark = pytest.mark.integration
 
@@ -21,14 +21,19 @@ LINES = re.findall(r"^(?:[\d*/]+ +){5}securestore +(.*)$", TABLE, re.MULTILINE)
 VARIABLES = dict(re.findall(r"^([A-Z_]+)=(.*)$", TABLE, re.MULTILINE))
 
 
+BEGUN = f"""{STORE}
+from django.core.management import call_command
+call_command("createcachetable")
+call_command("backup")
+"""
+
+
 @pytest.fixture
 def site(tmp_path: Path, weed: Weed) -> Installation:
     """Of each test's own: one that is wrong must not be another's that is well."""
     site = Installation(tmp_path / "site", weed, f"cron-{secrets.token_hex(6)}")
-    site.run("manage.py migrate --verbosity 0")
-    site.run("manage.py createcachetable")
-    site.store("one", "two")
-    site.run("manage.py backup")
+    site.migrate()
+    site.python(BEGUN, "one", "two")
     return site
 
 

@@ -130,7 +130,9 @@ def process(server: Deployment, code: str) -> Iterator[subprocess.Popen[str]]:
 
 
 @pytest.mark.parametrize("work", sorted(HOLD))
-@pytest.mark.parametrize(("holder", "other"), [(0, 3600), (-3600, 0)])
+@pytest.mark.parametrize(
+    ("holder", "other"), [(0, 3600), pytest.param(-3600, 0, marks=pytest.mark.soak)]
+)
 def test_no_clock_takes_over_what_a_living_process_does(
     server: Deployment, work: str, holder: int, other: int
 ) -> None:

@@ -181,7 +181,7 @@ def served(
         pool.stop()
 
 
-@pytest.fixture(params=SHAPES, ids=str)
+@pytest.fixture(params=[pytest.param(SHAPES[0], marks=pytest.mark.soak), SHAPES[1]], ids=str)
 def site(request: pytest.FixtureRequest, tmp_path: Path, weed: Weed) -> Iterator[Crowded]:
     shape = request.param
     with ExitStack() as stack:

@@ -164,8 +164,9 @@ def test_every_row_arrives_as_it_was_and_the_source_is_never_used_again(both: Pa
 @pytest.mark.parametrize(
     "both", [("sqlite", "postgresql"), ("postgresql", "sqlite")], indirect=True, ids="-to-".join
 )
+@pytest.mark.parametrize("step", [4, pytest.param(1, marks=pytest.mark.soak)])
 def test_a_move_that_is_killed_again_and_again_comes_to_its_end(
-    both: Pair, monkeypatch: pytest.MonkeyPatch
+    both: Pair, monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
     """Each run gets further than the one before; never are both in service."""
     monkeypatch.setattr(row_copying, "BATCH", 4)
@@ -174,7 +175,7 @@ def test_a_move_that_is_killed_again_and_again_comes_to_its_end(
     with moves.in_use(source):
         before = moves.contents()
         while moves.killed(moves.url_of(target), at):
-            at += 1
+            at += step
             here = moves.state()
             with moves.in_use(target):
                 there = moves.state()

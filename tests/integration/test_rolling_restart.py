@@ -89,6 +89,8 @@ class Load:
             except (OSError, http.client.HTTPException) as error:
                 told = repr(error)
             self.answers[ask.__name__, told] += 1
+            # They are to be there all the while, and not to keep the machine from stopping.
+            self._over.wait(0.05)
 
     def _somebody(self) -> Visitor:
         return Visitor(self._address, cookies_of(self._cookie))
