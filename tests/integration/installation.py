@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 import shlex
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -59,6 +60,34 @@ class Installation:
         if self.bucket not in {found["Name"] for found in client.list_buckets()["Buckets"]}:
             client.create_bucket(Bucket=self.bucket)
         self.configure()
+
+    def copy(self, folder: Path, **more: str) -> Installation:
+        """Another one like it, of SQLite, which nobody uses at the moment; its bucket is its own.
+
+        Its secrets are the same; `more` are settings besides.
+        """
+        assert self.database_url.startswith("sqlite:///")
+        assert not (self.folder / "db.sqlite3-wal").exists()
+        other = Installation(
+            folder,
+            self.weed,
+            f"copy-{secrets.token_hex(6)}",
+            master_keys=list(self.master_keys),
+            secret_key=self.secret_key,
+            audit_key=self.audit_key,
+            more={**self.more, **more},
+        )
+        shutil.copy(self.folder / "db.sqlite3", folder)
+        if (self.folder / "backups").exists():
+            shutil.copytree(self.folder / "backups", folder / "backups")
+        client = self.weed.client()
+        for found in client.list_objects_v2(Bucket=self.bucket).get("Contents", []):
+            client.copy_object(
+                Bucket=other.bucket,
+                Key=found["Key"],
+                CopySource={"Bucket": self.bucket, "Key": found["Key"]},
+            )
+        return other
 
     @property
     def env_file(self) -> Path:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import product
+from typing import Any
 
 import pytest
 
@@ -104,7 +106,10 @@ for model in (UploadSession, VerificationClaim, FileRecord, StoredObject):
 """
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+DATABASES = ["sqlite", "postgresql"]
+
+
+@pytest.fixture(scope="module", params=DATABASES)
 def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, weed: Weed
 ) -> Iterator[Deployment]:
@@ -129,15 +134,23 @@ def process(server: Deployment, code: str) -> Iterator[subprocess.Popen[str]]:
             pipe.close()
 
 
-@pytest.mark.parametrize("work", sorted(HOLD))
-@pytest.mark.parametrize(
-    ("holder", "other"), [(0, 3600), pytest.param(-3600, 0, marks=pytest.mark.soak)]
-)
+WAYS = [(0, 3600), (-3600, 0)]
+"""By how many seconds the clock of who holds it is off, and that of the other."""
+
+
+def cases() -> Iterator[Any]:
+    """Each work and each way of clocks, on the databases by turns; in `make soak`, on both."""
+    for number, work in enumerate(sorted(HOLD)):
+        for database, way in product((0, 1), (0, 1)):
+            marks = [] if (number + way) % 2 == database else [pytest.mark.soak]
+            yield pytest.param(DATABASES[database], work, *WAYS[way], marks=marks)
+
+
+@pytest.mark.parametrize(("server", "work", "holder", "other"), [*cases()], indirect=["server"])
 def test_no_clock_takes_over_what_a_living_process_does(
     server: Deployment, work: str, holder: int, other: int
 ) -> None:
-    server.manage("shell", "--no-imports", code=EMPTY)
-    with process(server, SKEWED.format(skew=holder) + HOLD[work]) as holding:
+    with process(server, SKEWED.format(skew=holder) + EMPTY + HOLD[work]) as holding:
         assert holding.stdout is not None
         assert holding.stdout.readline() == "ready\n"
         with process(server, SKEWED.format(skew=other) + TRY[work]) as trying:

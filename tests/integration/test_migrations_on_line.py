@@ -72,7 +72,10 @@ def test_the_watch_sees_what_shuts_readers_out(database: dict[str, Any]) -> None
 def test_a_migration_that_is_killed_again_and_again_comes_to_the_same_end(
     database: dict[str, Any], monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
-    """Each run gets one statement further than the one before it, or five."""
+    """Each run gets one statement further than the one before it, or five.
+
+    An odd step: the kills are before a statement and after one by turns.
+    """
     monkeypatch.setattr(online, "BATCH", 60)
     migrating.begin(FEW)
     with migrating.twin_of(database) as unkilled:

@@ -42,16 +42,21 @@ print(client.head(upload, headers={"Tus-Resumable": "1.0.0"}, secure=True).statu
 """
 
 
-@pytest.fixture
-def site(tmp_path: Path, weed: Weed) -> Installation:
-    """Two files, of alice; the grace of doomed objects is over at once."""
-    site = Installation(
-        tmp_path, weed, f"procedures-{secrets.token_hex(6)}", more={"DOOMED_GRACE_MINUTES": "0"}
-    )
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory, weed: Weed) -> Installation:
+    """Two files, of alice."""
+    folder = tmp_path_factory.mktemp("procedures")
+    site = Installation(folder, weed, f"procedures-{secrets.token_hex(6)}")
     site.migrate()
-    (tmp_path / "passphrase").write_text("seven green bottles hang on a wall\n")
     site.store("one", "two")
     return site
+
+
+@pytest.fixture
+def site(stored: Installation, tmp_path: Path) -> Installation:
+    """The same, of the test's own; the grace of doomed objects is over at once."""
+    (tmp_path / "passphrase").write_text("seven green bottles hang on a wall\n")
+    return stored.copy(tmp_path, DOOMED_GRACE_MINUTES="0")
 
 
 def follow(
