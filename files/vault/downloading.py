@@ -146,7 +146,7 @@ def _enter(new: DownloadSession, part: Part) -> DownloadSession:
                 found.running += 1
                 found.whole |= new.whole
                 found.seen_at = new.seen_at
-                found.save(update_fields=["requests", "running", "whole", "seen_at"])
+                _change(found, "requests", "running", "whole", "seen_at")
                 return found
         except IntegrityError:
             # On PostgreSQL another request was faster to begin it: now it is there to be joined.
@@ -164,6 +164,24 @@ def _locked_of(slot: Any) -> QuerySet[DownloadSession]:
 @statement(row=NUMBER)
 def _locked(row: Any) -> QuerySet[DownloadSession]:
     return DownloadSession.objects.select_for_update(no_key=True).filter(pk=row)
+
+
+@statement(row=NUMBER)
+def _numbered(row: Any) -> QuerySet[DownloadSession]:
+    return DownloadSession.objects.filter(pk=row)
+
+
+def _change(row: DownloadSession, *fields: str) -> None:
+    """Write these fields of a row that is locked, by a statement that is written once."""
+    _numbered.update({name: getattr(row, name) for name in fields}, row=row.pk)
+
+
+def _keep(row: DownloadSession) -> None:
+    """Write what a request changes of its row."""
+    if not row.pk:
+        row.save(force_insert=True)
+    else:
+        _change(row, "running", "bytes", "covered", "seen_at", "slot", "settled")
 
 
 def _takes(found: DownloadSession, new: DownloadSession, part: Part) -> bool:
@@ -252,14 +270,14 @@ def _after(row: DownloadSession, outcome: str | None) -> None:
         if row.running == 0 and row.slot is None:
             row.delete()
         else:
-            row.save()
+            _keep(row)
     elif outcome in {FAILED, REVOKED}:
         row.slot = None
         _settle(row, outcome, keep=row.running > 0)
     elif row.running == 0 and (row.is_complete or row.slot is None):
         _settle(row, keep=row.slot is not None)
     else:
-        row.save()
+        _keep(row)
 
 
 def _settle(row: DownloadSession, outcome: str | None = None, *, keep: bool = False) -> None:
@@ -270,7 +288,7 @@ def _settle(row: DownloadSession, outcome: str | None = None, *, keep: bool = Fa
     event, details = _told(row, outcome)
     if keep:
         row.settled, row.bytes, row.covered = True, 0, []
-        row.save()
+        _keep(row)
     elif row.pk is not None:
         row.delete()
     around = context.Context(
