@@ -21,7 +21,7 @@ from files.sharing import requests
 from files.tree import placing
 from files.vault import continuing, outside, resumable, storing
 from files.vault.destinations import Destination
-from tests.audit.databases import as_default, migrate_all
+from tests.audit.databases import as_default
 from tests.files.asked import sender_of
 
 PEOPLE, FIT, SIZE = 8, 3, 1000
@@ -32,11 +32,9 @@ Send = Callable[[Sender], object]
 
 @pytest.fixture
 def alice(
-    empty_database: dict[str, Any], django_db_blocker: DjangoDbBlocker, real_store: object
+    migrated_database: dict[str, Any], django_db_blocker: DjangoDbBlocker, real_store: object
 ) -> Iterator[User]:
-    with django_db_blocker.unblock(), as_default(empty_database):
-        migrate_all()
-        # Without the rows of permissions, which come with a whole `migrate`.
+    with django_db_blocker.unblock(), as_default(migrated_database):
         yield User.objects.create_superuser("alice", "alice@example.org")
 
 
@@ -91,12 +89,12 @@ BOUNDS: dict[str, dict[str, int]] = {
 }
 
 
-def test_never_more_than_it_takes(empty_database: dict[str, Any], alice: User) -> None:
+def test_never_more_than_it_takes(migrated_database: dict[str, Any], alice: User) -> None:
     """By form and by tus; of its bytes and of its number of files; and of the owner's quota."""
     for send in (by_form, in_pieces):
         for name, bound in BOUNDS.items():
             request = asked(alice, f"{send.__name__}, {name}", **bound)
-            stored = all_at_once(empty_database, request, send)
+            stored = all_at_once(migrated_database, request, send)
             # What reserves ahead may shut others out that would have fitted; they come again.
             assert 1 <= stored <= FIT, request.title
             for again in range(FIT - stored):
@@ -110,5 +108,5 @@ def test_never_more_than_it_takes(empty_database: dict[str, Any], alice: User) -
     assert not StoredObject.objects.filter(state=StoredObject.State.WRITING).exists()
     User.objects.filter(pk=alice.pk).update(quota=(there + FIT) * SIZE + 1)
     request = asked(User.objects.get(pk=alice.pk), "the owner's")
-    assert all_at_once(empty_database, request, in_pieces) == FIT
+    assert all_at_once(migrated_database, request, in_pieces) == FIT
     assert FileRecord.objects.filter(owner=alice).count() == there + FIT

@@ -28,7 +28,7 @@ def site(request: pytest.FixtureRequest, tmp_path: Path, weed: Weed) -> Iterator
     with ExitStack() as stack:
         url = ""
         if request.param == "postgresql":
-            database = stack.enter_context(server())
+            database = stack.enter_context(server(migrated=True))
             url = f"postgres://{database['USER']}@/{database['HOST']}/postgres"
         site = Installation(tmp_path, weed, f"drill-{secrets.token_hex(6)}", url)
         site.migrate()

@@ -93,7 +93,7 @@ def site(request: pytest.FixtureRequest, weed: Weed, tmp_path: Path) -> Iterator
         if request.param == "sqlite":
             yield migrated()
             return
-        with server() as database:
+        with server(migrated=True) as database:
             path = f"{database['HOST']}/{database['NAME']}"
             yield migrated(f"postgres://{database['USER']}@/{path}")
 
