@@ -125,16 +125,15 @@ def _intact(frames: list[bytes], data: bytes, size: int) -> int:
         return 0
     offset = 0
     for index, frame in enumerate(frames[:-1]):
-        if data[offset : offset + len(frame)] != frame:
+        if not data.startswith(frame, offset):
             return index * FRAME_PAYLOAD
         offset += len(frame)
     return (len(frames) - 1) * FRAME_PAYLOAD
 
 
 def _flip(data: bytes, at: int, bit: int) -> bytes:
-    flipped = bytearray(data)
-    flipped[at] ^= 1 << bit
-    return bytes(flipped)
+    view = memoryview(data)
+    return b"".join((view[:at], bytes([data[at] ^ 1 << bit]), view[at + 1 :]))
 
 
 Named: TypeAlias = tuple[str, bytes]
