@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import struct
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -31,6 +31,7 @@ from files.models import Ancestry, FileRecord, Folder, Grant, GrantQuerySet
 from files.records.names import plain_name
 from files.records.ordering import FIRST
 from files.tree import placing
+from runtime.statements import ID, IDS, NUMBER, Somebody, statement
 
 WALKED = 1000
 """Files that a search looks through by itself, from where its page begins."""
@@ -158,23 +159,40 @@ def _reach(user: User | AnonymousUser) -> _Reach:
     return _Reach(files, pieces, tuple(shared))
 
 
-def _folder_grants(user: User | AnonymousUser) -> tuple[GrantQuerySet, GrantQuerySet]:
+def _folder_grants(user: Any) -> tuple[GrantQuerySet, GrantQuerySet]:
     """The live grants of folders, in person and through groups."""
     return Grant.objects.live().order_by().filter(folder__isnull=False).by_way(user)
+
+
+WAYS = (0, 1)
+"""In person, and through groups."""
+
+
+@statement(user=NUMBER)
+def _shared_folders(user: Any, way: int, before: int, at_most: int) -> QuerySet[Any, Any]:
+    """The folders that were granted that way, after so many of them."""
+    granted = _folder_grants(Somebody(user))[way].values_list("folder", flat=True)
+    return granted[before : before + at_most]
+
+
+@statement(folders=IDS)
+def _below(folders: Any, at_most: int) -> QuerySet[Any, Any]:
+    """These folders and those below them."""
+    below = Ancestry.objects.filter(ancestor__pk__in=folders).order_by()
+    return below.values_list("descendant", flat=True)[:at_most]
 
 
 def _below_shared(user: User | AnonymousUser) -> set[Any] | None:
     """The shared folders and those below them; None where these are more than are merged."""
     granted: set[Any] = set()
-    for way in _folder_grants(user):
+    for way in WAYS:
         # So many and no more: a database that is asked for what is below all of them begins by
         # collecting all of them.
-        some = list(way.values_list("folder", flat=True)[:GRANTS_READ])
+        some = _shared_folders(user=user.pk, way=way, before=0, at_most=GRANTS_READ)
         granted.update(some)
         if len(some) == GRANTS_READ or len(granted) > MERGED_FOLDERS:
             return None
-    below = Ancestry.objects.filter(ancestor__in=granted).order_by()
-    some = list(below.values_list("descendant", flat=True)[: MERGED_FOLDERS + 1])
+    some = _below(folders=granted, at_most=MERGED_FOLDERS + 1) if granted else []
     return set(some) if len(some) <= MERGED_FOLDERS else None
 
 
@@ -294,10 +312,9 @@ def folders_named(
     """
     wanted: dict[Any, None] = {}
     left_out = within is None and any(
-        way[FOLDERS_NAMED : FOLDERS_NAMED + 1].exists() for way in _folder_grants(user)
+        _shared_folders(user=user.pk, way=way, before=FOLDERS_NAMED, at_most=1) for way in WAYS
     )
-    for proposed in _folders_proposed(user, within):
-        some = list(proposed[: FOLDERS_NAMED + 1])
+    for some in _folders_proposed(user, within):
         left_out |= len(some) > FOLDERS_NAMED
         for pk, name, plain in some[:FOLDERS_NAMED]:
             if _contains(plain_name(name) if plain is None else plain, words):
@@ -312,22 +329,42 @@ def folders_named(
 
 def _folders_proposed(
     user: User | AnonymousUser, within: Folder | None
-) -> list[QuerySet[Any, tuple[Any, str, str | None]]]:
-    """Ids and names of folders, by way of their ancestors, who are what an index has.
+) -> Iterator[list[tuple[Any, str, str | None]]]:
+    """Ids and names of folders, one more than are looked at, by way of their ancestors.
 
     With the plain names, where there are any yet: code of the release before writes none.
     """
-    names = ("descendant", "descendant__name", "descendant__plain_name")
-    below = Ancestry.objects.order_by().values_list(*names)
+    bound = FOLDERS_NAMED + 1
     if within is not None:
-        return [below.filter(ancestor=within, distance__gt=0)]
-    own = Folder.objects.filter(owner=user.pk, trashed_at=None, parent__isnull=False)
+        yield _names_within(folder=within.pk, at_most=bound)
+        return
+    yield _names_of_own(user=user.pk, at_most=bound)
+    for way in WAYS:
+        yield _names_of_shared(user=user.pk, way=way, at_most=bound)
+
+
+def _names_below() -> QuerySet[Any, Any]:
+    # An index has the ancestors.
+    names = ("descendant", "descendant__name", "descendant__plain_name")
+    return Ancestry.objects.order_by().values_list(*names)
+
+
+@statement(folder=ID)
+def _names_within(folder: Any, at_most: int) -> QuerySet[Any, Any]:
+    return _names_below().filter(ancestor=folder, distance__gt=0)[:at_most]
+
+
+@statement(user=NUMBER)
+def _names_of_own(user: Any, at_most: int) -> QuerySet[Any, Any]:
+    own = Folder.objects.filter(owner=user, trashed_at=None, parent__isnull=False)
+    return own.order_by("trashed_at", "pk").values_list("pk", "name", "plain_name")[:at_most]
+
+
+@statement(user=NUMBER)
+def _names_of_shared(user: Any, way: int, at_most: int) -> QuerySet[Any, Any]:
     # Of so many grants: a database that had them all would collect them all first.
-    some = (way.values("folder")[: FOLDERS_NAMED + 1] for way in _folder_grants(user))
-    return [
-        own.order_by("trashed_at", "pk").values_list("pk", "name", "plain_name"),
-        *(below.filter(ancestor__in=folders) for folders in some),
-    ]
+    some = _folder_grants(Somebody(user))[way].values("folder")[:at_most]
+    return _names_below().filter(ancestor__in=some)[:at_most]
 
 
 def _contains(plain: str, words: list[str]) -> bool:
