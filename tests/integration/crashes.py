@@ -272,7 +272,7 @@ def crash_site(folder: Path, weed: Weed, database: str) -> Iterator[CrashSite]:
     with ExitStack() as stack:
         url = ""
         if database == "postgresql":
-            known = stack.enter_context(postgresql.server())
+            known = stack.enter_context(postgresql.server(migrated=True))
             url = f"postgres://{known['USER']}@/{known['HOST']}/postgres"
         site = CrashSite(folder, weed, database, url)
         stack.callback(site.close)

@@ -9,7 +9,6 @@ from importlib import import_module
 from typing import Any
 
 import pytest
-from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
@@ -205,8 +204,11 @@ def test_the_migrations_can_be_taken_back_and_made_again(
     django_db_blocker: DjangoDbBlocker,
 ) -> None:
     """On a server of its own: what is in folders is in its owner's root afterwards."""
-    with server() as configuration, django_db_blocker.unblock(), as_default(configuration):
-        call_command("migrate", verbosity=0)
+    with (
+        server(migrated=True) as configuration,
+        django_db_blocker.unblock(),
+        as_default(configuration),
+    ):
         population = populate(2_000)
         some = StoredObject.objects.filter(pk__lte=StoredObject.objects.earliest("pk").pk + 9)
         some.update(past_master_key_ids=" second first ")

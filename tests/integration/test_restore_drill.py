@@ -23,15 +23,25 @@ from tests.integration.installation import ROOT, Installation
 from tests.integration.postgresql import server
 
 
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory, weed: Weed) -> Installation:
+    """Three files, on SQLite."""
+    folder = tmp_path_factory.mktemp("drill")
+    site = Installation(folder, weed, f"drill-{secrets.token_hex(6)}")
+    site.migrate()
+    site.store("one", "two", "three")
+    return site
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def site(request: pytest.FixtureRequest, tmp_path: Path, weed: Weed) -> Iterator[Installation]:
-    with ExitStack() as stack:
-        url = ""
-        if request.param == "postgresql":
-            database = stack.enter_context(server(migrated=True))
-            url = f"postgres://{database['USER']}@/{database['HOST']}/postgres"
+    """The same, of the test's own, on either database."""
+    if request.param == "sqlite":
+        yield request.getfixturevalue("stored").copy(tmp_path)
+        return
+    with server(migrated=True) as database:
+        url = f"postgres://{database['USER']}@/{database['HOST']}/postgres"
         site = Installation(tmp_path, weed, f"drill-{secrets.token_hex(6)}", url)
-        site.migrate()
         site.store("one", "two", "three")
         yield site
 

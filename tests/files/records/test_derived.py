@@ -10,7 +10,6 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from django.core.management import call_command
 from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
@@ -28,6 +27,7 @@ from securestore.diagnosis.agreement import check_tree, check_upkeep
 from tests.audit.databases import as_default
 from tests.files import trees
 from tests.files.test_models import filed
+from tests.integration import prepared
 
 MAKERS = ("0009_names_and_usage", "0017_folders", "0022_plain_names")
 pytestmark = pytest.mark.django_db
@@ -184,8 +184,8 @@ def test_what_was_there_before_the_migrations_is_taken_along(
     tmp_path: Path,
 ) -> None:
     configuration = {**connections.settings["default"], "NAME": tmp_path / "db.sqlite3"}
+    prepared.database(tmp_path / "db.sqlite3")
     with as_default(configuration):
-        call_command("migrate", verbosity=0)
         owner, other = (User.objects.create(username=name) for name in ("o", "p"))
         at = datetime(2030, 1, 1, tzinfo=UTC)
         records = [filed(owner, name=f"The {n}th", created_at=at) for n in range(3)]
