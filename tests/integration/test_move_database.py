@@ -25,7 +25,7 @@ from files.records import derived
 from files.recovery import database_closing, fitting, row_copying
 from files.tree import placing
 from runtime import database_state
-from tests.integration import moves
+from tests.integration import moves, prepared
 from tests.integration.postgresql import server
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def unlocked(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[dict[str, Any]]:
-    with server() as configuration:
+    with server(migrated=True) as configuration:
         yield configuration
 
 
@@ -60,11 +60,11 @@ class Made:
         return made(kind, self._postgres, self._folder)
 
     def migrated(self, kind: str) -> dict[str, Any]:
-        if (kind, "migrated") not in self._like:
-            self._like[kind, "migrated"] = self.empty(kind)
-            with moves.in_use(self._like[kind, "migrated"]):
-                call_command("migrate", verbosity=0)
-        return moves.like(self._like[kind, "migrated"])
+        if kind == "postgresql":
+            return moves.like(self._postgres)
+        configuration = self.empty(kind)
+        prepared.database(Path(configuration["NAME"]))
+        return configuration
 
     def filled(self, kind: str, client: S3Client) -> dict[str, Any]:
         bucket = settings.S3_BUCKET
