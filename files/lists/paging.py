@@ -23,7 +23,8 @@ from django.db.models.lookups import Contains
 
 from accounts.models import User
 from files.access import explaining, rule
-from files.access.principals import Person
+from files.access.principals import Person, Principal
+from files.access.statements import asked
 from files.lists import name_search
 from files.lists.filters import EVERYTHING, Facts, Filter
 from files.lists.rows import Page, Row, merged, shown_files
@@ -31,7 +32,7 @@ from files.models import Ancestry, FileRecord, Folder, Grant, GrantQuerySet
 from files.records.names import plain_name
 from files.records.ordering import FIRST
 from files.tree import placing
-from runtime.statements import ID, IDS, NUMBER, Somebody, statement
+from runtime.statements import ID, IDS, NUMBER, NUMBERS, Somebody, statement
 
 WALKED = 1000
 """Files that a search looks through by itself, from where its page begins."""
@@ -94,7 +95,7 @@ def page_of(
     reach = _within(user, within) if within is not None else _reach(user)
     if not words and not keep.is_set:
         places = list(_merged(reach.pieces, before, length + 1))
-        records = _newest(_among(reach, places[:length]), length)
+        records = _shown_at(Person(user), places=places[:length]) if places else []
         end = _encode(places[length - 1]) if len(places) > length else ""
         return Page(_rows(records), end, left_out=reach.rest is not None)
     wanted = _Wanted(reach, words, keep, user.pk)
@@ -111,15 +112,25 @@ def page_of(
 
 @dataclass(frozen=True)
 class _Reach:
-    """Where files may be that a search is for, and the rule which of them are shown.
+    """Where files may be that a search is for, in a folder or anywhere that the user may see.
 
     `pieces` are each an index read in the order of places. `rest` are the folders of those that are
     in none of them: more than are merged.
     """
 
-    files: QuerySet[FileRecord]
+    user: User | AnonymousUser
+    within: Folder | None
     pieces: list[QuerySet[Any, int]]
     rest: Sequence[QuerySet[Any, Any]] | None = None
+
+    @property
+    def files(self) -> QuerySet[FileRecord]:
+        """The rule which of them are shown."""
+        files = rule.visible_to(Person(self.user))
+        if self.within is None:
+            return files
+        below = Ancestry.objects.filter(ancestor=self.within, descendant=OuterRef("folder"))
+        return files.filter(Exists(below))
 
 
 def newest_places(
@@ -147,16 +158,15 @@ def _reach(user: User | AnonymousUser) -> _Reach:
         ways.append(live.filter(group_id__in=others))
     owned = FileRecord.objects.filter(owner_id=user.pk).values_list("place", flat=True)
     pieces = [owned.order_by(), *(_places_of(way) for way in ways)]
-    files = rule.visible_to(Person(user))
     if (below := _below_shared(user)) is not None:
-        return _Reach(files, pieces + _pieces_of(below))
+        return _Reach(user, None, pieces + _pieces_of(below))
     shared = (
         Ancestry.objects.filter(ancestor__in=way.values("folder")).values_list(
             "descendant", flat=True
         )
         for way in _folder_grants(user)
     )
-    return _Reach(files, pieces, tuple(shared))
+    return _Reach(user, None, pieces, tuple(shared))
 
 
 def _folder_grants(user: Any) -> tuple[GrantQuerySet, GrantQuerySet]:
@@ -199,13 +209,11 @@ def _below_shared(user: User | AnonymousUser) -> set[Any] | None:
 def _within(user: User | AnonymousUser, folder: Folder) -> _Reach:
     """What the user may see at that folder and below it."""
     below = placing.below_or_at(folder)
-    at_or_below = Exists(Ancestry.objects.filter(ancestor=folder, descendant=OuterRef("folder")))
-    files = rule.visible_to(Person(user)).filter(at_or_below)
     some = list(below[: MERGED_FOLDERS + 1])
     if len(some) <= MERGED_FOLDERS:
-        return _Reach(files, _pieces_of(some))
+        return _Reach(user, folder, _pieces_of(some))
     pieces = _pieces_of([folder.pk])
-    return _Reach(files, pieces, (below,))
+    return _Reach(user, folder, pieces, (below,))
 
 
 def _pieces_of(folders: Collection[Any]) -> list[QuerySet[Any, int]]:
@@ -241,14 +249,15 @@ class _Wanted:
 
     def newest(self, places: Sequence[int] | QuerySet[Any, int], at_most: int) -> list[FileRecord]:
         """The newest of the files at these places that are wanted."""
-        found = matching(_among(self.reach, places), self.words)
+        found = matching(self.reach.files.filter(place__in=places), self.words)
         if not self.keep.is_set:
-            return _newest(found, at_most)
+            return list(shown_files(found.order_by("-place"))[:at_most])
         # The kind is told by Python; the places are bounded, and so is what is read of each.
         columns = ("place", "content_type", "name", "custody", "owner")
         rows = found.order_by("-place").values_list(*columns)
         kept = (place for place, *rest in rows if self.keep.keeps_file(Facts(*rest), self.me))
-        return _newest(_among(self.reach, list(islice(kept, at_most)) or [FIRST]), at_most)
+        wanted = list(islice(kept, at_most)) or [FIRST]
+        return _shown_at(Person(self.reach.user), places=wanted)
 
 
 def _search(wanted: _Wanted, before: int | None, length: int) -> Page:
@@ -371,12 +380,13 @@ def _contains(plain: str, words: list[str]) -> bool:
     return all(word in plain for word in words)
 
 
-def _among(reach: _Reach, places: Sequence[int] | QuerySet[Any, int]) -> QuerySet[FileRecord]:
-    return reach.files.filter(place__in=places)
+@asked(places=NUMBERS)
+def _shown_at(who: Principal, places: Any) -> QuerySet[FileRecord]:
+    """Those of the files at these places that may be seen, with what a row shows, the newest first.
 
-
-def _newest(files: QuerySet[FileRecord], at_most: int) -> list[FileRecord]:
-    return list(shown_files(files.order_by("-place"))[:at_most])
+    The places were read within what is searched: where they are is not asked again.
+    """
+    return shown_files(rule.visible_to(who)).filter(place__in=places).order_by("-place")
 
 
 def _rows(records: Collection[FileRecord]) -> list[Row]:
