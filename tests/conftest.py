@@ -5,6 +5,7 @@ No test reaches beyond this machine: a connection to anything but loopback fails
 
 import gc
 import ipaddress
+import os
 import socket
 import sys
 import weakref
@@ -74,6 +75,12 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """How many processes `-n auto` is: one more than there are cores, for some tests wait."""
+    return len(os.sched_getaffinity(0)) + 1
 
 
 LONGEST = [
