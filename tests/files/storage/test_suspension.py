@@ -231,6 +231,5 @@ def test_a_part_is_told_to_be_safe_before_the_next_is_full(storage: EncryptedS3S
     with relay.writer() as writer:
         writer.write(content(PART + F + 1))
         wait(writer._parts._travelling)
-        assert relay.told == []
         writer.write(b"another byte")
         assert [(len(told.etags), told.offset) for told in relay.told] == [(1, PART)]
