@@ -39,6 +39,8 @@ def imports(module: str, path: Path, known: dict[str, Path]) -> tuple[set[str], 
 
     def walk(node: ast.AST, into: set[str]) -> None:
         for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.expr):
+                continue  # Most of a module; no import is within one.
             found = into
             for_types = isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test)
             if for_types or isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):

@@ -392,7 +392,9 @@ def test_a_cut_export_gives_what_came_before_the_cut(
     tmp_path: Path, out: Path, passphrase: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bucket = tmp_path / "bucket"
-    entries = [make(bucket, b"x" * n, name=f"{n:03}" + "n" * 240)[1] for n in range(700)]
+    # Owners of names so long that few files fill two frames of an export.
+    long = "n" * 2000
+    entries = [make(bucket, b"x" * n, name=f"{n:03}n", owner=long)[1] for n in range(200)]
     keys = export(tmp_path / "keys", *entries)
     whole = keys.read_bytes()
     at = len(whole) - 500
@@ -406,7 +408,7 @@ def test_a_cut_export_gives_what_came_before_the_cut(
     assert len(list(out.iterdir())) == 1
     # With --partial, all entries that lie in whole frames are there.
     assert run(*arguments, "--partial") == 4
-    assert {int(path.name[:3]) for path in out.glob("*n")} == set(range(first_in(entries, 1), 700))
+    assert {int(path.name[:3]) for path in out.glob("*n")} == set(range(first_in(entries, 1), 200))
     keys.write_bytes(whole[: len(whole) - 1000])
     assert run(*arguments, "--partial") == 4
     assert {int(path.name[:3]) for path in out.glob("*n")} >= set(range(first_in(entries, 1) - 1))
