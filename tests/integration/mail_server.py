@@ -8,7 +8,7 @@ import random
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from email.message import EmailMessage
 from email.policy import default
 from typing import Any
@@ -109,7 +109,9 @@ class Killer:
     def __call__(self, point: str) -> str:
         if point != self._point or not self.pid:
             return ""
-        os.kill(self.pid, signal.SIGKILL)
-        os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
-        self.pid = 0
+        pid, self.pid = self.pid, 0
+        os.kill(pid, signal.SIGKILL)
+        # Whoever started it waits for it as well, and may have been told first.
+        with suppress(ChildProcessError):
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
         return ""
