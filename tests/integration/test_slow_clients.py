@@ -42,7 +42,7 @@ pytestmark = pytest.mark.alone
 
 MIB = 2**20
 BYTES = "application/offset+octet-stream"
-SECONDS = 8.0
+SECONDS = 12.0
 """How long a test of every day looks; `make soak` looks for a minute."""
 
 STORE = """
