@@ -13,6 +13,7 @@ import binascii
 import struct
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
@@ -95,10 +96,10 @@ def page_of(
     reach = _within(user, within) if within is not None else _reach(user)
     if not words and not keep.is_set:
         places = list(_merged(reach.pieces, before, length + 1))
-        records = _shown_at(Person(user), places=places[:length]) if places else []
+        records = reach.shown_at(places[:length]) if places else []
         end = _encode(places[length - 1]) if len(places) > length else ""
         return Page(_rows(records), end, left_out=reach.rest is not None)
-    wanted = _Wanted(reach, words, keep, user.pk)
+    wanted = _Wanted(reach, words, keep)
     found = _search(wanted, before, length) if keep.has_files else Page()
     if before is not None or not words or not keep.has_folders:
         return found
@@ -123,7 +124,7 @@ class _Reach:
     pieces: list[QuerySet[Any, int]]
     rest: Sequence[QuerySet[Any, Any]] | None = None
 
-    @property
+    @cached_property
     def files(self) -> QuerySet[FileRecord]:
         """The rule which of them are shown."""
         files = rule.visible_to(Person(self.user))
@@ -131,6 +132,12 @@ class _Reach:
             return files
         below = Ancestry.objects.filter(ancestor=self.within, descendant=OuterRef("folder"))
         return files.filter(Exists(below))
+
+    def shown_at(self, places: Sequence[int]) -> list[FileRecord]:
+        """Those at these places, one at least, that are shown; the newest first."""
+        if self.within is None:
+            return _shown_at(Person(self.user), places=places)
+        return list(_in_order(self.files.filter(place__in=places)))
 
 
 def newest_places(
@@ -245,19 +252,18 @@ class _Wanted:
     reach: _Reach
     words: list[str]
     keep: Filter
-    me: int | None
 
     def newest(self, places: Sequence[int] | QuerySet[Any, int], at_most: int) -> list[FileRecord]:
         """The newest of the files at these places that are wanted."""
         found = matching(self.reach.files.filter(place__in=places), self.words)
         if not self.keep.is_set:
-            return list(shown_files(found.order_by("-place"))[:at_most])
+            return list(_in_order(found)[:at_most])
         # The kind is told by Python; the places are bounded, and so is what is read of each.
         columns = ("place", "content_type", "name", "custody", "owner")
         rows = found.order_by("-place").values_list(*columns)
-        kept = (place for place, *rest in rows if self.keep.keeps_file(Facts(*rest), self.me))
-        wanted = list(islice(kept, at_most)) or [FIRST]
-        return _shown_at(Person(self.reach.user), places=wanted)
+        me = self.reach.user.pk
+        kept = (place for place, *rest in rows if self.keep.keeps_file(Facts(*rest), me))
+        return self.reach.shown_at(list(islice(kept, at_most)) or [FIRST])
 
 
 def _search(wanted: _Wanted, before: int | None, length: int) -> Page:
@@ -382,11 +388,12 @@ def _contains(plain: str, words: list[str]) -> bool:
 
 @asked(places=NUMBERS)
 def _shown_at(who: Principal, places: Any) -> QuerySet[FileRecord]:
-    """Those of the files at these places that may be seen, with what a row shows, the newest first.
+    return _in_order(rule.visible_to(who).filter(place__in=places))
 
-    The places were read within what is searched: where they are is not asked again.
-    """
-    return shown_files(rule.visible_to(who)).filter(place__in=places).order_by("-place")
+
+def _in_order(files: QuerySet[FileRecord]) -> QuerySet[FileRecord]:
+    """The newest first, with what a row shows."""
+    return shown_files(files.order_by("-place"))
 
 
 def _rows(records: Collection[FileRecord]) -> list[Row]:

@@ -166,14 +166,9 @@ def _locked(row: Any) -> QuerySet[DownloadSession]:
     return DownloadSession.objects.select_for_update(no_key=True).filter(pk=row)
 
 
-@statement(row=NUMBER)
-def _numbered(row: Any) -> QuerySet[DownloadSession]:
-    return DownloadSession.objects.filter(pk=row)
-
-
 def _change(row: DownloadSession, *fields: str) -> None:
     """Write these fields of a row that is locked, by a statement that is written once."""
-    _numbered.update({name: getattr(row, name) for name in fields}, row=row.pk)
+    _locked.update({name: getattr(row, name) for name in fields}, row=row.pk)
 
 
 def _keep(row: DownloadSession) -> None:
