@@ -18,7 +18,7 @@ from benchmarks.visitor import Visitor, body_of
 from tests.integration.prepared import launched
 
 MIB = 2**20
-SIZE = 128 * MIB
+SIZE = 256 * MIB
 ONE = 48 * MIB
 """What one transfer of any size may add."""
 
@@ -83,7 +83,7 @@ def test_a_download_is_bounded(site: MeasuredSite, visitor: Visitor, large: str)
 def test_eight_transfers_at_once_are_bounded(
     site: MeasuredSite, visitor: Visitor, way: str
 ) -> None:
-    count, size = 8, 40 * MIB
+    count, size = 8, 64 * MIB
     stored = visitor.upload_form("eight", size, body_of(size)) if way == "download" else ""
 
     def transfer(number: int) -> None:

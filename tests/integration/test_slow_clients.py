@@ -437,7 +437,7 @@ def running(alone: Alone) -> int:
 
 def test_an_honest_slow_line_is_waited_for(alone: Alone, cookie: str, file_id: str) -> None:
     """Twice the lowest rate, for longer than anybody is waited for."""
-    address, seconds = alone.address, 6
+    address, seconds = alone.address, 10
     path = f"/files/{file_id}/download/"
     asked = head(address, "GET", path, Cookie=cookie, Range=f"bytes=0-{8 * MIB - 1}")
     _, upload = uploads(address, cookie, 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from concurrent.futures import wait
 
 import pytest
@@ -225,11 +226,22 @@ def test_a_suspended_or_released_writer_is_closed(relay: Relay) -> None:
                 use()
 
 
-def test_a_part_is_told_to_be_safe_before_the_next_is_full(storage: EncryptedS3Storage) -> None:
+def test_a_part_is_told_to_be_safe_before_the_next_is_full(
+    storage: EncryptedS3Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A slow client fills no other part for long, and what a kill costs is what was not told."""
-    relay = Relay(storage)
+    relay, may_go = Relay(storage), threading.Event()
     with relay.writer() as writer:
+        upload = writer._parts._upload
+
+        def once_it_may(number: int, buffer: bytearray, length: int) -> str:
+            assert may_go.wait(30)
+            return upload(number, buffer, length)
+
+        monkeypatch.setattr(writer._parts, "_upload", once_it_may)
         writer.write(content(PART + F + 1))
+        assert relay.told == []
+        may_go.set()
         wait(writer._parts._travelling)
         writer.write(b"another byte")
         assert [(len(told.etags), told.offset) for told in relay.told] == [(1, PART)]
