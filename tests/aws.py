@@ -1,8 +1,8 @@
-"""AWS in memory (moto), for unit tests: `s3` is a client of an S3 that holds one empty bucket.
+"""AWS in memory (moto), without a server: `s3` is a client of an S3 that holds one empty bucket.
 
 Neither clients nor tables are made anew for each test where the same ones serve as well: to make
-them takes longer than most tests. For the same reason unit tests send parts of two megabytes, not
-eight; integration tests send real ones. This is a pytest plugin: `tests/conftest.py` names it.
+them takes longer than most tests. For the same reason parts have two megabytes here, not eight;
+integration tests send real ones. This is a pytest plugin: `tests/conftest.py` names it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ REGION = "us-east-1"
 FRAMES = layout.PART_FRAMES
 """Frames of a part, as the site has them."""
 FEWER = 8
-"""Frames of a part in unit tests: whole files of two parts cost a quarter."""
+"""Frames of a part in memory: whole files of two parts cost a quarter."""
 
 
 def pytest_plugin_registered(plugin: object, manager: pytest.PytestPluginManager) -> None:

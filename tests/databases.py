@@ -1,4 +1,4 @@
-"""The unit tests' database begins as a copy of one that was migrated once.
+"""The database of unit and functional tests begins as a copy of one that was migrated once.
 
 Only where it is in memory, as it is unless somebody says otherwise: there a copy is a few
 milliseconds. This is a pytest plugin: `tests/conftest.py` names it.

@@ -1,4 +1,7 @@
-"""What `make install` puts on a server: what requirements.txt pins, and no more."""
+"""What `make install` puts on a server, and which tests each stage runs.
+
+On a server is what requirements.txt pins, and no more.
+"""
 
 import os
 import re

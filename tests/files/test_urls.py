@@ -275,7 +275,7 @@ def test_a_deactivated_user_is_sent_to_sign_in(
 
 
 OFTEN = {"granted", "of its folder"}
-"""Who knocks in each run of the unit tests; the others do so among the integration tests."""
+"""Who knocks in each run of the functional tests; the others do so among the integration tests."""
 
 
 def one_by_one(kinds: Iterable[str]) -> list[Any]:
@@ -290,7 +290,7 @@ ONE_BY_ONE = {"a stranger", "of a folder that was put away"}
 
 
 def strangers() -> list[Any]:
-    """For unit tests whoever has nothing, and one person of whom all can be said that is not
+    """For functional tests whoever has nothing, and one person of whom all can be said that is not
     enough: whichever of it opened a door would open it here. One by one in the integration tests.
     """
     together = sorted(STRANGERS.keys() - ONE_BY_ONE, key=["of a folder that it left"].count)

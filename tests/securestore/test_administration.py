@@ -36,7 +36,7 @@ depth = pytest.mark.parametrize(
     "thorough", [False, pytest.param(True, marks=pytest.mark.soak)], ids=["some", "all"]
 )
 OFTEN = {"files.FileRecord", "accounts.User"}
-"""What is tried in each run of the unit tests; the others are, among the integration tests."""
+"""What functional tests try in each run; the others are tried among the integration tests."""
 each_model = pytest.mark.parametrize(
     "model",
     [
