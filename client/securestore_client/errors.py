@@ -27,7 +27,7 @@ EXIT_CODES: Final = {
     NOT_FOUND: "there is no such file or folder, here or there",
     CONFLICT: "the name is taken, or somebody changed it meanwhile",
     DIFFERENT: "the bytes that arrived are not those that were sent",
-    UNREACHABLE: "the site cannot be reached, or is too busy",
+    UNREACHABLE: "the site cannot be reached, or is too busy, or its certificate cannot be trusted",
     NO_ROOM: "larger than may be, or no storage is left",
     INTERRUPTED: "ended by Ctrl-C",
 }
@@ -58,6 +58,14 @@ class Unreachable(ClientError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, UNREACHABLE, "unreachable")
+
+
+class Distrusted(Unreachable):
+    """Whoever answers there cannot show that they are the site: waiting does not mend it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.code = "tls_refused"
 
 
 class Different(ClientError):

@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 from . import __version__
 from .characters import marked
 from .digests import Buffer
-from .errors import USAGE, ClientError, Refused, Unreachable
+from .errors import USAGE, ClientError, Distrusted, Refused, Unreachable
 
 BLOCK: Final = 256 * 1024
 AGENT: Final = f"securestore/{__version__}"
@@ -36,6 +36,14 @@ PATIENCE: Final = 120.0
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 BROKEN: Final = (http.client.HTTPException, OSError)
+NO_TLS: Final = frozenset(
+    {
+        *{"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNSUPPORTED_PROTOCOL", "NO_PROTOCOLS_AVAILABLE"},
+        *{"TLSV1_ALERT_PROTOCOL_VERSION", "SSLV3_ALERT_HANDSHAKE_FAILURE"},
+    }
+)
+"""Reasons of OpenSSL that say what the other end is, and not how the line fares."""
+
 AGAIN: Final = frozenset({408, 423, 425, 429, 503, 504})
 """Answers after which the same request may well be taken."""
 
@@ -217,9 +225,30 @@ class Server:
             kept = http.client.HTTPConnection(host, port, timeout=TIMEOUT)
         if through:
             kept.set_tunnel(self.host, self.port)
-        kept.connect()
+        try:
+            kept.connect()
+        except ssl.SSLError as error:
+            kept.close()
+            if refused := self._distrusted(error):
+                raise refused from error
+            raise
         kept.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return kept
+
+    def _distrusted(self, error: ssl.SSLError) -> Distrusted | None:
+        """What to do about a connection that TLS refused; None where it was merely broken."""
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return Distrusted(
+                f"{self.url} shows a certificate that cannot be trusted, so nothing was sent: "
+                f"{error.verify_message}. Is the address right, and this machine's clock? Of a "
+                "site that signs its own, name the certificate: SSL_CERT_FILE=site.pem"
+            )
+        if error.reason in NO_TLS:
+            return Distrusted(
+                f"What answers at {self.url} has no TLS that can be used here, so nothing was "
+                f"sent: is the address right, with its port? ({error.reason})"
+            )
+        return None
 
     def _proxy(self) -> tuple[str, int] | None:
         """The proxy that the environment names for TLS; plain HTTP is for this machine alone."""
@@ -272,7 +301,12 @@ class Trying:
         self._until = time.monotonic() + self._patience
 
     def again(self, error: BaseException, server: Server) -> None:
-        """Wait before the next try. Raises what became of it where the patience has run out."""
+        """Wait before the next try.
+
+        Raises what became of it where the patience has run out, and at once what no wait mends.
+        """
+        if isinstance(error, Distrusted):
+            raise error
         wait = error.wait if isinstance(error, Refused) and error.wait else self._pause
         if time.monotonic() + wait > self._until:
             if isinstance(error, ClientError):

@@ -11,6 +11,8 @@ import base64
 import hashlib
 import json
 import re
+import socket
+import ssl
 import threading
 import uuid
 from dataclasses import dataclass, field
@@ -71,9 +73,15 @@ class Upload:
 
 
 class SmallSite:
-    """Use as a context manager. `asked` has each request's method and path."""
+    """Use as a context manager, with TLS where it is given one. `asked` has each request's method
+    and path, `connections` how many there were, of those as well that sent no request.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self.tls = tls
+        self.connections = 0
+        self.hang_ups = 0
+        """Connections that end before anything is said."""
         self.root = Kept(str(uuid.uuid4()), "", None)
         self.kept: dict[str, Kept] = {self.root.id: self.root}
         self.uploads: dict[str, Upload] = {}
@@ -102,12 +110,11 @@ class SmallSite:
         self.token = TOKEN
         """The only one that is taken."""
         self.lock = threading.RLock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(self))
-        self._server.daemon_threads = True
+        self._server = _Server(self)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return f"http{'s' if self.tls else ''}://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
@@ -173,6 +180,32 @@ class SmallSite:
 
 class _Cut(Exception):
     pass
+
+
+class _Server(ThreadingHTTPServer):
+    """Counts connections, and has those of TLS be agreed upon by the thread that reads them."""
+
+    daemon_threads = True
+
+    def __init__(self, site: SmallSite) -> None:
+        super().__init__(("127.0.0.1", 0), _handler_of(site))
+        self._site = site
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        connection, client = super().get_request()
+        self._site.connections += 1
+        if self._site.hang_ups:
+            self._site.hang_ups -= 1
+            connection.close()
+            raise ConnectionAbortedError
+        if self._site.tls is not None:
+            connection = self._site.tls.wrap_socket(
+                connection, server_side=True, do_handshake_on_connect=False
+            )
+        return connection, client
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing: that a client hangs up is what tests are about."""
 
 
 def _handler_of(site: SmallSite) -> type[BaseHTTPRequestHandler]:

@@ -207,5 +207,7 @@ def test_the_command_goes_through_it(proxied: Proxied) -> None:
         done = run(*words)
         assert done.returncode == 0, done.stderr
     assert (proxied.folder / "again.bin").read_bytes() == content
-    # Without the certificate there is no connection at all, and nothing is sent.
-    assert run("ls", SSL_CERT_FILE="/dev/null").returncode == 8
+    # Without the certificate there is no connection at all, nothing is sent, and no wait mends it.
+    refused = run("ls", SSL_CERT_FILE="/dev/null")
+    assert refused.returncode == 8
+    assert b"certificate that cannot be trusted" in refused.stderr
