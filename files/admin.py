@@ -15,6 +15,7 @@ from files.administration import (
     grants,
     links,
     mails,
+    master_keys,  # noqa: F401  registers itself
     people,
     requests,
     tokens,

@@ -12,7 +12,6 @@ class FilesConfig(AppConfig):
         from django.conf import settings
 
         from files import checks  # noqa: F401  registers system checks
-        from files.administration import master_keys  # noqa: F401  registers a page
         from files.crypto import argon2id, lanes
         from files.keys import passphrases
         from files.sharing import asking

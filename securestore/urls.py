@@ -9,6 +9,9 @@ from files.web.outside import asked, asked_transfers
 from securestore import health, metrics, scripts
 from securestore.errors import closed
 
+# What stands in each application's `admin` module; only pages need it (`securestore.apps`).
+admin.autodiscover()
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="files:list"), name="home"),
     path("files/", include("files.urls")),

@@ -27,6 +27,7 @@ from audit.models import AuditEvent
 from files.models import Grant
 from tests.files.test_models import filed
 
+admin.autodiscover()
 PASSWORD = "quite another password"  # What an attacker would like it to be.
 
 

@@ -73,6 +73,7 @@ event = AuditEvent.objects.filter(file_id=files[0].pk).first()
 ROWS = {FileRecord: files[0], Folder: case, Grant: grant, User: dora, Group: team}
 ROWS |= {Invitation: invitation, Authenticator: factor, AuditEvent: event}
 PAGES = ("changelist", "add", "change", "history", "delete", "access", "transfer")
+admin.autodiscover()
 for model in admin.site._registry:
     row = ROWS.get(model) or model.objects.first()
     for page in PAGES:

@@ -29,6 +29,7 @@ JUNK = (
     "1,junk",
     "é",
 )
+admin.autodiscover()
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
 LOOKUPS = ("", "__exact", "__in", "__gte", "__isnull", "__year", "__range", "__regex", "__nonsense")
 

@@ -12,6 +12,7 @@ from accounts.models import User
 from securestore.administration import AREAS, Site, area_of
 
 pytestmark = pytest.mark.django_db
+admin.autodiscover()
 
 
 def areas(client: Client) -> dict[str, list[str]]:
