@@ -51,12 +51,13 @@ new PerformanceObserver((list) => {
 """
 """As Cumulative Layout Shift has it: what moves at once when one acts was asked for."""
 
-_RUN = """(runOnly) => axe.run(document, {
+_RUN = """(runOnly) => "axe" in window && axe.run(document, {
   resultTypes: ["violations"],
   ...(runOnly.length && { runOnly }),
   rules: { "target-size": { enabled: true } },
 }).then((found) => found.violations.flatMap((rule) => rule.nodes.map(
   (node) => `${rule.id}: ${node.target.join(" ")}: ${node.html.slice(0, 150)}`)))"""
+"""What is found, or `false` where axe is not there yet."""
 
 _BESIDE = """() => {
   const wide = document.documentElement.scrollWidth;
@@ -110,16 +111,24 @@ _UNHEADED = """() => {
 }"""
 
 
-_UNCOVER = """() => {
+_MISPLACED = f"""(smallest) => [
+  ["beside the window", ({_BESIDE})()],
+  ["too small", ({_SMALL})(smallest)],
+  ["without a head", ({_UNHEADED})()],
+].flatMap(([what, all]) => all.map((one) => `${{what}}: ${{one}}`))"""
+
+_PAINTED = "new Promise((then) => requestAnimationFrame(() => requestAnimationFrame(then)))"
+"""Whatever scripts have changed is painted two frames later."""
+
+_AS_IT_IS_IN_THE_END = f"""async () => {{
+  // What stays at the foot of the window covers rows, but none at the end of the page.
   const covers = document.querySelector(".acts.is-open, .transfers.docked:not([hidden])");
   if (covers) scrollTo(0, document.documentElement.scrollHeight);
-}"""
-"""What stays at the foot of the window covers rows, but none at the end of the page."""
-
-
-_SETTLE = """() => document.getAnimations()
-  .filter((one) => one instanceof CSSTransition).forEach((one) => one.finish())"""
-"""A theme that fades in has colours of its own on the way."""
+  await {_PAINTED};
+  // A theme that fades in has colours of its own on the way.
+  document.getAnimations().filter((one) => one instanceof CSSTransition)
+    .forEach((one) => one.finish());
+}}"""
 
 
 def note_shifts(context: BrowserContext) -> None:
@@ -127,15 +136,9 @@ def note_shifts(context: BrowserContext) -> None:
     context.add_init_script(_NOTE_SHIFTS)
 
 
-def painted(page: Page) -> None:
-    """Wait until whatever scripts have changed is painted: two frames later."""
-    page.evaluate("new Promise((then) => requestAnimationFrame(() => requestAnimationFrame(then)))")
-
-
 def moved(page: Page) -> tuple[float, list[Any]]:
     """The sum of all shifts since the page was opened (as Cumulative Layout Shift), and each."""
-    painted(page)
-    found: list[Any] = page.evaluate("window.shifts")
+    found: list[Any] = page.evaluate(f"{_PAINTED}.then(() => window.shifts)")
     return sum(value for value, _nodes in found), found
 
 
@@ -154,9 +157,11 @@ def moves(page: Page, *, allowed: float = STEADY) -> list[str]:
 
 def violations(page: Page | Frame, only: Sequence[str] = ()) -> list[str]:
     """What axe finds wrong, each with the element; of `only` these rules, or tags of rules."""
-    if not page.evaluate("'axe' in window"):
+    found: list[str] | Literal[False] = page.evaluate(_RUN, list(only))
+    if found is False:
         page.evaluate(_axe())
-    found: list[str] = page.evaluate(_RUN, list(only))
+        found = page.evaluate(_RUN, list(only))
+    assert found is not False
     return found
 
 
@@ -177,19 +182,10 @@ def small_targets(page: Page) -> list[str]:
     return found
 
 
-def cells_without_heads(page: Page) -> list[str]:
-    """Cells of tables beside which nothing says what they are, and tables that lost their heads."""
-    found: list[str] = page.evaluate(_UNHEADED)
-    return found
-
-
 def misplaced(page: Page) -> list[str]:
     """What is wrong with where things are, and how large, at the width that is shown."""
-    return [
-        *(f"beside the window: {one}" for one in beside_the_window(page)),
-        *(f"too small: {one}" for one in small_targets(page)),
-        *(f"without a head: {one}" for one in cells_without_heads(page)),
-    ]
+    found: list[str] = page.evaluate(_MISPLACED, SMALLEST)
+    return found
 
 
 def make_ready(page: Page, width: int, theme: Theme) -> None:
@@ -206,9 +202,7 @@ def make_ready(page: Page, width: int, theme: Theme) -> None:
 def show(page: Page, width: int, theme: Theme) -> None:
     """Have the page seen at that width, in that theme, and as it is in the end."""
     make_ready(page, width, theme)
-    page.evaluate(_UNCOVER)
-    painted(page)
-    page.evaluate(_SETTLE)
+    page.evaluate(_AS_IT_IS_IN_THE_END)
 
 
 def wrong(page: Page) -> list[str]:
