@@ -142,7 +142,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSite]:
     folder = tmp_path_factory.mktemp("site")
     data, env_file, port = folder / "var", folder / "env", free_port()
     environment.create(env_file, root=ROOT, data=data)
-    prepared.database(data / "db.sqlite3")
+    prepared.started_before(data)
     launcher = Child(
         "The launcher",
         [sys.executable, "-m", "launcher", "--port", str(port), "--data", data],

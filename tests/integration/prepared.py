@@ -40,10 +40,11 @@ def database(path: Path) -> None:
 
 def launched(folder: Path, **options: Any) -> AbstractContextManager[MeasuredSite]:
     """A site that was launched as users launch it, and finds what an earlier start has left."""
-    return site.launched(folder, prepare=_started_before, **options)
+    return site.launched(folder, prepare=started_before, **options)
 
 
-def _started_before(data: Path) -> None:
+def started_before(data: Path) -> None:
+    """Database and static files in an installation's folder, as an earlier start has left them."""
     database(data / "db.sqlite3")
     static(data / "static")
     shutil.copyfile(_made() / COLLECTED, data / COLLECTED)
