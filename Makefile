@@ -141,7 +141,7 @@ bench: peers $(VENV)/bench.stamp $(VENDOR)/stamp lanes ## Measure throughput and
 
 .PHONY: screenshots
 screenshots: packages $(VENV)/dev.stamp $(VENDOR)/stamp ## Take the pictures of all pages, into docs/images/pages
-	SCREENSHOTS=docs/images/pages $(BROWSERS) $(PYTEST) -m browser \
+	SCREENSHOTS=docs/images/pages $(BROWSERS) $(PYTEST) -m "browser and not soak" \
 	    -k "every_page_is or every_page_fits or a_mail_fits" tests/browser/test_every_page.py \
 	    tests/browser/test_every_page_of_others.py tests/browser/test_administration.py tests/browser/test_letters.py
 	$(BIN)/python -m tests.browser.gallery

@@ -28,8 +28,12 @@ SMALLEST = 24
 Theme = Literal["light", "dark", "forced"]
 WIDE, NARROW = 1280, 390
 WIDTHS: Final = (WIDE, NARROW)
-LOOKS: Final[tuple[tuple[int, Theme], ...]] = ((WIDE, "light"), (WIDE, "forced"), (NARROW, "dark"))
+Look = tuple[int, Theme]
+LOOKS: Final[tuple[Look, ...]] = ((WIDE, "light"), (WIDE, "forced"), (NARROW, "dark"))
 """Each theme once, and each width: colours are the same at both. The width changes once."""
+
+IN_TURN: Final = (LOOKS[:1], LOOKS[1:])
+"""What a run looks at of one more state of a page, by turns; `make soak` looks at all of each."""
 
 COLOURS: Final = ("color-contrast", "link-in-text-block")
 """The rules of axe that colours can break; a theme changes nothing else."""
@@ -205,13 +209,13 @@ def show(page: Page, width: int, theme: Theme) -> None:
     page.evaluate(_AS_IT_IS_IN_THE_END)
 
 
-def wrong(page: Page) -> list[str]:
+def wrong(page: Page, looks: Sequence[Look] = LOOKS) -> list[str]:
     """All that is wrong with the page as it stands: in each theme, at each width.
 
     What does not depend on colours or width is asked once, so that a look at a page stays cheap.
     """
     found = []
-    for width, theme in LOOKS:
+    for width, theme in looks:
         show(page, width, theme)
         is_forced = theme == "forced"
         told = violations(page, COLOURS if is_forced else ())

@@ -1,11 +1,13 @@
 """Every page of the administration: it fits, nothing moves, axe finds nothing, in every theme.
 
-The pages are walked over as they are registered, so that a new model is looked at, too.
+The pages are walked over as they are registered, so that a new model is looked at, too. Of each
+kind (a list, a form, a history) one is seen in every theme and width, and others by turns, as those
+of `test_every_page.py` are; `make soak` sees all of them in all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -13,10 +15,12 @@ from playwright.sync_api import Browser, Page, expect
 from tests.browser import gallery
 from tests.browser.accessibility import (
     COLOURS,
+    IN_TURN,
     LOOKS,
     NARROW,
     STEADY,
     WIDE,
+    Look,
     beside_the_window,
     make_ready,
     moved,
@@ -82,19 +86,19 @@ for model in admin.site._registry:
         arguments = [] if page in ("changelist", "add") else [row.pk]
         route = f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}"
         try:
-            print("page", reverse(route, args=arguments))
+            print("page", page, reverse(route, args=arguments))
         except NoReverseMatch:
             pass
 for route in ("index", "password_change", "files_filerecord_sharing"):
-    print("page", reverse(f"admin:{route}"))
-print("page", reverse("admin:app_list", args=["files"]))
-print("page", reverse("admin:auth_user_password_change", args=[dora.pk]))
+    print("page", route, reverse(f"admin:{route}"))
+print("page app_list", reverse("admin:app_list", args=["files"]))
+print("page password_of", reverse("admin:auth_user_password_change", args=[dora.pk]))
 for query in ("status=expiring", "status=revoked", "q=nothing-is-called-so"):
-    print("page", reverse("admin:files_grant_changelist") + "?" + query)
-print("page", reverse("admin:files_filerecord_changelist") + "?state=damaged")
-print("page", reverse("admin:accounts_user_access", args=[dora.pk]) + "?show=not")
+    print("page", query, reverse("admin:files_grant_changelist") + "?" + query)
+print("page damaged", reverse("admin:files_filerecord_changelist") + "?state=damaged")
+print("page access_not_had", reverse("admin:accounts_user_access", args=[dora.pk]) + "?show=not")
 """
-"""Makes one row of each model, and prints the addresses of all pages there are."""
+"""Makes one row of each model, and prints all pages there are: their kind, and the address."""
 
 PICTURES = {
     "/admin/": "administration",
@@ -115,10 +119,11 @@ CLOSED = {403, 404}
 
 
 @pytest.fixture(scope="module")
-def pages(site: RunningSite) -> list[str]:
-    """The addresses of all pages of the administration."""
+def pages(site: RunningSite) -> dict[str, str]:
+    """The addresses of all pages of the administration, each with its kind."""
     lines = site.run(THINGS).splitlines()
-    return [line.removeprefix("page ") for line in lines if line.startswith("page ")]
+    found = [line.split() for line in lines if line.startswith("page ")]
+    return {address: kind for _, kind, address in found}
 
 
 @pytest.fixture
@@ -131,7 +136,7 @@ def staff(browser: Browser, site: RunningSite, sign_in: SignIn) -> Iterator[Page
         yield page
 
 
-def looked_at(page: Page, address: str) -> Iterator[str]:
+def looked_at(page: Page, address: str, looks: Sequence[Look]) -> Iterator[str]:
     """What is wrong with the page that was just opened, at 1280 pixels and in the light."""
     yield from moves(page)
     # Every column of a list is seen at once.
@@ -141,20 +146,26 @@ def looked_at(page: Page, address: str) -> Iterator[str]:
     yield from (f"scrolls within itself by {by}" for by in inner if by > 1)
     if address in PICTURES:
         gallery.take(page, PICTURES[address])
-    for width, theme in LOOKS:
+    for width, theme in looks:
         show(page, width, theme)
         yield from (f"{width} {theme}: is too wide: {one}" for one in beside_the_window(page))
         yield from (f"{width} {theme}: is too small: {one}" for one in small_targets(page))
         told = violations(page, COLOURS if theme == "forced" else ())
         yield from (f"{width} {theme}: {one}" for one in told)
-    page.reload()  # Narrow, as it was seen last.
-    yield from (f"{NARROW}: {one}" for one in moves(page))
+    if looks[-1][0] == NARROW:
+        page.reload()  # Narrow, as it was seen last.
+        yield from (f"{NARROW}: {one}" for one in moves(page))
 
 
 @pytest.mark.timeout(1100)
-def test_every_page_fits_stays_and_is_clean(staff: Page, pages: list[str]) -> None:
-    seen, wrong = 0, []
-    for address in pages:
+@pytest.mark.parametrize(
+    "whole", [pytest.param(False, id="in turn"), pytest.param(True, marks=pytest.mark.soak)]
+)
+def test_every_page_fits_stays_and_is_clean(
+    staff: Page, pages: dict[str, str], whole: bool
+) -> None:
+    seen, wrong, kinds = 0, [], set()
+    for address, kind in pages.items():
         make_ready(staff, WIDE, "light")
         response = staff.goto(address)
         assert response is not None
@@ -162,7 +173,9 @@ def test_every_page_fits_stays_and_is_clean(staff: Page, pages: list[str]) -> No
             continue
         assert response.status == 200, address
         seen += 1
-        wrong += [f"{address} {one}" for one in looked_at(staff, address)]
+        looks = LOOKS if whole or kind not in kinds else IN_TURN[seen % len(IN_TURN)]
+        kinds.add(kind)
+        wrong += [f"{address} {one}" for one in looked_at(staff, address, looks)]
     assert seen > 40
     assert wrong == []
 
@@ -198,7 +211,7 @@ def test_menus_of_filters_close_and_say_what_is_chosen(page: Page, sign_in: Sign
 
 
 def test_the_front_page_leads_to_what_needs_attention(
-    page: Page, sign_in: SignIn, pages: list[str]
+    page: Page, sign_in: SignIn, pages: dict[str, str]
 ) -> None:
     sign_in(page, "root", to="/admin/")
     page.get_by_role("link", name="damaged file").click()
@@ -208,7 +221,7 @@ def test_the_front_page_leads_to_what_needs_attention(
     expect(page.locator("#result_list .status").first).to_have_text("ends soon")
 
 
-def test_the_administration_works_without_a_script(plain: Page, pages: list[str]) -> None:
+def test_the_administration_works_without_a_script(plain: Page, pages: dict[str, str]) -> None:
     page = plain
     through_the_page(page, "root")
     page.goto("/admin/files/grant/")

@@ -3,20 +3,26 @@
 The pages are those of the URL configuration, by the table in `pages.py`; those of the
 administration have a walk of their own (`test_administration.py`). The walk takes the
 pictures of the gallery, too (`gallery.py`).
+
+Of each page one state is seen in every theme and width; its other states, by turns, wide and light,
+or in forced colours and narrow and dark. `make soak` sees each state in all of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.browser import gallery, test_administration
 from tests.browser.accessibility import (
+    IN_TURN,
+    LOOKS,
     NARROW,
     PIECES,
     WIDE,
+    Look,
     make_ready,
     moves,
     note_shifts,
@@ -42,6 +48,11 @@ from tests.files.doors import ROUTES, address
 from tests.letters import letters
 
 LISTS = ("files:list", "folders:detail", "shared", "recent", "trash")
+EXTENT = pytest.mark.parametrize(
+    "whole", [pytest.param(False, id="in turn"), pytest.param(True, marks=pytest.mark.soak)]
+)
+"""Whether each state is seen in every theme and width, or one of each page, and others by turns."""
+
 HEAVIEST_LIST = 80
 """Kilobytes of a list, with all that it loads."""
 
@@ -101,17 +112,26 @@ def test_what_is_said_to_be_no_page_shows_none(
     assert wrong == []
 
 
+def looks_at(number: int, turn: int, *, whole: bool) -> Sequence[Look]:
+    """The themes and widths that a state is seen in: `number` is its place among those of its page,
+    `turn` that in the walk."""
+    return LOOKS if whole or number == 0 else IN_TURN[turn % len(IN_TURN)]
+
+
 def walk(
     who: str,
     profile: Callable[[str], BrowserContext],
     world: World,
     record_property: Callable[[str, object], None],
+    *,
+    whole: bool,
 ) -> str:
     """Look at all that somebody meets; what is wrong with it, a line for each."""
     page = entered(profile(who), who, world)
     found: list[str] = []
-    for name, number, state in states(who):
+    for turn, (name, number, state) in enumerate(states(who)):
         label = state.picture or f"{name} {number}"
+        looks = looks_at(number, turn, whole=whole)
         make_ready(page, WIDE, "light")
         if who == NOBODY:
             page.context.clear_cookies()
@@ -120,7 +140,7 @@ def walk(
             found += [f"{label}: {one}" for one in arrived(page, state, name, record_property)]
             if state.act:
                 state.act(page, world)
-            found += [f"{label}: {one}" for one in looked_at(page, state)]
+            found += [f"{label}: {one}" for one in looked_at(page, state, looks)]
         except Exception as error:  # The others are to be looked at, too.
             found.append(f"{label} is not reached: {error}")
     return "\n".join(found)
@@ -128,13 +148,30 @@ def walk(
 
 # A hundred pages: on a busy machine more than five minutes.
 @pytest.mark.timeout(1100)
+@EXTENT
 def test_every_page_is_clean_and_stays(
     profile: Callable[[str], BrowserContext],
     world: World,
     record_property: Callable[[str, object], None],
+    whole: bool,
 ) -> None:
     """For who owns; all others: `test_every_page_of_others.py`, which runs beside this."""
-    assert walk(OWNER, profile, world, record_property) == ""
+    assert walk(OWNER, profile, world, record_property, whole=whole) == ""
+
+
+def test_each_page_is_seen_in_every_theme_and_width_and_each_state_by_all_rules() -> None:
+    """A run leaves out themes of one more state, and of none the rules that no colour breaks."""
+    seen: dict[str, set[Look]] = {name: set() for name in PAGES}
+    left_out = 0
+    for who in (NOBODY, *PEOPLE):
+        for turn, (name, number, _) in enumerate(states(who)):
+            looks = looks_at(number, turn, whole=False)
+            seen[name].update(looks)
+            left_out += len(LOOKS) - len(looks)
+            assert any(theme != "forced" for _, theme in looks), (name, number)
+            assert looks_at(number, turn, whole=True) == LOOKS
+    assert [name for name, looks in seen.items() if looks != {*LOOKS}] == []
+    assert 0 < left_out < sum(map(len, PAGES.values()))
 
 
 def test_the_gallery_shows_every_picture() -> None:
@@ -171,7 +208,7 @@ def arrived(
             yield f"weighs {weight.kilobytes} kB"
 
 
-def looked_at(page: Page, state: State) -> Iterator[str]:
+def looked_at(page: Page, state: State, looks: Sequence[Look]) -> Iterator[str]:
     """What is wrong with a state that was reached; in its pictures it is as it was reached."""
     if not page.evaluate("window.arrived"):  # What was done led to another page.
         yield from moves(page, allowed=PIECES)
@@ -179,7 +216,7 @@ def looked_at(page: Page, state: State) -> Iterator[str]:
         gallery.take(
             page, state.picture
         )  # Before forced colours, of which lines of tables keep some.
-    yield from wrong(page)
-    if state.act is None:
+    yield from wrong(page, looks)
+    if state.act is None and looks[-1][0] == NARROW:
         page.reload()  # Narrow, as it was seen last.
         yield from (f"{NARROW}: {one}" for one in moves(page))

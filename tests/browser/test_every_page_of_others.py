@@ -11,17 +11,19 @@ import pytest
 from playwright.sync_api import BrowserContext
 
 from tests.browser.pages import NOBODY, OWNER, PEOPLE, World
-from tests.browser.test_every_page import profile, walk, world
+from tests.browser.test_every_page import EXTENT, profile, walk, world
 
 __all__ = ["profile", "world"]
 
 
 @pytest.mark.timeout(1100)
 @pytest.mark.parametrize("who", [who for who in (NOBODY, *PEOPLE) if who != OWNER])
+@EXTENT
 def test_every_page_is_clean_and_stays(
     profile: Callable[[str], BrowserContext],
     world: World,
     record_property: Callable[[str, object], None],
     who: str,
+    whole: bool,
 ) -> None:
-    assert walk(who, profile, world, record_property) == ""
+    assert walk(who, profile, world, record_property, whole=whole) == ""
