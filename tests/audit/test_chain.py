@@ -78,6 +78,22 @@ def test_an_event_keeps_what_it_was_given(five_events: list[AuditEvent], ann: Us
     assert (event.file_id, event.grant_id, event.data) == (FILE, 12, {"bytes": 2})
 
 
+def test_an_event_names_what_somebody_came_by(ann: User) -> None:
+    """A program by its token, somebody outside by a link or a request; nobody else by anything."""
+    by_token = context.Context(token_id=7, token_name="backup\n" + "x" * chain.MAX_DETAIL_LENGTH)
+    outside = context.Context(link_id=8, file_request_id=9)
+    kept = []
+    for around in (by_token, outside, context.Context()):
+        with context.active(around):
+            kept.append(record(Event.FILE_DOWNLOADED, actor=ann, bytes=1).data)
+    name = "backup\ufffd" + "x" * (chain.MAX_DETAIL_LENGTH - 8) + "…"
+    assert kept == [
+        {"bytes": 1, "by_token_id": 7, "by_token": name},
+        {"bytes": 1, "link_id": 8, "file_request_id": 9},
+        {"bytes": 1},
+    ]
+
+
 def test_an_event_outlives_the_user(ann: User) -> None:
     record(Event.SIGNED_IN, actor=ann)
     ann.delete()
@@ -278,10 +294,13 @@ def test_a_forged_event_at_the_end_shows(five_events: list[AuditEvent]) -> None:
     assert where_it_breaks() == 6
 
 
-def test_a_true_event_of_another_chain_does_not_fit(five_events: list[AuditEvent]) -> None:
+@pytest.mark.parametrize("before", ["01" * 32, "fe" * 32])
+def test_a_true_event_of_another_chain_does_not_fit(
+    five_events: list[AuditEvent], before: str
+) -> None:
     """Its MAC is right, by the same key, but it follows something else."""
     graft = AuditEvent.objects.get(id=3)
-    graft.previous_mac = "56" * 32
+    graft.previous_mac = before
     graft.mac = chain.mac_of([getattr(graft, field) for field in chain.FIELDS])
     tamper(3, previous_mac=graft.previous_mac, mac=graft.mac)
     assert where_it_breaks() == 3
@@ -346,6 +365,19 @@ def test_who_has_the_turn_and_does_nothing_is_ended_before_others_give_up(
     settings.DATABASE_TIMEOUT, settings.DATABASE_IDLE_TIMEOUT = waits, idle
     asked = chain._taking_turn()
     assert f"set_config('idle_in_transaction_session_timeout', '{most}ms', true)" in asked
+
+
+def test_behind_a_pooler_each_turn_brings_its_own_limits(settings: Settings) -> None:
+    """Where a pooler hands on what another program set up; its own limits a connection keeps."""
+    settings.DATABASE_TIMEOUT, settings.DATABASE_IDLE_TIMEOUT = 10, 60
+    settings.DATABASE_POOLER = "none"
+    alone = chain._taking_turn()
+    settings.DATABASE_POOLER = "pgbouncer"
+    pooled = chain._taking_turn()
+    limits = "('lock_timeout', '10s'), ('idle_in_transaction_session_timeout', '60s')"
+    assert limits in pooled
+    assert limits not in alone
+    assert pooled.endswith(alone)
 
 
 @pytest.mark.django_db

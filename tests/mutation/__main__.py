@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 EQUIVALENT = Path(__file__).with_name("equivalent.toml")
 # Beside the one that mirrors the module, or its package.
 TESTS_OF: dict[str, list[str]] = {
-    "audit/chain.py": ["tests/audit/test_triggers.py"],
+    "audit/chain.py": ["tests/audit/test_triggers.py", "tests/audit/test_announcements.py"],
     "files/access/explaining.py": [
         *("tests/files/access/test_rule.py", "tests/files/access/test_programs.py"),
         "tests/files/access/test_trees.py",

@@ -135,6 +135,7 @@ def test_the_tests_of_a_module_are_its_own_or_its_packages_and_those_named_besid
     assert of_package == ["tests/files/sharing/test_read_by.py"]
     assert command.tests_of("audit/chain.py") == [
         *("tests/audit/test_chain.py", "tests/audit/test_triggers.py"),
+        "tests/audit/test_announcements.py",
     ]
 
 
