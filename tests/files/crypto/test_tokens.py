@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from files.crypto.errors import Damaged
-from files.crypto.tokens import SLACK, TokenCodec, open_token, seal, token_length
+from files.crypto.tokens import SLACK, Opening, Sealing, TokenCodec, open_token, seal, token_length
 
 KEY = bytes(range(32))
 FERNET = Fernet(base64.urlsafe_b64encode(KEY))
@@ -110,8 +110,9 @@ def test_every_length_of_padding_is_opened(length: int) -> None:
     assert out[:length] == plaintext
 
 
-def test_another_version_is_refused_although_it_was_made_with_the_key() -> None:
-    body = b"\x81" + seal(KEY, b"payload", timestamp=1)[1:-32]
+@pytest.mark.parametrize("version", [b"\x81", b"\x7f"])
+def test_another_version_is_refused_although_it_was_made_with_the_key(version: bytes) -> None:
+    body = version + seal(KEY, b"payload", timestamp=1)[1:-32]
     token = body + hmac.digest(KEY[:16], body, "sha256")
     with pytest.raises(Damaged, match="version"):
         open_token(KEY, token)
@@ -155,6 +156,36 @@ def test_a_key_has_32_bytes(length: int) -> None:
 def test_a_token_fills_its_place_exactly(length: int) -> None:
     with pytest.raises(ValueError, match="exactly"):
         TokenCodec(KEY).seal_into(memoryview(bytearray(length)), b"", timestamp=1, iv=bytes(16))
+
+
+@pytest.mark.parametrize("more", [-1, 1])
+def test_each_frames_token_fills_its_place_exactly(more: int) -> None:
+    frames = [
+        Sealing(memoryview(bytearray(token_length(16) + by)), bytes(15), b"x", bytes(16))
+        for by in (0, more)
+    ]
+    with pytest.raises(ValueError, match="of 16 bytes does not fill"):
+        TokenCodec(KEY).seal_frames(frames, timestamp=1)
+
+
+@pytest.mark.parametrize("length", [0, 14, 16])
+def test_a_frame_has_a_prefix_of_15_bytes(length: int) -> None:
+    room = memoryview(bytearray(token_length(length + 1)))
+    with pytest.raises(ValueError, match="prefix has 15 bytes"):
+        TokenCodec(KEY).seal_frames([Sealing(room, bytes(length), b"x", bytes(16))], timestamp=1)
+
+
+def test_a_frame_is_opened_where_there_is_just_enough_room() -> None:
+    token = seal(KEY, b"payload", timestamp=1)
+    enough = len(token) - 57 + SLACK
+    [length] = TokenCodec(KEY).open_frames(
+        [Opening(token, memoryview(bytearray(enough)))], timestamp=1
+    )
+    assert length == len(b"payload")
+    with pytest.raises(ValueError, match="too little room"):
+        TokenCodec(KEY).open_frames(
+            [Opening(token, memoryview(bytearray(enough - 1)))], timestamp=1
+        )
 
 
 @pytest.mark.parametrize("iv", [b"", bytes(15), bytes(17)])

@@ -269,9 +269,12 @@ def test_a_key_on_offer_outlives_the_master_key_that_sealed_it(
 
 
 def test_an_offer_that_does_not_open_is_left_alone(
-    held_record: FileRecord, use_keys: UseKeys
+    held_record: FileRecord, use_keys: UseKeys, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """And an operator reads of which file it was."""
     HeldKey.objects.update(offered=b"altered")
     use_keys(generate_master_key(), os.environ["MASTER_KEYS"])
     assert custody.rewrap_offers() == 0
+    [line] = caplog.messages
+    assert line.startswith(f"object {held_record.current.object_name}: the key on offer: ")
     assert bytes(held_key().offered or b"") == b"altered"

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.core.management import call_command
 from django.db import OperationalError, connection
 from django.db.models import F
@@ -20,8 +21,9 @@ from django.utils import timezone
 
 from accounts.models import User
 from audit.models import AuditEvent
+from files.access.principals import Link
 from files.crypto.stream.layout import FRAME_LENGTH, FRAME_PAYLOAD
-from files.models import DownloadSession, FileRecord, Grant
+from files.models import DownloadSession, FileRecord, Grant, RecentFile
 from files.vault import downloading, opening
 from notices import Kind
 from notices.models import Choice, Notice
@@ -220,6 +222,32 @@ def test_two_at_once_of_the_whole_file_are_two(reader: Client, long: FileRecord)
     assert told() == [whole(1), whole(1)]
 
 
+def test_one_that_has_taken_the_whole_file_takes_no_second_whole(
+    long: FileRecord, alice: User
+) -> None:
+    """Also where the request for all of it came after one for a part, and before another."""
+    for start, stop in ((0, 10), (0, SIZE), (10, 20), (0, SIZE)):
+        downloading.begin(long, downloading.Part(start, stop), user=alice, session="s")
+    assert list(DownloadSession.objects.order_by("pk").values_list("requests", flat=True)) == [3, 1]
+
+
+def test_one_by_a_link_names_the_link_and_nobody(long: FileRecord, alice: User) -> None:
+    """Its maker has not read it, and does not find it among what they have opened."""
+    alice.user_permissions.add(Permission.objects.get(codename="add_link"))
+    link = Link(alice, 7, timezone.now() + LATER, file=long.pk)
+    part = downloading.Part(0, SIZE)
+    sending = downloading.begin(long, part, user=alice, session="s", link=link)
+    [row] = DownloadSession.objects.values("actor_id", "actor_name", "link_id")
+    assert row == {"actor_id": 0, "actor_name": "", "link_id": 7}
+    opened = RecentFile.objects.filter(way=RecentFile.Way.OPENED)
+    assert not opened.exists()
+    sending.end("complete", SIZE, SIZE)
+    event = AuditEvent.objects.get(event="file_downloaded")
+    assert (event.actor_id, event.actor_name, event.data["link_id"]) == (None, "", 7)
+    downloading.begin(long, part, user=alice, session="s")
+    assert opened.get().file_id == long.pk
+
+
 def test_beginning_anew_ends_the_one_before(reader: Client, long: FileRecord) -> None:
     take(request(reader, long), 3)
     fetch(reader, long)
@@ -343,6 +371,9 @@ def test_a_failure_is_told_at_once_and_for_all_connections(
     assert [(event["outcome"], event["bytes"], event["ranges"]) for event in told()] == [
         (how, 10, 3)
     ]
+    # Who was refused what they had no right to any more has downloaded what they got until then.
+    named = {"failed": "download_failed", "revoked": "file_downloaded"}
+    assert AuditEvent.objects.get(data__outcome=how).event == named[how]
     first.end(how, 100, 100)
     again = downloading.begin(long, downloading.Part(0, SIZE), user=alice, session="s")
     third.end("complete", half, half)
@@ -467,6 +498,20 @@ def test_a_client_that_stood_still_and_took_no_more_is_told_once(
     downloading.settle_idle(now=timezone.now() + LATER)
     sending.end("aborted", 0, 0)
     assert [(event["outcome"], event["bytes"]) for event in told()] == [("aborted", 0)]
+    assert not DownloadSession.objects.exists()
+
+
+@pytest.mark.parametrize("how", ["failed", "revoked"])
+def test_a_client_that_stood_still_and_then_failed_is_told_in_two_parts(
+    long: FileRecord, alice: User, how: str
+) -> None:
+    sending = downloading.begin(long, downloading.Part(0, SIZE), user=alice, session="s")
+    downloading.settle_idle(now=timezone.now() + LATER)
+    sending.end(how, 10, 5)
+    assert [(event["outcome"], event["bytes"], event["sent"]) for event in told()] == [
+        ("aborted", 0, ""),
+        (how, 10, "0-4"),
+    ]
     assert not DownloadSession.objects.exists()
 
 
