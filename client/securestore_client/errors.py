@@ -27,7 +27,7 @@ EXIT_CODES: Final = {
     NOT_FOUND: "there is no such file or folder, here or there",
     CONFLICT: "the name is taken, or somebody changed it meanwhile",
     DIFFERENT: "the bytes that arrived are not those that were sent",
-    UNREACHABLE: "the site cannot be reached, or is too busy, or its certificate cannot be trusted",
+    UNREACHABLE: "the site cannot be reached, is too busy or not to be trusted, or a proxy says no",
     NO_ROOM: "larger than may be, or no storage is left",
     INTERRUPTED: "ended by Ctrl-C",
 }
@@ -60,12 +60,24 @@ class Unreachable(ClientError):
         super().__init__(message, UNREACHABLE, "unreachable")
 
 
-class Distrusted(Unreachable):
-    """Whoever answers there cannot show that they are the site: waiting does not mend it."""
+class NoWay(Unreachable):
+    """Something on the way answered, and says no: waiting does not mend it."""
+
+
+class Distrusted(NoWay):
+    """Whoever answers there cannot show that they are the site."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.code = "tls_refused"
+
+
+class ProxyRefused(NoWay):
+    """The proxy that the environment names does not let the command through to the site."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.code = "proxy_refused"
 
 
 class Different(ClientError):

@@ -24,7 +24,8 @@ from urllib.parse import urlsplit
 from . import __version__
 from .characters import marked
 from .digests import Buffer
-from .errors import USAGE, ClientError, Distrusted, Refused, Unreachable
+from .errors import USAGE, ClientError, Distrusted, NoWay, Refused, Unreachable
+from .proxy import Proxy, proxy_to
 
 BLOCK: Final = 256 * 1024
 AGENT: Final = f"securestore/{__version__}"
@@ -215,25 +216,31 @@ class Server:
         return kept
 
     def _connect(self) -> http.client.HTTPConnection:
-        host, port, through = self.host, self.port, self._proxy()
+        host, port, through = self.host, self.port, proxy_to(self.host) if self.is_tls else None
         if through:
-            host, port = through
+            host, port = through.host, through.port
         kept: http.client.HTTPConnection
         if self._tls is not None:
             kept = http.client.HTTPSConnection(host, port, timeout=TIMEOUT, context=self._tls)
         else:
             kept = http.client.HTTPConnection(host, port, timeout=TIMEOUT)
         if through:
-            kept.set_tunnel(self.host, self.port)
+            kept.set_tunnel(self.host, self.port, through.headers)
         try:
             kept.connect()
-        except ssl.SSLError as error:
+        except OSError as error:
             kept.close()
-            if refused := self._distrusted(error):
+            if refused := self._refused(error, through):
                 raise refused from error
             raise
         kept.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return kept
+
+    def _refused(self, error: OSError, through: Proxy | None) -> NoWay | None:
+        """Why no wait makes this connection; None where one may."""
+        if isinstance(error, ssl.SSLError):
+            return self._distrusted(error)
+        return through.refused(error, self.host) if through else None
 
     def _distrusted(self, error: ssl.SSLError) -> Distrusted | None:
         """What to do about a connection that TLS refused; None where it was merely broken."""
@@ -249,16 +256,6 @@ class Server:
                 f"sent: is the address right, with its port? ({error.reason})"
             )
         return None
-
-    def _proxy(self) -> tuple[str, int] | None:
-        """The proxy that the environment names for TLS; plain HTTP is for this machine alone."""
-        # Loaded where it is used: what starts a command is waited for.
-        import urllib.request
-
-        if not self.is_tls or urllib.request.proxy_bypass(self.host):
-            return None
-        parts = urlsplit(urllib.request.getproxies().get("https", ""))
-        return (parts.hostname, parts.port or 3128) if parts.hostname else None
 
     def drop(self) -> None:
         """Close this thread's connection; the next request makes another."""
@@ -305,7 +302,7 @@ class Trying:
 
         Raises what became of it where the patience has run out, and at once what no wait mends.
         """
-        if isinstance(error, Distrusted):
+        if isinstance(error, NoWay):
             raise error
         wait = error.wait if isinstance(error, Refused) and error.wait else self._pause
         if time.monotonic() + wait > self._until:
