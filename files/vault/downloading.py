@@ -20,6 +20,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -133,24 +134,21 @@ def _enter(new: DownloadSession, part: Part) -> DownloadSession:
         new.save(force_insert=True)
         return new
     for _ in range(3):
-        try:
-            with transaction.atomic():
-                found = _locked_of.first(slot=new.slot)
-                if found is not None and not _takes(found, new, part):
-                    _leave(found)
-                    found = None
-                if found is None:
-                    new.save(force_insert=True)
-                    return new
-                found.requests += 1
-                found.running += 1
-                found.whole |= new.whole
-                found.seen_at = new.seen_at
-                _change(found, "requests", "running", "whole", "seen_at")
-                return found
-        except IntegrityError:
-            # On PostgreSQL another request was faster to begin it: now it is there to be joined.
-            continue
+        # On PostgreSQL another request may be faster to begin it: then it is there to be joined.
+        with suppress(IntegrityError), transaction.atomic():
+            found = _locked_of.first(slot=new.slot)
+            if found is not None and not _takes(found, new, part):
+                _leave(found)
+                found = None
+            if found is None:
+                new.save(force_insert=True)
+                return new
+            found.requests += 1
+            found.running += 1
+            found.whole |= new.whole
+            found.seen_at = new.seen_at
+            _change(found, "requests", "running", "whole", "seen_at")
+            return found
     new.slot = None
     new.save(force_insert=True)
     return new

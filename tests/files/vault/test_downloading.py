@@ -501,6 +501,23 @@ def test_a_client_that_stood_still_and_took_no_more_is_told_once(
     assert not DownloadSession.objects.exists()
 
 
+def test_who_goes_on_with_a_complete_one_and_stands_still_is_told_of_by_what_comes_then(
+    long: FileRecord, alice: User
+) -> None:
+    """The event of the complete one is written, and what belonged to it has gone with the row."""
+    downloading.begin(long, downloading.Part(0, SIZE), user=alice, session="s").end(
+        "complete", SIZE, SIZE
+    )
+    more = downloading.begin(long, downloading.Part(SIZE - 10, SIZE), user=alice, session="s")
+    downloading.settle_idle(now=timezone.now() + LATER)
+    assert told() == [whole(1)]
+    more.end("complete", 10, 10)
+    assert told()[1:] == [
+        whole(1, 10, outcome="aborted", sent=f"{SIZE - 10}-{SIZE - 1}"),
+    ]
+    assert not DownloadSession.objects.exists()
+
+
 @pytest.mark.parametrize("how", ["failed", "revoked"])
 def test_a_client_that_stood_still_and_then_failed_is_told_in_two_parts(
     long: FileRecord, alice: User, how: str
