@@ -13,6 +13,7 @@ from files.access.explaining import access_of
 from files.access.principals import Person
 from files.lists import paging
 from files.models import Grant
+from tests.files import trees
 from tests.files.test_models import filed
 
 
@@ -34,6 +35,21 @@ def test_access_is_explained_by_the_widest_and_longest_grant(alice: User, bob: U
     access = access_of(Person(bob), record)
     assert access
     assert (access.level, access.until, access.via) == ("manage", soon, "group \u201cTeam\u201d")
+
+
+@pytest.mark.parametrize(
+    ("level", "may_add"), [("download", False), ("add", True), ("manage", True)]
+)
+def test_who_may_add_to_a_folder_owns_it_or_was_given_to(
+    alice: User, bob: User, level: str, may_add: bool
+) -> None:
+    case = trees.folder(alice, "Case")
+    Grant.objects.create(folder=case, user=bob, level=level)
+    [own, given] = [access_of(Person(user), case) for user in (alice, bob)]
+    assert own
+    assert own.may_add
+    assert given
+    assert given.may_add is may_add
 
 
 def test_grants_to_more_groups_than_are_merged_count_too(

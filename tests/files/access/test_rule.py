@@ -377,6 +377,7 @@ def test_who_is_outside_has_what_the_maker_manages_and_no_more(alice: User, bob:
     found = explaining.accesses_of(to(bob, folder=inner.pk), [case, inner, one, below, beside])
     assert set(found) == {inner.pk, below.pk}
     assert found[below.pk].level == "download"
+    assert not any(access.is_owner for access in found.values())
     assert found[below.pk].until == soon - timedelta(minutes=9)
     assert set(explaining.accesses_of(to(alice, file=one.pk), [case, one, below])) == {one.pk}
     over = principals.Link(alice, 1, timezone.now(), folder=case.pk)

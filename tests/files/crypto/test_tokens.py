@@ -166,6 +166,7 @@ def test_each_frames_token_fills_its_place_exactly(more: int) -> None:
     ]
     with pytest.raises(ValueError, match="of 16 bytes does not fill"):
         TokenCodec(KEY).seal_frames(frames, timestamp=1)
+    assert not any(frames[0].out)  # Nor is any written before all are known to fit.
 
 
 @pytest.mark.parametrize("length", [0, 14, 16])

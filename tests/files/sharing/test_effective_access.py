@@ -99,6 +99,15 @@ def test_names_the_widest_few_grants_of_each_recipient(alice: User, bob: User) -
     assert found[0].startswith(f"grant {widest.pk} ")
 
 
+def test_names_with_each_file_its_own_grants_alone(alice: User, bob: User) -> None:
+    records = [filed(alice) for _ in range(2)]
+    grants = {record.pk: give(record, bob).pk for record in records}
+    found = explain_files(bob, records, now=NOW(), live=True)
+    assert {one.record.pk: [str(reason) for reason in one.reasons] for one in found} == {
+        record: [f"grant {grant}"] for record, grant in grants.items()
+    }
+
+
 def test_names_the_folder_that_a_grant_is_on(alice: User, bob: User) -> None:
     cases, inner = trees.folder(alice, "Cases"), trees.folder(alice, "Cases", "12")
     record = trees.put(filed(alice), inner)

@@ -244,6 +244,17 @@ def test_what_does_not_meet_or_is_over_or_another_level_stays_apart(
     assert Grant.objects.count() == 5
 
 
+def test_what_is_over_at_this_very_moment_is_over(
+    alice: User, bob: User, root: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the rule has it: nobody's access goes on by way of a grant that has just ended."""
+    end = timezone.now() + timedelta(days=1)
+    there = give(filed(alice), bob, expires_at=end)
+    monkeypatch.setattr("django.utils.timezone.now", lambda: end)
+    granting.grant(Grant(file=there.file, user=bob), actor=root)
+    assert Grant.objects.count() == 2
+
+
 @pytest.mark.parametrize("after", [None, 2])
 def test_the_same_grant_twice_changes_nothing_the_second_time(
     alice: User, bob: User, root: User, events: Events, after: int | None
@@ -362,6 +373,14 @@ def test_people_are_told_of_what_has_begun_and_not_of_what_begins_later(
     assert told == []
     granting.grant(Grant(file=filed(alice), user=bob, starts_at=before), actor=root)
     assert told == [bob.pk]
+
+
+def test_of_a_group_its_active_members_are_told(alice: User, bob: User, mallory: User) -> None:
+    team = Group.objects.create(name="Team")
+    team.user_set.set([alice, bob, mallory])
+    User.objects.filter(pk=mallory.pk).update(is_active=False)
+    made = give(filed(alice), team)
+    assert [one.person for one in granting.notices_of([made])] == [bob.pk]
 
 
 def test_of_many_at_once_people_are_told_once_of_what_is_new(

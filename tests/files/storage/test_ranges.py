@@ -12,7 +12,7 @@ from botocore.stub import Stubber
 from files.crypto.errors import Damaged
 from files.storage import EncryptedS3Storage, ObjectMissing, StoreRefused, StoreUnavailable
 from files.storage.errors import PreconditionFailed
-from files.storage.ranges import get_range
+from files.storage.ranges import BrokenOff, get_range
 from tests.files.storage.objects import Hands
 
 DATA = bytes(range(100))
@@ -41,6 +41,15 @@ def test_the_body_may_end_early(storage: EncryptedS3Storage, hands: Hands, name:
         assert answer.read_exactly(10) == DATA[90:]
         with pytest.raises(StoreUnavailable, match="ended early"):
             answer.read_exactly(1)
+
+
+def test_what_had_come_before_the_end_is_told(
+    storage: EncryptedS3Storage, hands: Hands, name: str
+) -> None:
+    with get_range(storage.client, hands.bucket, name, 90, 200) as answer:
+        with pytest.raises(BrokenOff, match="ended early") as broken:
+            answer.read_exactly(11)
+        assert broken.value.came == DATA[90:]
 
 
 def test_a_body_that_comes_in_pieces_is_read_as_one(
@@ -95,6 +104,7 @@ def test_a_missing_object_is_missing(storage: EncryptedS3Storage, hands: Hands) 
         "bytes 0-9/100",
         "bytes 11-19/100",
         "bytes 10-20/100",
+        "bytes 10-21/100",
     ],
 )
 def test_a_store_that_answers_with_something_else_is_refused(
