@@ -1,6 +1,6 @@
 """Every page in every state, as all but its owner meet it; see `test_every_page.py`.
 
-A file of its own, so that both walks can be taken at once.
+A file of its own, so that both walks can be taken at once. `make soak` takes all of it.
 """
 
 from __future__ import annotations

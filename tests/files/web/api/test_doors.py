@@ -1,6 +1,7 @@
 """Every operation of the API, and who gets through: people, and what their tokens take away.
 
 The table is in `tests/files/doors.py`. An operation without an entry fails.
+Who knocks one by one, and more rarely, does so among the tests of `make integration`.
 """
 
 from __future__ import annotations
