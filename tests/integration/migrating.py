@@ -14,12 +14,14 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import psycopg
 from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.state import ProjectState
 
 from runtime import online
 from tests.audit.databases import as_default
@@ -149,11 +151,16 @@ def plan() -> list[tuple[str, str]]:
     return [(migration.app_label, migration.name) for migration, _ in found]
 
 
-def apply(migration: tuple[str, str]) -> None:
-    """Apply one more."""
-    MigrationExecutor(connection).migrate([migration])
+def apply(migration: tuple[str, str], state: ProjectState | None = None) -> ProjectState:
+    """Apply one more; the state of the models after it.
+
+    `state` is that before, which becomes it: to make it anew, of all migrations that were applied,
+    takes longer than most of them do.
+    """
+    return MigrationExecutor(connection).migrate([migration], state=state)
 
 
+@cache
 def is_on_line(migration: tuple[str, str]) -> bool:
     """Whether it is one of those that are no single transaction."""
     return isinstance(MigrationLoader(None).get_migration(*migration), online.Migration)
@@ -333,17 +340,22 @@ class Killer:
         raise Killed
 
 
-def killed(migration: tuple[str, str], at: int, *, after: bool) -> bool:
-    """Apply a migration, and die on the way; whether that came to pass. The next connects anew."""
+def killed(
+    migration: tuple[str, str], at: int, *, after: bool, state: ProjectState | None = None
+) -> ProjectState | None:
+    """Apply a migration, and die on the way. The next connects anew.
+
+    None where that came to pass, and the state after it where it was at its end before. `state` is
+    that before it, and stays so.
+    """
     killer = Killer(at, after=after)
     try:
         with connection.execute_wrapper(killer):
-            apply(migration)
+            return apply(migration, state.clone() if state else None)
     except Killed:
-        return True
+        return None
     finally:
         connection.close()
-    return False
 
 
 # --- All of it ---------------------------------------------------------------------------------
@@ -355,12 +367,13 @@ def upgrade_beside_a_reader(database: dict[str, Any], size: int) -> dict[str, fl
     """Upgrade a vault with so many files; how long each migration shut the reader out."""
     begin(size)
     waited: dict[str, float] = {}
+    state = None
     with Reader(database) as reader, watched(size) as watch:
         for migration in plan():
             fill_later(size)
             reader.forget()
             watch.found.clear()
-            apply(migration)
+            state = apply(migration, state)
             waited[".".join(migration)] = reader.longest
             # Of allauth's and Django's, whose rows are people, the clock alone.
             assert migration[0] not in OURS or watch.found == [], migration

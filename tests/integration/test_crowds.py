@@ -157,7 +157,7 @@ class Crowded:
 def served(
     shape: Shape, folder: Path, weed: Weed, database: Postgres, url: str
 ) -> Iterator[Crowded]:
-    """`deploy/serve all` on this database."""
+    """`deploy/serve all` on this database, as `migrate` leaves it."""
     more = {
         "HTTPS": "false",
         "ACCEPT_PLAIN_HTTP": "true",
@@ -168,7 +168,6 @@ def served(
         session = url.replace("/securestore", "/securestore_session")
         more |= {"DATABASE_POOLER": "pgbouncer", "DATABASE_SESSION_URL": session}
     site = Installation(folder / "site", weed, f"crowd-{time.time_ns():x}", url, more=more)
-    site.migrate()
     prepared.static(folder / "static")
     site.run("manage.py setup_vault")
     [sessions] = site.python(PEOPLE, PASSWORD, *CROWD, *SLOW)
@@ -185,7 +184,7 @@ def served(
 def site(request: pytest.FixtureRequest, tmp_path: Path, weed: Weed) -> Iterator[Crowded]:
     shape = request.param
     with ExitStack() as stack:
-        database = stack.enter_context(services.postgres(max_connections="40"))
+        database = stack.enter_context(services.postgres(migrated=True, max_connections="40"))
         url = database.url
         if shape.pooler:
             url = stack.enter_context(services.pgbouncer(database)).url("securestore")

@@ -79,21 +79,20 @@ def test_a_migration_that_is_killed_again_and_again_comes_to_the_same_end(
     monkeypatch.setattr(online, "BATCH", 60)
     migrating.begin(FEW)
     with migrating.twin_of(database) as unkilled:
+        state = None
         for migration in migrating.plan():
             migrating.fill_later(FEW)
-            migrating.apply(migration)
+            state = migrating.apply(migration, state)
         expected = migrating.contents(unkilled)
-    kills = 0
+    kills, state = 0, None
     for migration in migrating.plan():
         migrating.fill_later(FEW)
-        at = 1
-        while migrating.is_on_line(migration) and migrating.killed(
-            migration, at, after=at % 2 == 0
-        ):
+        ended, at = None, 1
+        while migrating.is_on_line(migration) and ended is None:
+            ended = migrating.killed(migration, at, after=at % 2 == 0, state=state)
+            kills += ended is None
             at += step
-            kills += 1
-        if migration in migrating.plan():
-            migrating.apply(migration)
+        state = ended or migrating.apply(migration, state)
     assert kills > 30 / step
     assert migrating.contents(database) == expected
     # Each file has its name in the root of its owner, and the oldest of a name has kept it.

@@ -227,12 +227,14 @@ def test_the_site_and_every_command_work_behind_pgbouncer(tmp_path: Path, weed: 
 
 
 def test_programs_that_need_a_session_are_refused_without_one(tmp_path: Path, weed: Weed) -> None:
-    with services.postgres() as database, services.pgbouncer(database) as pool:
+    with (
+        services.postgres(migrated=True) as database,
+        services.pgbouncer(database) as pool,
+    ):
         behind = {"DATABASE_POOLER": "pgbouncer"}
         vault = Installation(
             tmp_path / "vault", weed, "no-session", pool.url("securestore"), more=behind
         )
-        vault.run("manage.py migrate --verbosity 0")
         vault.run("manage.py setup_vault")
         said = vault.run("manage.py backup", code=1)
         assert "set DATABASE_SESSION_URL" in said.stderr

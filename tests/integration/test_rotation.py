@@ -120,17 +120,15 @@ class Site(Installation):
 def site(request: pytest.FixtureRequest, weed: Weed, tmp_path: Path) -> Iterator[Site]:
     """A migrated installation on either database."""
 
-    def migrated(database_url: str = "") -> Site:
-        made = Site(tmp_path, weed, f"test-{secrets.token_hex(8)}", database_url)
-        made.migrate()
-        return made
-
+    bucket = f"test-{secrets.token_hex(8)}"
     if request.param == "sqlite":
-        yield migrated()
+        made = Site(tmp_path, weed, bucket)
+        made.migrate()
+        yield made
         return
     with server(migrated=True) as database:
-        path = f"{database['HOST']}/{database['NAME']}"
-        yield migrated(f"postgres://{database['USER']}@/{path}")
+        url = f"postgres://{database['USER']}@/{database['HOST']}/{database['NAME']}"
+        yield Site(tmp_path, weed, bucket, url)
 
 
 def killed_once_it_says(site: Site, command: str, sign: bytes) -> bool:

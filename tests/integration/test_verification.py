@@ -83,19 +83,16 @@ def outcome(process: subprocess.Popen[str]) -> Any:
 def site(request: pytest.FixtureRequest, weed: Weed, tmp_path: Path) -> Iterator[Site]:
     """A migrated installation on either database."""
 
-    def migrated(database_url: str = "") -> Site:
-        bucket = f"test-{secrets.token_hex(8)}"
-        made = Site(tmp_path, weed, bucket, database_url, network=network)
-        made.migrate()
-        return made
-
+    bucket = f"test-{secrets.token_hex(8)}"
     with FaultyStore(weed.endpoint_url) as network:
         if request.param == "sqlite":
-            yield migrated()
+            made = Site(tmp_path, weed, bucket, network=network)
+            made.migrate()
+            yield made
             return
         with server(migrated=True) as database:
-            path = f"{database['HOST']}/{database['NAME']}"
-            yield migrated(f"postgres://{database['USER']}@/{path}")
+            url = f"postgres://{database['USER']}@/{database['HOST']}/{database['NAME']}"
+            yield Site(tmp_path, weed, bucket, url, network=network)
 
 
 def test_runs_share_the_work_and_one_takes_over_what_a_killed_one_had(site: Site) -> None:

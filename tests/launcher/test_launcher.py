@@ -16,7 +16,9 @@ from typing import BinaryIO
 
 import pytest
 
+from launcher import environment
 from launcher.ports import free_port
+from tests.integration import prepared
 from tests.launcher.sockets import descendants
 
 ROOT = Path(__file__).parents[2]
@@ -90,8 +92,17 @@ class Installation:
 
 
 @pytest.fixture
-def installation(tmp_path: Path) -> Installation:
+def new(tmp_path: Path) -> Installation:
+    """One that has nothing yet."""
     return Installation(tmp_path)
+
+
+@pytest.fixture
+def installation(new: Installation) -> Installation:
+    """One that finds its keys, its tables and its static files, and nobody's data."""
+    environment.create(new.env_file, root=ROOT, data=new.data)
+    prepared.started_before(new.data)
+    return new
 
 
 def own_lines(output: Iterable[str]) -> list[str]:
@@ -112,7 +123,8 @@ def all_ending(pids: set[int]) -> Iterator[None]:
             os.close(handle)
 
 
-def test_it_starts_answers_and_finds_its_data_again(installation: Installation) -> None:
+def test_it_starts_answers_and_finds_its_data_again(new: Installation) -> None:
+    installation = new
     with installation.running() as (launcher, lines):
         assert lines[-1] == f"{READY}http://127.0.0.1:{installation.port}/\n"
         assert re.search(r"(?m)^Password \(shown only now\): \S{16,}$", "".join(lines))
@@ -236,7 +248,7 @@ def test_no_accident_leaves_anything_running(
         assert launcher.wait(30) == (1 if said else -signal.SIGKILL)
 
 
-def test_without_its_keys_old_data_is_left_alone(installation: Installation) -> None:
-    (installation.data / "store").mkdir(parents=True)
-    assert "holds data" in installation.refused()
-    assert not installation.env_file.exists()
+def test_without_its_keys_old_data_is_left_alone(new: Installation) -> None:
+    (new.data / "store").mkdir(parents=True)
+    assert "holds data" in new.refused()
+    assert not new.env_file.exists()

@@ -45,11 +45,11 @@ def test_a_migration_that_is_killed_anywhere_goes_on(
             with migrating.twin_of(database) as unkilled:
                 migrating.apply(migration)
                 expected = migrating.contents(unkilled)
-            at, was_killed = 0, True
-            while was_killed:
+            at, ended = 0, None
+            while ended is None:
                 at += 1
                 with migrating.twin_of(database) as twin:
-                    was_killed = migrating.killed(migration, at, after=after)
+                    ended = migrating.killed(migration, at, after=after)
                     if migration in migrating.plan():
                         migrating.apply(migration)
                     assert migrating.contents(twin) == expected, (migration, at)
