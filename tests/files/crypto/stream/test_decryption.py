@@ -38,6 +38,19 @@ def test_a_stream_has_no_frame_outside_its_count() -> None:
             decryptor.open_frame(index, b"")
 
 
+@pytest.mark.parametrize("more", [-16, 16])
+@pytest.mark.parametrize("index", [0, 1])
+def test_a_frame_of_another_length_is_not_even_looked_at(index: int, more: int) -> None:
+    size = F + 40
+    data = b"".join(encrypt(DEK, CONTEXT, [NOISE[:size]]))
+    start = frame_offset(index)
+    length = (frame_offset(1), len(data) - TRAILER_LENGTH - frame_offset(1))[index]
+    decryptor = Decryptor(derive_keys(DEK, CONTEXT), CONTEXT, size)
+    assert decryptor.open_frame(index, data[start : start + length])
+    with pytest.raises(Damaged, match=f"frame {index} has another length"):
+        decryptor.open_frame(index, data[start : start + length + more])
+
+
 def test_each_frame_has_a_room_of_its_own_or_none_is_opened() -> None:
     size = 2 * F
     data = b"".join(encrypt(DEK, CONTEXT, [NOISE[:size]]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from files.crypto import lanes
 from files.crypto.errors import CryptoError, StreamTooLong
-from files.crypto.stream.encryption import Encryptor, encrypt
+from files.crypto.stream.encryption import Encryptor, Sealer, encrypt
 from files.crypto.stream.keys import derive_keys
 from files.crypto.stream.layout import (
     FRAME_LENGTH,
@@ -184,18 +184,21 @@ def test_frames_go_together_in_one_part_only(first: int, part: int, known: bool)
 
 
 @pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("more", [0, 7])
 @pytest.mark.parametrize("got", [0, 1, F - 1, F, F + 1, 3 * F, 4 * F, 4 * F + 1, 5 * F])
 @pytest.mark.parametrize("kind", [bytes, bytearray])
 def test_a_stream_that_was_suspended_anywhere_goes_on(
-    got: int, known: bool, kind: Callable[[bytes], bytes | bytearray]
+    got: int, more: int, known: bool, kind: Callable[[bytes], bytes | bytearray]
 ) -> None:
-    size, sink = 5 * F + 7, Sink()
+    """A whole frame is given back only where it may be the last of all."""
+    size, sink = 5 * F + more, Sink()
     promised = size if known else None
     one = Encryptor(DEK, CONTEXT, sink.reserve, size=promised, iv_for=known_iv)
     for start in range(0, got, F):
         one.update(kind(NOISE[start : min(start + F, got)]))
     carry = one.suspend()
-    assert len(carry) <= F
+    held_back = F if got and not got % F and (got == size or not known) else got % F
+    assert len(carry) == held_back
     written, rest = divmod(len(sink.data), FRAME_LENGTH)
     assert (rest, written * F + len(carry)) == (0, got)
     other = Encryptor(
@@ -205,6 +208,39 @@ def test_a_stream_that_was_suspended_anywhere_goes_on(
     other.update(NOISE[got:size])
     other.finish()
     assert sink.data == b"".join(encrypt(DEK, CONTEXT, [NOISE[:size]], iv_for=known_iv))
+
+
+@pytest.mark.parametrize("length", [2 * F, 3 * F])
+def test_what_waits_keeps_no_more_than_its_frames_in_memory(length: int) -> None:
+    """And not all of the chunk that it came in."""
+    encryptor = Encryptor(DEK, CONTEXT, Sink().reserve)
+    encryptor.update(bytes(length))
+    assert encryptor._waiting
+    assert all(len(waiting.obj) == F for waiting in encryptor._waiting)
+
+
+def test_an_object_is_given_while_its_chunks_come() -> None:
+    taken, count = [], 3 * lanes.at_once()
+
+    def chunks() -> Iterator[bytes]:
+        for number in range(count):
+            taken.append(number)
+            yield bytes(F)
+
+    data = encrypt(DEK, CONTEXT, chunks())
+    next(data)
+    assert len(taken) == lanes.at_once() + 1
+    assert len(list(data)) == count
+
+
+def test_no_frame_is_sealed_beyond_the_last_that_a_stream_may_have() -> None:
+    sealer = Sealer(DEK, CONTEXT)
+    room = memoryview(bytearray(2 * frame_length(F)))
+    sealer.seal_all_into(room, MAX_FRAMES - 2, [NOISE[:F], NOISE[:F]], final=True)
+    sealed = bytes(room)
+    with pytest.raises(StreamTooLong):
+        sealer.seal_all_into(room, MAX_FRAMES - 1, [NOISE[:F], NOISE[:F]], final=True)
+    assert room == sealed
 
 
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])

@@ -44,7 +44,11 @@ def test_context_refuses_another_length(data: bytes) -> None:
         Context.decode(data)
 
 
-@pytest.mark.parametrize("created_at", [-1, 2**64])
+def test_every_context_begins_with_the_magic() -> None:
+    assert Context.magic() == CONTEXT.encode()[:16] == b"\x89SCS\r\n\x1a\n\1" + bytes(7)
+
+
+@pytest.mark.parametrize("created_at", [-1, 2**64, 2**64 + 1])
 def test_context_time_fits_its_field(created_at: int) -> None:
     with pytest.raises(ValueError, match="created_at"):
         replace(CONTEXT, created_at=created_at)
