@@ -168,7 +168,7 @@ def test_it_is_granted_as_far_as_ones_own_access_reaches(
         lambda: asking.grant(asked, DOWNLOAD, by=Person(mallory), actor=mallory),
         lambda: asking.decline(asked, "", by=Person(mallory), actor=mallory),
     ):
-        with pytest.raises(asking.Answered):
+        with pytest.raises(asking.Answered, match="answered meanwhile"):
             again()
     assert asking.ask(bob, "file", record.pk, "longer").pk != asked.pk
 
