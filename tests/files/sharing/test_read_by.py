@@ -314,6 +314,15 @@ def test_of_a_file_there_is_one_and_a_folder_is_nobodys_upload(
     assert {line.user: line.has_uploaded for line in of_all.lines} == {alice: False, bob: False}
 
 
+def test_who_uploaded_it_is_one_person_whoever_was_there_first(
+    alice: User, bob: User, record: FileRecord, give: Give
+) -> None:
+    give(record, bob)
+    FileRecord.objects.filter(pk=record.pk).update(uploaded_by=bob)
+    found = of_file(FileRecord.objects.get(pk=record.pk), may_share(alice))
+    assert {line.user: line.has_uploaded for line in found.lines} == {alice: False, bob: True}
+
+
 def test_of_a_folder_people_outside_are_told_by_their_links(alice: User, case: Folder) -> None:
     files = list(covered_by(case).order_by("place"))
     for number, record in ((7, files[0]), (7, files[0]), (7, files[1]), (8, files[0])):
