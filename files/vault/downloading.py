@@ -60,6 +60,9 @@ TO_COUNT = timedelta(minutes=5)
 AT_ONCE = 20
 """Idle downloads that one request settles besides its own work, at most."""
 
+LOOKED_EVERY = 1.0
+"""Seconds between two looks of one process for them, at least: each is a query."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -88,7 +91,7 @@ def begin(
     access = access_of(link or Person(user), record)
     if access is None or (record.former_id is not None and not access.may_manage):
         raise AccessEnded
-    settle_idle(at_most=AT_ONCE)
+    _settle_now_and_then()
     around = context.current()
     now = clock.now()
     new = DownloadSession(
@@ -339,6 +342,19 @@ def idle(*, now: datetime | None = None) -> int:
 def _not_heard_of(before: Any, at_most: int | None) -> QuerySet[DownloadSession, int]:
     found = DownloadSession.objects.filter(seen_at__lt=before).order_by("seen_at")
     return found.values_list("pk", flat=True)[:at_most]
+
+
+class _Looked:
+    """When this process last looked for idle downloads, by the monotonic clock."""
+
+    at: float = -LOOKED_EVERY
+
+
+def _settle_now_and_then() -> None:
+    now = time.monotonic()
+    if now - _Looked.at >= LOOKED_EVERY:
+        _Looked.at = now
+        settle_idle(at_most=AT_ONCE)
 
 
 def settle_idle(*, now: datetime | None = None, at_most: int | None = None) -> int:

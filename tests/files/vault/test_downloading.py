@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
@@ -37,6 +38,12 @@ if TYPE_CHECKING:
 SIZE = 6 * FRAME_PAYLOAD
 WHOLE = pattern(SIZE)
 LATER = timedelta(hours=1)
+
+
+@pytest.fixture(autouse=True)
+def looked_for_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each request settles what is idle, however soon it comes after another."""
+    monkeypatch.setattr(downloading, "LOOKED_EVERY", 0.0)
 
 
 @pytest.fixture
@@ -564,6 +571,24 @@ def test_a_long_one_is_noted_once_in_a_while(
         sending.sent(int(now))
         noted.append(DownloadSession.objects.get().bytes)
     assert noted == [0, 0, 1060, 1060, 1060, 1120]
+
+
+def test_idle_ones_are_looked_for_now_and_then(
+    long: FileRecord, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(downloading, "LOOKED_EVERY", 1.0)
+    now = time.monotonic()
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    monkeypatch.setattr(downloading._Looked, "at", now - 1)
+    asked: list[int | None] = []
+    monkeypatch.setattr(downloading, "settle_idle", lambda *, at_most: asked.append(at_most))
+    looks = []
+    for seconds in (0.0, 0.5, 0.4, 0.1, 0.9, 0.1):
+        now += seconds
+        downloading.begin(long, downloading.Part(0, 1), user=alice, session="s")
+        looks.append(len(asked))
+    assert looks == [1, 1, 1, 2, 2, 3]
+    assert asked == [downloading.AT_ONCE] * 3
 
 
 def test_a_request_writes_twice(reader: Client, long: FileRecord) -> None:
