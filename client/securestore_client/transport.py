@@ -14,6 +14,7 @@ import socket
 import ssl
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -230,6 +231,8 @@ class Server:
             kept.connect()
         except OSError as error:
             kept.close()
+            # Early 3.11 leaves the answer of a refused tunnel open, and with it the socket.
+            traceback.clear_frames(error.__traceback__)
             if refused := self._refused(error, through):
                 raise refused from error
             raise

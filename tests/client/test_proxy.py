@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import threading
 from base64 import b64encode
@@ -126,6 +127,23 @@ def test_one_that_says_no_is_asked_once(
     assert (refused.value.exit_code, refused.value.code) == (UNREACHABLE, "proxy_refused")
     assert "secret" not in str(refused.value)
     assert site.connections == 0
+
+
+def test_a_refusal_leaves_no_connection_open(
+    site: SmallSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even until the collector comes."""
+
+    def is_open_to_the_proxy(found: object) -> bool:
+        with suppress(OSError):
+            return isinstance(found, socket.socket) and found.getpeername()[1] == proxy.server_port
+        return False
+
+    with tunnels("Basic another") as proxy:
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{proxy.server_port}")
+        with pytest.raises(ProxyRefused):
+            ask(site)
+        assert not any(map(is_open_to_the_proxy, gc.get_objects()))
 
 
 @pytest.mark.parametrize("status", [408, 429, 502, 503])
