@@ -274,15 +274,37 @@ def test_of_a_folder_files_are_counted(alice: User, bob: User, case: Folder) -> 
     assert (page.files, read.files, read.times, page.have_read) == (3, 2, 3, 1)
     person = person_in(case, bob.pk, asker=alice)
     assert person == bob
-    seen, after = [], ""
-    while True:
-        shown = files_of(case, bob, after=after, length=1)
-        seen += [(line.record, line.read.times if line.read else 0) for line in shown.lines]
-        if not (after := shown.next):
-            break
-    assert seen == [(files[1], 0), (files[2], 1), (files[0], 2)]
+    for length in (1, 2):
+        seen, after = [], ""
+        while True:
+            shown = files_of(case, bob, after=after, length=length)
+            seen += [(line.record, line.read.times if line.read else 0) for line in shown.lines]
+            if not (after := shown.next):
+                break
+        assert seen == [(files[1], 0), (files[2], 1), (files[0], 2)]
     for nonsense in ("x", "0.x", "1.9999999999999999999", "\0"):
         assert files_of(case, bob, after=nonsense, length=1).person == bob
+
+
+def test_of_a_folder_files_count_of_whom_no_event_tells_yet(
+    alice: User, bob: User, case: Folder
+) -> None:
+    for record in covered_by(case).order_by("place")[:2]:
+        begins(bob, record)
+    read = of_folder(case, asker=alice, length=10).lines[1].read
+    assert read is not None
+    assert (read.files, read.times) == (2, 2)
+
+
+def test_who_has_read_something_is_named_to_who_may_name_nobody_else(
+    alice: User, team: Group, case: Folder, give: Give
+) -> None:
+    """Whoever is in a group is named to its owner once they have read something of it."""
+    give(case, team)
+    tim, tina = (User.objects.get(username=name) for name in ("tim", "tina"))
+    reads(tim, covered_by(case)[0])
+    assert person_in(case, tim.pk, asker=alice) == tim
+    assert person_in(case, tina.pk, asker=alice) is None
 
 
 def test_of_a_folder_what_is_under_way_counts(alice: User, bob: User, case: Folder) -> None:

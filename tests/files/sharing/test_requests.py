@@ -17,7 +17,9 @@ from files.access.principals import Person
 from files.models import FileRequest, Folder, Grant
 from files.sharing import requests
 from files.sharing.requests import Terms
-from tests.files.asked import ask, folder_of, may_ask
+from files.vault import storing
+from files.vault.destinations import Destination
+from tests.files.asked import ask, folder_of, may_ask, sender_of
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -52,6 +54,8 @@ def test_a_request_is_made_and_ended_with_an_event(alice: User, events: Events) 
     assert token not in str(FileRequest.objects.values())
     assert requests.end(request, actor=alice)
     assert not requests.end(request, actor=alice)
+    assert request.ended_by == alice
+    assert request.ended_at is not None
     assert events("request_ended") == [{**told, "aborted": 0}]
 
 
@@ -80,6 +84,7 @@ def test_a_request_ends_with_its_makers_own_access_at_the_latest(alice: User, bo
     request, _token = requests.make(folder, Terms("Papers"), by=Person(bob), actor=bob)
     assert request.expires_at == until
     assert problems(folder, bob, expires_at=until) == []
+    assert problems(folder, bob, expires_at=until - DAY / 2) == []
     [said] = problems(folder, bob, expires_at=until + timedelta(microseconds=1))
     assert said.startswith("Your own access ends on ")
 
@@ -87,6 +92,7 @@ def test_a_request_ends_with_its_makers_own_access_at_the_latest(alice: User, bo
 @pytest.mark.parametrize(
     ("after", "said"),
     [
+        (-DAY, "The end is in the past: choose a later one."),
         (timedelta(0), "The end is in the past: choose a later one."),
         (timedelta(microseconds=1), ""),
         (7 * DAY + timedelta(minutes=1), ""),
@@ -135,6 +141,55 @@ def test_beyond_todays_bounds_are_those_that_are_open_and_go_further(
     settings.REQUEST_MAX_DAYS, settings.REQUEST_MAX_QUOTA = 7, 9
     FileRequest.objects.filter(pk=long.pk).update(most_bytes=1)
     assert {*requests.beyond_bounds(FileRequest.objects.all())} == {long, large}
+    # Whoever chose the last day that there was is not told so for the hours of that day.
+    FileRequest.objects.update(created_at=NOW, expires_at=NOW + 8 * DAY, most_bytes=1)
+    assert not requests.beyond_bounds(FileRequest.objects.all()).exists()
+    FileRequest.objects.update(expires_at=NOW + 8 * DAY + timedelta(microseconds=1))
+    assert {*requests.beyond_bounds(FileRequest.objects.all())} >= {long, large}
+
+
+@pytest.mark.parametrize(("level", "managed"), [("download", 0), ("add", 0), ("manage", 1)])
+def test_who_manages_the_folder_manages_its_requests(
+    alice: User, bob: User, level: str, managed: int
+) -> None:
+    request, _token = ask(alice)
+    assert list(requests.requests_managed_by(Person(alice))) == [request]
+    assert not requests.requests_managed_by(Person(bob)).exists()
+    Grant.objects.create(folder=request.folder, user=bob, level=level)
+    assert requests.requests_managed_by(Person(bob)).count() == managed
+
+
+def test_what_came_is_counted_and_what_was_decided_is_in_the_log(
+    alice: User, s3: object, events: Events
+) -> None:
+    request, _token = ask(alice, accept_first=True)
+    assert numbers(request) == (0, 0, 0, 0)
+    ann, _bob = sender_of(request), sender_of(request, "Bob")
+    assert request.maker is not None
+    files = [
+        storing.store(
+            request.maker, [b"x" * size], name=f"{size}", destination=Destination.through(ann)
+        )
+        for size in (1, 2, 4)
+    ]
+    assert numbers(request) == (2, 3, 7, 3)
+    by: dict[str, Any] = {"by": Person(alice), "actor": alice}
+    assert requests.accept(request, [files[0].pk], **by) == 1
+    assert requests.decline(request, [files[1].pk], **by) == 1
+    assert numbers(request) == (2, 3, 7, 1)
+    for event, record in (("upload_accepted", files[0]), ("upload_declined", files[1])):
+        assert events(event) == [
+            {
+                **{"file_id": record.pk, "actor": "alice"},
+                **{"file_request_id": request.pk, "sender": "Ann"},
+            }
+        ]
+
+
+def numbers(request: FileRequest) -> tuple[int, int, int, int]:
+    """Senders, files, bytes, and files that wait."""
+    found: Any = requests.with_numbers(FileRequest.objects.filter(pk=request.pk)).get()
+    return found.senders_n, found.files_n, found.bytes_n, found.waiting_n
 
 
 def test_ones_own_are_told_open_ones_first_then_the_newest(alice: User, bob: User) -> None:
