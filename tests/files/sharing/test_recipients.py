@@ -141,6 +141,20 @@ def test_who_has_a_word_that_begins_so_is_suggested(sharer: Person) -> None:
         assert suggest(sharer, nothing) == [], nothing
 
 
+def test_whose_name_begins_with_the_longest_word_comes_first(sharer: Person) -> None:
+    for name, first, last in (("Abe", "Anna", "Zimtig"), ("zoe", "Zimtig", "Anna")):
+        person(name, first, last)
+    assert [(one.label, one.detail) for one in suggest(sharer, "anna zimtig")] == [
+        ("Zimtig Anna", "zoe"),
+        ("Anna Zimtig", "Abe"),
+    ]
+
+
+def test_a_form_tells_people_from_groups(bob: User) -> None:
+    group = Group.objects.create(name="Team")
+    assert (key_of(bob), key_of(group)) == (f"user-{bob.pk}", f"group-{group.pk}")
+
+
 def test_nobody_is_suggested_to_who_may_not_share(sharer: Person) -> None:
     person("murat")
     assert not sharer.user.has_perm(Permission.SHARE)
