@@ -110,6 +110,7 @@ def test_nobody_shares_past_what_they_manage(
         return told.grant
 
     if reach is not None:
+        assert share(reach - STEP).expires_at == reach - STEP
         for too_far in (reach + STEP, None):
             with pytest.raises(ValidationError, match="Your own access ends"):
                 share(too_far)

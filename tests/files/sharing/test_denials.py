@@ -143,6 +143,19 @@ def test_no_script_fills_the_log(
     assert (denied()[-1]["by"], len(denied())) == ("mallory", 7)
 
 
+def test_where_more_are_recorded_than_may_be_none_is_added(
+    mallory: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after requests at once, each of which found room."""
+    for _ in range(3):
+        denials.note_folder(mallory, uuid.uuid4(), reason=denials.NOT_VISIBLE, door="folders:zip")
+    monkeypatch.setattr(denials, "PER_HOUR", 1)
+    denials.note_folder(mallory, uuid.uuid4(), reason=denials.NOT_VISIBLE, door="folders:zip")
+    denials.note_upload(mallory, uuid.uuid4())
+    denials.note(mallory, [uuid.uuid4()], reason=denials.NOT_VISIBLE, door="files:detail")
+    assert len(denied()) == 3
+
+
 @pytest.mark.parametrize("already", [0, 1, denials.PER_HOUR - 1, denials.PER_HOUR, 300])
 def test_what_is_asked_of_the_database_is_the_same(
     client: Client, mallory: User, record: FileRecord, already: int
