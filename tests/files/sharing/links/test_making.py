@@ -48,6 +48,24 @@ def test_a_link_is_a_digest_with_an_end(maker: User) -> None:
     assert not any(made.text in str(event) for event in AuditEvent.objects.values())
 
 
+@pytest.mark.parametrize(
+    ("terms", "protected_by"),
+    [
+        (Terms(), None),
+        (Terms(password="a password"), "password"),
+        (Terms(addresses="ann@example.org"), "code"),
+        (Terms(password="a password", addresses="ann@example.org"), "password, code"),
+    ],
+)
+def test_the_log_has_what_stands_before_it_and_nothing_that_opens_it(
+    maker: User, terms: Terms, protected_by: str | None
+) -> None:
+    make(placed(maker), terms, actor=maker)
+    event = AuditEvent.objects.get(event="link_created")
+    assert event.data["protected_by"] == protected_by
+    assert "a password" not in str(event.data)
+
+
 def test_it_goes_no_further_than_its_maker(alice: User, bob: User, settings: Settings) -> None:
     bob = may_link(bob)
     record = placed(alice)
