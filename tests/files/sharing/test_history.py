@@ -67,6 +67,16 @@ def test_what_was_let_through_is_told_with_its_program_and_its_sender(
     assert entry.details == (f"1,000 bytes, from outside: Ann, by the token “{PROGRAM.token_name}”")
 
 
+def test_a_command_is_called_one_and_how_a_download_ended_is_said(file: FileRecord) -> None:
+    with context.active(context.Context(actor_name="command:rotate_file_keys")):
+        audit.record(Event.FILE_DOWNLOADED, file_id=file.pk, outcome="aborted", bytes=9000)
+    entry = newest(file)
+    assert (entry.who, entry.details) == (
+        "the command rotate_file_keys",
+        "aborted, 9,000 bytes sent",
+    )
+
+
 def test_pages_go_on_before_the_last_entry(alice: User, file: FileRecord) -> None:
     for _ in range(3):
         audit.record(Event.RENAMED, actor=alice, file_id=file.pk)
