@@ -17,6 +17,8 @@ from files.sharing.links import ending, listing, visiting
 from files.sharing.links.making import Terms, make
 from files.sharing.links.visiting import find
 from files.tree import placing
+from notices import Kind
+from notices.models import Choice, Notice
 from tests.files.sharing.links.makers import events, may_link
 from tests.files.test_models import placed
 from tests.mails import delivered
@@ -103,6 +105,31 @@ def test_whatever_is_the_matter_the_same_is_asked(
         made = make(case, Terms(), actor=bob)
         over(made.link)
         assert asked(made.text) == unknown, name
+
+
+def test_visits_are_told_once_an_hour_for_each_address(maker: User) -> None:
+    Choice.objects.create(user=maker, kind=Kind.LINK_OPENED, in_app=True)
+    record = placed(maker)
+    standing = find(make(record, Terms(), actor=maker).text)
+    assert standing is not None
+    for opened, address in ((1, "192.0.2.1"), (1, "192.0.2.1"), (2, "192.0.2.2")):
+        visiting.note_opened(standing, address=address)
+        link = Link.objects.get()
+        assert link.opened == opened
+        assert link.last_opened_at is not None
+        assert [event for event, _ in events()][1:] == ["link_opened"] * opened
+    told = Notice.objects.filter(kind=Kind.LINK_OPENED).values_list("user", "file_id")
+    assert set(told) == {(maker.pk, record.pk)}
+
+
+def test_a_password_opens_and_another_is_counted(maker: User) -> None:
+    standing = find(make(placed(maker), Terms(password="a password"), actor=maker).text)
+    assert standing is not None
+    assert visiting.take_password(standing, "a password") is True
+    assert Link.objects.get().attempts == 0
+    assert visiting.take_password(standing, "another one") is False
+    assert Link.objects.get().attempts == 1
+    assert [event for event, _ in events()][1:] == ["link_refused"]
 
 
 def test_a_code_goes_to_those_named_alone(maker: User, settings: Settings) -> None:
