@@ -28,6 +28,8 @@ import pytest
 from _pytest.mark.expression import Expression, ExpressionMatcher
 from django.test import Client
 
+HERE = Path(__file__).parent
+
 ROOMS = {"web"}
 """Folders whose modules answer requests."""
 
@@ -81,7 +83,7 @@ def marks_in(path: Path) -> frozenset[frozenset[str]]:
     """Which marks of stages tests in that file may have, each test's together, by its text."""
     text, beside = path.read_text(), path.with_name("conftest.py")
     read = text + (beside.read_text() if beside.exists() else "")
-    folders = MARKS & set(path.parts)
+    folders = MARKS & _folders(path)
     found: set[frozenset[str]] = set()
     for named in _subsets(mark for mark in MARKS if mark in read):
         marks = folders | named
@@ -98,11 +100,16 @@ def _subsets(of: Iterable[str]) -> Iterator[frozenset[str]]:
 
 def _marks_of(test: pytest.Item) -> frozenset[str]:
     marks = {mark.name for mark in test.iter_markers()} & (MARKS | {"functional"})
-    return frozenset(marks | (MARKS & set(test.path.parts)))
+    return frozenset(marks | (MARKS & _folders(test.path)))
+
+
+def _folders(path: Path) -> set[str]:
+    """The names of its folders among the tests: what those above are called says nothing."""
+    return set(path.relative_to(HERE).parts)
 
 
 def _is_functional(test: pytest.Function) -> bool:
     if _marks_of(test) & OTHERS:
         return False
     asks = not WAYS.isdisjoint(test.fixturenames) or getattr(test.module, "Client", None) is Client
-    return asks or not ROOMS.isdisjoint(test.path.parts)
+    return asks or not ROOMS.isdisjoint(_folders(test.path))

@@ -17,6 +17,23 @@ BY_THE_CLOCK = "integration and alone and not soak"
 ALL = [UNIT, FUNCTIONAL, TOGETHER, BY_THE_CLOCK, "soak", "browser"]
 
 
+@pytest.fixture(autouse=True)
+def tests_are_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stages, "HERE", tmp_path)
+
+
+def test_where_the_tests_stand_marks_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A checkout's folder may be called as a mark is."""
+    there = tmp_path / "soak" / "tests"
+    there.mkdir(parents=True)
+    monkeypatch.setattr(stages, "HERE", there)
+    (there / "test_it.py").write_text("")
+    assert [one for one in ALL if stages.may_have_any(there / "test_it.py", one)] == [
+        UNIT,
+        FUNCTIONAL,
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "read_by"),
     [
